@@ -1,0 +1,421 @@
+//! The Internet checksum (RFC 1071), its incremental update (RFC 1624) and pseudo headers (RFC 768,
+//! RFC 8200, section 8.1).
+//!
+//! ```
+//! use encap::wire::checksum::{self, Sum};
+//!
+//! // One sum over several slices, odd lengths anywhere.
+//! let sum = Sum::ZERO.add_bytes(&[0x45, 0x00, 0x00]).add_bytes(&[0x21]);
+//! assert_eq!(sum.checksum(), checksum::of(&[0x45, 0x00, 0x00, 0x21]));
+//! ```
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::IpProtocol;
+
+/// A one's complement sum that is still growing.
+///
+/// Words are added in the machine's own byte order, which RFC 1071, section 2(B), allows, and swapped
+/// once at the end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sum {
+    /// Sum of 16-bit words modulo 2^16 - 1, in native order; zero only while every byte was zero.
+    sum: u32,
+    /// Whether the next byte is the second one of a word.
+    odd: bool,
+}
+
+impl Sum {
+    /// Nothing added yet.
+    pub const ZERO: Self = Self { sum: 0, odd: false };
+
+    /// The sum with `bytes` behind what was added before.
+    #[must_use]
+    #[inline]
+    pub fn add_bytes(self, bytes: &[u8]) -> Self {
+        let part = sum_bytes(bytes);
+        let part = if self.odd { part.swap_bytes() } else { part };
+        Self {
+            sum: carry(self.sum) + u32::from(part),
+            odd: self.odd ^ (bytes.len() % 2 == 1),
+        }
+    }
+
+    /// The sum with the word `word`, in host order, added. Where it stands does not matter as long as
+    /// it starts at an even place.
+    #[must_use]
+    #[inline]
+    pub const fn add_word(self, word: u16) -> Self {
+        Self {
+            sum: carry(self.sum) + word.to_be() as u32,
+            odd: self.odd,
+        }
+    }
+
+    /// The sum with what `other` holds added, both counted from an even place.
+    #[must_use]
+    #[inline]
+    pub const fn join(self, other: Self) -> Self {
+        Self {
+            sum: carry(self.sum) + carry(other.sum),
+            odd: self.odd,
+        }
+    }
+
+    /// The sum with what `other` holds taken away again.
+    #[must_use]
+    #[inline]
+    pub const fn without(self, other: Self) -> Self {
+        Self {
+            sum: carry(self.sum) + !fold(other.sum) as u32,
+            odd: self.odd,
+        }
+    }
+
+    /// The pseudo header of a segment of `len` bytes over IPv4 (RFC 768).
+    #[inline]
+    pub fn pseudo_ipv4(
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        protocol: IpProtocol,
+        len: u16,
+    ) -> Self {
+        Self::ZERO
+            .add_bytes(&source.octets())
+            .add_bytes(&destination.octets())
+            .add_word(u16::from(protocol.0))
+            .add_word(len)
+    }
+
+    /// The pseudo header of a segment of `len` bytes over IPv6 (RFC 8200, section 8.1).
+    #[inline]
+    pub fn pseudo_ipv6(
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        protocol: IpProtocol,
+        len: u32,
+    ) -> Self {
+        Self::ZERO
+            .add_bytes(&source.octets())
+            .add_bytes(&destination.octets())
+            .add_word(u16::from(protocol.0))
+            .add_word((len >> 16) as u16)
+            .add_word(len as u16)
+    }
+
+    /// The pseudo header between two addresses, or `None` where they are of different families.
+    #[inline]
+    pub fn pseudo(
+        source: IpAddr,
+        destination: IpAddr,
+        protocol: IpProtocol,
+        len: u16,
+    ) -> Option<Self> {
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                Some(Self::pseudo_ipv4(source, destination, protocol, len))
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                Some(Self::pseudo_ipv6(source, destination, protocol, len.into()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The sum itself, in host order.
+    #[inline]
+    pub const fn value(self) -> u16 {
+        u16::from_be(fold(self.sum))
+    }
+
+    /// What the checksum field must hold: the complement of the sum, in host order.
+    #[inline]
+    pub const fn checksum(self) -> u16 {
+        !self.value()
+    }
+
+    /// What UDP's checksum field must hold: a computed zero is sent as all ones, since zero means that
+    /// there is none (RFC 768). This rule is UDP's alone.
+    #[inline]
+    pub const fn udp_checksum(self) -> u16 {
+        match self.checksum() {
+            0 => 0xffff,
+            checksum => checksum,
+        }
+    }
+
+    /// Whether what was summed, its checksum field included, is intact.
+    #[inline]
+    pub const fn is_good(self) -> bool {
+        self.value() == 0xffff
+    }
+}
+
+/// What is known of a received checksum.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum State {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is right.
+    Good,
+    /// It is wrong.
+    Bad,
+    /// There is one, but bytes that it covers are missing or were not looked at.
+    Unverified,
+}
+
+impl State {
+    /// The verdict on a checksum that is there.
+    #[inline]
+    pub const fn verified(sum: Sum) -> Self {
+        if sum.is_good() { Self::Good } else { Self::Bad }
+    }
+}
+
+/// The checksum of `bytes`, in host order, an odd last byte padded with zero (RFC 1071, section 1).
+#[inline]
+pub fn of(bytes: &[u8]) -> u16 {
+    Sum::ZERO.add_bytes(bytes).checksum()
+}
+
+/// The checksum after one of the words that it covers changed from `old` to `new`: equation 3 of
+/// RFC 1624, section 3. All values in host order.
+#[inline]
+pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
+    !fold(!checksum as u32 + !old as u32 + new as u32)
+}
+
+/// The sum of the words of `bytes` as the machine reads them, folded to 16 bits.
+#[inline]
+fn sum_bytes(bytes: &[u8]) -> u16 {
+    if bytes.len() < WIDE {
+        sum_short(bytes)
+    } else {
+        sum_long(bytes)
+    }
+}
+
+/// Two accumulators a lane: one adds 64-bit words and wraps, the other adds their high halves. The sum
+/// of the low halves is what remains of the first without the second, so a word costs three additions
+/// and shifts instead of two widenings and two additions; the compiler makes vectors of it.
+fn sum_long(bytes: &[u8]) -> u16 {
+    let mut total: u64 = 0;
+    // A block is short enough that neither accumulator's sum of halves can overflow.
+    for block in bytes.chunks(BLOCK) {
+        let mut words = [0u64; WIDE / 8];
+        let mut highs = [0u64; WIDE / 8];
+        let chunks = block.chunks_exact(WIDE);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            for ((lane, word), high) in chunk.chunks_exact(8).zip(&mut words).zip(&mut highs) {
+                let lane = lane
+                    .first_chunk()
+                    .map_or(0, |lane| u64::from_ne_bytes(*lane));
+                *word = word.wrapping_add(lane);
+                *high = high.wrapping_add(lane >> 32);
+            }
+        }
+        for (word, high) in words.into_iter().zip(highs) {
+            let low = word.wrapping_sub(high << 32);
+            total = add_carry(total, add_carry(low, high));
+        }
+        total = add_carry(total, u64::from(sum_short(rest)));
+    }
+    fold64(total)
+}
+
+fn sum_short(bytes: &[u8]) -> u16 {
+    let mut total: u64 = 0;
+    let (words, rest) = split_words::<8>(bytes);
+    for word in words {
+        total = add_carry(total, u64::from_ne_bytes(word));
+    }
+    // At most seven bytes are left: as a word padded with zeros, which add nothing.
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    fold64(add_carry(total, u64::from_ne_bytes(last)))
+}
+
+/// The arrays of `N` bytes at the front of `bytes`, and what is left behind them.
+#[inline]
+fn split_words<const N: usize>(bytes: &[u8]) -> (impl Iterator<Item = [u8; N]>, &[u8]) {
+    let chunks = bytes.chunks_exact(N);
+    let rest = chunks.remainder();
+    (
+        chunks.filter_map(|chunk| chunk.first_chunk().copied()),
+        rest,
+    )
+}
+
+/// One's complement addition.
+#[inline]
+const fn add_carry(a: u64, b: u64) -> u64 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum.wrapping_add(carry as u64)
+}
+
+#[inline]
+const fn fold64(sum: u64) -> u16 {
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    fold(sum as u32)
+}
+
+#[inline]
+const fn fold(sum: u32) -> u16 {
+    carry(carry(sum)) as u16
+}
+
+/// The same sum in 17 bits.
+#[inline]
+const fn carry(sum: u32) -> u32 {
+    (sum >> 16) + (sum & 0xffff)
+}
+
+/// Bytes that one round of the long sum takes: one cache line.
+const WIDE: usize = 64;
+
+/// Bytes after which the accumulators are added up.
+const BLOCK: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    /// RFC 1071, section 1, word by word.
+    fn naive(bytes: &[u8]) -> u16 {
+        let mut sum: u64 = 0;
+        for pair in bytes.chunks(2) {
+            sum += u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |&low| u64::from(low));
+        }
+        while sum >> 16 != 0 {
+            sum = (sum >> 16) + (sum & 0xffff);
+        }
+        sum as u16
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_u32;
+        (0..len)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rfc1071_s3_example() {
+        let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+        assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), 0xddf2);
+        assert_eq!(of(&bytes), 0x220d);
+    }
+
+    #[test]
+    fn every_length_agrees_with_the_naive_sum() {
+        let bytes = noise(1600);
+        for len in 0..bytes.len() {
+            assert_eq!(
+                Sum::ZERO.add_bytes(&bytes[..len]).value(),
+                naive(&bytes[..len]),
+                "length {len}"
+            );
+        }
+    }
+
+    #[test]
+    fn carries_survive_everywhere() {
+        for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, BLOCK + 129] {
+            for byte in [0x00, 0x01, 0x80, 0xff] {
+                let bytes = vec![byte; len];
+                assert_eq!(
+                    Sum::ZERO.add_bytes(&bytes).value(),
+                    naive(&bytes),
+                    "{len} bytes {byte:#04x}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn rfc1071_s2_slices_may_be_cut_anywhere() {
+        let bytes = noise(100);
+        for first in 0..100 {
+            for second in [first, (first + 1).min(100), (first + 7).min(100), 100] {
+                let sum = Sum::ZERO
+                    .add_bytes(&bytes[..first])
+                    .add_bytes(&bytes[first..second])
+                    .add_bytes(&bytes[second..]);
+                assert_eq!(sum.value(), naive(&bytes), "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn rfc1624_s4_example() {
+        // The case in which equation 4 of RFC 1141 gives 0xffff.
+        assert_eq!(update(0xdd2f, 0x5555, 0x3285), 0x0000);
+    }
+
+    #[test]
+    fn rfc1624_s3_update_is_a_full_recomputation() {
+        let mut bytes = noise(40);
+        for at in (0..40).step_by(2) {
+            for new in [0x0000, 0x0001, 0x7fff, 0x8000, 0xfffe, 0xffff] {
+                let (before, old) = (of(&bytes), u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+                [bytes[at], bytes[at + 1]] = u16::to_be_bytes(new);
+                assert_eq!(
+                    update(before, old, new),
+                    of(&bytes),
+                    "word at {at} becomes {new:#06x}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn without_undoes_join() {
+        let (a, b) = (
+            Sum::ZERO.add_bytes(&noise(31)[..30]),
+            Sum::ZERO.add_bytes(&noise(52)[32..]),
+        );
+        assert_eq!(a.join(b).without(b).value(), a.value());
+    }
+
+    #[test]
+    fn rfc768_only_udp_turns_zero_into_all_ones() {
+        let sum = Sum::ZERO.add_bytes(&[0xff, 0xff]);
+        assert_eq!(sum.checksum(), 0);
+        assert_eq!(sum.udp_checksum(), 0xffff);
+        assert_eq!(Sum::ZERO.add_bytes(&[0xff, 0xfe]).udp_checksum(), 1);
+    }
+
+    #[test]
+    fn pseudo_headers_are_the_bytes_of_the_rfcs() {
+        let (a, b) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 2));
+        let bytes = [10, 1, 0, 1, 10, 1, 0, 2, 0, 17, 0x12, 0x34];
+        assert_eq!(
+            Sum::pseudo_ipv4(a, b, IpProtocol::UDP, 0x1234).value(),
+            naive(&bytes)
+        );
+
+        let (a6, b6) = (a.to_ipv6_mapped(), b.to_ipv6_mapped());
+        let mut bytes = [a6.octets(), b6.octets()].concat();
+        bytes.extend([0x00, 0x01, 0x02, 0x03, 0, 0, 0, 58]);
+        assert_eq!(
+            Sum::pseudo_ipv6(a6, b6, IpProtocol::ICMPV6, 0x0001_0203).value(),
+            naive(&bytes)
+        );
+
+        assert_eq!(Sum::pseudo(a.into(), b6.into(), IpProtocol::UDP, 8), None);
+    }
+}

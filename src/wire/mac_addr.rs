@@ -1,0 +1,137 @@
+//! IEEE 802 MAC addresses.
+
+use core::{fmt, str::FromStr};
+
+/// A 48-bit MAC address, in transmission order.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MacAddr(pub [u8; 6]);
+
+impl MacAddr {
+    /// ff:ff:ff:ff:ff:ff.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+    /// 00:00:00:00:00:00: in a forwarding database the default destination, never a host.
+    pub const ZERO: Self = Self([0; 6]);
+
+    /// Whether the group bit is set: multicast or broadcast.
+    pub const fn is_multicast(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+
+    /// Whether a host may send from this address: neither a group nor zero.
+    pub const fn is_unicast(self) -> bool {
+        let [a, b, c, d, e, f] = self.0;
+        !self.is_multicast() && a | b | c | d | e | f != 0
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// The text is not six hexadecimal bytes with colons between them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a MAC address: six hexadecimal bytes with colons between them are needed")]
+pub struct ParseMacAddrError;
+
+impl FromStr for MacAddr {
+    type Err = ParseMacAddrError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split(':');
+        let mut bytes = [0; 6];
+        for byte in &mut bytes {
+            let part = parts
+                .next()
+                .filter(|part| part.len() <= 2 && !part.starts_with('+'));
+            *byte = part
+                .and_then(|part| u8::from_str_radix(part, 16).ok())
+                .ok_or(ParseMacAddrError)?;
+        }
+        if parts.next().is_some() {
+            Err(ParseMacAddrError)
+        } else {
+            Ok(Self(bytes))
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+mod serde_impls {
+    use core::fmt;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    use super::MacAddr;
+
+    /// As text, `02:00:00:00:00:01`.
+    impl Serialize for MacAddr {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for MacAddr {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_str(Text)
+        }
+    }
+
+    struct Text;
+
+    impl de::Visitor<'_> for Text {
+        type Value = MacAddr;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a MAC address like 02:00:00:00:00:01")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<MacAddr, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn text_survives() {
+        let mac = MacAddr([0x5e, 0xf8, 0x4f, 0, 0xe3, 0x37]);
+        assert_eq!(mac.to_string(), "5e:f8:4f:00:e3:37");
+        assert_eq!("5e:f8:4f:0:E3:37".parse(), Ok(mac));
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        for text in [
+            "",
+            "1",
+            "1:2:3:4:5",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:g",
+            "001:2:3:4:5:6",
+            "+1:2:3:4:5:6",
+            "1:2:3:4:5:",
+        ] {
+            assert_eq!(text.parse::<MacAddr>(), Err(ParseMacAddrError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_address() {
+        assert!(MacAddr::BROADCAST.is_multicast() && !MacAddr::BROADCAST.is_unicast());
+        assert!(!MacAddr::ZERO.is_multicast() && !MacAddr::ZERO.is_unicast());
+        for first in 0..=u8::MAX {
+            let mac = MacAddr([first, 0, 0, 0, 0, 1]);
+            assert_eq!(mac.is_unicast(), first % 2 == 0);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! One header per file, pure functions over bytes.
+//!
+//! Every header is an owned `Copy` value named by its module, [`vxlan::Header`] or [`gre::Header`].
+//! `parse` splits it off the front of a slice and returns it with what follows; a fixed-array core,
+//! `from_bytes` and `to_bytes`, does the work, so that it can be used where slices of unknown length
+//! cannot (an eBPF program after its own bounds check). All values are in host byte order, all lengths in
+//! bytes.
+//!
+//! Every codec obeys the same laws, which one test module checks for all of them:
+//!
+//! - parsing what was emitted gives the value back, and leaves the bytes behind it untouched;
+//! - emitting what was parsed gives the bytes back, bits that the documentation names cleared;
+//! - every shorter prefix is [`Error::Truncated`];
+//! - an error names a fact about the input;
+//! - iterators end, and what they yield adds up to the length.
+
+pub mod arp;
+mod bounded;
+pub mod checksum;
+mod ds_field;
+mod error;
+pub mod ethernet;
+#[cfg(feature = "etherparse")]
+mod etherparse;
+mod ethertype;
+mod flow_label;
+pub mod gre;
+mod ip_protocol;
+pub mod ipv4;
+pub mod ipv6;
+mod mac_addr;
+#[cfg(feature = "serde")]
+mod serde_bytes;
+pub mod udp;
+pub mod vlan;
+mod vni;
+pub mod vxlan;
+
+pub use bounded::OutOfRange;
+pub use ds_field::{Dscp, Ecn, ds_field};
+pub use error::{Error, Layer, LengthSource};
+pub use ethertype::EtherType;
+pub use flow_label::FlowLabel;
+pub use ip_protocol::IpProtocol;
+pub use ipv4::FragmentOffset;
+pub use mac_addr::{MacAddr, ParseMacAddrError};
+pub use vlan::{Pcp, VlanId};
+pub use vni::Vni;
+
+/// Writes the first `len` bytes of `bytes`, a header of kind `layer`, to the front of `out`.
+fn emit(layer: Layer, bytes: &[u8], len: usize, out: &mut [u8]) -> Result<usize, Error> {
+    let have = out.len();
+    match (out.get_mut(..len), bytes.get(..len)) {
+        (Some(out), Some(bytes)) => {
+            out.copy_from_slice(bytes);
+            Ok(len)
+        }
+        _ => Err(Error::truncated(layer, len, have)),
+    }
+}
