@@ -65,35 +65,11 @@ impl Header {
     /// [`Error::Unsupported`] for other hardware than Ethernet, other protocols than IPv4, or lengths
     /// other than theirs.
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
+        #[rustfmt::skip]
         let [
-            h0,
-            h1,
-            p0,
-            p1,
-            hardware_len,
-            protocol_len,
-            o0,
-            o1, //
-            sm0,
-            sm1,
-            sm2,
-            sm3,
-            sm4,
-            sm5,
-            si0,
-            si1,
-            si2,
-            si3, //
-            tm0,
-            tm1,
-            tm2,
-            tm3,
-            tm4,
-            tm5,
-            ti0,
-            ti1,
-            ti2,
-            ti3,
+            h0, h1, p0, p1, hardware_len, protocol_len, o0, o1,
+            sm0, sm1, sm2, sm3, sm4, sm5, si0, si1, si2, si3,
+            tm0, tm1, tm2, tm3, tm4, tm5, ti0, ti1, ti2, ti3,
         ] = *bytes;
         let hardware = u16::from_be_bytes([h0, h1]);
         let protocol = u16::from_be_bytes([p0, p1]);
@@ -143,20 +119,18 @@ impl Header {
         let [si0, si1, si2, si3] = self.sender_ip.octets();
         let [tm0, tm1, tm2, tm3, tm4, tm5] = self.target_mac.0;
         let [ti0, ti1, ti2, ti3] = self.target_ip.octets();
-        [
-            h0, h1, p0, p1, 6, 4, o0, o1, //
-            sm0, sm1, sm2, sm3, sm4, sm5, si0, si1, si2, si3, //
+        #[rustfmt::skip]
+        let bytes = [
+            h0, h1, p0, p1, 6, 4, o0, o1,
+            sm0, sm1, sm2, sm3, sm4, sm5, si0, si1, si2, si3,
             tm0, tm1, tm2, tm3, tm4, tm5, ti0, ti1, ti2, ti3,
-        ]
+        ];
+        bytes
     }
 }
 
 const fn unsupported(field: &'static str, value: u16) -> Error {
-    Error::Unsupported {
-        layer: Layer::Arp,
-        field,
-        value,
-    }
+    Error::Unsupported { layer: Layer::Arp, field, value }
 }
 
 /// Hardware type of Ethernet (IANA).
@@ -188,12 +162,7 @@ mod tests {
 
     #[test]
     fn rfc826_other_hardware_and_protocols_are_refused_by_name() {
-        let fields = [
-            "hardware type",
-            "protocol type",
-            "hardware address length",
-            "protocol address length",
-        ];
+        let fields = ["hardware type", "protocol type", "hardware address length", "protocol address length"];
         for (at, field) in [0, 2, 4, 5].into_iter().zip(fields) {
             for value in 0..=u8::MAX {
                 let mut bytes = GOLDEN;

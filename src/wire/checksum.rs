@@ -35,10 +35,7 @@ impl Sum {
     pub fn add_bytes(self, bytes: &[u8]) -> Self {
         let part = sum_bytes(bytes);
         let part = if self.odd { part.swap_bytes() } else { part };
-        Self {
-            sum: carry(self.sum) + u32::from(part),
-            odd: self.odd ^ (bytes.len() % 2 == 1),
-        }
+        Self { sum: carry(self.sum) + u32::from(part), odd: self.odd ^ (bytes.len() % 2 == 1) }
     }
 
     /// The sum with the word `word`, in host order, added. Where it stands does not matter as long as
@@ -46,40 +43,26 @@ impl Sum {
     #[must_use]
     #[inline]
     pub const fn add_word(self, word: u16) -> Self {
-        Self {
-            sum: carry(self.sum) + word.to_be() as u32,
-            odd: self.odd,
-        }
+        Self { sum: carry(self.sum) + word.to_be() as u32, odd: self.odd }
     }
 
     /// The sum with what `other` holds added, both counted from an even place.
     #[must_use]
     #[inline]
     pub const fn join(self, other: Self) -> Self {
-        Self {
-            sum: carry(self.sum) + carry(other.sum),
-            odd: self.odd,
-        }
+        Self { sum: carry(self.sum) + carry(other.sum), odd: self.odd }
     }
 
     /// The sum with what `other` holds taken away again.
     #[must_use]
     #[inline]
     pub const fn without(self, other: Self) -> Self {
-        Self {
-            sum: carry(self.sum) + !fold(other.sum) as u32,
-            odd: self.odd,
-        }
+        Self { sum: carry(self.sum) + !fold(other.sum) as u32, odd: self.odd }
     }
 
     /// The pseudo header of a segment of `len` bytes over IPv4 (RFC 768).
     #[inline]
-    pub fn pseudo_ipv4(
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        protocol: IpProtocol,
-        len: u16,
-    ) -> Self {
+    pub fn pseudo_ipv4(source: Ipv4Addr, destination: Ipv4Addr, protocol: IpProtocol, len: u16) -> Self {
         Self::ZERO
             .add_bytes(&source.octets())
             .add_bytes(&destination.octets())
@@ -89,12 +72,7 @@ impl Sum {
 
     /// The pseudo header of a segment of `len` bytes over IPv6 (RFC 8200, section 8.1).
     #[inline]
-    pub fn pseudo_ipv6(
-        source: Ipv6Addr,
-        destination: Ipv6Addr,
-        protocol: IpProtocol,
-        len: u32,
-    ) -> Self {
+    pub fn pseudo_ipv6(source: Ipv6Addr, destination: Ipv6Addr, protocol: IpProtocol, len: u32) -> Self {
         Self::ZERO
             .add_bytes(&source.octets())
             .add_bytes(&destination.octets())
@@ -105,12 +83,7 @@ impl Sum {
 
     /// The pseudo header between two addresses, or `None` where they are of different families.
     #[inline]
-    pub fn pseudo(
-        source: IpAddr,
-        destination: IpAddr,
-        protocol: IpProtocol,
-        len: u16,
-    ) -> Option<Self> {
+    pub fn pseudo(source: IpAddr, destination: IpAddr, protocol: IpProtocol, len: u16) -> Option<Self> {
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 Some(Self::pseudo_ipv4(source, destination, protocol, len))
@@ -191,11 +164,7 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 /// The sum of the words of `bytes` as the machine reads them, folded to 16 bits.
 #[inline]
 fn sum_bytes(bytes: &[u8]) -> u16 {
-    if bytes.len() < WIDE {
-        sum_short(bytes)
-    } else {
-        sum_long(bytes)
-    }
+    if bytes.len() < WIDE { sum_short(bytes) } else { sum_long(bytes) }
 }
 
 /// Two accumulators a lane: one adds 64-bit words and wraps, the other adds their high halves. The sum
@@ -211,9 +180,7 @@ fn sum_long(bytes: &[u8]) -> u16 {
         let rest = chunks.remainder();
         for chunk in chunks {
             for ((lane, word), high) in chunk.chunks_exact(8).zip(&mut words).zip(&mut highs) {
-                let lane = lane
-                    .first_chunk()
-                    .map_or(0, |lane| u64::from_ne_bytes(*lane));
+                let lane = lane.first_chunk().map_or(0, |lane| u64::from_ne_bytes(*lane));
                 *word = word.wrapping_add(lane);
                 *high = high.wrapping_add(lane >> 32);
             }
@@ -246,10 +213,7 @@ fn sum_short(bytes: &[u8]) -> u16 {
 fn split_words<const N: usize>(bytes: &[u8]) -> (impl Iterator<Item = [u8; N]>, &[u8]) {
     let chunks = bytes.chunks_exact(N);
     let rest = chunks.remainder();
-    (
-        chunks.filter_map(|chunk| chunk.first_chunk().copied()),
-        rest,
-    )
+    (chunks.filter_map(|chunk| chunk.first_chunk().copied()), rest)
 }
 
 /// One's complement addition.
@@ -324,11 +288,7 @@ mod tests {
     fn every_length_agrees_with_the_naive_sum() {
         let bytes = noise(1600);
         for len in 0..bytes.len() {
-            assert_eq!(
-                Sum::ZERO.add_bytes(&bytes[..len]).value(),
-                naive(&bytes[..len]),
-                "length {len}"
-            );
+            assert_eq!(Sum::ZERO.add_bytes(&bytes[..len]).value(), naive(&bytes[..len]), "length {len}");
         }
     }
 
@@ -337,11 +297,7 @@ mod tests {
         for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, BLOCK + 129] {
             for byte in [0x00, 0x01, 0x80, 0xff] {
                 let bytes = vec![byte; len];
-                assert_eq!(
-                    Sum::ZERO.add_bytes(&bytes).value(),
-                    naive(&bytes),
-                    "{len} bytes {byte:#04x}"
-                );
+                assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), naive(&bytes), "{len} bytes {byte:#04x}");
             }
         }
     }
@@ -373,21 +329,14 @@ mod tests {
             for new in [0x0000, 0x0001, 0x7fff, 0x8000, 0xfffe, 0xffff] {
                 let (before, old) = (of(&bytes), u16::from_be_bytes([bytes[at], bytes[at + 1]]));
                 [bytes[at], bytes[at + 1]] = u16::to_be_bytes(new);
-                assert_eq!(
-                    update(before, old, new),
-                    of(&bytes),
-                    "word at {at} becomes {new:#06x}"
-                );
+                assert_eq!(update(before, old, new), of(&bytes), "word at {at} becomes {new:#06x}");
             }
         }
     }
 
     #[test]
     fn without_undoes_join() {
-        let (a, b) = (
-            Sum::ZERO.add_bytes(&noise(31)[..30]),
-            Sum::ZERO.add_bytes(&noise(52)[32..]),
-        );
+        let (a, b) = (Sum::ZERO.add_bytes(&noise(31)[..30]), Sum::ZERO.add_bytes(&noise(52)[32..]));
         assert_eq!(a.join(b).without(b).value(), a.value());
     }
 
@@ -403,18 +352,12 @@ mod tests {
     fn pseudo_headers_are_the_bytes_of_the_rfcs() {
         let (a, b) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 2));
         let bytes = [10, 1, 0, 1, 10, 1, 0, 2, 0, 17, 0x12, 0x34];
-        assert_eq!(
-            Sum::pseudo_ipv4(a, b, IpProtocol::UDP, 0x1234).value(),
-            naive(&bytes)
-        );
+        assert_eq!(Sum::pseudo_ipv4(a, b, IpProtocol::UDP, 0x1234).value(), naive(&bytes));
 
         let (a6, b6) = (a.to_ipv6_mapped(), b.to_ipv6_mapped());
         let mut bytes = [a6.octets(), b6.octets()].concat();
         bytes.extend([0x00, 0x01, 0x02, 0x03, 0, 0, 0, 58]);
-        assert_eq!(
-            Sum::pseudo_ipv6(a6, b6, IpProtocol::ICMPV6, 0x0001_0203).value(),
-            naive(&bytes)
-        );
+        assert_eq!(Sum::pseudo_ipv6(a6, b6, IpProtocol::ICMPV6, 0x0001_0203).value(), naive(&bytes));
 
         assert_eq!(Sum::pseudo(a.into(), b6.into(), IpProtocol::UDP, 8), None);
     }

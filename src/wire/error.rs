@@ -64,12 +64,7 @@ pub enum Error {
 impl Error {
     /// The fixed part of `layer`, `need` bytes long, does not fit into the `have` bytes that there are.
     pub(crate) const fn truncated(layer: Layer, need: usize, have: usize) -> Self {
-        Self::Truncated {
-            layer,
-            needed_by: LengthSource::Header,
-            need,
-            have,
-        }
+        Self::Truncated { layer, needed_by: LengthSource::Header, need, have }
     }
 }
 

@@ -62,20 +62,13 @@ impl Header {
 
     /// The header of a payload of this kind, without optional fields.
     pub const fn new(protocol: EtherType) -> Self {
-        Self {
-            reserved: Reserved0::NONE,
-            protocol,
-            checksum: None,
-            key: None,
-            sequence: None,
-        }
+        Self { reserved: Reserved0::NONE, protocol, checksum: None, key: None, sequence: None }
     }
 
     /// Length of this header in bytes: 4, 8, 12 or 16.
     pub const fn header_len(&self) -> usize {
-        let fields = self.checksum.is_some() as usize
-            + self.key.is_some() as usize
-            + self.sequence.is_some() as usize;
+        let fields =
+            self.checksum.is_some() as usize + self.key.is_some() as usize + self.sequence.is_some() as usize;
         Self::MIN_LEN + 4 * fields
     }
 
@@ -89,11 +82,7 @@ impl Header {
         match Self::fixed(bytes) {
             Ok((header, flags)) => match optional_len(flags) {
                 0 => Ok(header),
-                more => Err(Error::truncated(
-                    Layer::Gre,
-                    Self::MIN_LEN + more,
-                    Self::MIN_LEN,
-                )),
+                more => Err(Error::truncated(Layer::Gre, Self::MIN_LEN + more, Self::MIN_LEN)),
             },
             Err(error) => Err(error),
         }
@@ -120,8 +109,7 @@ impl Header {
             }
             let need = Self::MIN_LEN + optional_len(flags);
             let (word, after) =
-                rest.split_first_chunk()
-                    .ok_or(Error::truncated(Layer::Gre, need, bytes.len()))?;
+                rest.split_first_chunk().ok_or(Error::truncated(Layer::Gre, need, bytes.len()))?;
             rest = after;
             Ok(Some(u32::from_be_bytes(*word)))
         };
@@ -139,19 +127,10 @@ impl Header {
             return Err(Error::SourceRouting);
         }
         if flags & VERSION != 0 {
-            return Err(Error::Version {
-                layer: Layer::Gre,
-                version: (flags & VERSION) as u8,
-            });
+            return Err(Error::Version { layer: Layer::Gre, version: (flags & VERSION) as u8 });
         }
         let header = Self::new(EtherType(u16::from_be_bytes([p0, p1])));
-        Ok((
-            Self {
-                reserved: Reserved0::from_flags(flags),
-                ..header
-            },
-            flags,
-        ))
+        Ok((Self { reserved: Reserved0::from_flags(flags), ..header }, flags))
     }
 
     /// The header in network byte order: the first [`header_len`](Self::header_len) bytes of the array,
@@ -163,11 +142,8 @@ impl Header {
             | flag(self.key.is_some(), KEY)
             | flag(self.sequence.is_some(), SEQUENCE);
         let first = u32::from(flags) << 16 | u32::from(self.protocol.0);
-        let optional = [
-            self.checksum.map(|sum| u32::from(sum) << 16),
-            self.key.map(|key| key.0),
-            self.sequence,
-        ];
+        let optional =
+            [self.checksum.map(|sum| u32::from(sum) << 16), self.key.map(|key| key.0), self.sequence];
 
         let mut bytes = [0; Self::MAX_LEN];
         let words = core::iter::once(first).chain(optional.into_iter().flatten());
@@ -189,19 +165,10 @@ impl Header {
     /// The same header with the checksum over itself and `payload` (RFC 2784, section 2.5).
     #[must_use]
     pub fn with_checksum(self, payload: &[u8]) -> Self {
-        let header = Self {
-            checksum: Some(0),
-            ..self
-        };
+        let header = Self { checksum: Some(0), ..self };
         // Zeros behind the header add nothing, and its length is even.
-        let checksum = Sum::ZERO
-            .add_bytes(&header.to_bytes())
-            .add_bytes(payload)
-            .checksum();
-        Self {
-            checksum: Some(checksum),
-            ..self
-        }
+        let checksum = Sum::ZERO.add_bytes(&header.to_bytes()).add_bytes(payload).checksum();
+        Self { checksum: Some(checksum), ..self }
     }
 }
 
@@ -282,9 +249,8 @@ mod tests {
 
     /// An IPv4 packet of 33 bytes: an odd length, so that the padding of the checksum counts.
     const PAYLOAD: [u8; 33] = [
-        0x45, 0x00, 0x00, 0x21, 0x00, 0x01, 0x00, 0x00, 0x40, 0x11, 0x66, 0xc7, 0x0a, 0x01, 0x00,
-        0x01, 0x0a, 0x01, 0x00, 0x02, 0x03, 0xe8, 0x07, 0xd0, 0x00, 0x0d, 0x9c, 0x45, 0x68, 0x65,
-        0x6c, 0x6c, 0x6f,
+        0x45, 0x00, 0x00, 0x21, 0x00, 0x01, 0x00, 0x00, 0x40, 0x11, 0x66, 0xc7, 0x0a, 0x01, 0x00, 0x01, 0x0a,
+        0x01, 0x00, 0x02, 0x03, 0xe8, 0x07, 0xd0, 0x00, 0x0d, 0x9c, 0x45, 0x68, 0x65, 0x6c, 0x6c, 0x6f,
     ];
 
     fn packet(head: &[u8]) -> Vec<u8> {
@@ -297,27 +263,9 @@ mod tests {
         let key = Some(Key(0x0102_0304));
         let shapes: [(&[u8], Header, State); 5] = [
             (&[0x00, 0, 8, 0], plain, State::Absent),
-            (
-                &[0x20, 0, 8, 0, 1, 2, 3, 4],
-                Header { key, ..plain },
-                State::Absent,
-            ),
-            (
-                &[0x10, 0, 8, 0, 0, 0, 0, 7],
-                Header {
-                    sequence: Some(7),
-                    ..plain
-                },
-                State::Absent,
-            ),
-            (
-                &[0x80, 0, 8, 0, 0x8c, 0x22, 0, 0],
-                Header {
-                    checksum: Some(0x8c22),
-                    ..plain
-                },
-                State::Good,
-            ),
+            (&[0x20, 0, 8, 0, 1, 2, 3, 4], Header { key, ..plain }, State::Absent),
+            (&[0x10, 0, 8, 0, 0, 0, 0, 7], Header { sequence: Some(7), ..plain }, State::Absent),
+            (&[0x80, 0, 8, 0, 0x8c, 0x22, 0, 0], Header { checksum: Some(0x8c22), ..plain }, State::Good),
             (
                 &[
                     0xb0, 0, 8, 0, // C, K, S; IPv4
@@ -325,12 +273,7 @@ mod tests {
                     1, 2, 3, 4, // key
                     0, 0, 0, 7, // sequence number
                 ],
-                Header {
-                    checksum: Some(0x5815),
-                    key,
-                    sequence: Some(7),
-                    ..plain
-                },
+                Header { checksum: Some(0x5815), key, sequence: Some(7), ..plain },
                 State::Good,
             ),
         ];
@@ -340,14 +283,7 @@ mod tests {
             assert_eq!(header.to_bytes()[..header.header_len()], *bytes);
             assert_eq!(verify(&packet), state);
             if header.checksum.is_some() {
-                assert_eq!(
-                    Header {
-                        checksum: None,
-                        ..header
-                    }
-                    .with_checksum(&PAYLOAD),
-                    header
-                );
+                assert_eq!(Header { checksum: None, ..header }.with_checksum(&PAYLOAD), header);
             }
         }
     }
@@ -398,10 +334,7 @@ mod tests {
             };
             for have in 0..header.header_len() {
                 let need = if have < 4 { 4 } else { header.header_len() };
-                assert_eq!(
-                    Header::parse(&bytes[..have]),
-                    Err(Error::truncated(Layer::Gre, need, have))
-                );
+                assert_eq!(Header::parse(&bytes[..have]), Err(Error::truncated(Layer::Gre, need, have)));
             }
         }
     }

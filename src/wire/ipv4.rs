@@ -91,11 +91,7 @@ impl Header {
     pub const fn from_bytes(bytes: &[u8; Self::MIN_LEN]) -> Result<Self, Error> {
         match Self::fixed(bytes) {
             Ok((header, 0)) => Ok(header),
-            Ok((_, options)) => Err(truncated(
-                LengthSource::Ihl,
-                Self::MIN_LEN + options,
-                Self::MIN_LEN,
-            )),
+            Ok((_, options)) => Err(truncated(LengthSource::Ihl, Self::MIN_LEN + options, Self::MIN_LEN)),
             Err(error) => Err(error),
         }
     }
@@ -114,11 +110,7 @@ impl Header {
         };
         let (mut header, len) = Self::fixed(head)?;
         let Some((options, rest)) = rest.split_at_checked(len) else {
-            return Err(truncated(
-                LengthSource::Ihl,
-                Self::MIN_LEN + len,
-                bytes.len(),
-            ));
+            return Err(truncated(LengthSource::Ihl, Self::MIN_LEN + len, bytes.len()));
         };
         header.options = Options::new(options).unwrap_or(Options::NONE);
         Ok((header, rest))
@@ -126,33 +118,13 @@ impl Header {
 
     /// The header without its options, and how many bytes of those IHL announces.
     const fn fixed(bytes: &[u8; Self::MIN_LEN]) -> Result<(Self, usize), Error> {
+        #[rustfmt::skip]
         let [
-            v_ihl,
-            ds,
-            l0,
-            l1,
-            i0,
-            i1,
-            f0,
-            f1,
-            ttl,
-            protocol,
-            c0,
-            c1, //
-            s0,
-            s1,
-            s2,
-            s3,
-            d0,
-            d1,
-            d2,
-            d3,
+            v_ihl, ds, l0, l1, i0, i1, f0, f1, ttl, protocol, c0, c1,
+            s0, s1, s2, s3, d0, d1, d2, d3,
         ] = *bytes;
         if v_ihl >> 4 != 4 {
-            return Err(Error::Version {
-                layer: Layer::Ipv4,
-                version: v_ihl >> 4,
-            });
+            return Err(Error::Version { layer: Layer::Ipv4, version: v_ihl >> 4 });
         }
         let len = (v_ihl & 0x0f) as usize * 4;
         let Some(options) = len.checked_sub(Self::MIN_LEN) else {
@@ -205,36 +177,19 @@ impl Header {
     pub const fn fixed_bytes(&self) -> [u8; Self::MIN_LEN] {
         let [l0, l1] = self.total_len.to_be_bytes();
         let [i0, i1] = self.identification.to_be_bytes();
-        let flags =
-            if self.dont_fragment { DF } else { 0 } | if self.more_fragments { MF } else { 0 };
+        let flags = if self.dont_fragment { DF } else { 0 } | if self.more_fragments { MF } else { 0 };
         let [f0, f1] = (flags | self.fragment_offset.value()).to_be_bytes();
         let [c0, c1] = self.checksum.to_be_bytes();
         let [s0, s1, s2, s3] = self.source.octets();
         let [d0, d1, d2, d3] = self.destination.octets();
         let v_ihl = 0x45 + self.options.len / 4;
         let ds = ds_field(self.dscp, self.ecn);
-        [
-            v_ihl,
-            ds,
-            l0,
-            l1,
-            i0,
-            i1,
-            f0,
-            f1,
-            self.ttl,
-            self.protocol.0,
-            c0,
-            c1, //
-            s0,
-            s1,
-            s2,
-            s3,
-            d0,
-            d1,
-            d2,
-            d3,
-        ]
+        #[rustfmt::skip]
+        let bytes = [
+            v_ihl, ds, l0, l1, i0, i1, f0, f1, self.ttl, self.protocol.0, c0, c1,
+            s0, s1, s2, s3, d0, d1, d2, d3,
+        ];
+        bytes
     }
 
     /// The header in network byte order: the first [`header_len`](Self::header_len) bytes of the array,
@@ -260,14 +215,8 @@ impl Header {
     /// The same header with the checksum that belongs to it.
     #[must_use]
     pub fn with_checksum(self) -> Self {
-        let header = Self {
-            checksum: 0,
-            ..self
-        };
-        Self {
-            checksum: Sum::ZERO.add_bytes(&header.to_bytes()).checksum(),
-            ..self
-        }
+        let header = Self { checksum: 0, ..self };
+        Self { checksum: Sum::ZERO.add_bytes(&header.to_bytes()).checksum(), ..self }
     }
 }
 
@@ -286,18 +235,13 @@ pub struct Options {
 
 impl Options {
     /// No options.
-    pub const NONE: Self = Self {
-        len: 0,
-        bytes: [0; 40],
-    };
+    pub const NONE: Self = Self { len: 0, bytes: [0; 40] };
 
     /// These options, or `None` where there are more than 40 bytes or no multiple of four.
     pub fn new(options: &[u8]) -> Option<Self> {
         let mut bytes = [0; 40];
         bytes.get_mut(..options.len())?.copy_from_slice(options);
-        let len = u8::try_from(options.len())
-            .ok()
-            .filter(|len| len % 4 == 0)?;
+        let len = u8::try_from(options.len()).ok().filter(|len| len % 4 == 0)?;
         Some(Self { len, bytes })
     }
 
@@ -320,28 +264,14 @@ impl core::fmt::Debug for Options {
 }
 
 #[cfg(feature = "serde")]
-super::serde_bytes::bounded_bytes!(
-    Options,
-    40,
-    "at most 40 bytes of IPv4 options, a multiple of four"
-);
+super::serde_bytes::bounded_bytes!(Options, 40, "at most 40 bytes of IPv4 options, a multiple of four");
 
 const fn truncated(needed_by: LengthSource, need: usize, have: usize) -> Error {
-    Error::Truncated {
-        layer: Layer::Ipv4,
-        needed_by,
-        need,
-        have,
-    }
+    Error::Truncated { layer: Layer::Ipv4, needed_by, need, have }
 }
 
 const fn length(field: LengthSource, stated: usize, min: usize) -> Error {
-    Error::Length {
-        layer: Layer::Ipv4,
-        field,
-        stated,
-        min,
-    }
+    Error::Length { layer: Layer::Ipv4, field, stated, min }
 }
 
 const DF: u16 = 0x4000;
@@ -419,11 +349,8 @@ mod tests {
                 }
                 Ok((header, _)) => {
                     let rest = [0; 100];
-                    let expected = rest.get(..stated - 24).ok_or(truncated(
-                        LengthSource::TotalLength,
-                        stated,
-                        124,
-                    ));
+                    let expected =
+                        rest.get(..stated - 24).ok_or(truncated(LengthSource::TotalLength, stated, 124));
                     assert_eq!(header.payload(&rest), expected);
                 }
             }
@@ -438,11 +365,7 @@ mod tests {
             let (header, _) = Header::parse(&bytes).unwrap();
             assert_eq!(header.is_fragment(), word & 0x3fff != 0);
             let [f0, f1] = (word & 0x7fff).to_be_bytes();
-            assert_eq!(
-                header.fixed_bytes()[6..8],
-                [f0, f1],
-                "the reserved flag is sent as zero"
-            );
+            assert_eq!(header.fixed_bytes()[6..8], [f0, f1], "the reserved flag is sent as zero");
         }
     }
 

@@ -18,9 +18,7 @@
 
 use core::net::Ipv6Addr;
 
-use super::{
-    Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Layer, LengthSource, ds_field,
-};
+use super::{Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Layer, LengthSource, ds_field};
 
 /// An IPv6 header.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -54,54 +52,20 @@ impl Header {
     ///
     /// [`Error::Version`] other than 6.
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
+        #[rustfmt::skip]
         let [
-            w0,
-            w1,
-            w2,
-            w3,
-            l0,
-            l1,
-            next_header,
-            hop_limit, //
-            s0,
-            s1,
-            s2,
-            s3,
-            s4,
-            s5,
-            s6,
-            s7,
-            s8,
-            s9,
-            s10,
-            s11,
-            s12,
-            s13,
-            s14,
-            s15, //
-            d0,
-            d1,
-            d2,
-            d3,
-            d4,
-            d5,
-            d6,
-            d7,
-            d8,
-            d9,
-            d10,
-            d11,
-            d12,
-            d13,
-            d14,
-            d15,
+            w0, w1, w2, w3, l0, l1, next_header, hop_limit,
+            s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
+            d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13, d14, d15,
         ] = *bytes;
+        #[rustfmt::skip]
+        let (source, destination) = (
+            [s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15],
+            [d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13, d14, d15],
+        );
         let first = u32::from_be_bytes([w0, w1, w2, w3]);
         if first >> 28 != 6 {
-            return Err(Error::Version {
-                layer: Layer::Ipv6,
-                version: (first >> 28) as u8,
-            });
+            return Err(Error::Version { layer: Layer::Ipv6, version: (first >> 28) as u8 });
         }
         let ds = (first >> 20) as u8;
         Ok(Self {
@@ -111,12 +75,8 @@ impl Header {
             payload_len: u16::from_be_bytes([l0, l1]),
             next_header: IpProtocol(next_header),
             hop_limit,
-            source: Ipv6Addr::from_bits(u128::from_be_bytes([
-                s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
-            ])),
-            destination: Ipv6Addr::from_bits(u128::from_be_bytes([
-                d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13, d14, d15,
-            ])),
+            source: Ipv6Addr::from_bits(u128::from_be_bytes(source)),
+            destination: Ipv6Addr::from_bits(u128::from_be_bytes(destination)),
         })
     }
 
@@ -155,84 +115,16 @@ impl Header {
         let ds = ds_field(self.dscp, self.ecn) as u32;
         let [w0, w1, w2, w3] = (6 << 28 | ds << 20 | self.flow_label.value()).to_be_bytes();
         let [l0, l1] = self.payload_len.to_be_bytes();
-        let [
-            s0,
-            s1,
-            s2,
-            s3,
-            s4,
-            s5,
-            s6,
-            s7,
-            s8,
-            s9,
-            s10,
-            s11,
-            s12,
-            s13,
-            s14,
-            s15,
-        ] = self.source.octets();
-        let [
-            d0,
-            d1,
-            d2,
-            d3,
-            d4,
-            d5,
-            d6,
-            d7,
-            d8,
-            d9,
-            d10,
-            d11,
-            d12,
-            d13,
-            d14,
-            d15,
-        ] = self.destination.octets();
-        [
-            w0,
-            w1,
-            w2,
-            w3,
-            l0,
-            l1,
-            self.next_header.0,
-            self.hop_limit, //
-            s0,
-            s1,
-            s2,
-            s3,
-            s4,
-            s5,
-            s6,
-            s7,
-            s8,
-            s9,
-            s10,
-            s11,
-            s12,
-            s13,
-            s14,
-            s15, //
-            d0,
-            d1,
-            d2,
-            d3,
-            d4,
-            d5,
-            d6,
-            d7,
-            d8,
-            d9,
-            d10,
-            d11,
-            d12,
-            d13,
-            d14,
-            d15,
-        ]
+        let [s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15] = self.source.octets();
+        let [d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13, d14, d15] =
+            self.destination.octets();
+        #[rustfmt::skip]
+        let bytes = [
+            w0, w1, w2, w3, l0, l1, self.next_header.0, self.hop_limit,
+            s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
+            d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, d10, d11, d12, d13, d14, d15,
+        ];
+        bytes
     }
 }
 
@@ -271,11 +163,7 @@ pub const MAX_EXTENSIONS: usize = 8;
 impl<'a> Extensions<'a> {
     /// The chain that begins with a header of kind `next` at the front of `bytes`.
     pub const fn new(next: IpProtocol, bytes: &'a [u8]) -> Self {
-        Self {
-            next,
-            rest: bytes,
-            left: MAX_EXTENSIONS,
-        }
+        Self { next, rest: bytes, left: MAX_EXTENSIONS }
     }
 
     /// What follows the headers that were read: the upper layer once the iterator has ended.
@@ -295,27 +183,15 @@ impl<'a> Extensions<'a> {
             need,
             have: self.rest.len(),
         };
-        let &[_, len, ..] = self
-            .rest
-            .first_chunk::<8>()
-            .ok_or(truncated(LengthSource::Header, 8))?;
+        let &[_, len, ..] = self.rest.first_chunk::<8>().ok_or(truncated(LengthSource::Header, 8))?;
         let len = match self.next {
             IpProtocol::FRAGMENT => 8,
             // RFC 4302, section 2.2: in words of four bytes, without the first two.
             IpProtocol::AUTHENTICATION => (usize::from(len) + 2) * 4,
             _ => (usize::from(len) + 1) * 8,
         };
-        let (bytes, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(truncated(LengthSource::HdrExtLen, len))?;
-        Ok((
-            Extension {
-                protocol: self.next,
-                bytes,
-            },
-            rest,
-        ))
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(truncated(LengthSource::HdrExtLen, len))?;
+        Ok((Extension { protocol: self.next, bytes }, rest))
     }
 }
 
@@ -328,18 +204,13 @@ impl<'a> Iterator for Extensions<'a> {
         }
         let Some(left) = self.left.checked_sub(1) else {
             self.next = IpProtocol::NO_NEXT_HEADER;
-            return Some(Err(Error::TooMany {
-                layer: Layer::Ipv6Extension,
-                max: MAX_EXTENSIONS,
-            }));
+            return Some(Err(Error::TooMany { layer: Layer::Ipv6Extension, max: MAX_EXTENSIONS }));
         };
         self.left = left;
         match self.split() {
             Ok((extension, rest)) => {
-                self.next = extension
-                    .bytes
-                    .first()
-                    .map_or(IpProtocol::NO_NEXT_HEADER, |&next| IpProtocol(next));
+                self.next =
+                    extension.bytes.first().map_or(IpProtocol::NO_NEXT_HEADER, |&next| IpProtocol(next));
                 self.rest = rest;
                 Some(Ok(extension))
             }
@@ -446,13 +317,7 @@ mod tests {
                 Ok(header) => assert_eq!((byte >> 4, header.to_bytes()), (6, bytes)),
                 Err(error) => {
                     assert_ne!(byte >> 4, 6);
-                    assert_eq!(
-                        error,
-                        Error::Version {
-                            layer: Layer::Ipv6,
-                            version: byte >> 4
-                        }
-                    );
+                    assert_eq!(error, Error::Version { layer: Layer::Ipv6, version: byte >> 4 });
                 }
             }
         }
@@ -481,10 +346,7 @@ mod tests {
         }
         assert_eq!(lens, [16, 8, 8, 12, 8]);
         assert_eq!(chain.next(), None);
-        assert_eq!(
-            (chain.protocol(), chain.rest()),
-            (IpProtocol::UDP, &bytes[52..])
-        );
+        assert_eq!((chain.protocol(), chain.rest()), (IpProtocol::UDP, &bytes[52..]));
     }
 
     #[test]
@@ -494,10 +356,7 @@ mod tests {
         assert_eq!(chain.by_ref().filter(Result::is_ok).count(), MAX_EXTENSIONS);
         assert_eq!(chain.next(), None);
         let mut chain = Extensions::new(IpProtocol::HOP_BY_HOP, &endless);
-        let too_many = Error::TooMany {
-            layer: Layer::Ipv6Extension,
-            max: MAX_EXTENSIONS,
-        };
+        let too_many = Error::TooMany { layer: Layer::Ipv6Extension, max: MAX_EXTENSIONS };
         assert_eq!(chain.nth(MAX_EXTENSIONS), Some(Err(too_many)));
     }
 
@@ -516,15 +375,7 @@ mod tests {
                     Err(error) => {
                         let needed_by = LengthSource::HdrExtLen;
                         let layer = Layer::Ipv6Extension;
-                        assert_eq!(
-                            error,
-                            Error::Truncated {
-                                layer,
-                                needed_by,
-                                need,
-                                have: 80
-                            }
-                        );
+                        assert_eq!(error, Error::Truncated { layer, needed_by, need, have: 80 });
                         assert!(need > 80);
                     }
                 }

@@ -43,18 +43,10 @@ impl FromStr for MacAddr {
         let mut parts = text.split(':');
         let mut bytes = [0; 6];
         for byte in &mut bytes {
-            let part = parts
-                .next()
-                .filter(|part| part.len() <= 2 && !part.starts_with('+'));
-            *byte = part
-                .and_then(|part| u8::from_str_radix(part, 16).ok())
-                .ok_or(ParseMacAddrError)?;
+            let part = parts.next().filter(|part| part.len() <= 2 && !part.starts_with('+'));
+            *byte = part.and_then(|part| u8::from_str_radix(part, 16).ok()).ok_or(ParseMacAddrError)?;
         }
-        if parts.next().is_some() {
-            Err(ParseMacAddrError)
-        } else {
-            Ok(Self(bytes))
-        }
+        if parts.next().is_some() { Err(ParseMacAddrError) } else { Ok(Self(bytes)) }
     }
 }
 

@@ -82,12 +82,8 @@ impl Header {
     pub fn payload<'a>(&self, rest: &'a [u8]) -> Result<&'a [u8], Error> {
         let stated = self.length.into();
         let field = LengthSource::UdpLength;
-        let len = self.payload_len().ok_or(Error::Length {
-            layer: Layer::Udp,
-            field,
-            stated,
-            min: Self::LEN,
-        })?;
+        let len =
+            self.payload_len().ok_or(Error::Length { layer: Layer::Udp, field, stated, min: Self::LEN })?;
         rest.get(..len).ok_or(Error::Truncated {
             layer: Layer::Udp,
             needed_by: field,
@@ -109,14 +105,8 @@ impl Header {
     /// The same header with the checksum over `pseudo`, itself and `payload`; zero becomes 0xffff.
     #[must_use]
     pub fn with_checksum(self, pseudo: Sum, payload: &[u8]) -> Self {
-        let header = Self {
-            checksum: 0,
-            ..self
-        };
-        let checksum = pseudo
-            .add_bytes(&header.to_bytes())
-            .add_bytes(payload)
-            .udp_checksum();
+        let header = Self { checksum: 0, ..self };
+        let checksum = pseudo.add_bytes(&header.to_bytes()).add_bytes(payload).udp_checksum();
         Self { checksum, ..self }
     }
 }
@@ -153,12 +143,7 @@ mod tests {
     #[test]
     fn golden() {
         let (header, rest) = Header::parse(&GOLDEN).unwrap();
-        let expected = Header {
-            source_port: 1000,
-            destination_port: 2000,
-            length: 13,
-            checksum: 0x9c45,
-        };
+        let expected = Header { source_port: 1000, destination_port: 2000, length: 13, checksum: 0x9c45 };
         assert_eq!((header, rest), (expected, &b"hello"[..]));
         assert_eq!(header.with_checksum(pseudo(), rest), header);
         assert_eq!(header.to_bytes(), GOLDEN[..8]);
@@ -187,20 +172,10 @@ mod tests {
             let stated = usize::from(length);
             match parsed {
                 Ok(payload) => assert_eq!(payload.len() + 8, stated),
-                Err(Error::Length {
-                    field: LengthSource::UdpLength,
-                    stated: s,
-                    min: 8,
-                    ..
-                }) => {
+                Err(Error::Length { field: LengthSource::UdpLength, stated: s, min: 8, .. }) => {
                     assert!(s == stated && stated < 8);
                 }
-                Err(Error::Truncated {
-                    needed_by: LengthSource::UdpLength,
-                    need,
-                    have: 13,
-                    ..
-                }) => {
+                Err(Error::Truncated { needed_by: LengthSource::UdpLength, need, have: 13, .. }) => {
                     assert!(need == stated && stated > 13);
                 }
                 Err(error) => panic!("{error}"),
@@ -210,12 +185,7 @@ mod tests {
 
     #[test]
     fn rfc768_a_computed_zero_is_sent_as_all_ones() {
-        let header = Header {
-            source_port: 0,
-            destination_port: 0,
-            length: 8,
-            checksum: 0,
-        };
+        let header = Header { source_port: 0, destination_port: 0, length: 8, checksum: 0 };
         // Payload that makes the sum of everything all ones.
         let sum = pseudo().add_bytes(&header.to_bytes()).checksum();
         let header = header.with_checksum(pseudo(), &sum.to_be_bytes());

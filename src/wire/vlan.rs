@@ -94,11 +94,7 @@ pub fn skip_tags(mut ethertype: EtherType, mut bytes: &[u8]) -> Result<Untagged<
     let mut outer = None;
     for _ in 0..MAX_TAGS {
         if !ethertype.is_vlan() {
-            return Ok(Untagged {
-                outer,
-                ethertype,
-                payload: bytes,
-            });
+            return Ok(Untagged { outer, ethertype, payload: bytes });
         }
         let (tag, rest) = Header::parse(bytes)?;
         outer = outer.or(Some(tag));
@@ -106,16 +102,9 @@ pub fn skip_tags(mut ethertype: EtherType, mut bytes: &[u8]) -> Result<Untagged<
         bytes = rest;
     }
     if ethertype.is_vlan() {
-        return Err(Error::TooMany {
-            layer: Layer::Vlan,
-            max: MAX_TAGS,
-        });
+        return Err(Error::TooMany { layer: Layer::Vlan, max: MAX_TAGS });
     }
-    Ok(Untagged {
-        outer,
-        ethertype,
-        payload: bytes,
-    })
+    Ok(Untagged { outer, ethertype, payload: bytes })
 }
 
 /// How many tags in a row are followed.
@@ -157,33 +146,18 @@ mod tests {
 
     #[test]
     fn stacks_are_followed_to_a_limit() {
-        const TAGS: [u8; 20] = [
-            0, 1, 0x88, 0xa8, 0, 2, 0x91, 0x00, 0, 3, 0x81, 0x00, 0, 4, 0x08, 0x00, 0, 5, 0x08,
-            0x00,
-        ];
+        const TAGS: [u8; 20] =
+            [0, 1, 0x88, 0xa8, 0, 2, 0x91, 0x00, 0, 3, 0x81, 0x00, 0, 4, 0x08, 0x00, 0, 5, 0x08, 0x00];
         let untagged = skip_tags(EtherType::VLAN, &TAGS).unwrap();
         assert_eq!(untagged.outer.map(|tag| tag.id.value()), Some(1));
-        assert_eq!(
-            (untagged.ethertype, untagged.payload),
-            (EtherType::IPV4, &TAGS[16..])
-        );
+        assert_eq!((untagged.ethertype, untagged.payload), (EtherType::IPV4, &TAGS[16..]));
 
         let mut endless = TAGS;
         [endless[14], endless[15]] = [0x81, 0x00];
-        let too_many = Error::TooMany {
-            layer: Layer::Vlan,
-            max: MAX_TAGS,
-        };
+        let too_many = Error::TooMany { layer: Layer::Vlan, max: MAX_TAGS };
         assert_eq!(skip_tags(EtherType::VLAN, &endless), Err(too_many));
-        assert_eq!(
-            skip_tags(EtherType::VLAN, &TAGS[..6]),
-            Err(Error::truncated(Layer::Vlan, 4, 2))
-        );
-        let none = Untagged {
-            outer: None,
-            ethertype: EtherType::ARP,
-            payload: &[],
-        };
+        assert_eq!(skip_tags(EtherType::VLAN, &TAGS[..6]), Err(Error::truncated(Layer::Vlan, 4, 2)));
+        let none = Untagged { outer: None, ethertype: EtherType::ARP, payload: &[] };
         assert_eq!(skip_tags(EtherType::ARP, &[]), Ok(none));
     }
 }

@@ -65,11 +65,7 @@ impl Header {
     /// The segment, or `None` where the I flag is clear, so that the field means nothing.
     #[inline]
     pub const fn vni(self) -> Option<Vni> {
-        if self.0 & I == 0 {
-            None
-        } else {
-            Some(self.vni_field())
-        }
+        if self.0 & I == 0 { None } else { Some(self.vni_field()) }
     }
 
     /// What stands where the segment belongs, whether the I flag is set or not.
@@ -113,11 +109,7 @@ mod tests {
     fn rfc7348_s5_without_the_i_flag_there_is_no_vni() {
         for flags in 0..=u8::MAX {
             let header = Header::from_bytes(&[flags, 0, 0, 0, 0, 0, 0x2a, 0]);
-            assert_eq!(
-                header.vni().is_some(),
-                flags & 0x08 != 0,
-                "flags {flags:#04x}"
-            );
+            assert_eq!(header.vni().is_some(), flags & 0x08 != 0, "flags {flags:#04x}");
             assert_eq!(header.vni_field().value(), 42);
         }
     }
@@ -128,11 +120,7 @@ mod tests {
         for bit in 0..64 {
             let header = Header(1 << bit);
             assert_eq!(header.to_bytes(), (1u64 << bit).to_be_bytes());
-            assert_eq!(
-                header.reserved() != 0,
-                bit < 8 || (32..59).contains(&bit) || bit > 59,
-                "bit {bit}"
-            );
+            assert_eq!(header.reserved() != 0, bit < 8 || (32..59).contains(&bit) || bit > 59, "bit {bit}");
         }
     }
 
@@ -140,10 +128,7 @@ mod tests {
     fn every_vni_survives() {
         for value in 0..=Vni::MAX.value() {
             let vni = Vni::truncate(value);
-            assert_eq!(
-                Header::from_bytes(&Header::new(vni).to_bytes()).vni(),
-                Some(vni)
-            );
+            assert_eq!(Header::from_bytes(&Header::new(vni).to_bytes()).vni(), Some(vni));
         }
     }
 }
