@@ -1,0 +1,14 @@
+//! Tests of the crate as its users see it: the laws of the codecs, known packets, and other
+//! implementations.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that goes wrong should panic"
+)]
+
+mod golden;
+mod laws;
+mod strategies;
+mod wire_props;

@@ -1,0 +1,146 @@
+//! The laws of the codecs over arbitrary headers, arbitrary bytes, and every value of every byte.
+
+use encap::wire::{Dscp, Ecn, FlowLabel, ipv6};
+use proptest::{collection::vec, prelude::*};
+
+use crate::{laws, strategies as any_header};
+
+fn tail() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..120)
+}
+
+proptest! {
+    #[test]
+    fn an_ethernet_header_survives(header in any_header::ethernet(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_vlan_tag_survives(header in any_header::vlan(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn an_arp_packet_survives(header in any_header::arp(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn an_ipv4_header_survives(header in any_header::ipv4(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn an_ipv6_header_survives(header in any_header::ipv6(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_udp_header_survives(header in any_header::udp(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_vxlan_header_survives(header in any_header::vxlan(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_gre_header_survives(header in any_header::gre(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn arbitrary_bytes_obey(data in vec(any::<u8>(), 0..100)) {
+        laws::wire(&data);
+    }
+
+    #[test]
+    fn damaged_headers_obey(data in (0..seeds().len()).prop_flat_map(|i| any_header::damaged(Just(seeds()[i].clone())))) {
+        laws::wire(&data);
+    }
+
+    #[test]
+    fn damaged_chains_obey(data in any_header::damaged(any_header::extension_chain().prop_map(|(first, bytes, _)| {
+        [&[CHAIN, first.0], &bytes[..]].concat()
+    }))) {
+        laws::wire(&data);
+    }
+
+    #[test]
+    fn a_good_chain_is_read_to_its_end((first, bytes, upper) in any_header::extension_chain(), tail in tail()) {
+        let packet = [&bytes[..], &tail].concat();
+        let mut chain = ipv6::Extensions::new(first, &packet);
+        let count = chain.by_ref().take_while(Result::is_ok).count();
+        prop_assert!(count <= ipv6::MAX_EXTENSIONS);
+        if (chain.rest(), chain.protocol()) != (&tail[..], upper) {
+            // The chain is one header too long: the last one stays.
+            prop_assert_eq!(count, ipv6::MAX_EXTENSIONS);
+            prop_assert!(chain.rest().len() > tail.len());
+        }
+    }
+}
+
+/// What picks the extension headers in [`laws::wire`].
+const CHAIN: u8 = 8;
+
+/// A good input of every codec, the byte that picks it in front.
+fn seeds() -> Vec<Vec<u8>> {
+    let seed = |codec: u8, head: &[u8], len: usize| {
+        let mut data = vec![codec];
+        data.extend(head);
+        // Bytes that differ, so that a field read from the wrong place is seen.
+        data.extend((data.len() as u8..).take(len + 4 - head.len()));
+        data
+    };
+    vec![
+        seed(0, &[], 14),
+        seed(1, &[], 4),
+        seed(2, &[0, 1, 8, 0, 6, 4, 0, 1], 28),
+        seed(3, &[0x45, 0, 0, 24], 20),
+        seed(3, &[0x4f, 0, 0, 64], 60),
+        seed(4, &[0x60, 0, 0, 0, 0, 4], 40),
+        seed(5, &[0, 1, 2, 3, 0, 12], 8),
+        seed(6, &[8], 8),
+        seed(7, &[0x00, 0, 8, 0], 4),
+        seed(7, &[0xb0, 0, 8, 0], 16),
+        seed(CHAIN, &[0, 43, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 51, 0], 33),
+        seed(9, &[0x81, 0, 0, 1, 0x88, 0xa8, 0, 2, 8, 0], 10),
+    ]
+}
+
+/// All 256 values of every byte of every header, at every length, alone and before a byte of all ones.
+#[test]
+fn every_value_of_every_byte() {
+    for seed in seeds() {
+        laws::wire(&seed);
+        for at in 1..seed.len() {
+            let mut data = seed.clone();
+            for byte in 0..=u8::MAX {
+                data[at] = byte;
+                laws::wire(&data);
+                laws::wire(&data[..=at]);
+            }
+        }
+    }
+}
+
+/// The fields that the first two bytes of IPv6 share.
+#[test]
+fn rfc8200_s3_every_traffic_class_and_start_of_the_flow_label() {
+    for low in 0..16u8 {
+        for second in 0..=u8::MAX {
+            let mut bytes = [0; 40];
+            (bytes[0], bytes[1]) = (0x60 | low, second);
+            let header = ipv6::Header::from_bytes(&bytes).unwrap();
+            let class = low << 4 | second >> 4;
+            assert_eq!((header.dscp, header.ecn), (Dscp::truncate(class >> 2), Ecn::from_ds_field(class)));
+            assert_eq!(header.flow_label, FlowLabel::truncate(u32::from(second & 15) << 16));
+            assert_eq!(header.to_bytes(), bytes);
+        }
+    }
+}
