@@ -219,12 +219,14 @@ impl From<Reserved0> for u16 {
     }
 }
 
-/// Whether the checksum of `packet`, header and payload without the link's padding, is right.
+/// Whether the checksum of `packet`, header and payload without the link's padding, is right. Where the
+/// packet ends before the field does, there is nothing that could be.
 #[inline]
 pub fn verify(packet: &[u8]) -> State {
-    match packet.first_chunk() {
-        Some(&[f0, f1, _, _]) if u16::from_be_bytes([f0, f1]) & CHECKSUM == 0 => State::Absent,
-        _ => State::verified(Sum::ZERO.add_bytes(packet)),
+    match packet {
+        [f0, f1, _, _, ..] if u16::from_be_bytes([*f0, *f1]) & CHECKSUM == 0 => State::Absent,
+        [_, _, _, _, _, _, _, _, ..] => State::verified(Sum::ZERO.add_bytes(packet)),
+        _ => State::Bad,
     }
 }
 
@@ -296,6 +298,17 @@ mod tests {
             bytes[bit / 8] ^= 0x80 >> (bit % 8);
             assert_eq!(verify(&bytes), State::Bad, "bit {bit}");
         }
+    }
+
+    /// Bytes that happen to sum up to all ones are no checksum.
+    #[test]
+    fn rfc2784_s2_5_a_packet_without_the_whole_field_is_bad() {
+        let bytes = [0x80, 0, 0x7f, 0xff, 0, 0, 0, 0];
+        assert_eq!(verify(&bytes), State::Good);
+        for len in 0..8 {
+            assert_eq!(verify(&bytes[..len]), State::Bad, "{len} bytes");
+        }
+        assert_eq!(verify(&[0xff, 0xff]), State::Bad);
     }
 
     /// All 65,536 flag words: refused for a named bit, or read and written back as they were.

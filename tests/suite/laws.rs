@@ -23,7 +23,10 @@ pub(crate) fn wire(data: &[u8]) {
         4 => laws::<ipv6::Header>(input),
         5 => laws::<udp::Header>(input),
         6 => laws::<vxlan::Header>(input),
-        7 => laws::<gre::Header>(input),
+        7 => {
+            laws::<gre::Header>(input);
+            gre_checksum(input);
+        }
         8 => extensions(input),
         _ => tags(input),
     }
@@ -339,6 +342,22 @@ impl Codec for gre::Header {
         let packet = [&header.emitted(), tail].concat();
         assert_eq!(gre::verify(&packet), State::Good);
     }
+}
+
+/// The checksum of a GRE packet, good or not (RFC 2784, section 2.5): absent without the C bit, wrong
+/// where the header ends early, else the sum of all words decides.
+fn gre_checksum(packet: &[u8]) {
+    let expected = match packet.len() {
+        0..4 => State::Bad,
+        _ if packet[0] & 0x80 == 0 => State::Absent,
+        4..8 => State::Bad,
+        _ => {
+            let word = |pair: &[u8]| u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |&low| low.into());
+            let sum: u64 = packet.chunks(2).map(word).sum();
+            if sum != 0 && sum % 0xffff == 0 { State::Good } else { State::Bad }
+        }
+    };
+    assert_eq!(gre::verify(packet), expected);
 }
 
 /// The chain of extension headers that begins with a header of the kind of the first byte.
