@@ -177,8 +177,7 @@ impl Header {
 /// Section 2.3: a receiver that does not speak RFC 1701 must discard a packet with any of bits 1 to 5
 /// set, and must ignore bits 6 to 12.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(from = "u16", into = "u16"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Reserved0(u16);
 
 impl Reserved0 {
@@ -207,15 +206,18 @@ impl Reserved0 {
     }
 }
 
-impl From<u16> for Reserved0 {
-    fn from(flags: u16) -> Self {
-        Self::from_flags(flags)
-    }
-}
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Reserved0 {
+    /// Bits outside of the field are refused.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::{Error as _, Unexpected};
 
-impl From<Reserved0> for u16 {
-    fn from(reserved: Reserved0) -> Self {
-        reserved.0
+        let flags = u16::deserialize(deserializer)?;
+        if flags & !Self::ALL.0 == 0 {
+            Ok(Self(flags))
+        } else {
+            Err(D::Error::invalid_value(Unexpected::Unsigned(flags.into()), &"bits of Reserved0, 0x0ff8"))
+        }
     }
 }
 

@@ -10,5 +10,7 @@
 
 mod golden;
 mod laws;
+#[cfg(feature = "serde")]
+mod serde;
 mod strategies;
 mod wire_props;

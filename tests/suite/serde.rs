@@ -1,0 +1,175 @@
+//! The feature `serde`: every header and bounded value survives the way to JSON and back, and a value
+//! past its bounds is refused with words that say so.
+
+use core::fmt::Debug;
+
+use encap::wire::{
+    Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, Vni, arp,
+    checksum::State, ethernet, gre, ipv4, ipv6, udp, vlan, vxlan,
+};
+use proptest::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use crate::strategies as any_header;
+
+#[track_caller]
+fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+    let text = serde_json::to_string(&value).unwrap();
+    assert_eq!(serde_json::from_str::<T>(&text).unwrap(), value, "{text}");
+    let tree = serde_json::to_value(&value).unwrap();
+    assert_eq!(serde_json::from_value::<T>(tree).unwrap(), value);
+}
+
+/// Why `json` is not a `T`.
+#[track_caller]
+fn refusal<T: DeserializeOwned + Debug>(json: serde_json::Value) -> String {
+    serde_json::from_value::<T>(json).unwrap_err().to_string()
+}
+
+proptest! {
+    #[test]
+    fn every_header_survives(
+        ethernet in any_header::ethernet(),
+        vlan in any_header::vlan(),
+        arp in any_header::arp(),
+        ipv4 in any_header::ipv4(),
+        ipv6 in any_header::ipv6(),
+        udp in any_header::udp(),
+        vxlan in any_header::vxlan(),
+        gre in any_header::gre(),
+    ) {
+        survives(ethernet);
+        survives(vlan);
+        survives(arp);
+        survives(ipv4);
+        survives(ipv6);
+        survives(udp);
+        survives(vxlan);
+        survives(gre);
+    }
+
+    #[test]
+    fn every_value_survives(bits in any::<u32>(), mac in any_header::mac(), options in any_header::options()) {
+        survives(Vni::truncate(bits));
+        survives(FlowLabel::truncate(bits));
+        survives(VlanId::truncate(bits as u16));
+        survives(FragmentOffset::truncate(bits as u16));
+        survives(Pcp::truncate(bits as u8));
+        survives(Dscp::truncate(bits as u8));
+        survives(Ecn::from_ds_field(bits as u8));
+        survives(EtherType(bits as u16));
+        survives(IpProtocol(bits as u8));
+        survives(arp::Operation(bits as u16));
+        survives(gre::Key(bits));
+        survives(gre::Reserved0::from_flags(bits as u16));
+        survives(ipv6::Fragment {
+            offset: FragmentOffset::truncate(bits as u16),
+            more_fragments: bits & 1 != 0,
+            identification: bits,
+        });
+        survives(mac);
+        survives(options);
+    }
+}
+
+#[test]
+fn states_of_a_checksum_survive() {
+    for state in [State::Absent, State::Good, State::Bad, State::Unverified] {
+        survives(state);
+    }
+}
+
+/// What stands in a configuration file.
+#[test]
+fn values_read_as_people_write_them() {
+    assert_eq!(serde_json::to_value(Vni::new(42)).unwrap(), json!(42));
+    assert_eq!(serde_json::to_value(MacAddr([2, 0, 0, 0, 0, 1])).unwrap(), json!("02:00:00:00:00:01"));
+    assert_eq!(serde_json::to_value(Ecn::Ect0).unwrap(), json!("Ect0"));
+    assert_eq!(serde_json::to_value(EtherType::IPV4).unwrap(), json!(0x0800));
+    let options = ipv4::Options::new(&[0x94, 4, 0, 0]).unwrap();
+    assert_eq!(serde_json::to_value(options).unwrap(), json!([0x94, 4, 0, 0]));
+    assert_eq!(serde_json::from_value::<MacAddr>(json!("2:0:0:0:0:1")).unwrap(), MacAddr([2, 0, 0, 0, 0, 1]));
+}
+
+#[test]
+fn values_past_their_bounds_are_refused() {
+    /// The largest value is taken, the next one and all above are refused by name.
+    macro_rules! bounds {
+        ($($name:ident $bits:literal)*) => { $(
+            let max = (1u64 << $bits) - 1;
+            assert_eq!(serde_json::from_value::<$name>(json!(max)).unwrap(), $name::MAX);
+            for value in [max + 1, 0xffff_ffff] {
+                let text = format!("{value} is too large for a {}: at most {max}", stringify!($name));
+                assert_eq!(refusal::<$name>(json!(value)), text);
+            }
+            for value in [json!(-1), json!(1u64 << 32), json!("1"), json!(null), json!(0.5)] {
+                assert!(refusal::<$name>(value).contains("expected u32"));
+            }
+        )* };
+    }
+    bounds!(Vni 24 VlanId 12 Dscp 6 FlowLabel 20 Pcp 3 FragmentOffset 13);
+
+    assert!(refusal::<EtherType>(json!(0x1_0000)).contains("expected u16"));
+    assert!(refusal::<IpProtocol>(json!(256)).contains("expected u8"));
+    assert!(refusal::<Ecn>(json!("Ect2")).contains("expected one of `NotEct`, `Ect1`, `Ect0`, `Ce`"));
+}
+
+#[test]
+fn bits_that_are_not_reserved_are_refused() {
+    for bit in 0..16 {
+        let word = 1u16 << bit;
+        let inside = (3..12).contains(&bit);
+        assert_eq!(serde_json::from_value::<gre::Reserved0>(json!(word)).is_ok(), inside, "{word:#06x}");
+        if !inside {
+            let text = format!("invalid value: integer `{word}`, expected bits of Reserved0, 0x0ff8");
+            assert_eq!(refusal::<gre::Reserved0>(json!(word)), text);
+        }
+    }
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    for len in 0..=48usize {
+        let bytes = json!(vec![1u8; len]);
+        if len <= 40 && len % 4 == 0 {
+            let options = ipv4::Options::new(&vec![1; len]);
+            assert_eq!(serde_json::from_value(bytes).ok(), options);
+        } else {
+            // One byte too many is enough to know.
+            let len = len.min(41);
+            let text = format!(
+                "invalid length {len}, expected at most 40 bytes of IPv4 options, a multiple of four"
+            );
+            assert_eq!(refusal::<ipv4::Options>(bytes), text);
+        }
+    }
+    assert!(refusal::<ipv4::Options>(json!([256, 0, 0, 0])).contains("expected u8"));
+}
+
+#[test]
+fn text_that_is_no_mac_address_is_refused() {
+    for text in ["", "02-00-00-00-00-01", "02:00:00:00:00", "02:00:00:00:00:01:02", "02:00:00:00:00:0g"] {
+        let why = refusal::<MacAddr>(json!(text));
+        assert_eq!(why, "not a MAC address: six hexadecimal bytes with colons between them are needed");
+    }
+    assert!(refusal::<MacAddr>(json!(1)).contains("a MAC address like 02:00:00:00:00:01"));
+}
+
+/// A header is no way around the bounds of its fields.
+#[test]
+fn headers_do_not_take_what_their_fields_refuse() {
+    let tag = json!({ "priority": 7, "drop_eligible": false, "id": 4095, "ethertype": 2048 });
+    assert!(serde_json::from_value::<vlan::Header>(tag.clone()).is_ok());
+    for (field, value) in [("priority", 8), ("id", 4096), ("ethertype", 65_536)] {
+        let mut tag = tag.clone();
+        tag[field] = json!(value);
+        refusal::<vlan::Header>(tag);
+    }
+    assert!(refusal::<udp::Header>(json!({ "source_port": 1 })).contains("missing field"));
+    assert!(refusal::<vxlan::Header>(json!("0800000000002a00")).contains("expected u64"));
+    assert!(
+        refusal::<ethernet::Header>(json!({ "destination": "1:2:3:4:5", "source": "", "ethertype": 0 }))
+            .contains("not a MAC address")
+    );
+}
