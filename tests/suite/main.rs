@@ -8,6 +8,8 @@
     reason = "a test that goes wrong should panic"
 )]
 
+#[cfg(feature = "etherparse")]
+mod etherparse;
 mod golden;
 mod laws;
 #[cfg(feature = "serde")]
