@@ -6,4 +6,8 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+pub mod packet;
+pub mod tunnel;
 pub mod wire;
+
+pub use packet::Packet;

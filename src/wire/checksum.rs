@@ -29,13 +29,17 @@ impl Sum {
     /// Nothing added yet.
     pub const ZERO: Self = Self { sum: 0, odd: false };
 
+    /// What `len` bytes add up to whose sum is known to be `value`, in host order.
+    #[inline]
+    pub(crate) const fn known(value: u16, len: usize) -> Self {
+        Self { sum: value.to_be() as u32, odd: len % 2 == 1 }
+    }
+
     /// The sum with `bytes` behind what was added before.
     #[must_use]
     #[inline]
     pub fn add_bytes(self, bytes: &[u8]) -> Self {
-        let part = sum_bytes(bytes);
-        let part = if self.odd { part.swap_bytes() } else { part };
-        Self { sum: carry(self.sum) + u32::from(part), odd: self.odd ^ (bytes.len() % 2 == 1) }
+        self.join(Self { sum: sum_bytes(bytes).into(), odd: bytes.len() % 2 == 1 })
     }
 
     /// The sum with the word `word`, in host order, added. Where it stands does not matter as long as
@@ -46,11 +50,13 @@ impl Sum {
         Self { sum: carry(self.sum) + word.to_be() as u32, odd: self.odd }
     }
 
-    /// The sum with what `other` holds added, both counted from an even place.
+    /// The sum with the bytes of `other` behind what was added before.
     #[must_use]
     #[inline]
     pub const fn join(self, other: Self) -> Self {
-        Self { sum: carry(self.sum) + carry(other.sum), odd: self.odd }
+        // RFC 1071, section 2(B): bytes that come to lie in the other half of their words swap the sum.
+        let behind = if self.odd { fold(other.sum).swap_bytes() as u32 } else { carry(other.sum) };
+        Self { sum: carry(self.sum) + behind, odd: self.odd ^ other.odd }
     }
 
     /// The sum with what `other` holds taken away again.
@@ -81,15 +87,16 @@ impl Sum {
             .add_word(len as u16)
     }
 
-    /// The pseudo header between two addresses, or `None` where they are of different families.
+    /// The pseudo header between two addresses, or `None` where they are of different families. IPv4 has
+    /// room for the low 16 bits of the length only.
     #[inline]
-    pub fn pseudo(source: IpAddr, destination: IpAddr, protocol: IpProtocol, len: u16) -> Option<Self> {
+    pub fn pseudo(source: IpAddr, destination: IpAddr, protocol: IpProtocol, len: u32) -> Option<Self> {
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                Some(Self::pseudo_ipv4(source, destination, protocol, len))
+                Some(Self::pseudo_ipv4(source, destination, protocol, len as u16))
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                Some(Self::pseudo_ipv6(source, destination, protocol, len.into()))
+                Some(Self::pseudo_ipv6(source, destination, protocol, len))
             }
             _ => None,
         }

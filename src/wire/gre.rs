@@ -167,8 +167,7 @@ impl Header {
     pub fn with_checksum(self, payload: &[u8]) -> Self {
         let header = Self { checksum: Some(0), ..self };
         // Zeros behind the header add nothing, and its length is even.
-        let checksum = Sum::ZERO.add_bytes(&header.to_bytes()).add_bytes(payload).checksum();
-        Self { checksum: Some(checksum), ..self }
+        Self { checksum: Some(checksum(&header.to_bytes(), payload)), ..self }
     }
 }
 
@@ -219,6 +218,12 @@ impl<'de> serde::Deserialize<'de> for Reserved0 {
             Err(D::Error::invalid_value(Unexpected::Unsigned(flags.into()), &"bits of Reserved0, 0x0ff8"))
         }
     }
+}
+
+/// The checksum over a header, its checksum field zero, and the payload (RFC 2784, section 2.5).
+#[inline]
+pub fn checksum(header: &[u8], payload: &[u8]) -> u16 {
+    Sum::ZERO.add_bytes(header).add_bytes(payload).checksum()
 }
 
 /// Whether the checksum of `packet`, header and payload without the link's padding, is right. Where the

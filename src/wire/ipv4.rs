@@ -25,7 +25,7 @@ use core::net::Ipv4Addr;
 use super::{
     Dscp, Ecn, Error, IpProtocol, Layer, LengthSource,
     bounded::bounded,
-    checksum::{State, Sum},
+    checksum::{self, State, Sum},
     ds_field,
 };
 
@@ -117,7 +117,8 @@ impl Header {
     }
 
     /// The header without its options, and how many bytes of those IHL announces.
-    const fn fixed(bytes: &[u8; Self::MIN_LEN]) -> Result<(Self, usize), Error> {
+    #[inline]
+    pub(crate) const fn fixed(bytes: &[u8; Self::MIN_LEN]) -> Result<(Self, usize), Error> {
         #[rustfmt::skip]
         let [
             v_ihl, ds, l0, l1, i0, i1, f0, f1, ttl, protocol, c0, c1,
@@ -224,6 +225,16 @@ impl Header {
 #[inline]
 pub fn verify(bytes: &[u8]) -> State {
     State::verified(Sum::ZERO.add_bytes(bytes))
+}
+
+/// Sets the ECN bits of the header in `bytes` and corrects its checksum (RFC 1624).
+#[inline]
+pub fn set_ecn(bytes: &mut [u8; Header::MIN_LEN], ecn: Ecn) {
+    let [v_ihl, ds, _, _, _, _, _, _, _, _, c0, c1, ..] = bytes;
+    let old = u16::from_be_bytes([*v_ihl, *ds]);
+    *ds = *ds & !3 | ecn.value();
+    let checksum = u16::from_be_bytes([*c0, *c1]);
+    [*c0, *c1] = checksum::update(checksum, old, u16::from_be_bytes([*v_ihl, *ds])).to_be_bytes();
 }
 
 /// The options of an IPv4 header: up to 40 bytes, a multiple of four.
@@ -366,6 +377,16 @@ mod tests {
             assert_eq!(header.is_fragment(), word & 0x3fff != 0);
             let [f0, f1] = (word & 0x7fff).to_be_bytes();
             assert_eq!(header.fixed_bytes()[6..8], [f0, f1], "the reserved flag is sent as zero");
+        }
+    }
+
+    #[test]
+    fn rfc3168_s5_ecn_is_set_and_the_checksum_follows() {
+        for ecn in [Ecn::NotEct, Ecn::Ect1, Ecn::Ect0, Ecn::Ce] {
+            let plain = Header { options: Options::NONE, ..header() }.with_checksum();
+            let mut bytes = plain.fixed_bytes();
+            set_ecn(&mut bytes, ecn);
+            assert_eq!(bytes, Header { ecn, ..plain }.with_checksum().fixed_bytes());
         }
     }
 

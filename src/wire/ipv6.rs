@@ -128,6 +128,13 @@ impl Header {
     }
 }
 
+/// Sets the ECN bits of the header in `bytes`.
+#[inline]
+pub fn set_ecn(bytes: &mut [u8; Header::LEN], ecn: Ecn) {
+    let [_, byte, ..] = bytes;
+    *byte = *byte & !0x30 | ecn.value() << 4;
+}
+
 /// The extension headers of a packet, one after the other; ends at the first header of another kind, at
 /// the first error, and after [`MAX_EXTENSIONS`].
 ///
@@ -306,6 +313,16 @@ mod tests {
             have: 71,
         };
         assert_eq!(header.payload(&[0; 31]), Err(error));
+    }
+
+    #[test]
+    fn rfc3168_s5_ecn_is_set_and_nothing_else() {
+        for ecn in [Ecn::NotEct, Ecn::Ect1, Ecn::Ect0, Ecn::Ce] {
+            let mut bytes = [0x6f; 40];
+            let before = Header::from_bytes(&bytes).unwrap();
+            set_ecn(&mut bytes, ecn);
+            assert_eq!(Header::from_bytes(&bytes), Ok(Header { ecn, ..before }));
+        }
     }
 
     #[test]

@@ -1,0 +1,208 @@
+//! Decapsulation: the outer headers checked and stripped, the inner packet left in place.
+
+use super::{
+    Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Protocol, Start, ecn,
+    inner::{IpVersion, Peek},
+    protocol::Opened,
+    underlay::{self, View},
+};
+use crate::{
+    packet::Packet,
+    wire::{Ecn, EtherType, IpProtocol, checksum::State, ipv4, ipv6},
+};
+
+/// A packet that came out of a tunnel, and what its outer headers said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Inner {
+    /// What the tunnel's own header said.
+    pub encapsulation: Encapsulation,
+    /// What the outer headers said; `None` where a socket has taken them and the caller did not say.
+    pub outer: Option<OuterFacts>,
+    /// What the packet is: [`EtherType::TEB`] for an Ethernet frame.
+    pub protocol: EtherType,
+    /// Bytes that were stripped off the front.
+    pub stripped: usize,
+}
+
+/// What the caller of decapsulation knows of a packet. Nothing, by default.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DecapMeta {
+    /// With [`Framing::Payload`]: what the outer headers said that the socket has taken. Without it the outer
+    /// ECN field counts as Not-ECT, so that congestion marks are lost.
+    pub outer: Option<OuterFacts>,
+    /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
+    pub udp_checksum_verified: bool,
+}
+
+impl DecapMeta {
+    /// Nothing known.
+    pub const fn new() -> Self {
+        Self { outer: None, udp_checksum_verified: false }
+    }
+
+    /// With these facts of outer headers that a socket has taken.
+    #[must_use]
+    pub const fn outer(self, outer: OuterFacts) -> Self {
+        Self { outer: Some(outer), ..self }
+    }
+
+    /// With an outer UDP checksum that somebody has verified.
+    #[must_use]
+    pub const fn udp_checksum_verified(self) -> Self {
+        Self { udp_checksum_verified: true, ..self }
+    }
+}
+
+impl<P: Protocol> Endpoint<P> {
+    /// Checks the outer headers of `packet` and strips them; bytes behind the end that the headers state, the
+    /// link's padding, are cut off. The inner packet gets its ECN field by RFC 6040.
+    ///
+    /// # Errors
+    ///
+    /// The first [`DropReason`] that applies; the packet is left as it was.
+    #[inline]
+    pub fn decap(&self, packet: &mut Packet<'_>) -> Result<Inner, DropReason> {
+        self.decap_with(packet, &DecapMeta::new())
+    }
+
+    /// As [`decap`](Self::decap), with what the caller knows of the packet.
+    ///
+    /// # Errors
+    ///
+    /// The first [`DropReason`] that applies; the packet is left as it was.
+    #[inline]
+    pub fn decap_with(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
+        let mut seen = Anomalies::NONE;
+        let read = self.read(View::whole(packet.as_slice()), meta, &mut seen);
+        let fatal = seen.and(self.policy.fatal());
+        let (outer, carried) = match read {
+            Ok(read) if fatal.is_empty() => read,
+            Ok(_) => return Err(fatal.first().unwrap_or(DropReason::TooDeep)),
+            Err(reason) => return Err(fatal.with(reason).first().unwrap_or(reason)),
+        };
+        carried.strip_from(packet);
+        let Carried { encapsulation, protocol, start: stripped, .. } = carried;
+        Ok(Inner { encapsulation, outer, protocol, stripped })
+    }
+
+    /// Decapsulates a burst: what came of each packet stands at its place in `results`. Returns how many were
+    /// handled: as many as the shorter of the slices has.
+    pub fn decap_batch(
+        &self,
+        packets: &mut [Packet<'_>],
+        results: &mut [Result<Inner, DropReason>],
+    ) -> usize {
+        let mut done = 0;
+        for (packet, result) in packets.iter_mut().zip(results) {
+            *result = self.decap(packet);
+            done += 1;
+        }
+        done
+    }
+
+    #[inline]
+    fn read(
+        &self,
+        view: View<'_>,
+        meta: &DecapMeta,
+        seen: &mut Anomalies,
+    ) -> Result<(Option<OuterFacts>, Carried), DropReason> {
+        let start = match self.outer.framing {
+            Framing::Payload => {
+                let opened = self.protocol.open(view, &self.policy, seen)?;
+                let ecn = meta.outer.map_or(Ecn::NotEct, |outer| outer.ecn());
+                return Ok((meta.outer, Carried::new(opened, ecn, seen)?));
+            }
+            Framing::Ip => Start::Ip,
+            Framing::Ethernet(_) => Start::Ethernet,
+        };
+        let ip = underlay::ip(view, start, seen)?;
+        let (mut facts, local) = (ip.facts, self.outer.local);
+        if facts.source.is_ipv4() != local.is_ipv4() {
+            return Err(DropReason::NotIp);
+        }
+        seen.insert_if(facts.source == local, DropReason::MartianSource);
+        let ours = facts.destination == local || facts.destination.is_multicast();
+        seen.insert_if(!ours, DropReason::OtherDestination);
+        if ip.protocol != P::PROTOCOL {
+            return Err(DropReason::OtherProtocol);
+        }
+        let mut packet = ip.payload;
+        if P::PROTOCOL == IpProtocol::UDP {
+            let udp = underlay::udp(&ip, seen)?;
+            if udp.header.destination_port != self.outer.port {
+                return Err(DropReason::OtherPort);
+            }
+            packet = udp.payload;
+            (facts.source_port, facts.destination_port) =
+                (udp.header.source_port, udp.header.destination_port);
+            facts.udp_checksum = if meta.udp_checksum_verified && udp.header.checksum != 0 {
+                State::Good
+            } else {
+                underlay::verify_udp(&ip, &udp, self.policy.verify_udp_checksum, seen)
+            };
+        }
+        let opened = self.protocol.open(packet, &self.policy, seen)?;
+        Ok((Some(facts), Carried::new(opened, facts.ecn(), seen)?))
+    }
+}
+
+/// A packet found inside the one that carries it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carried {
+    pub(crate) encapsulation: Encapsulation,
+    pub(crate) protocol: EtherType,
+    /// Where in the carrying packet it starts and ends.
+    start: usize,
+    end: usize,
+    /// Its ECN field once it is out, where it has one.
+    pub(crate) ecn: Option<Ecn>,
+    changes_ecn: bool,
+    /// Which IP it is, and where, counted from its own front, that starts.
+    version: Option<IpVersion>,
+    l3: usize,
+}
+
+impl Carried {
+    /// Looks at what an opened tunnel carries.
+    #[inline]
+    pub(crate) fn new(opened: Opened<'_>, outer: Ecn, seen: &mut Anomalies) -> Result<Self, DropReason> {
+        let Opened { encapsulation, protocol, payload } = opened;
+        let peek = Peek::of_protocol(protocol, payload.bytes()).map_err(|_| DropReason::InnerTruncated)?;
+        let refuses_tags = matches!(encapsulation, Encapsulation::Vxlan(_));
+        seen.insert_if(peek.tagged && refuses_tags, DropReason::InnerVlan);
+        let mut ecn = None;
+        if peek.version.is_some() {
+            ecn = ecn::decapsulate(peek.ecn(), outer);
+            seen.insert_if(ecn.is_none(), DropReason::InnerEcn);
+        }
+        Ok(Self {
+            encapsulation,
+            protocol,
+            start: payload.start,
+            end: payload.end,
+            ecn,
+            changes_ecn: ecn.is_some_and(|ecn| ecn != peek.ecn()),
+            version: peek.version,
+            l3: peek.l3,
+        })
+    }
+
+    /// Makes `packet`, in which this was found, the carried packet.
+    #[inline]
+    pub(crate) fn strip_from(&self, packet: &mut Packet<'_>) {
+        // It lies inside the packet, so nothing fails here.
+        let _ = packet.trim(self.end.min(packet.len()));
+        let _ = packet.strip(self.start.min(packet.len()));
+        if let (true, Some(ecn)) = (self.changes_ecn, self.ecn) {
+            let ip = packet.as_mut_slice().get_mut(self.l3..).unwrap_or_default();
+            match self.version {
+                Some(IpVersion::V4) => ip.first_chunk_mut().into_iter().for_each(|ip| ipv4::set_ecn(ip, ecn)),
+                Some(IpVersion::V6) => ip.first_chunk_mut().into_iter().for_each(|ip| ipv6::set_ecn(ip, ecn)),
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Congestion notification across a tunnel (RFC 6040).
+
+use crate::wire::Ecn;
+
+/// What the outer header says of congestion when a packet goes in (RFC 6040, section 4.1).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Mode {
+    /// What the inner header says: for remotes that follow RFC 6040 on the way out.
+    #[default]
+    Normal,
+    /// Nothing: for remotes that would lose a mark. Routers then drop instead of marking.
+    Compatibility,
+    /// What the inner header says, except that a mark starts anew as ECT(0): RFC 3168's full
+    /// functionality mode, which is what Linux does.
+    Linux,
+}
+
+impl Mode {
+    /// The outer code point for an inner one.
+    #[inline]
+    pub const fn outer(self, inner: Ecn) -> Ecn {
+        match (self, inner) {
+            (Self::Compatibility, _) => Ecn::NotEct,
+            (Self::Linux, Ecn::Ce) => Ecn::Ect0,
+            (Self::Normal | Self::Linux, _) => inner,
+        }
+    }
+}
+
+/// The code point that a packet leaves the tunnel with (RFC 6040, figure 4), or `None` where it must be
+/// dropped: marked on the way, but its transport would not understand the mark.
+#[inline]
+pub const fn decapsulate(inner: Ecn, outer: Ecn) -> Option<Ecn> {
+    match (inner, outer) {
+        (Ecn::NotEct, Ecn::Ce) => None,
+        (Ecn::Ect0, Ecn::Ect1) => Some(Ecn::Ect1),
+        (Ecn::Ect0 | Ecn::Ect1, Ecn::Ce) => Some(Ecn::Ce),
+        _ => Some(inner),
+    }
+}
+
+/// Whether the combination cannot come about in a tunnel that works, and is worth a line in a log: the
+/// cells marked in RFC 6040, figure 4.
+#[inline]
+pub const fn is_suspicious(inner: Ecn, outer: Ecn) -> bool {
+    matches!(
+        (inner, outer),
+        (Ecn::NotEct, Ecn::Ect0 | Ecn::Ect1 | Ecn::Ce) | (Ecn::Ect1, Ecn::Ect0) | (Ecn::Ce, Ecn::Ect1)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Ecn::{Ce, Ect0, Ect1, NotEct};
+
+    #[test]
+    fn rfc6040_s4_1_ingress_every_cell() {
+        let columns = [
+            (Mode::Normal, [NotEct, Ect1, Ect0, Ce]),
+            (Mode::Compatibility, [NotEct; 4]),
+            (Mode::Linux, [NotEct, Ect1, Ect0, Ect0]),
+        ];
+        for (mode, outer) in columns {
+            assert_eq!([NotEct, Ect1, Ect0, Ce].map(|inner| mode.outer(inner)), outer, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn rfc6040_s4_2_egress_all_sixteen_cells() {
+        // Columns: outer Not-ECT, ECT(0), ECT(1), CE.
+        let rows = [
+            (NotEct, [Some(NotEct), Some(NotEct), Some(NotEct), None]),
+            (Ect0, [Some(Ect0), Some(Ect0), Some(Ect1), Some(Ce)]),
+            (Ect1, [Some(Ect1), Some(Ect1), Some(Ect1), Some(Ce)]),
+            (Ce, [Some(Ce), Some(Ce), Some(Ce), Some(Ce)]),
+        ];
+        for (inner, row) in rows {
+            assert_eq!([NotEct, Ect0, Ect1, Ce].map(|outer| decapsulate(inner, outer)), row, "{inner}");
+        }
+    }
+
+    #[test]
+    fn rfc6040_s4_2_cells_to_log() {
+        let all = [NotEct, Ect0, Ect1, Ce];
+        let marked = [(NotEct, Ect0), (NotEct, Ect1), (NotEct, Ce), (Ect1, Ect0), (Ce, Ect1)];
+        for inner in all {
+            for outer in all {
+                assert_eq!(
+                    is_suspicious(inner, outer),
+                    marked.contains(&(inner, outer)),
+                    "{inner} in {outer}"
+                );
+            }
+        }
+    }
+}

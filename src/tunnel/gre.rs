@@ -1,0 +1,210 @@
+//! GRE endpoints (RFC 2784, RFC 2890): IP packets or Ethernet frames directly over IP, with key, checksum
+//! and sequence number as wanted.
+
+use core::net::IpAddr;
+
+use super::{
+    Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
+    Remote,
+    outer::Flow,
+    protocol::{Opened, Rules},
+    underlay::View,
+};
+use crate::wire::{
+    Error, EtherType, IpProtocol,
+    checksum::State,
+    gre::{self, Key},
+};
+
+/// One end of GRE tunnels, on the packet level: no state. Sequence numbers come from the caller
+/// ([`EncapMeta::sequence`]), those received are reported and not judged.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use encap::{Packet, tunnel::gre, wire::gre::Key};
+///
+/// let tunnel = gre::Endpoint::new("192.0.2.1".parse()?).key(Key(7)).checksum(true).build()?;
+/// let remote = tunnel.remote("192.0.2.2".parse()?)?;
+/// let mut buffer = [0x45; 128];
+/// let mut packet = Packet::new(&mut buffer, 64, 20)?;
+/// tunnel.encap(&mut packet, &remote)?;
+/// assert_eq!(packet.len(), 20 + 12 + 20); // IPv4, GRE with checksum and key, the packet
+/// # Ok(())
+/// # }
+/// ```
+pub type Endpoint = super::Endpoint<Gre>;
+
+/// The protocol of [`Endpoint`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Gre {
+    payload: Payload,
+    input_key: Option<Key>,
+    output_key: Option<Key>,
+    checksum: bool,
+    sequence: bool,
+}
+
+impl Endpoint {
+    /// The settings of a tunnel that carries IP packets from this address, without key, checksum and
+    /// sequence numbers.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "an endpoint is made by `build`, once its settings are proven"
+    )]
+    pub fn new(local: IpAddr) -> Builder<Gre> {
+        let plain =
+            Gre { payload: Payload::Ip, input_key: None, output_key: None, checksum: false, sequence: false };
+        Builder::over_ip(local, plain)
+    }
+
+    /// Another end of the tunnel.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    pub fn remote(&self, address: IpAddr) -> Result<Remote, ConfigError> {
+        let header = self.protocol.header();
+        let bytes = header.to_bytes();
+        self.outer.remote(address, 0, bytes.get(..header.header_len()).unwrap_or_default())
+    }
+}
+
+impl Gre {
+    /// The header of every packet, before what changes from one to the next is patched in.
+    fn header(&self) -> gre::Header {
+        gre::Header {
+            checksum: self.checksum.then_some(0),
+            key: self.output_key,
+            sequence: self.sequence.then_some(0),
+            ..gre::Header::new(match self.payload {
+                Payload::Ethernet => EtherType::TEB,
+                // Or IPv6, packet by packet.
+                Payload::Ip => EtherType::IPV4,
+            })
+        }
+    }
+}
+
+impl Builder<Gre> {
+    /// What the tunnel carries. IP by default.
+    pub fn payload(mut self, payload: Payload) -> Self {
+        self.protocol.payload = payload;
+        self
+    }
+
+    /// The key in both directions. None by default; packets with a key are then those of another tunnel.
+    pub fn key(self, key: Key) -> Self {
+        self.input_key(key).output_key(key)
+    }
+
+    /// The key of packets that are received.
+    pub fn input_key(mut self, key: Key) -> Self {
+        self.protocol.input_key = Some(key);
+        self
+    }
+
+    /// The key of packets that are sent.
+    pub fn output_key(mut self, key: Key) -> Self {
+        self.protocol.output_key = Some(key);
+        self
+    }
+
+    /// Whether packets are sent with a checksum. Of those received it is always verified where there is one
+    /// (RFC 2784, section 2.1). Off by default.
+    pub fn checksum(mut self, on: bool) -> Self {
+        self.protocol.checksum = on;
+        self
+    }
+
+    /// Whether packets are sent with sequence numbers. Off by default.
+    pub fn sequence(mut self, on: bool) -> Self {
+        self.protocol.sequence = on;
+        self
+    }
+}
+
+impl Rules for Gre {
+    const PROTOCOL: IpProtocol = IpProtocol::GRE;
+
+    #[inline]
+    fn header_len(&self) -> usize {
+        self.header().header_len()
+    }
+
+    #[inline]
+    fn payload(&self) -> Payload {
+        self.payload
+    }
+
+    #[inline]
+    fn check(&self, meta: &EncapMeta) -> Result<(), EncapError> {
+        if self.sequence && meta.sequence.is_none() { Err(EncapError::SequenceMissing) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
+        if self.payload == Payload::Ip {
+            if let Some([_, _, protocol @ ..]) = header.first_chunk_mut::<4>() {
+                *protocol = flow.peek.ethertype.0.to_be_bytes();
+            }
+        }
+        if let (true, Some(sequence), Some(field)) =
+            (self.sequence, flow.meta.sequence, header.last_chunk_mut())
+        {
+            *field = sequence.to_be_bytes();
+        }
+        if self.checksum {
+            // The field is zero in the remote's copy.
+            let checksum = gre::checksum(header, flow.packet);
+            if let Some([_, _, _, _, field @ ..]) = header.first_chunk_mut::<6>() {
+                *field = checksum.to_be_bytes();
+            }
+        }
+    }
+
+    #[inline]
+    fn open<'a>(
+        &self,
+        packet: View<'a>,
+        policy: &Policy,
+        seen: &mut Anomalies,
+    ) -> Result<Opened<'a>, DropReason> {
+        let opened = open(packet, policy, seen)?;
+        if let Encapsulation::Gre { header, .. } = opened.encapsulation {
+            seen.insert_if(header.key != self.input_key, DropReason::GreKey);
+            let ours = match self.payload {
+                Payload::Ethernet => opened.protocol == EtherType::TEB,
+                Payload::Ip => matches!(opened.protocol, EtherType::IPV4 | EtherType::IPV6),
+            };
+            seen.insert_if(!ours, DropReason::GreProtocol);
+        }
+        Ok(opened)
+    }
+}
+
+/// Reads a GRE header and verifies its checksum, as far as the packet is there.
+#[inline]
+pub(crate) fn open<'a>(
+    packet: View<'a>,
+    policy: &Policy,
+    seen: &mut Anomalies,
+) -> Result<Opened<'a>, DropReason> {
+    let bytes = packet.bytes();
+    let (header, payload) = gre::Header::parse(bytes).map_err(|error| match error {
+        Error::SourceRouting => DropReason::GreRouting,
+        Error::Version { .. } => DropReason::GreVersion,
+        _ => DropReason::GreTruncated,
+    })?;
+    seen.insert_if(header.reserved.intersects(policy.gre_reserved_bits), DropReason::GreReservedBits);
+    let checksum = match header.checksum {
+        Some(_) if !packet.is_complete() => State::Unverified,
+        _ => gre::verify(bytes),
+    };
+    seen.insert_if(checksum == State::Bad, DropReason::GreChecksum);
+    Ok(Opened {
+        encapsulation: Encapsulation::Gre { header, checksum },
+        protocol: header.protocol,
+        payload: packet.skip_to(payload),
+    })
+}

@@ -1,0 +1,190 @@
+//! What a tunnel must know of the packet that it carries: where its IP header is, and four of its fields.
+
+use crate::wire::{Ecn, EtherType, vlan};
+
+/// What a tunnel carries.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Payload {
+    /// Ethernet frames.
+    Ethernet,
+    /// IPv4 and IPv6 packets.
+    Ip,
+}
+
+/// The carried packet ends before the header that it announces does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Truncated {
+    pub(crate) need: usize,
+    pub(crate) have: usize,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum IpVersion {
+    V4,
+    V6,
+}
+
+/// Facts about a carried packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peek {
+    /// What is behind the Ethernet header and its tags.
+    pub(crate) ethertype: EtherType,
+    /// Where that starts.
+    pub(crate) l3: usize,
+    /// Which IP it is; `None` for everything else, and for bytes that only claim to be IP.
+    pub(crate) version: Option<IpVersion>,
+    /// DS field; zero where there is no IP.
+    pub(crate) ds_field: u8,
+    /// TTL or hop limit; zero where there is no IP.
+    pub(crate) ttl: u8,
+    /// Whether the packet must not be fragmented: DF of IPv4, always for IPv6.
+    pub(crate) dont_fragment: bool,
+    /// Whether there is a VLAN tag.
+    pub(crate) tagged: bool,
+}
+
+impl Peek {
+    /// Looks at a packet of this kind. Behind an EtherType of IPv4 there must be 20 bytes, behind one of
+    /// IPv6 40; nothing else is asked of them.
+    #[inline]
+    pub(crate) fn new(payload: Payload, packet: &[u8]) -> Result<Self, Truncated> {
+        match payload {
+            Payload::Ethernet => Self::ethernet(packet),
+            Payload::Ip => Self::ip(packet),
+        }
+    }
+
+    /// Looks at a packet of the kind that this EtherType says.
+    #[inline]
+    pub(crate) fn of_protocol(protocol: EtherType, packet: &[u8]) -> Result<Self, Truncated> {
+        match protocol {
+            EtherType::TEB => Self::ethernet(packet),
+            protocol => Self::l3(packet, protocol, 0, packet, false),
+        }
+    }
+
+    #[inline]
+    fn ethernet(frame: &[u8]) -> Result<Self, Truncated> {
+        let Some((&[.., t0, t1], rest)) = frame.split_first_chunk::<14>() else {
+            return Err(Truncated { need: 14, have: frame.len() });
+        };
+        let ethertype = EtherType(u16::from_be_bytes([t0, t1]));
+        if !ethertype.is_vlan() {
+            return Self::l3(frame, ethertype, 14, rest, false);
+        }
+        match vlan::skip_tags(ethertype, rest) {
+            Ok(untagged) => {
+                let l3 = frame.len().saturating_sub(untagged.payload.len());
+                Self::l3(frame, untagged.ethertype, l3, untagged.payload, true)
+            }
+            // A tag that is cut off, or more tags than are followed: carried, but not looked into.
+            Err(_) => Ok(Self { tagged: true, ..Self::opaque(ethertype, 14) }),
+        }
+    }
+
+    #[inline]
+    fn ip(packet: &[u8]) -> Result<Self, Truncated> {
+        let ethertype = match packet.first().map(|first| first >> 4) {
+            Some(4) => EtherType::IPV4,
+            Some(6) => EtherType::IPV6,
+            Some(_) => return Ok(Self::opaque(EtherType(0), 0)),
+            None => return Err(Truncated { need: 20, have: 0 }),
+        };
+        Self::l3(packet, ethertype, 0, packet, false)
+    }
+
+    /// Whatever has this EtherType, at the front of `bytes`.
+    #[inline]
+    fn l3(
+        packet: &[u8],
+        ethertype: EtherType,
+        l3: usize,
+        bytes: &[u8],
+        tagged: bool,
+    ) -> Result<Self, Truncated> {
+        let truncated = |need: usize| Truncated { need: need.saturating_add(l3), have: packet.len() };
+        let opaque = Self { tagged, ..Self::opaque(ethertype, l3) };
+        Ok(match ethertype {
+            EtherType::IPV4 => match *bytes.first_chunk::<20>().ok_or(truncated(20))? {
+                [v_ihl, ds_field, _, _, _, _, flags, _, ttl, ..] if v_ihl >> 4 == 4 => {
+                    let dont_fragment = flags & 0x40 != 0;
+                    Self { version: Some(IpVersion::V4), ds_field, ttl, dont_fragment, ..opaque }
+                }
+                _ => opaque,
+            },
+            EtherType::IPV6 => match *bytes.first_chunk::<40>().ok_or(truncated(40))? {
+                [b0, b1, _, _, _, _, _, ttl, ..] if b0 >> 4 == 6 => {
+                    let ds_field = b0 << 4 | b1 >> 4;
+                    Self { version: Some(IpVersion::V6), ds_field, ttl, dont_fragment: true, ..opaque }
+                }
+                _ => opaque,
+            },
+            _ => opaque,
+        })
+    }
+
+    #[inline]
+    const fn opaque(ethertype: EtherType, l3: usize) -> Self {
+        Self { ethertype, l3, version: None, ds_field: 0, ttl: 0, dont_fragment: false, tagged: false }
+    }
+
+    /// The ECN bits of the DS field.
+    #[inline]
+    pub(crate) const fn ecn(&self) -> Ecn {
+        Ecn::from_ds_field(self.ds_field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn frame(tags: &[u8], ethertype: u16, l3: &[u8]) -> Vec<u8> {
+        [&[2; 12], tags, &ethertype.to_be_bytes(), l3].concat()
+    }
+
+    #[test]
+    fn a9_fields_are_read_through_vlan_tags() {
+        let mut ip = [0; 20];
+        (ip[0], ip[1], ip[6], ip[8]) = (0x45, 0xb9, 0x40, 33);
+        for tags in [&[][..], &[0x81, 0, 0, 5], &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 5]] {
+            let peek = Peek::new(Payload::Ethernet, &frame(tags, 0x0800, &ip)).unwrap();
+            assert_eq!((peek.l3, peek.version), (14 + tags.len(), Some(IpVersion::V4)));
+            assert_eq!((peek.ds_field, peek.ttl, peek.dont_fragment), (0xb9, 33, true));
+            assert_eq!((peek.ecn(), peek.tagged), (Ecn::Ect1, !tags.is_empty()));
+        }
+        let mut ip = [0; 40];
+        (ip[0], ip[1], ip[7]) = (0x6b, 0x90, 9);
+        let peek = Peek::new(Payload::Ip, &ip).unwrap();
+        assert_eq!((peek.version, peek.ds_field, peek.ttl), (Some(IpVersion::V6), 0xb9, 9));
+    }
+
+    #[test]
+    fn a7a_a_header_that_is_announced_must_be_there() {
+        for (ethertype, need) in [(0x0800, 20), (0x86dd, 40)] {
+            let tag = [0x81, 0, 0, 5];
+            for len in 0..need {
+                let truncated = |l3| Some(Truncated { need: l3 + need, have: l3 + len });
+                assert_eq!(Peek::ethernet(&frame(&[], ethertype, &[0; 40][..len])).err(), truncated(14));
+                assert_eq!(Peek::ethernet(&frame(&tag, ethertype, &[0; 40][..len])).err(), truncated(18));
+            }
+            assert!(Peek::ethernet(&frame(&[], ethertype, &[0; 40][..need])).is_ok());
+        }
+        assert_eq!(Peek::ethernet(&[0; 13]).err(), Some(Truncated { need: 14, have: 13 }));
+        assert_eq!(Peek::ip(&[]).err(), Some(Truncated { need: 20, have: 0 }));
+        assert_eq!(Peek::ip(&[0x60; 39]).err(), Some(Truncated { need: 40, have: 39 }));
+    }
+
+    #[test]
+    fn bytes_that_only_claim_to_be_ip_are_carried_unread() {
+        let peek = Peek::new(Payload::Ethernet, &frame(&[], 0x0800, &[0xff; 20])).unwrap();
+        assert_eq!((peek.version, peek.ds_field, peek.ttl), (None, 0, 0));
+        assert_eq!(Peek::new(Payload::Ip, &[0x50]).unwrap().version, None);
+    }
+}

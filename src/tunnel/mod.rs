@@ -1,0 +1,41 @@
+//! Whole packets: encapsulation and decapsulation, settings proven once.
+//!
+//! An [`Endpoint`] is made from settings by [`Builder::build`], which finds what cannot work; then it makes a
+//! [`Remote`] of every other end, with all outer headers written ahead. Per packet [`Endpoint::encap`] copies
+//! them and patches what differs: lengths, checksums, source port, and what is inherited from the packet.
+//! [`Endpoint::decap`] checks a received packet in the order of [`DropReason`] and strips the outer headers.
+//! Both work in place and leave alone what they refuse.
+//!
+//! [`inspect()`] reads like decapsulation, but for analysers: all tunnels of a packet, nothing dropped.
+
+mod decap;
+mod drop_reason;
+pub mod ecn;
+mod encapsulation;
+mod endpoint;
+mod entropy;
+pub mod gre;
+mod inner;
+mod inspect;
+pub mod ip_udp;
+mod outer;
+mod policy;
+mod protocol;
+mod settings;
+mod underlay;
+pub mod vxlan;
+
+pub use decap::{DecapMeta, Inner};
+pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
+pub use encapsulation::Encapsulation;
+pub use endpoint::{Builder, Endpoint};
+pub use inner::Payload;
+pub use inspect::{Inspection, Layer, MAX_DEPTH, Ports, Profile, inspect, inspect_capture, strip};
+pub use outer::Remote;
+pub use policy::Policy;
+pub use protocol::{OverUdp, Protocol};
+pub use settings::{
+    ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, Link, OuterDscp,
+    OuterFlowLabel, Ttl, UdpChecksum,
+};
+pub use underlay::{OuterFacts, Start};

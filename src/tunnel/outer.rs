@@ -1,0 +1,431 @@
+//! The outer headers on the way out: written once per remote, patched per packet.
+
+use core::net::IpAddr;
+
+use super::{
+    ConfigError, DontFragment, EncapMeta, Framing, InnerChecksum, OuterDscp, OuterFlowLabel, Ttl,
+    UdpChecksum, ecn,
+    entropy::{self, Keys},
+    inner::{IpVersion, Peek},
+};
+use crate::{
+    packet::Header,
+    wire::{Dscp, EtherType, IpProtocol, MacAddr, checksum::Sum, ethernet, ipv4, ipv6, udp, vlan},
+};
+
+/// The other end of a tunnel: prebuilt outer headers, and what is patched into them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Remote {
+    /// Sum of what never changes of the IPv4 header: addresses and protocol.
+    ipv4_sum: Sum,
+    /// Sum of what never changes for the UDP checksum: addresses, protocol, destination port.
+    udp_sum: Sum,
+    ip: Option<IpVersion>,
+    /// Where the IP header starts.
+    l3: u8,
+    /// What [`Ttl::Auto`] means for this remote.
+    auto_ttl: u8,
+    /// The longest packet that fits.
+    pub(crate) max_inner: u16,
+    pub(crate) header: Header,
+    address: IpAddr,
+    port: u16,
+}
+
+impl Remote {
+    /// Address of the other end.
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// UDP destination port; zero for tunnels that are not over UDP.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Bytes of outer headers before the tunnel's payload.
+    pub fn overhead(&self) -> usize {
+        self.header.len()
+    }
+
+    /// The longest packet that can be sent to this remote, in bytes: a frame with its Ethernet header where
+    /// the tunnel carries frames.
+    pub const fn max_inner(&self) -> usize {
+        self.max_inner as usize
+    }
+
+    /// The same remote behind another next hop; nothing changes where the framing has no Ethernet header.
+    #[must_use]
+    pub fn with_next_hop(mut self, next_hop: MacAddr) -> Self {
+        if usize::from(self.l3) >= ethernet::Header::LEN {
+            if let Some(destination) = self.header.as_mut_slice().first_chunk_mut() {
+                *destination = next_hop.0;
+            }
+        }
+        self
+    }
+}
+
+/// The validated settings of the outer headers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    pub(crate) local: IpAddr,
+    pub(crate) framing: Framing,
+    pub(crate) protocol: IpProtocol,
+    pub(crate) ttl: Ttl,
+    pub(crate) dscp: OuterDscp,
+    pub(crate) ecn: ecn::Mode,
+    pub(crate) dont_fragment: DontFragment,
+    pub(crate) flow_label: OuterFlowLabel,
+    pub(crate) udp_checksum: UdpChecksum,
+    pub(crate) source_ports: (u16, u16),
+    pub(crate) port: u16,
+    pub(crate) mtu: u16,
+    pub(crate) keys: Keys,
+}
+
+/// What the patches need, besides the settings.
+#[derive(Clone, Copy, Debug)]
+#[expect(unnameable_types, reason = "in a signature of the sealed `Protocol`")]
+pub struct Flow<'a> {
+    /// The packet to encapsulate.
+    pub(crate) packet: &'a [u8],
+    pub(crate) peek: &'a Peek,
+    pub(crate) meta: &'a EncapMeta,
+    /// Flow hash, where one is needed.
+    pub(crate) hash: u32,
+}
+
+impl Outer {
+    /// Bytes before the IP header.
+    pub(crate) const fn link_len(&self) -> usize {
+        match self.framing {
+            Framing::Payload | Framing::Ip => 0,
+            Framing::Ethernet(link) => {
+                ethernet::Header::LEN + if link.vlan.is_some() { vlan::Header::LEN } else { 0 }
+            }
+        }
+    }
+
+    /// Bytes of IP and UDP headers, whoever writes them.
+    pub(crate) const fn network_len(&self) -> usize {
+        let ip = if self.local.is_ipv6() { ipv6::Header::LEN } else { ipv4::Header::MIN_LEN };
+        ip + if self.is_udp() { udp::Header::LEN } else { 0 }
+    }
+
+    /// Bytes of IP and UDP headers that are ours to write.
+    pub(crate) const fn written_network_len(&self) -> usize {
+        if matches!(self.framing, Framing::Payload) { 0 } else { self.network_len() }
+    }
+
+    pub(crate) const fn is_udp(&self) -> bool {
+        self.protocol.0 == IpProtocol::UDP.0
+    }
+
+    /// Whether the outer headers hold bits of the flow hash.
+    #[inline]
+    pub(crate) const fn needs_hash(&self) -> bool {
+        let written = !matches!(self.framing, Framing::Payload);
+        written && (self.is_udp() || matches!(self.flow_label, OuterFlowLabel::FromHash))
+    }
+
+    /// The outer headers towards `address` and `port`, `tunnel` being the tunnel's own header.
+    pub(crate) fn remote(&self, address: IpAddr, port: u16, tunnel: &[u8]) -> Result<Remote, ConfigError> {
+        if self.local.is_ipv4() != address.is_ipv4() {
+            return Err(ConfigError::FamilyMismatch { local: self.local, remote: address });
+        }
+        if address.is_unspecified() {
+            return Err(ConfigError::RemoteUnspecified(address));
+        }
+        if self.is_udp() && port == 0 {
+            return Err(ConfigError::PortZero);
+        }
+        let link_len = self.link_len();
+        let written = link_len + self.written_network_len();
+        let overhead = self.network_len() + tunnel.len();
+        // IPv6 counts without its own header (RFC 8200, section 3), but an MTU does not.
+        let max = usize::from(self.mtu);
+        let too_small = ConfigError::Mtu { mtu: max, overhead, max: MAX_LEN };
+        let max_inner = max.checked_sub(overhead).filter(|&left| left > 0).ok_or(too_small)?;
+
+        let mut header = Header::EMPTY;
+        let bytes = header.resize(written + tunnel.len()).ok_or(too_small)?;
+        if let Some((outer, behind)) = bytes.split_at_mut_checked(written) {
+            self.write(outer, address, port);
+            behind.copy_from_slice(tunnel);
+        }
+        let pseudo = Sum::pseudo(self.local, address, self.protocol, 0).unwrap_or(Sum::ZERO);
+        Ok(Remote {
+            ipv4_sum: pseudo.add_word(0x4500),
+            udp_sum: pseudo.add_word(port),
+            ip: match (self.framing, address) {
+                (Framing::Payload, _) => None,
+                (_, IpAddr::V4(_)) => Some(IpVersion::V4),
+                (_, IpAddr::V6(_)) => Some(IpVersion::V6),
+            },
+            l3: link_len as u8,
+            auto_ttl: if address.is_multicast() { 1 } else { DEFAULT_TTL },
+            max_inner: max_inner as u16,
+            header,
+            address,
+            port,
+        })
+    }
+
+    /// Writes all outer headers before the tunnel's own; what is patched later is zero.
+    fn write(&self, out: &mut [u8], address: IpAddr, port: u16) {
+        let mut out = Writer(out);
+        if let Framing::Ethernet(link) = self.framing {
+            let ethertype = if address.is_ipv4() { EtherType::IPV4 } else { EtherType::IPV6 };
+            let tag = link.vlan.map(|(id, priority)| vlan::Header {
+                priority,
+                drop_eligible: false,
+                id,
+                ethertype,
+            });
+            let announced = if tag.is_some() { EtherType::VLAN } else { ethertype };
+            let header =
+                ethernet::Header { destination: link.next_hop, source: link.source, ethertype: announced };
+            out.put(header.to_bytes());
+            if let Some(tag) = tag {
+                out.put(tag.to_bytes());
+            }
+        }
+        match (self.local, address) {
+            _ if self.framing == Framing::Payload => return,
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let [s0, s1, s2, s3] = source.octets();
+                let [d0, d1, d2, d3] = destination.octets();
+                out.put([
+                    0x45,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    self.protocol.0,
+                    0,
+                    0,
+                    s0,
+                    s1,
+                    s2,
+                    s3,
+                    d0,
+                    d1,
+                    d2,
+                    d3,
+                ]);
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                out.put([0x60, 0, 0, 0, 0, 0, self.protocol.0, 0]);
+                out.put(source.octets());
+                out.put(destination.octets());
+            }
+            // The caller has compared the families.
+            _ => return,
+        }
+        if self.is_udp() {
+            out.put(
+                udp::Header { source_port: 0, destination_port: port, length: 0, checksum: 0 }.to_bytes(),
+            );
+        }
+    }
+
+    /// Completes the outer headers in `header`, a copy of the remote's, for one packet: the tunnel's own
+    /// header must be finished already.
+    #[inline]
+    pub(crate) fn patch(&self, remote: &Remote, header: &mut [u8], flow: &Flow<'_>) {
+        let Some(l3) = header.get_mut(remote.l3.into()..) else { return };
+        match remote.ip {
+            Some(IpVersion::V4) => {
+                let Some((ip, rest)) = l3.split_first_chunk_mut() else { return };
+                self.patch_ipv4(remote, ip, len(rest, flow), flow);
+                self.patch_udp(remote, rest, flow);
+            }
+            Some(IpVersion::V6) => {
+                let Some((ip, rest)) = l3.split_first_chunk_mut() else { return };
+                self.patch_ipv6(remote, ip, len(rest, flow), flow);
+                self.patch_udp(remote, rest, flow);
+            }
+            None => {}
+        }
+    }
+
+    /// `len`: bytes behind this header.
+    #[inline]
+    fn patch_ipv4(&self, remote: &Remote, ip: &mut [u8; ipv4::Header::MIN_LEN], len: u16, flow: &Flow<'_>) {
+        let total_len = len.wrapping_add(ipv4::Header::MIN_LEN as u16);
+        let dont_fragment = match self.dont_fragment {
+            DontFragment::Unset => false,
+            DontFragment::Set => true,
+            DontFragment::Inherit => flow.peek.dont_fragment,
+        };
+        let (identification, flags) = if dont_fragment { (0, DF) } else { (self.identification(flow), 0) };
+        let ds_field = self.ds_field(flow.peek);
+        let ttl = self.ttl(remote, flow.peek);
+        let checksum = remote
+            .ipv4_sum
+            .add_word(ds_field.into())
+            .add_word(total_len)
+            .add_word(identification)
+            .add_word(flags)
+            .add_word(u16::from(ttl) << 8)
+            .checksum();
+        let [l0, l1] = total_len.to_be_bytes();
+        let [i0, i1] = identification.to_be_bytes();
+        let [f0, f1] = flags.to_be_bytes();
+        let [c0, c1] = checksum.to_be_bytes();
+        let [fixed @ .., _, _, _, _, _, _, _, _] = ip;
+        *fixed = [0x45, ds_field, l0, l1, i0, i1, f0, f1, ttl, self.protocol.0, c0, c1];
+    }
+
+    #[inline]
+    fn patch_ipv6(&self, remote: &Remote, ip: &mut [u8; ipv6::Header::LEN], len: u16, flow: &Flow<'_>) {
+        let label = match self.flow_label {
+            OuterFlowLabel::Fixed(label) => label.value(),
+            OuterFlowLabel::FromHash => (flow.hash >> 12).max(1),
+        };
+        let first = 6 << 28 | u32::from(self.ds_field(flow.peek)) << 20 | label;
+        let [w0, w1, w2, w3] = first.to_be_bytes();
+        let [l0, l1] = len.to_be_bytes();
+        if let Some(fixed) = ip.first_chunk_mut() {
+            *fixed = [w0, w1, w2, w3, l0, l1, self.protocol.0, self.ttl(remote, flow.peek)];
+        }
+    }
+
+    /// `datagram`: what stands in the header behind IP.
+    #[inline]
+    fn patch_udp(&self, remote: &Remote, datagram: &mut [u8], flow: &Flow<'_>) {
+        if !self.is_udp() {
+            return;
+        }
+        let length = len(datagram, flow);
+        let Some((udp, tunnel)) = datagram.split_first_chunk_mut() else { return };
+        let (min, max) = self.source_ports;
+        let source_port = entropy::port(flow.hash, min, max);
+        let checksum = match self.udp_checksum {
+            UdpChecksum::Zero => 0,
+            mode => remote
+                .udp_sum
+                .add_word(source_port)
+                .add_word(length)
+                .add_word(length)
+                .add_bytes(tunnel)
+                .join(inner_sum(mode, flow))
+                .udp_checksum(),
+        };
+        *udp = udp::Header { source_port, destination_port: remote.port, length, checksum }.to_bytes();
+    }
+
+    #[inline]
+    fn ds_field(&self, peek: &Peek) -> u8 {
+        let dscp = match self.dscp {
+            OuterDscp::Fixed(dscp) => dscp,
+            OuterDscp::Inherit => Dscp::from_ds_field(peek.ds_field),
+        };
+        crate::wire::ds_field(dscp, self.ecn.outer(peek.ecn()))
+    }
+
+    #[inline]
+    fn ttl(&self, remote: &Remote, peek: &Peek) -> u8 {
+        match self.ttl {
+            Ttl::Auto => remote.auto_ttl,
+            Ttl::Fixed(ttl) => ttl,
+            Ttl::Inherit if peek.ttl == 0 => DEFAULT_TTL,
+            Ttl::Inherit => peek.ttl,
+        }
+    }
+
+    #[inline]
+    fn identification(&self, flow: &Flow<'_>) -> u16 {
+        match flow.meta.identification {
+            Some(identification) => identification,
+            None => self.keys.bytes(flow.packet.get(..64).unwrap_or(flow.packet)) as u16,
+        }
+    }
+}
+
+/// The sum of the carried packet, as it will be when all its checksums are finished.
+fn inner_sum(mode: UdpChecksum, flow: &Flow<'_>) -> Sum {
+    let packet = flow.packet;
+    let offloaded = match flow.meta.inner_checksum {
+        InnerChecksum::Partial { start, offset } => partial_sum(packet, start.into(), offset.into()),
+        InnerChecksum::Good if mode == UdpChecksum::Offload => good_sum(packet, flow.peek),
+        _ => None,
+    };
+    offloaded.unwrap_or_else(|| Sum::ZERO.add_bytes(packet))
+}
+
+/// What somebody else will finish: from `start` on everything adds up to the complement of what stands in
+/// the checksum field now.
+fn partial_sum(packet: &[u8], start: usize, offset: usize) -> Option<Sum> {
+    let (before, segment) = packet.split_at_checked(start)?;
+    let field = segment.get(offset..)?.first_chunk()?;
+    let finished = Sum::known(!u16::from_be_bytes(*field), segment.len());
+    Some(Sum::ZERO.add_bytes(before).join(finished))
+}
+
+/// A packet whose TCP or UDP checksum is good: its segment adds up to the complement of the sum of its
+/// pseudo header. `None` where there is no such segment: fragments, other transports, UDP without checksum.
+fn good_sum(packet: &[u8], peek: &Peek) -> Option<Sum> {
+    let (outer, ip) = packet.split_at_checked(peek.l3)?;
+    let (header, segment, behind, pseudo, protocol) = match peek.version? {
+        IpVersion::V4 => {
+            let (fixed, options) = ipv4::Header::fixed(ip.first_chunk()?).ok()?;
+            if fixed.is_fragment() {
+                return None;
+            }
+            let (inner, behind) = ip.split_at_checked(fixed.total_len.into())?;
+            let (header, segment) = inner.split_at_checked(ipv4::Header::MIN_LEN.checked_add(options)?)?;
+            let len = segment.len() as u16;
+            let pseudo = Sum::pseudo_ipv4(fixed.source, fixed.destination, fixed.protocol, len);
+            (header, segment, behind, pseudo, fixed.protocol)
+        }
+        IpVersion::V6 => {
+            let (header, rest) = ip.split_first_chunk()?;
+            let fixed = ipv6::Header::from_bytes(header).ok()?;
+            let (segment, behind) = rest.split_at_checked(fixed.payload_len.into())?;
+            let len = fixed.payload_len.into();
+            let pseudo = Sum::pseudo_ipv6(fixed.source, fixed.destination, fixed.next_header, len);
+            (&header[..], segment, behind, pseudo, fixed.next_header)
+        }
+    };
+    let has_checksum = match protocol {
+        IpProtocol::TCP => segment.len() >= 20,
+        IpProtocol::UDP => matches!(segment, [_, _, _, _, _, _, c0, c1, ..] if c0 | c1 != 0),
+        _ => false,
+    };
+    // Behind the inner packet there may be padding, which is payload like everything else.
+    has_checksum.then(|| {
+        let segment = Sum::known(pseudo.checksum(), segment.len());
+        Sum::ZERO.add_bytes(outer).add_bytes(header).join(segment).add_bytes(behind)
+    })
+}
+
+/// Bytes from `written`, the last of the headers, to the end of the packet: [`Remote::max_inner`] sees to
+/// it that they are fewer than 2^16.
+#[inline]
+fn len(written: &[u8], flow: &Flow<'_>) -> u16 {
+    (written.len() as u16).wrapping_add(flow.packet.len() as u16)
+}
+
+/// Fills a slice from front to back.
+struct Writer<'a>(&'a mut [u8]);
+
+impl Writer<'_> {
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some((to, rest)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
+            *to = bytes;
+            self.0 = rest;
+        }
+    }
+}
+
+/// The longest IP packet: IPv4's total length, and as much of IPv6, which could have 40 bytes more.
+pub(crate) const MAX_LEN: usize = 65_535;
+
+const DEFAULT_TTL: u8 = 64;
+const DF: u16 = 0x4000;

@@ -1,0 +1,57 @@
+//! What one tunnel protocol adds to what all have in common.
+
+use super::{
+    Anomalies, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, outer::Flow, underlay::View,
+};
+use crate::wire::{EtherType, IpProtocol};
+
+/// A tunnel protocol: [`vxlan::Vxlan`](super::vxlan::Vxlan), [`gre::Gre`](super::gre::Gre) or
+/// [`ip_udp::IpUdp`](super::ip_udp::IpUdp). Cannot be implemented outside this crate.
+pub trait Protocol: Rules {}
+
+impl<P: Rules> Protocol for P {}
+
+/// The methods of [`Protocol`], which are nobody's business but the endpoint's.
+#[expect(unnameable_types, reason = "this is what seals `Protocol`")]
+pub trait Rules: Copy {
+    /// What carries it: UDP, or IP directly.
+    const PROTOCOL: IpProtocol;
+
+    /// Bytes of the tunnel's own header.
+    fn header_len(&self) -> usize;
+
+    /// What it carries.
+    fn payload(&self) -> Payload;
+
+    /// Whether a packet can be sent with what is known of it.
+    #[inline]
+    fn check(&self, _meta: &EncapMeta) -> Result<(), EncapError> {
+        Ok(())
+    }
+
+    /// Completes the tunnel's own header, a copy of the remote's.
+    #[inline]
+    fn patch(&self, _header: &mut [u8], _flow: &Flow<'_>) {}
+
+    /// Reads the tunnel's own header, at the front of `packet`.
+    fn open<'a>(
+        &self,
+        packet: View<'a>,
+        policy: &Policy,
+        seen: &mut Anomalies,
+    ) -> Result<Opened<'a>, DropReason>;
+}
+
+/// A tunnel protocol that UDP carries. Cannot be implemented outside this crate.
+pub trait OverUdp: Protocol {}
+
+/// A tunnel header that was read.
+#[derive(Clone, Copy, Debug)]
+#[expect(unnameable_types, reason = "in a signature of the sealed `Protocol`")]
+pub struct Opened<'a> {
+    /// What it said.
+    pub(crate) encapsulation: Encapsulation,
+    /// What the payload is; `TEB` for Ethernet.
+    pub(crate) protocol: EtherType,
+    pub(crate) payload: View<'a>,
+}

@@ -1,0 +1,287 @@
+//! The settings that all tunnels have in common, and the ways in which they can disagree.
+
+use core::net::IpAddr;
+
+use crate::wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId};
+
+/// Which headers encapsulation writes, and decapsulation finds, before the tunnel's own.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Framing {
+    /// None: for a UDP socket (for GRE: a raw socket whose IP header the kernel writes). Settings of the
+    /// outer headers are then the socket's business.
+    Payload,
+    /// IP, for a raw socket or a TUN device.
+    #[default]
+    Ip,
+    /// Ethernet and IP, for AF_XDP, AF_PACKET or a driver.
+    Ethernet(Link),
+}
+
+/// The outer Ethernet header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub struct Link {
+    /// Our own MAC address.
+    pub source: MacAddr,
+    /// The next hop's MAC address; a remote can have another one
+    /// ([`Remote::with_next_hop`](super::Remote::with_next_hop)).
+    pub next_hop: MacAddr,
+    /// VLAN of the underlay.
+    pub vlan: Option<(VlanId, Pcp)>,
+}
+
+/// TTL or hop limit of the outer header.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Ttl {
+    /// 64; 1 towards multicast remotes.
+    #[default]
+    Auto,
+    /// This one.
+    Fixed(u8),
+    /// That of the inner packet; 64 where it has none or zero.
+    Inherit,
+}
+
+impl From<u8> for Ttl {
+    fn from(ttl: u8) -> Self {
+        Self::Fixed(ttl)
+    }
+}
+
+/// DSCP of the outer header.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum OuterDscp {
+    /// This one.
+    Fixed(Dscp),
+    /// That of the inner packet; zero where it is not IP.
+    Inherit,
+}
+
+impl Default for OuterDscp {
+    fn default() -> Self {
+        Self::Fixed(Dscp::default())
+    }
+}
+
+impl From<Dscp> for OuterDscp {
+    fn from(dscp: Dscp) -> Self {
+        Self::Fixed(dscp)
+    }
+}
+
+/// The don't-fragment flag of an outer IPv4 header.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum DontFragment {
+    /// Never set.
+    Unset,
+    /// Always set (RFC 7348, section 4.3: VTEPs must not fragment).
+    #[default]
+    Set,
+    /// Set for inner IPv4 with the flag and for inner IPv6, through VLAN tags.
+    Inherit,
+}
+
+/// The flow label of an outer IPv6 header.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum OuterFlowLabel {
+    /// This one.
+    Fixed(FlowLabel),
+    /// From the flow hash, never zero (RFC 6438).
+    FromHash,
+}
+
+impl Default for OuterFlowLabel {
+    fn default() -> Self {
+        Self::Fixed(FlowLabel::default())
+    }
+}
+
+/// The checksum of an outer UDP header.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum UdpChecksum {
+    /// None: zero is sent. The default over IPv4 (RFC 7348, section 5). Over IPv6 the remote must have
+    /// agreed to it (RFC 6935).
+    Zero,
+    /// The sum over everything. The default over IPv6.
+    Full,
+    /// As `Full`; but where the caller knows that the inner checksum is good, local checksum offload: the
+    /// inner segment then adds up to its pseudo header, so that only the headers are summed.
+    Offload,
+}
+
+/// What is known of the inner packet's transport checksum.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum InnerChecksum {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It is right.
+    Good,
+    /// Somebody else will write it: the sum from `start` to the end of the packet, complemented, goes to
+    /// `start + offset`, where the sum of the pseudo header stands now. Both in bytes, `start` from the
+    /// front of the packet to encapsulate.
+    Partial {
+        /// Where the sum starts.
+        start: u16,
+        /// Where the checksum goes, from there.
+        offset: u16,
+    },
+}
+
+/// What the caller of encapsulation knows of a packet. Nothing, by default.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct EncapMeta {
+    /// A hash of the packet's flow, from the network card for example. Without it the packet is read.
+    pub hash: Option<u32>,
+    /// Identification of an outer IPv4 header without DF: a counter of the caller's. Without it, a hash
+    /// of the packet's first 64 bytes. With DF the field is zero (RFC 6864, section 4.1).
+    pub identification: Option<u16>,
+    /// Sequence number, which GRE with sequence numbers needs.
+    pub sequence: Option<u32>,
+    /// What is known of the packet's transport checksum.
+    pub inner_checksum: InnerChecksum,
+}
+
+impl EncapMeta {
+    /// Nothing known.
+    pub const fn new() -> Self {
+        Self { hash: None, identification: None, sequence: None, inner_checksum: InnerChecksum::Unknown }
+    }
+
+    /// With this flow hash.
+    #[must_use]
+    pub const fn hash(self, hash: u32) -> Self {
+        Self { hash: Some(hash), ..self }
+    }
+
+    /// With this IPv4 identification.
+    #[must_use]
+    pub const fn identification(self, identification: u16) -> Self {
+        Self { identification: Some(identification), ..self }
+    }
+
+    /// With this GRE sequence number.
+    #[must_use]
+    pub const fn sequence(self, sequence: u32) -> Self {
+        Self { sequence: Some(sequence), ..self }
+    }
+
+    /// With this knowledge of the inner checksum.
+    #[must_use]
+    pub const fn inner_checksum(self, inner_checksum: InnerChecksum) -> Self {
+        Self { inner_checksum, ..self }
+    }
+}
+
+/// Settings that cannot work together, or not at all. Found when an endpoint or a remote is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Local address and remote are not of the same family.
+    #[error("local address {local} and remote {remote} are of different families")]
+    FamilyMismatch {
+        /// The endpoint's address.
+        local: IpAddr,
+        /// The remote's address.
+        remote: IpAddr,
+    },
+    /// An address that nobody can have.
+    #[error("local address {0} is not a unicast address, which framing with IP needs")]
+    LocalNotUnicast(IpAddr),
+    /// An address that nothing can be sent to.
+    #[error("remote address {0} is unspecified")]
+    RemoteUnspecified(IpAddr),
+    /// A flow label is set, but the underlay is IPv4.
+    #[error("a flow label needs an IPv6 underlay, and local address {0} is IPv4")]
+    FlowLabelOnIpv4(IpAddr),
+    /// DF is set, but the underlay is IPv6.
+    #[error("a DF setting needs an IPv4 underlay, and local address {0} is IPv6")]
+    DontFragmentOnIpv6(IpAddr),
+    /// The range of source ports is upside down, or has port 0 in it.
+    #[error("source ports from {min} to {max}: the first must be at least 1 and at most the last")]
+    SourcePorts {
+        /// First port.
+        min: u16,
+        /// Last port.
+        max: u16,
+    },
+    /// UDP destination port 0.
+    #[error("UDP destination port 0")]
+    PortZero,
+    /// TTL 0: the packets would not leave this host.
+    #[error("TTL 0")]
+    TtlZero,
+    /// More headroom than any packet can have.
+    #[error("{headroom} bytes of headroom, {overhead} of them for headers: at most {max}")]
+    Headroom {
+        /// Bytes of headroom in all.
+        headroom: usize,
+        /// Bytes of it that headers need.
+        overhead: usize,
+        /// The most there can be.
+        max: usize,
+    },
+    /// An underlay MTU that is larger than an IP packet, or has no room for a packet behind the headers.
+    #[error("underlay MTU {mtu}: more than {overhead} bytes of headers, and at most {max}")]
+    Mtu {
+        /// The MTU.
+        mtu: usize,
+        /// Bytes that headers need, Ethernet's not counted.
+        overhead: usize,
+        /// The most there can be.
+        max: usize,
+    },
+}
+
+/// Why a packet is not encapsulated. It is left as it was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncapError {
+    /// The packet ends before its Ethernet or IP header does.
+    #[error("inner packet: {need} bytes needed by its headers, {have} there")]
+    InnerTruncated {
+        /// Bytes that its headers need.
+        need: usize,
+        /// Bytes that there are.
+        have: usize,
+    },
+    /// The tunnel carries IP, and the packet is neither IPv4 nor IPv6.
+    #[error("inner packet: neither IPv4 nor IPv6")]
+    InnerNotIp,
+    /// The packet does not fit into an outer one.
+    #[error("inner packet: {len} bytes, and at most {max} fit into the underlay's packets")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The most that fits.
+        max: usize,
+    },
+    /// What [`InnerChecksum::Partial`] says lies outside the packet.
+    #[error("inner packet: its checksum at byte {at} lies outside its {len} bytes")]
+    PartialChecksum {
+        /// Where the checksum was said to be.
+        at: usize,
+        /// The packet's length in bytes.
+        len: usize,
+    },
+    /// The tunnel has sequence numbers, and [`EncapMeta::sequence`] has none.
+    #[error("no sequence number for a tunnel that sends them")]
+    SequenceMissing,
+    /// The packet has not enough memory before it.
+    #[error(transparent)]
+    Packet(#[from] crate::packet::Error),
+}

@@ -1,0 +1,305 @@
+//! The outer headers of a received packet, read once from front to back.
+//!
+//! What is odd goes into a set and the reading goes on, as long as it makes sense: what of it is fatal is
+//! for the caller to say. What cannot be read past is an error.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::{Anomalies, DropReason};
+use crate::wire::{
+    Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
+    checksum::{State, Sum},
+    ds_field, ethernet, ipv4, ipv6, udp, vlan,
+};
+
+/// What the outer headers of a packet said, once they are gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub struct OuterFacts {
+    /// Who sent the packet.
+    pub source: IpAddr,
+    /// Who it was sent to.
+    pub destination: IpAddr,
+    /// UDP source port, zero where there is no UDP.
+    pub source_port: u16,
+    /// UDP destination port, zero where there is no UDP.
+    pub destination_port: u16,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// DSCP and ECN as one byte.
+    pub ds_field: u8,
+    /// VLAN of the outermost tag.
+    pub vlan: Option<VlanId>,
+    /// The outer UDP checksum.
+    pub udp_checksum: State,
+}
+
+impl OuterFacts {
+    /// Facts of a packet between two addresses of which nothing else is known.
+    pub const fn new(source: IpAddr, destination: IpAddr) -> Self {
+        Self {
+            source,
+            destination,
+            source_port: 0,
+            destination_port: 0,
+            ttl: 0,
+            ds_field: 0,
+            vlan: None,
+            udp_checksum: State::Absent,
+        }
+    }
+
+    /// The ECN bits of the DS field.
+    #[inline]
+    pub const fn ecn(&self) -> Ecn {
+        Ecn::from_ds_field(self.ds_field)
+    }
+}
+
+/// Where the first header of a packet is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Start {
+    /// Ethernet.
+    Ethernet,
+    /// IPv4 or IPv6, by the version field.
+    Ip,
+    /// What this EtherType says, as in Linux cooked captures.
+    EtherType(EtherType),
+}
+
+/// A part of a received packet. Its end is where headers say that it is: in a capture that was cut, behind
+/// the last byte that there is.
+#[derive(Clone, Copy, Debug)]
+#[expect(unnameable_types, reason = "in a signature of the sealed `Protocol`")]
+pub struct View<'a> {
+    packet: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl<'a> View<'a> {
+    /// A packet that is all there.
+    pub(crate) const fn whole(packet: &'a [u8]) -> Self {
+        Self { packet, start: 0, end: packet.len() }
+    }
+
+    /// The first bytes of a packet that had `wire_len`, or all of it.
+    pub(crate) const fn captured(packet: &'a [u8], wire_len: usize) -> Self {
+        Self { end: if wire_len > packet.len() { wire_len } else { packet.len() }, ..Self::whole(packet) }
+    }
+
+    /// The bytes that are there.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.packet.get(self.start..self.end.min(self.packet.len())).unwrap_or_default()
+    }
+
+    /// Length that the part has, or had before the packet was cut.
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether all of it is there.
+    #[inline]
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.end <= self.packet.len()
+    }
+
+    /// The part behind its first `n` bytes.
+    #[inline]
+    pub(crate) const fn skip(self, n: usize) -> Self {
+        Self { start: self.start.saturating_add(n), ..self }
+    }
+
+    /// The first `n` bytes of the part, which has as many.
+    #[inline]
+    pub(crate) const fn take(self, n: usize) -> Self {
+        Self { end: self.start.saturating_add(n), ..self }
+    }
+
+    /// The part that `rest`, a tail of its bytes, begins.
+    #[inline]
+    pub(crate) fn skip_to(self, rest: &[u8]) -> Self {
+        self.skip(self.bytes().len().saturating_sub(rest.len()))
+    }
+}
+
+/// An outer packet down to its IP header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ip<'a> {
+    pub(crate) facts: OuterFacts,
+    /// What follows the IP header and its extensions.
+    pub(crate) protocol: IpProtocol,
+    pub(crate) payload: View<'a>,
+}
+
+/// Reads down to the IP payload.
+#[inline]
+pub(crate) fn ip<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
+    let (ethertype, l3, vlan) = match start {
+        Start::Ethernet => {
+            let (header, rest) = ethernet::Header::parse(view.bytes()).map_err(|_| DropReason::Ethernet)?;
+            let l3 = view.skip_to(rest);
+            if header.ethertype.is_vlan() {
+                tagged(l3, header.ethertype)?
+            } else {
+                (header.ethertype, l3, None)
+            }
+        }
+        Start::EtherType(ethertype) => tagged(view, ethertype)?,
+        Start::Ip => match view.bytes().first().ok_or(DropReason::Ipv4Truncated)? >> 4 {
+            6 => (EtherType::IPV6, view, None),
+            _ => (EtherType::IPV4, view, None),
+        },
+    };
+    let mut ip = match ethertype {
+        EtherType::IPV4 => ipv4(l3, seen)?,
+        EtherType::IPV6 => ipv6(l3, seen)?,
+        _ => return Err(DropReason::NotIp),
+    };
+    ip.facts.vlan = vlan;
+    Ok(ip)
+}
+
+fn tagged(view: View<'_>, ethertype: EtherType) -> Result<(EtherType, View<'_>, Option<VlanId>), DropReason> {
+    let untagged = vlan::skip_tags(ethertype, view.bytes()).map_err(|_| DropReason::Ethernet)?;
+    Ok((untagged.ethertype, view.skip_to(untagged.payload), untagged.outer.map(|tag| tag.id)))
+}
+
+#[inline]
+fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
+    let bytes = view.bytes();
+    let mut head = *bytes.first_chunk().ok_or(DropReason::Ipv4Truncated)?;
+    let (header, options) = match ipv4::Header::fixed(&head) {
+        Ok(fixed) => fixed,
+        Err(Error::Version { .. }) => return Err(DropReason::Ipv4Version),
+        Err(Error::Length { field: LengthSource::Ihl, .. }) => return Err(DropReason::Ipv4HeaderLength),
+        Err(_) => {
+            // A sender that leaves segmentation to its network card may leave the length to it as well: such
+            // a packet, seen on its way there, is read to the end of the frame.
+            seen.insert_if(true, DropReason::Ipv4TotalLength);
+            [head[2], head[3]] = [0xff; 2];
+            ipv4::Header::fixed(&head).map_err(|_| DropReason::Ipv4TotalLength)?
+        }
+    };
+    let header_len = ipv4::Header::MIN_LEN.saturating_add(options);
+    let checksum = if options == 0 {
+        bytes.first_chunk::<{ ipv4::Header::MIN_LEN }>().map(|header| ipv4::verify(header))
+    } else {
+        bytes.get(..header_len).map(ipv4::verify)
+    };
+    seen.insert_if(checksum.ok_or(DropReason::Ipv4Truncated)? != State::Good, DropReason::Ipv4Checksum);
+    let total_len = usize::from(header.total_len);
+    seen.insert_if(total_len > view.len(), DropReason::Ipv4TotalLength);
+    let source = header.source;
+    let martian = source.is_unspecified() || source.is_multicast() || source == Ipv4Addr::BROADCAST;
+    seen.insert_if(martian, DropReason::MartianSource);
+    seen.insert_if(header.is_fragment(), DropReason::Fragment);
+    if header.fragment_offset.value() != 0 {
+        return Err(DropReason::Fragment);
+    }
+    Ok(Ip {
+        facts: OuterFacts {
+            ttl: header.ttl,
+            ds_field: ds_field(header.dscp, header.ecn),
+            ..OuterFacts::new(source.into(), header.destination.into())
+        },
+        protocol: header.protocol,
+        payload: view.take(total_len.min(view.len())).skip(header_len),
+    })
+}
+
+#[inline]
+fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
+    let head = view.bytes().first_chunk().ok_or(DropReason::Ipv6Truncated)?;
+    let header = ipv6::Header::from_bytes(head).map_err(|_| DropReason::Ipv6Version)?;
+    let mut payload = view.skip(ipv6::Header::LEN);
+    let payload_len = usize::from(header.payload_len);
+    if payload_len > payload.len() || payload_len == 0 && payload.len() != 0 {
+        seen.insert_if(true, DropReason::Ipv6PayloadLength);
+    } else {
+        payload = payload.take(payload_len);
+    }
+    let source = header.source;
+    seen.insert_if(source.is_unspecified() || source.is_multicast(), DropReason::MartianSource);
+    let mut protocol = header.next_header;
+    if ipv6::is_extension(protocol) {
+        (protocol, payload) = behind_extensions(protocol, payload, seen)?;
+    }
+    Ok(Ip {
+        facts: OuterFacts {
+            ttl: header.hop_limit,
+            ds_field: ds_field(header.dscp, header.ecn),
+            ..OuterFacts::new(source.into(), header.destination.into())
+        },
+        protocol,
+        payload,
+    })
+}
+
+/// The upper layer and its packet.
+fn behind_extensions<'a>(
+    next: IpProtocol,
+    view: View<'a>,
+    seen: &mut Anomalies,
+) -> Result<(IpProtocol, View<'a>), DropReason> {
+    let mut chain = ipv6::Extensions::new(next, view.bytes());
+    for extension in chain.by_ref() {
+        let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
+        if let Some(fragment) = extension.fragment() {
+            seen.insert_if(!fragment.is_atomic(), DropReason::Fragment);
+            if fragment.offset.value() != 0 {
+                return Err(DropReason::Fragment);
+            }
+        }
+    }
+    Ok((chain.protocol(), view.skip_to(chain.rest())))
+}
+
+/// A UDP datagram in an IP payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Udp<'a> {
+    pub(crate) header: udp::Header,
+    datagram: View<'a>,
+    pub(crate) payload: View<'a>,
+}
+
+/// Reads a UDP header; [`verify_udp`] looks at its checksum, once the port is known to be ours.
+#[inline]
+pub(crate) fn udp<'a>(ip: &Ip<'a>, seen: &mut Anomalies) -> Result<Udp<'a>, DropReason> {
+    let head = ip.payload.bytes().first_chunk().ok_or(DropReason::UdpTruncated)?;
+    let header = udp::Header::from_bytes(head);
+    let length = usize::from(header.length);
+    let mut datagram = ip.payload;
+    if length > datagram.len() || length == 0 && ip.facts.source.is_ipv6() {
+        seen.insert_if(true, DropReason::UdpLength);
+    } else if length < udp::Header::LEN {
+        return Err(DropReason::UdpLength);
+    } else {
+        datagram = datagram.take(length);
+    }
+    Ok(Udp { header, datagram, payload: datagram.skip(udp::Header::LEN) })
+}
+
+/// Verifies the checksum of a datagram, where that is wanted and as far as the datagram is there.
+#[inline]
+pub(crate) fn verify_udp(ip: &Ip<'_>, udp: &Udp<'_>, wanted: bool, seen: &mut Anomalies) -> State {
+    let state = if udp.header.checksum == 0 {
+        State::Absent
+    } else if !wanted || !udp.datagram.is_complete() {
+        State::Unverified
+    } else {
+        // The two addresses are always of one family.
+        let pseudo =
+            Sum::pseudo(ip.facts.source, ip.facts.destination, IpProtocol::UDP, udp.datagram.len() as u32);
+        pseudo.map_or(State::Bad, |pseudo| udp::verify(pseudo, udp.datagram.bytes()))
+    };
+    let missing = state == State::Absent && ip.facts.source.is_ipv6();
+    seen.insert_if(missing, DropReason::UdpChecksumMissing);
+    seen.insert_if(state == State::Bad, DropReason::UdpChecksum);
+    state
+}
