@@ -8,6 +8,7 @@
     reason = "a test that goes wrong should panic"
 )]
 
+mod differential;
 #[cfg(feature = "etherparse")]
 mod etherparse;
 mod golden;

@@ -179,14 +179,16 @@ pub(crate) fn extension_chain() -> impl Strategy<Value = (IpProtocol, Vec<u8>, I
     })
 }
 
-/// Bytes, of which there must be some, as they are, or with a few of them overwritten, cut off or added.
+/// Bytes as they are, or with a few of them overwritten, cut off or added.
 pub(crate) fn damaged(good: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let writes = vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3);
     let cut = prop_oneof![3 => Just(None), 1 => any::<proptest::sample::Index>().prop_map(Some)];
     (good, writes, cut, vec(any::<u8>(), 0..4)).prop_map(|(mut bytes, writes, cut, tail)| {
         for (index, byte) in writes {
-            let at = index.index(bytes.len());
-            bytes[at] = byte;
+            let at = index.index(bytes.len().max(1));
+            if let Some(old) = bytes.get_mut(at) {
+                *old = byte;
+            }
         }
         bytes.extend(tail);
         if let Some(cut) = cut {
