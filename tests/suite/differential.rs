@@ -7,16 +7,16 @@
 //! |---|---|---|---|
 //! | Ethernet | pdu refuses type fields below 0x600 | keep them | a length is as good (IEEE 802.3, 3.2.6) |
 //! | ARP | pdu takes any hardware and protocol | refuse others by name | RFC 826, "Packet Reception" |
-//! | IPv4 | etherparse's header takes a total length below IHL | refuse | RFC 791, 3.1: it includes the header |
-//! | IPv4 | etherparse steps over an authentication header | leave it to the caller | it is the payload (RFC 4302, 2) |
-//! | IPv6 | etherparse takes payload length 0 for all there is | an empty payload | RFC 8200, 3; no jumbograms here |
-//! | IPv6 chain | both follow it without end | up to 8 headers | RFC 8200, 4.1: each kind once, one of them twice |
+//! | IPv4 | etherparse takes a total length below IHL | refuse | RFC 791, 3.1: it includes the header |
+//! | IPv4 | etherparse steps over an authentication header | do not | it is the payload (RFC 4302, 2) |
+//! | IPv6 | etherparse: payload length 0 is all there is | an empty payload | RFC 8200, 3; no jumbograms here |
+//! | IPv6 chain | both follow it without end | up to 8 headers | RFC 8200, 4.1: each kind once |
 //! | IPv6 chain | pdu reads on behind 59 | stop | RFC 8200, 4.7: nothing follows |
-//! | IPv6 chain | pdu stops at 51, 135, 139, 140 | step over them | RFC 6564, 5: their lengths are known |
+//! | IPv6 chain | pdu stops at 51, 135, 139, 140 | step over them | RFC 7045, 4: extension headers, too |
 //! | UDP | both take lengths below 8 | refuse | RFC 768: "the minimum value of the length is eight" |
-//! | UDP | etherparse takes length 0 for all there is | refuse | the same; only jumbograms have it (RFC 2675, 4) |
+//! | UDP | etherparse: length 0 is all there is | refuse | the same; only jumbograms have it (RFC 2675, 4) |
 //! | GRE | pdu ignores the R bit | refuse | RFC 2784, 2.3; fields would be read from wrong places |
-//! | GRE | pdu compares checksums as numbers | as one's complement | RFC 1071, 1: 0x0000 and 0xffff are one value |
+//! | GRE | pdu compares checksums as numbers | as one's complement | RFC 1624, 3: 0x0000 and 0xffff are both zero |
 
 use core::fmt::Debug;
 

@@ -13,6 +13,7 @@ mod differential;
 mod etherparse;
 mod golden;
 mod laws;
+mod layering;
 #[cfg(feature = "serde")]
 mod serde;
 mod strategies;
