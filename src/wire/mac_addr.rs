@@ -40,14 +40,24 @@ impl FromStr for MacAddr {
     type Err = ParseMacAddrError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = text.split(':');
+        let mut parts = text.as_bytes().split(|&byte| byte == b':');
         let mut bytes = [0; 6];
         for byte in &mut bytes {
-            let part = parts.next().filter(|part| part.len() <= 2 && !part.starts_with('+'));
-            *byte = part.and_then(|part| u8::from_str_radix(part, 16).ok()).ok_or(ParseMacAddrError)?;
+            *byte = parts.next().and_then(hexadecimal).ok_or(ParseMacAddrError)?;
         }
         if parts.next().is_some() { Err(ParseMacAddrError) } else { Ok(Self(bytes)) }
     }
+}
+
+/// One or two hexadecimal digits.
+fn hexadecimal(digits: &[u8]) -> Option<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let value = match *digits {
+        [low] => digit(low)?,
+        [high, low] => digit(high)? << 4 | digit(low)?,
+        _ => return None,
+    };
+    u8::try_from(value).ok()
 }
 
 #[cfg(feature = "serde")]
