@@ -169,64 +169,62 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 }
 
 /// The sum of the words of `bytes` as the machine reads them, folded to 16 bits.
+///
+/// Two chains of additions with carry, which the processor runs side by side: measured on x86-64 without
+/// wide vectors, faster than any form that the compiler turns into vectors.
 #[inline]
 fn sum_bytes(bytes: &[u8]) -> u16 {
-    if bytes.len() < WIDE { sum_short(bytes) } else { sum_long(bytes) }
-}
-
-/// Two accumulators a lane: one adds 64-bit words and wraps, the other adds their high halves. The sum
-/// of the low halves is what remains of the first without the second, so a word costs three additions
-/// and shifts instead of two widenings and two additions; the compiler makes vectors of it.
-fn sum_long(bytes: &[u8]) -> u16 {
-    let mut total: u64 = 0;
-    // A block is short enough that neither accumulator's sum of halves can overflow.
-    for block in bytes.chunks(BLOCK) {
-        let mut words = [0u64; WIDE / 8];
-        let mut highs = [0u64; WIDE / 8];
-        let chunks = block.chunks_exact(WIDE);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for ((lane, word), high) in chunk.chunks_exact(8).zip(&mut words).zip(&mut highs) {
-                let lane = lane.first_chunk().map_or(0, |lane| u64::from_ne_bytes(*lane));
-                *word = word.wrapping_add(lane);
-                *high = high.wrapping_add(lane >> 32);
-            }
+    let (mut even, mut odd) = (0, 0);
+    let lines = bytes.chunks_exact(64);
+    let mut rest = lines.remainder();
+    for line in lines {
+        if let Some((first, second)) = line.split_first_chunk::<32>() {
+            even = add_words(even, first);
+            odd = second.first_chunk::<32>().map_or(odd, |second| add_words(odd, second));
         }
-        for (word, high) in words.into_iter().zip(highs) {
-            let low = word.wrapping_sub(high << 32);
-            total = add_carry(total, add_carry(low, high));
-        }
-        total = add_carry(total, u64::from(sum_short(rest)));
     }
-    fold64(total)
+    let mut total = add_carry(even, odd);
+    while let Some((word, after)) = rest.split_first_chunk() {
+        total = add_carry(total, u64::from_ne_bytes(*word));
+        rest = after;
+    }
+    if let Some((word, after)) = rest.split_first_chunk() {
+        total = add_carry(total, u32::from_ne_bytes(*word).into());
+        rest = after;
+    }
+    // The padding of an odd last byte is behind it, whatever the byte order.
+    let last = match *rest {
+        [a, b, c] => u32::from_ne_bytes([a, b, c, 0]),
+        [a, b] => u16::from_ne_bytes([a, b]).into(),
+        [a] => u16::from_ne_bytes([a, 0]).into(),
+        _ => 0,
+    };
+    fold64(add_carry(total, last.into()))
 }
 
-fn sum_short(bytes: &[u8]) -> u16 {
-    let mut total: u64 = 0;
-    let (words, rest) = split_words::<8>(bytes);
-    for word in words {
-        total = add_carry(total, u64::from_ne_bytes(word));
-    }
-    // At most seven bytes are left: as a word padded with zeros, which add nothing.
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    fold64(add_carry(total, u64::from_ne_bytes(last)))
-}
-
-/// The arrays of `N` bytes at the front of `bytes`, and what is left behind them.
+/// `sum` and the words of `bytes`, as one chain of carries.
 #[inline]
-fn split_words<const N: usize>(bytes: &[u8]) -> (impl Iterator<Item = [u8; N]>, &[u8]) {
-    let chunks = bytes.chunks_exact(N);
-    let rest = chunks.remainder();
-    (chunks.filter_map(|chunk| chunk.first_chunk().copied()), rest)
+fn add_words(mut sum: u64, bytes: &[u8; 32]) -> u64 {
+    let mut carry = false;
+    for word in bytes.chunks_exact(8) {
+        let word = word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
+        (sum, carry) = carrying_add(sum, word, carry);
+    }
+    sum.wrapping_add(carry.into())
+}
+
+/// Addition with a carry in and a carry out.
+#[inline]
+const fn carrying_add(a: u64, b: u64, carry: bool) -> (u64, bool) {
+    let (sum, first) = a.overflowing_add(b);
+    let (sum, second) = sum.overflowing_add(carry as u64);
+    (sum, first | second)
 }
 
 /// One's complement addition.
 #[inline]
 const fn add_carry(a: u64, b: u64) -> u64 {
-    let (sum, carry) = a.overflowing_add(b);
+    let (sum, carry) = carrying_add(a, b, false);
     sum.wrapping_add(carry as u64)
 }
 
@@ -247,12 +245,6 @@ const fn fold(sum: u32) -> u16 {
 const fn carry(sum: u32) -> u32 {
     (sum >> 16) + (sum & 0xffff)
 }
-
-/// Bytes that one round of the long sum takes: one cache line.
-const WIDE: usize = 64;
-
-/// Bytes after which the accumulators are added up.
-const BLOCK: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -301,7 +293,7 @@ mod tests {
 
     #[test]
     fn carries_survive_everywhere() {
-        for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, BLOCK + 129] {
+        for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, 65_535] {
             for byte in [0x00, 0x01, 0x80, 0xff] {
                 let bytes = vec![byte; len];
                 assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), naive(&bytes), "{len} bytes {byte:#04x}");
