@@ -14,6 +14,7 @@ mod etherparse;
 mod golden;
 mod laws;
 mod layering;
+mod scapy;
 #[cfg(feature = "serde")]
 mod serde;
 mod strategies;
