@@ -76,7 +76,7 @@ impl<P: Protocol> Endpoint<P> {
     pub fn decap_with(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
         let mut seen = Anomalies::NONE;
         let read = self.read(View::whole(packet.as_slice()), meta, &mut seen);
-        let fatal = seen.and(self.policy.fatal());
+        let fatal = seen.and(self.fatal);
         let (outer, carried) = match read {
             Ok(read) if fatal.is_empty() => read,
             Ok(_) => return Err(fatal.first().unwrap_or(DropReason::TooDeep)),
@@ -102,7 +102,7 @@ impl<P: Protocol> Endpoint<P> {
         done
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(
         &self,
         view: View<'_>,
@@ -119,33 +119,34 @@ impl<P: Protocol> Endpoint<P> {
             Framing::Ethernet(_) => Start::Ethernet,
         };
         let ip = underlay::ip(view, start, seen)?;
-        let (mut facts, local) = (ip.facts, self.outer.local);
-        if facts.source.is_ipv4() != local.is_ipv4() {
+        let (source, destination, local) = (ip.header.source(), ip.header.destination(), self.outer.local);
+        if ip.header.is_v4() != local.is_ipv4() {
             return Err(DropReason::NotIp);
         }
-        seen.insert_if(facts.source == local, DropReason::MartianSource);
-        let ours = facts.destination == local || facts.destination.is_multicast();
+        seen.insert_if(source == local, DropReason::MartianSource);
+        let ours = destination == local || destination.is_multicast();
         seen.insert_if(!ours, DropReason::OtherDestination);
         if ip.protocol != P::PROTOCOL {
             return Err(DropReason::OtherProtocol);
         }
-        let mut packet = ip.payload;
+        let (mut packet, mut ports, mut udp_checksum) = (ip.payload, (0, 0), State::Absent);
         if P::PROTOCOL == IpProtocol::UDP {
             let udp = underlay::udp(&ip, seen)?;
             if udp.header.destination_port != self.outer.port {
                 return Err(DropReason::OtherPort);
             }
             packet = udp.payload;
-            (facts.source_port, facts.destination_port) =
-                (udp.header.source_port, udp.header.destination_port);
-            facts.udp_checksum = if meta.udp_checksum_verified && udp.header.checksum != 0 {
+            ports = (udp.header.source_port, udp.header.destination_port);
+            udp_checksum = if meta.udp_checksum_verified && udp.header.checksum != 0 {
                 State::Good
             } else {
                 underlay::verify_udp(&ip, &udp, self.policy.verify_udp_checksum, seen)
             };
         }
         let opened = self.protocol.open(packet, &self.policy, seen)?;
-        Ok((Some(facts), Carried::new(opened, facts.ecn(), seen)?))
+        let carried = Carried::new(opened, Ecn::from_ds_field(ip.header.ds_field()), seen)?;
+        let (source_port, destination_port) = ports;
+        Ok((Some(OuterFacts { source_port, destination_port, udp_checksum, ..ip.facts() }), carried))
     }
 }
 
@@ -167,7 +168,7 @@ pub(crate) struct Carried {
 
 impl Carried {
     /// Looks at what an opened tunnel carries.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(opened: Opened<'_>, outer: Ecn, seen: &mut Anomalies) -> Result<Self, DropReason> {
         let Opened { encapsulation, protocol, payload } = opened;
         let peek = Peek::of_protocol(protocol, payload.bytes()).map_err(|_| DropReason::InnerTruncated)?;
@@ -191,7 +192,7 @@ impl Carried {
     }
 
     /// Makes `packet`, in which this was found, the carried packet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn strip_from(&self, packet: &mut Packet<'_>) {
         // It lies inside the packet, so nothing fails here.
         let _ = packet.trim(self.end.min(packet.len()));

@@ -3,8 +3,8 @@
 use core::{net::IpAddr, ops::RangeInclusive};
 
 use super::{
-    ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, OuterDscp, OuterFlowLabel,
-    Payload, Policy, Protocol, Remote, Ttl, UdpChecksum, ecn,
+    Anomalies, ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, OuterDscp,
+    OuterFlowLabel, Payload, Policy, Protocol, Remote, Ttl, UdpChecksum, ecn,
     entropy::Keys,
     inner::Peek,
     outer::{Flow, MAX_LEN, Outer},
@@ -23,6 +23,8 @@ use crate::{
 pub struct Endpoint<P> {
     pub(crate) outer: Outer,
     pub(crate) policy: Policy,
+    /// What the policy refuses, worked out ahead.
+    pub(crate) fatal: Anomalies,
     pub(crate) protocol: P,
     headroom: u16,
     tunnel_len: u8,
@@ -91,7 +93,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// Everything that can stand against encapsulation, but headroom.
-    #[inline]
+    #[inline(always)]
     fn check(&self, packet: &[u8], remote: &Remote, meta: &EncapMeta) -> Result<Peek, EncapError> {
         let payload = self.protocol.payload();
         let peek = Peek::new(payload, packet)
@@ -113,7 +115,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// Writes the outer headers of `packet`, which was checked, over all of `room`.
-    #[inline]
+    #[inline(always)]
     fn write(&self, room: &mut [u8], packet: &[u8], peek: &Peek, remote: &Remote, meta: &EncapMeta) {
         let hash = match meta.hash {
             Some(hash) => hash,
@@ -326,6 +328,7 @@ impl<P: Protocol> Builder<P> {
         let endpoint = Endpoint {
             outer,
             policy: self.policy,
+            fatal: self.policy.fatal(),
             protocol: self.protocol,
             headroom: 0,
             tunnel_len: tunnel_len as u8,
@@ -367,12 +370,12 @@ const fn is_unicast(address: IpAddr) -> bool {
 
 /// Copies a remote's header over all of `room`, which is as long: two fixed copies that may overlap serve
 /// every length up to twice theirs, and no call is made for them.
-#[inline]
+#[inline(always)]
 fn copy_header(room: &mut [u8], header: &[u8]) {
     copy_halves::<32>(room, header);
 }
 
-#[inline]
+#[inline(always)]
 fn copy_halves<const N: usize>(room: &mut [u8], header: &[u8]) {
     if (N..=2 * N).contains(&room.len()) {
         if let (Some(to), Some(from)) = (room.first_chunk_mut::<N>(), header.first_chunk()) {

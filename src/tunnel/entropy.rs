@@ -28,7 +28,7 @@ impl Keys {
     }
 
     /// The hash of the flow that `packet` belongs to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flow(&self, packet: &[u8], peek: &Peek) -> u32 {
         let ip = packet.get(peek.l3..).unwrap_or_default();
         match peek.version {
@@ -38,7 +38,7 @@ impl Keys {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ipv4(&self, ip: &[u8]) -> u32 {
         let Some(&[v_ihl, _, _, _, _, _, f0, f1, _, protocol, _, _, ref addresses @ ..]) =
             ip.first_chunk::<20>()
@@ -83,7 +83,7 @@ impl Keys {
         self.join(state, 0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn join(&self, a: u64, b: u64) -> u32 {
         let [k0, k1, k2, k3] = self.0;
         (mix(mix(a ^ k0, b ^ k1) ^ k2, k3) >> 32) as u32
@@ -98,19 +98,19 @@ pub(crate) const fn port(hash: u32, min: u16, max: u16) -> u16 {
 }
 
 /// Folded multiplication: both halves of the product, so that every input bit reaches every output bit.
-#[inline]
+#[inline(always)]
 const fn mix(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
     product as u64 ^ (product >> 64) as u64
 }
 
-#[inline]
+#[inline(always)]
 const fn transport(protocol: u8, ports: u32) -> u64 {
     (protocol as u64) << 32 | ports as u64
 }
 
 /// The first four bytes of a transport header `at` bytes into `packet`, where these are ports.
-#[inline]
+#[inline(always)]
 fn ports(protocol: IpProtocol, packet: &[u8], at: usize) -> u32 {
     match protocol {
         IpProtocol::TCP | IpProtocol::UDP | IpProtocol::SCTP => {

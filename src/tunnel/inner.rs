@@ -48,7 +48,7 @@ pub(crate) struct Peek {
 impl Peek {
     /// Looks at a packet of this kind. Behind an EtherType of IPv4 there must be 20 bytes, behind one of
     /// IPv6 40; nothing else is asked of them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(payload: Payload, packet: &[u8]) -> Result<Self, Truncated> {
         match payload {
             Payload::Ethernet => Self::ethernet(packet),
@@ -57,7 +57,7 @@ impl Peek {
     }
 
     /// Looks at a packet of the kind that this EtherType says.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_protocol(protocol: EtherType, packet: &[u8]) -> Result<Self, Truncated> {
         match protocol {
             EtherType::TEB => Self::ethernet(packet),
@@ -65,7 +65,7 @@ impl Peek {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ethernet(frame: &[u8]) -> Result<Self, Truncated> {
         let Some((&[.., t0, t1], rest)) = frame.split_first_chunk::<14>() else {
             return Err(Truncated { need: 14, have: frame.len() });
@@ -84,7 +84,7 @@ impl Peek {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ip(packet: &[u8]) -> Result<Self, Truncated> {
         let ethertype = match packet.first().map(|first| first >> 4) {
             Some(4) => EtherType::IPV4,
@@ -96,7 +96,7 @@ impl Peek {
     }
 
     /// Whatever has this EtherType, at the front of `bytes`.
-    #[inline]
+    #[inline(always)]
     fn l3(
         packet: &[u8],
         ethertype: EtherType,
@@ -125,7 +125,7 @@ impl Peek {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     const fn opaque(ethertype: EtherType, l3: usize) -> Self {
         Self { ethertype, l3, version: None, ds_field: 0, ttl: 0, dont_fragment: false, tagged: false }
     }

@@ -212,7 +212,7 @@ fn find<'a>(
     seen: &mut Anomalies,
 ) -> Result<Option<(OuterFacts, Opened<'a>)>, DropReason> {
     let Ok(ip) = underlay::ip(view, start, seen) else { return Ok(None) };
-    let mut facts = ip.facts;
+    let mut facts = ip.facts();
     match ip.protocol {
         IpProtocol::GRE if profile.gre => {
             let opened = gre::open(ip.payload, &profile.policy, seen)?;

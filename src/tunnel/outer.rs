@@ -236,7 +236,7 @@ impl Outer {
 
     /// Completes the outer headers in `header`, a copy of the remote's, for one packet: the tunnel's own
     /// header must be finished already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn patch(&self, remote: &Remote, header: &mut [u8], flow: &Flow<'_>) {
         let Some(l3) = header.get_mut(remote.l3.into()..) else { return };
         match remote.ip {
@@ -255,7 +255,7 @@ impl Outer {
     }
 
     /// `len`: bytes behind this header.
-    #[inline]
+    #[inline(always)]
     fn patch_ipv4(&self, remote: &Remote, ip: &mut [u8; ipv4::Header::MIN_LEN], len: u16, flow: &Flow<'_>) {
         let total_len = len.wrapping_add(ipv4::Header::MIN_LEN as u16);
         let dont_fragment = match self.dont_fragment {
@@ -282,7 +282,7 @@ impl Outer {
         *fixed = [0x45, ds_field, l0, l1, i0, i1, f0, f1, ttl, self.protocol.0, c0, c1];
     }
 
-    #[inline]
+    #[inline(always)]
     fn patch_ipv6(&self, remote: &Remote, ip: &mut [u8; ipv6::Header::LEN], len: u16, flow: &Flow<'_>) {
         let label = match self.flow_label {
             OuterFlowLabel::Fixed(label) => label.value(),
@@ -297,7 +297,7 @@ impl Outer {
     }
 
     /// `datagram`: what stands in the header behind IP.
-    #[inline]
+    #[inline(always)]
     fn patch_udp(&self, remote: &Remote, datagram: &mut [u8], flow: &Flow<'_>) {
         if !self.is_udp() {
             return;
@@ -320,7 +320,7 @@ impl Outer {
         *udp = udp::Header { source_port, destination_port: remote.port, length, checksum }.to_bytes();
     }
 
-    #[inline]
+    #[inline(always)]
     fn ds_field(&self, peek: &Peek) -> u8 {
         let dscp = match self.dscp {
             OuterDscp::Fixed(dscp) => dscp,
@@ -329,7 +329,7 @@ impl Outer {
         crate::wire::ds_field(dscp, self.ecn.outer(peek.ecn()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn ttl(&self, remote: &Remote, peek: &Peek) -> u8 {
         match self.ttl {
             Ttl::Auto => remote.auto_ttl,
@@ -407,7 +407,7 @@ fn good_sum(packet: &[u8], peek: &Peek) -> Option<Sum> {
 
 /// Bytes from `written`, the last of the headers, to the end of the packet: [`Remote::max_inner`] sees to
 /// it that they are fewer than 2^16.
-#[inline]
+#[inline(always)]
 fn len(written: &[u8], flow: &Flow<'_>) -> u16 {
     (written.len() as u16).wrapping_add(flow.packet.len() as u16)
 }

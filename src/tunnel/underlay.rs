@@ -3,13 +3,13 @@
 //! What is odd goes into a set and the reading goes on, as long as it makes sense: what of it is fatal is
 //! for the caller to say. What cannot be read past is an error.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Anomalies, DropReason};
 use crate::wire::{
     Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
     checksum::{State, Sum},
-    ds_field, ethernet, ipv4, ipv6, udp, vlan,
+    ethernet, ipv4, ipv6, udp, vlan,
 };
 
 /// What the outer headers of a packet said, once they are gone.
@@ -131,14 +131,81 @@ impl<'a> View<'a> {
 /// An outer packet down to its IP header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ip<'a> {
-    pub(crate) facts: OuterFacts,
+    pub(crate) header: IpHeader<'a>,
+    /// VLAN of the outermost tag.
+    vlan: Option<VlanId>,
     /// What follows the IP header and its extensions.
     pub(crate) protocol: IpProtocol,
     pub(crate) payload: View<'a>,
 }
 
+/// The fixed part of an IP header, where it was found: what it says is read when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum IpHeader<'a> {
+    V4(&'a [u8; ipv4::Header::MIN_LEN]),
+    V6(&'a [u8; ipv6::Header::LEN]),
+}
+
+impl IpHeader<'_> {
+    #[inline(always)]
+    pub(crate) const fn ds_field(&self) -> u8 {
+        match self {
+            Self::V4([_, ds_field, ..]) => *ds_field,
+            Self::V6([high, low, ..]) => *high << 4 | *low >> 4,
+        }
+    }
+
+    #[inline(always)]
+    const fn ttl(&self) -> u8 {
+        match self {
+            Self::V4([_, _, _, _, _, _, _, _, ttl, ..]) | Self::V6([_, _, _, _, _, _, _, ttl, ..]) => *ttl,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn source(&self) -> IpAddr {
+        match self {
+            Self::V4([_, _, _, _, _, _, _, _, _, _, _, _, s0, s1, s2, s3, ..]) => {
+                IpAddr::V4(Ipv4Addr::new(*s0, *s1, *s2, *s3))
+            }
+            Self::V6(
+                [_, _, _, _, _, _, _, _, source @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _],
+            ) => IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(*source))),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn destination(&self) -> IpAddr {
+        match self {
+            Self::V4([.., d0, d1, d2, d3]) => IpAddr::V4(Ipv4Addr::new(*d0, *d1, *d2, *d3)),
+            Self::V6(bytes) => match bytes.last_chunk() {
+                Some(destination) => IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(*destination))),
+                None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            },
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_v4(&self) -> bool {
+        matches!(self, Self::V4(_))
+    }
+}
+
+impl Ip<'_> {
+    /// What the headers said, those of UDP not included.
+    #[inline(always)]
+    pub(crate) fn facts(&self) -> OuterFacts {
+        OuterFacts {
+            ttl: self.header.ttl(),
+            ds_field: self.header.ds_field(),
+            vlan: self.vlan,
+            ..OuterFacts::new(self.header.source(), self.header.destination())
+        }
+    }
+}
+
 /// Reads down to the IP payload.
-#[inline]
+#[inline(always)]
 pub(crate) fn ip<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let (ethertype, l3, vlan) = match start {
         Start::Ethernet => {
@@ -156,13 +223,12 @@ pub(crate) fn ip<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Resu
             _ => (EtherType::IPV4, view, None),
         },
     };
-    let mut ip = match ethertype {
+    let ip = match ethertype {
         EtherType::IPV4 => ipv4(l3, seen)?,
         EtherType::IPV6 => ipv6(l3, seen)?,
         _ => return Err(DropReason::NotIp),
     };
-    ip.facts.vlan = vlan;
-    Ok(ip)
+    Ok(Ip { vlan, ..ip })
 }
 
 fn tagged(view: View<'_>, ethertype: EtherType) -> Result<(EtherType, View<'_>, Option<VlanId>), DropReason> {
@@ -170,11 +236,11 @@ fn tagged(view: View<'_>, ethertype: EtherType) -> Result<(EtherType, View<'_>, 
     Ok((untagged.ethertype, view.skip_to(untagged.payload), untagged.outer.map(|tag| tag.id)))
 }
 
-#[inline]
+#[inline(always)]
 fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let bytes = view.bytes();
-    let mut head = *bytes.first_chunk().ok_or(DropReason::Ipv4Truncated)?;
-    let (header, options) = match ipv4::Header::fixed(&head) {
+    let head = bytes.first_chunk().ok_or(DropReason::Ipv4Truncated)?;
+    let (header, options) = match ipv4::Header::fixed(head) {
         Ok(fixed) => fixed,
         Err(Error::Version { .. }) => return Err(DropReason::Ipv4Version),
         Err(Error::Length { field: LengthSource::Ihl, .. }) => return Err(DropReason::Ipv4HeaderLength),
@@ -182,17 +248,18 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
             // A sender that leaves segmentation to its network card may leave the length to it as well: such
             // a packet, seen on its way there, is read to the end of the frame.
             seen.insert_if(true, DropReason::Ipv4TotalLength);
-            [head[2], head[3]] = [0xff; 2];
-            ipv4::Header::fixed(&head).map_err(|_| DropReason::Ipv4TotalLength)?
+            let mut longest = *head;
+            [longest[2], longest[3]] = [0xff; 2];
+            ipv4::Header::fixed(&longest).map_err(|_| DropReason::Ipv4TotalLength)?
         }
     };
     let header_len = ipv4::Header::MIN_LEN.saturating_add(options);
     let checksum = if options == 0 {
-        bytes.first_chunk::<{ ipv4::Header::MIN_LEN }>().map(|header| ipv4::verify(header))
+        ipv4::verify_fixed(head)
     } else {
-        bytes.get(..header_len).map(ipv4::verify)
+        ipv4::verify(bytes.get(..header_len).ok_or(DropReason::Ipv4Truncated)?)
     };
-    seen.insert_if(checksum.ok_or(DropReason::Ipv4Truncated)? != State::Good, DropReason::Ipv4Checksum);
+    seen.insert_if(checksum != State::Good, DropReason::Ipv4Checksum);
     let total_len = usize::from(header.total_len);
     seen.insert_if(total_len > view.len(), DropReason::Ipv4TotalLength);
     let source = header.source;
@@ -203,11 +270,8 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         return Err(DropReason::Fragment);
     }
     Ok(Ip {
-        facts: OuterFacts {
-            ttl: header.ttl,
-            ds_field: ds_field(header.dscp, header.ecn),
-            ..OuterFacts::new(source.into(), header.destination.into())
-        },
+        header: IpHeader::V4(head),
+        vlan: None,
         protocol: header.protocol,
         payload: view.take(total_len.min(view.len())).skip(header_len),
     })
@@ -230,15 +294,7 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     if ipv6::is_extension(protocol) {
         (protocol, payload) = behind_extensions(protocol, payload, seen)?;
     }
-    Ok(Ip {
-        facts: OuterFacts {
-            ttl: header.hop_limit,
-            ds_field: ds_field(header.dscp, header.ecn),
-            ..OuterFacts::new(source.into(), header.destination.into())
-        },
-        protocol,
-        payload,
-    })
+    Ok(Ip { header: IpHeader::V6(head), vlan: None, protocol, payload })
 }
 
 /// The upper layer and its packet.
@@ -269,13 +325,13 @@ pub(crate) struct Udp<'a> {
 }
 
 /// Reads a UDP header; [`verify_udp`] looks at its checksum, once the port is known to be ours.
-#[inline]
+#[inline(always)]
 pub(crate) fn udp<'a>(ip: &Ip<'a>, seen: &mut Anomalies) -> Result<Udp<'a>, DropReason> {
     let head = ip.payload.bytes().first_chunk().ok_or(DropReason::UdpTruncated)?;
     let header = udp::Header::from_bytes(head);
     let length = usize::from(header.length);
     let mut datagram = ip.payload;
-    if length > datagram.len() || length == 0 && ip.facts.source.is_ipv6() {
+    if length > datagram.len() || length == 0 && !ip.header.is_v4() {
         seen.insert_if(true, DropReason::UdpLength);
     } else if length < udp::Header::LEN {
         return Err(DropReason::UdpLength);
@@ -286,7 +342,7 @@ pub(crate) fn udp<'a>(ip: &Ip<'a>, seen: &mut Anomalies) -> Result<Udp<'a>, Drop
 }
 
 /// Verifies the checksum of a datagram, where that is wanted and as far as the datagram is there.
-#[inline]
+#[inline(always)]
 pub(crate) fn verify_udp(ip: &Ip<'_>, udp: &Udp<'_>, wanted: bool, seen: &mut Anomalies) -> State {
     let state = if udp.header.checksum == 0 {
         State::Absent
@@ -294,11 +350,15 @@ pub(crate) fn verify_udp(ip: &Ip<'_>, udp: &Udp<'_>, wanted: bool, seen: &mut An
         State::Unverified
     } else {
         // The two addresses are always of one family.
-        let pseudo =
-            Sum::pseudo(ip.facts.source, ip.facts.destination, IpProtocol::UDP, udp.datagram.len() as u32);
+        let pseudo = Sum::pseudo(
+            ip.header.source(),
+            ip.header.destination(),
+            IpProtocol::UDP,
+            udp.datagram.len() as u32,
+        );
         pseudo.map_or(State::Bad, |pseudo| udp::verify(pseudo, udp.datagram.bytes()))
     };
-    let missing = state == State::Absent && ip.facts.source.is_ipv6();
+    let missing = state == State::Absent && !ip.header.is_v4();
     seen.insert_if(missing, DropReason::UdpChecksumMissing);
     seen.insert_if(state == State::Bad, DropReason::UdpChecksum);
     state

@@ -87,7 +87,7 @@ impl Rules for Vxlan {
         Payload::Ethernet
     }
 
-    #[inline]
+    #[inline(always)]
     fn open<'a>(
         &self,
         packet: View<'a>,
@@ -99,7 +99,7 @@ impl Rules for Vxlan {
 }
 
 /// Reads a VXLAN header.
-#[inline]
+#[inline(always)]
 pub(crate) fn open<'a>(
     packet: View<'a>,
     policy: &Policy,

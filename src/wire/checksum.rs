@@ -42,6 +42,13 @@ impl Sum {
         self.join(Self { sum: sum_bytes(bytes).into(), odd: bytes.len() % 2 == 1 })
     }
 
+    /// As [`add_bytes`](Self::add_bytes), for so few bytes that a loop is not worth its while.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn add_array<const N: usize>(self, bytes: &[u8; N]) -> Self {
+        self.join(Self { sum: sum_words(bytes).into(), odd: N % 2 == 1 })
+    }
+
     /// The sum with the word `word`, in host order, added. Where it stands does not matter as long as
     /// it starts at an even place.
     #[must_use]
@@ -172,8 +179,12 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 ///
 /// Two chains of additions with carry, which the processor runs side by side: measured on x86-64 without
 /// wide vectors, faster than any form that the compiler turns into vectors.
-#[inline]
 fn sum_bytes(bytes: &[u8]) -> u16 {
+    sum_words(bytes)
+}
+
+#[inline(always)]
+fn sum_words(bytes: &[u8]) -> u16 {
     let (mut even, mut odd) = (0, 0);
     let lines = bytes.chunks_exact(64);
     let mut rest = lines.remainder();

@@ -34,7 +34,7 @@ impl Header {
     pub const LEN: usize = 8;
 
     /// The fields in these bytes, whatever they hold. [`parse`](Self::parse) checks the length.
-    #[inline]
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let [s0, s1, d0, d1, l0, l1, c0, c1] = *bytes;
         Self {
@@ -93,7 +93,7 @@ impl Header {
     }
 
     /// The header in network byte order.
-    #[inline]
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let [s0, s1] = self.source_port.to_be_bytes();
         let [d0, d1] = self.destination_port.to_be_bytes();
