@@ -75,10 +75,13 @@ fn gre_packets() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
+    /// At once, and in two pieces of any length.
     #[test]
-    fn checksums_etherparse(bytes in vec(any::<u8>(), 0..3000)) {
+    fn checksums_etherparse(bytes in vec(any::<u8>(), 0..3000), cut in any::<proptest::sample::Index>()) {
         let theirs = Sum16BitWords::new().add_slice(&bytes).ones_complement().to_be();
         prop_assert_eq!(checksum::of(&bytes), theirs);
+        let (front, back) = bytes.split_at(cut.index(bytes.len() + 1));
+        prop_assert_eq!(Sum::ZERO.add_bytes(front).add_bytes(back).checksum(), theirs);
     }
 
     #[test]

@@ -267,9 +267,14 @@ impl Codec for udp::Header {
         ] {
             let header = self.with_checksum(pseudo, tail);
             assert_eq!(Self { checksum: self.checksum, ..header }, *self);
-            assert_ne!(header.checksum, 0, "RFC 768: a computed zero is sent as all ones");
             let datagram = [&header.emitted(), tail].concat();
             assert_eq!(udp::verify(pseudo, &datagram), State::Good);
+
+            // RFC 768: a computed zero, which the old checksum as one more word makes, is sent as all ones.
+            let mut tail = tail.to_vec();
+            tail.resize(tail.len().next_multiple_of(2), 0);
+            tail.extend(header.checksum.to_be_bytes());
+            assert_eq!(self.with_checksum(pseudo, &tail).checksum, 0xffff);
         }
     }
 }
