@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Writes seeds/: small inputs, made by hand, from which fuzzing starts.
+
+Without them a fuzzer does not get past a checksum or an EtherType in reasonable time. The files are
+committed; run this again after a change here.
+"""
+
+import pathlib
+import shutil
+import struct
+
+HERE = pathlib.Path(__file__).parent / "seeds"
+
+
+def b(text):
+    return bytes.fromhex(text)
+
+
+def ipv4(payload, protocol=17, options=b"", first=0x45, source="c0000201", destination="c0000202"):
+    first += len(options) // 4
+    head = struct.pack(">BBHHHBBH", first, 0, 20 + len(options) + len(payload), 1, 0x4000, 64, protocol, 0)
+    head += b(source) + b(destination) + options
+    return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
+
+
+def ipv6(payload, next_header=17):
+    addresses = b("20010db8000000000000000000000001" "20010db8000000000000000000000002")
+    return struct.pack(">IHBB", 0x6000_0000, len(payload), next_header, 64) + addresses + payload
+
+
+def udp(payload, destination=4789):
+    return struct.pack(">HHHH", 50000, destination, 8 + len(payload), 0) + payload
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
+ETHERNET = b("02000000000b" "02000000000a")
+ARP = b("0001 0800 06 04 0001" "020000000001 0a010001 000000000000 0a010002")
+IPV4 = ipv4(udp(b"hello", 2000), source="0a010001", destination="0a010002")
+
+# The first byte picks the codec.
+WIRE = {
+    "ethernet": b"\0" + ETHERNET + b("0800") + IPV4,
+    "vlan": b("01" "7064 86dd"),
+    "arp": b"\2" + ARP,
+    "arp-other-hardware": b"\2" + b("0006") + ARP[2:],
+    "ipv4": b"\3" + IPV4,
+    "ipv4-options": b"\3" + ipv4(b"\0" * 8, 47, options=b("94040000" "01010101")),
+    "ipv4-longest-header": b"\3" + ipv4(b"", 1, options=b("01") * 40),
+    "ipv4-short-header": b"\3" + ipv4(b"", first=0x44),
+    "ipv4-fragment": b"\3" + IPV4[:6] + b("2001") + IPV4[8:],
+    "ipv6": b"\4" + ipv6(udp(b"hello")),
+    "ipv6-all-fields": b"\4" + b("6b9abcde") + ipv6(b"")[4:],
+    "udp": b"\5" + udp(b"hello"),
+    "udp-short-length": b"\5" + b("0001 0002 0007 0000"),
+    "vxlan": b("06" "08000000 00002a00") + ETHERNET,
+    "vxlan-extensions": b("06" "88400123 00002aff"),
+    "gre": b("07" "0000 0800") + IPV4,
+    "gre-key": b("07" "2000 6558 00000007") + ETHERNET,
+    "gre-all-fields": b("07" "b000 0800 5815 0000 01020304 00000007") + IPV4,
+    "gre-routing": b("07" "4000 0800"),
+    "gre-version-1": b("07" "2001 880b 0000 0000"),
+    "extensions": b("08" "00" "2b00 010400000000" "2c00 000000000000" "3300 000112345678" "3c01")
+    + b("00000000000000000000" "1100 010400000000") + udp(b"hello"),
+    "extensions-endless": b("08" "00") + b("0000 010400000000") * 9,
+    "extension-past-the-end": b("08" "2b" "11ff 000000000000"),
+    "tags": b("09" "88a8" "0001 9100" "0002 8100" "0003 0800") + IPV4,
+    "tags-endless": b("09" "8100") + b("0001 8100") * 5,
+}
+
+
+def main():
+    for target, seeds in {"wire": WIRE}.items():
+        shutil.rmtree(HERE / target, ignore_errors=True)
+        (HERE / target).mkdir(parents=True)
+        for name, data in seeds.items():
+            (HERE / target / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

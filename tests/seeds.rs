@@ -1,0 +1,29 @@
+//! The inputs from which fuzzing starts, replayed: what the fuzz targets assert holds for them.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that goes wrong should panic"
+)]
+
+#[allow(dead_code, reason = "the tests of the laws use more of it")]
+#[path = "suite/laws.rs"]
+mod laws;
+
+/// Calls `target` with each of its seeds.
+fn replay(name: &str, target: fn(&[u8])) {
+    let seeds = format!("{}/fuzz/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        let seed = seed.unwrap().path();
+        println!("{}", seed.display());
+        target(&std::fs::read(seed).unwrap());
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn wire() {
+    replay("wire", laws::wire);
+}
