@@ -1,0 +1,175 @@
+//! Inspection: nested tunnels, odd packets, short captures; and stripping all tunnels at once.
+
+use encap::{
+    tunnel::{
+        DropReason, EncapMeta, Encapsulation, MAX_DEPTH, Payload, Ports, Profile, Start, gre, inspect,
+        inspect_capture, ip_udp, strip, vxlan,
+    },
+    wire::{Ecn, EtherType, Vni, gre::Key, ipv4},
+};
+
+use crate::common::{any_frame, edit, encap, ends, frame, ipv4_packet, vxlan_pair};
+
+fn raw_ip() -> Profile {
+    let mut profile = Profile::ANALYSIS;
+    profile.start = Start::Ip;
+    profile
+}
+
+/// GRE around VXLAN around IP-in-UDP around a packet: IP at the front.
+fn nested() -> Vec<u8> {
+    let (a, b) = ends(false);
+    let packet = ipv4_packet(Ecn::Ect0, false, 64, b"innermost");
+    let udp = ip_udp::Endpoint::new(a).build().unwrap();
+    let packet = encap(&udp, &udp.remote(b).unwrap(), &EncapMeta::new(), &packet).unwrap();
+    let (vxlan, remote, _) = vxlan_pair(true, |b| b, |b| b);
+    let packet = encap(&vxlan, &remote, &EncapMeta::new(), &frame(&[], &packet)).unwrap();
+    let gre = gre::Endpoint::new(a).key(Key(7)).sequence(true).checksum(true).build().unwrap();
+    encap(&gre, &gre.remote(b).unwrap(), &EncapMeta::new().sequence(9), &packet).unwrap()
+}
+
+#[test]
+fn nested_tunnels_are_listed_from_the_outside_in() {
+    let packet = nested();
+    let found = inspect(&packet, &raw_ip());
+    let texts: Vec<String> = found.layers().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "192.0.2.1 > 192.0.2.2 ttl 64: GRE protocol 0x86dd key 7 seq 9 checksum good, 135 bytes",
+            "2001:db8::1 > 2001:db8::2 ttl 64: VXLAN vni 42, 79 bytes",
+            "192.0.2.1 > 192.0.2.2 ttl 64: IP in UDP, 37 bytes",
+        ]
+    );
+    assert!(found.anomalies().is_empty() && !found.is_truncated());
+    let last = found.layers().last().unwrap();
+    assert_eq!(packet[last.payload.clone()], ipv4_packet(Ecn::Ect0, false, 64, b"innermost"));
+}
+
+#[test]
+fn all_tunnels_are_stripped_and_a_congestion_mark_comes_through() {
+    let mut packet = nested();
+    ipv4::set_ecn(packet.first_chunk_mut().unwrap(), Ecn::Ce);
+    let (depth, made) = edit(&packet, |packet| strip(packet, &raw_ip())).unwrap();
+    assert_eq!((depth, made), (3, ipv4_packet(Ecn::Ce, false, 64, b"innermost")));
+    // A packet without a tunnel stays what it is.
+    let plain = ipv4_packet(Ecn::Ect0, false, 64, b"x");
+    assert_eq!(edit(&plain, |packet| strip(packet, &raw_ip())), Ok((0, plain)));
+}
+
+#[test]
+fn a_limit_of_depth_is_kept() {
+    let packet = nested();
+    for max_depth in 0..=4 {
+        let mut profile = raw_ip();
+        profile.max_depth = max_depth;
+        let found = inspect(&packet, &profile);
+        assert_eq!(found.layers().count(), usize::from(max_depth).min(3));
+        let expected = (max_depth < 3).then_some(DropReason::TooDeep);
+        assert_eq!(found.drop_reason(), expected);
+        assert_eq!(edit(&packet, |packet| strip(packet, &profile)).err(), expected);
+    }
+}
+
+#[test]
+fn more_tunnels_than_can_be_followed_end_the_reading() {
+    let (a, b) = ends(false);
+    let gre = gre::Endpoint::new(a).build().unwrap();
+    let remote = gre.remote(b).unwrap();
+    let mut packet = ipv4_packet(Ecn::NotEct, false, 64, b"x");
+    for _ in 0..=MAX_DEPTH {
+        packet = encap(&gre, &remote, &EncapMeta::new(), &packet).unwrap();
+    }
+    let mut profile = raw_ip();
+    profile.max_depth = u8::MAX;
+    let found = inspect(&packet, &profile);
+    assert_eq!((found.layers().count(), found.drop_reason()), (MAX_DEPTH, Some(DropReason::TooDeep)));
+}
+
+#[test]
+fn odd_packets_are_read_all_the_same() {
+    let (tunnel, remote, _) = vxlan_pair(false, |b| b, |b| b);
+    let mut packet = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+    packet[10] ^= 1; // IPv4 checksum
+    packet[28] = 0; // I flag
+    let found = inspect(&packet, &raw_ip());
+    let layer = found.layers().next().unwrap();
+    let Encapsulation::Vxlan(header) = layer.encapsulation else { panic!() };
+    assert_eq!((header.vni(), header.vni_field()), (None, Vni::truncate(42)));
+    assert_eq!(packet[layer.payload.clone()], any_frame());
+    let reasons: Vec<_> = found.anomalies().into_iter().collect();
+    assert_eq!(reasons, [DropReason::Ipv4Checksum, DropReason::VxlanNoVni]);
+    assert_eq!(found.drop_reason(), Some(DropReason::Ipv4Checksum));
+}
+
+#[test]
+fn lengths_that_segmentation_has_not_filled_in_yet_are_read_to_the_end() {
+    let (tunnel, remote, _) = vxlan_pair(false, |b| b, |b| b);
+    let mut packet = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+    [packet[2], packet[3]] = [0, 0];
+    let found = inspect(&packet, &raw_ip());
+    assert_eq!(packet[found.layers().next().unwrap().payload.clone()], any_frame());
+    assert!(found.anomalies().contains(DropReason::Ipv4TotalLength));
+}
+
+#[test]
+fn what_is_wrong_with_other_packets_is_none_of_our_business() {
+    let mut packet = ipv4_packet(Ecn::NotEct, false, 64, b"x");
+    packet[10] ^= 1;
+    for len in 0..packet.len() {
+        let found = inspect(&packet[..len], &raw_ip());
+        assert!(found.layers().next().is_none() && found.anomalies().is_empty() && !found.is_truncated());
+    }
+}
+
+/// Every way to cut a nested packet: what is there is read, nothing is called wrong.
+#[test]
+fn short_captures_are_read_as_far_as_they_go() {
+    let packet = nested();
+    let mut layers = 0;
+    for len in 0..=packet.len() {
+        let found = inspect_capture(&packet[..len], packet.len(), &raw_ip());
+        assert!(found.anomalies().is_empty(), "{len} bytes: {:?}", found.anomalies());
+        let count = found.layers().count();
+        assert!(count >= layers, "more bytes, more layers");
+        layers = count;
+        assert!(found.layers().all(|layer| layer.payload.end <= len));
+    }
+    assert_eq!(layers, 3);
+    let cut = inspect_capture(&packet[..30], packet.len(), &raw_ip());
+    assert!(cut.is_truncated(), "in the middle of GRE's optional fields");
+}
+
+#[test]
+fn ports_are_the_profiles() {
+    let (a, b) = ends(false);
+    let tunnel = vxlan::Endpoint::new(a).port(9999).build().unwrap();
+    let packet =
+        encap(&tunnel, &tunnel.remote(b, Vni::truncate(1)).unwrap(), &EncapMeta::new(), &any_frame())
+            .unwrap();
+    assert_eq!(inspect(&packet, &raw_ip()).layers().count(), 0);
+    let mut profile = raw_ip();
+    profile.vxlan_ports = profile.vxlan_ports.with(9999).unwrap();
+    assert_eq!(inspect(&packet, &profile).layers().count(), 1);
+    let full = (1..=8).try_fold(Ports::NONE, Ports::with).unwrap();
+    assert_eq!((full.with(8), full.with(9)), (Some(full), None));
+    assert!(!Ports::NONE.contains(0));
+}
+
+#[test]
+fn an_ethertype_can_be_the_start() {
+    let (a, b) = ends(false);
+    let gre = gre::Endpoint::new(a).payload(Payload::Ethernet).build().unwrap();
+    let packet = encap(&gre, &gre.remote(b).unwrap(), &EncapMeta::new(), &any_frame()).unwrap();
+    for (start, bytes) in [
+        (Start::EtherType(EtherType::IPV4), packet.clone()),
+        (Start::EtherType(EtherType::VLAN), [&[0, 7, 8, 0], &packet[..]].concat()),
+        (Start::Ethernet, frame(&[], &packet)),
+    ] {
+        let mut profile = Profile::ANALYSIS;
+        profile.start = start;
+        let found = inspect(&bytes, &profile);
+        let layer = found.layers().next().unwrap();
+        assert_eq!((layer.protocol, &bytes[layer.payload.clone()]), (EtherType::TEB, &any_frame()[..]));
+    }
+}

@@ -1,0 +1,448 @@
+//! What a VXLAN endpoint takes and refuses: the kernel's ordered list of receive checks (rows of A3), as far
+//! as they are a packet's business, and RFC 7348 where the kernel does otherwise.
+
+use encap::{
+    tunnel::{DecapMeta, DropReason, Framing, Inner, Link, OuterFacts, Policy},
+    wire::{Ecn, EtherType, MacAddr, VlanId, Vni, checksum::State, vxlan},
+};
+
+use crate::common::{
+    any_frame, decap, edit, encap, ends, fix_ipv4, frame, ip, ipv4_packet, ipv6_packet, vxlan_pair,
+};
+
+/// A packet over IPv4: IP header at 0, UDP at 20, VXLAN at 28, frame at 36.
+fn packet() -> Vec<u8> {
+    let (tunnel, remote, _) = vxlan_pair(false, |b| b, |b| b);
+    encap(&tunnel, &remote, &Default::default(), &any_frame()).unwrap()
+}
+
+/// The same over IPv6: UDP at 40, VXLAN at 48, frame at 56.
+fn packet6() -> Vec<u8> {
+    let (tunnel, remote, _) = vxlan_pair(true, |b| b, |b| b);
+    encap(&tunnel, &remote, &Default::default(), &any_frame()).unwrap()
+}
+
+fn receive_with(policy: Policy, packet: &[u8]) -> Result<(Inner, Vec<u8>), DropReason> {
+    let (_, _, receiver) =
+        vxlan_pair(packet.first().is_some_and(|first| first >> 4 == 6), |b| b, |b| b.policy(policy));
+    decap(&receiver, packet)
+}
+
+fn receive(packet: &[u8]) -> Result<(Inner, Vec<u8>), DropReason> {
+    receive_with(Policy::RFC, packet)
+}
+
+/// What becomes of the IPv4 packet after a change; its header checksum is right unless `change` is the last
+/// to touch it.
+fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Result<(Inner, Vec<u8>), DropReason> {
+    let mut packet = packet();
+    change(&mut packet);
+    fix_ipv4(&mut packet);
+    receive(&packet)
+}
+
+fn reason<T: std::fmt::Debug>(result: Result<T, DropReason>) -> DropReason {
+    result.unwrap_err()
+}
+
+#[test]
+fn a_clean_packet_comes_out_with_all_facts() {
+    let (inner, made) = receive(&packet()).unwrap();
+    assert_eq!(made, any_frame());
+    assert_eq!(inner.encapsulation.vni(), Some(Vni::truncate(42)));
+    assert_eq!((inner.protocol, inner.stripped), (EtherType::TEB, 36));
+    let outer = inner.outer.unwrap();
+    assert_eq!((outer.source, outer.destination), ends(false));
+    assert_eq!((outer.destination_port, outer.ttl, outer.ds_field), (4789, 64, 0));
+    assert_eq!((outer.vlan, outer.udp_checksum), (None, State::Absent));
+    assert!(outer.source_port >= 49152);
+    let (inner, made) = receive(&packet6()).unwrap();
+    assert_eq!((made, inner.outer.unwrap().udp_checksum), (any_frame(), State::Good));
+}
+
+#[test]
+fn every_truncation_is_refused_and_named() {
+    for packet in [packet(), packet6()] {
+        for len in 0..packet.len() {
+            let reason = reason(receive(&packet[..len]));
+            // The lengths in the headers say more than there is; before they can be read, the header is cut.
+            let ip_len = if packet[0] >> 4 == 4 { 20 } else { 40 };
+            let expected = match (ip_len, len) {
+                (20, 0..20) | (40, 0) => DropReason::Ipv4Truncated,
+                (40, 1..40) => DropReason::Ipv6Truncated,
+                (20, _) => DropReason::Ipv4TotalLength,
+                _ => DropReason::Ipv6PayloadLength,
+            };
+            assert_eq!(reason, expected, "{len} bytes");
+        }
+    }
+}
+
+#[test]
+fn a3_ip1_version_4() {
+    assert_eq!(reason(changed(|p| p[0] = 0x55)), DropReason::Ipv4Version);
+    assert_eq!(reason(changed(|p| p[0] = 0x05)), DropReason::Ipv4Version);
+}
+
+#[test]
+fn a3_ip1_ihl_at_least_5() {
+    for ihl in 0..5 {
+        let mut packet = packet();
+        packet[0] = 0x40 | ihl;
+        assert_eq!(reason(receive(&packet)), DropReason::Ipv4HeaderLength);
+    }
+}
+
+#[test]
+fn a3_ip1_total_length_within_what_was_received() {
+    let len = packet().len() as u16;
+    for total_len in [0, 19, len + 1, u16::MAX] {
+        let result = changed(|p| [p[2], p[3]] = total_len.to_be_bytes());
+        assert_eq!(reason(result), DropReason::Ipv4TotalLength, "{total_len}");
+    }
+}
+
+#[test]
+fn a3_ip1_bytes_beyond_the_total_length_are_trimmed() {
+    let (_, made) = changed(|p| p.extend([0xee; 18])).unwrap();
+    assert_eq!(made, any_frame());
+    let mut packet = packet6();
+    packet.extend([0xee; 18]);
+    assert_eq!(receive(&packet).unwrap().1, any_frame());
+}
+
+#[test]
+fn a3_ip1_header_checksum_is_verified() {
+    for bit in 0..160 {
+        let mut packet = packet();
+        packet[bit / 8] ^= 0x80 >> (bit % 8);
+        let reason = reason(receive(&packet));
+        let expected = match bit {
+            0..4 => DropReason::Ipv4Version,
+            4..8 => return_early_for_ihl(packet[0]),
+            16..32 if usize::from(u16::from_be_bytes([packet[2], packet[3]])) > packet.len() => {
+                DropReason::Ipv4TotalLength
+            }
+            16..32 if u16::from_be_bytes([packet[2], packet[3]]) < 20 => DropReason::Ipv4TotalLength,
+            _ => DropReason::Ipv4Checksum,
+        };
+        // A start with version 6 is another packet altogether.
+        if packet[0] >> 4 != 6 {
+            assert_eq!(reason, expected, "bit {bit}");
+        }
+    }
+}
+
+fn return_early_for_ihl(first: u8) -> DropReason {
+    if first & 15 < 5 { DropReason::Ipv4HeaderLength } else { DropReason::Ipv4Checksum }
+}
+
+#[test]
+fn a3_ip1_options_are_accepted() {
+    let result = changed(|p| {
+        p.splice(20..20, [0x94, 4, 0, 0]);
+        p[0] = 0x46;
+        p[3] += 4;
+    });
+    assert_eq!(result.unwrap().1, any_frame());
+}
+
+#[test]
+fn a3_ip1_fragments_are_refused() {
+    for word in [0x2000, 0x2001, 0x0001, 0x1fff, 0x6000] {
+        assert_eq!(
+            reason(changed(|p| [p[6], p[7]] = u16::to_be_bytes(word))),
+            DropReason::Fragment,
+            "{word:#x}"
+        );
+    }
+    // RFC 6946: a fragment header of IPv6 around a whole datagram does not make a fragment.
+    for (word, expected) in
+        [(0x0000, None), (0x0001, Some(DropReason::Fragment)), (0x0008, Some(DropReason::Fragment))]
+    {
+        let [o0, o1] = u16::to_be_bytes(word);
+        let mut packet = packet6();
+        packet.splice(40..40, [17, 0, o0, o1, 0, 0, 0, 1]);
+        (packet[6], packet[5]) = (44, packet[5] + 8);
+        assert_eq!(receive(&packet).err(), expected, "{word:#x}");
+    }
+}
+
+#[test]
+fn a3_ip1_martian_sources_are_refused() {
+    // Unspecified, multicast, broadcast, and the endpoint's own address.
+    for source in ["0.0.0.0", "224.0.0.1", "239.255.255.255", "255.255.255.255", "192.0.2.2"] {
+        let source: std::net::Ipv4Addr = source.parse().unwrap();
+        let result = changed(|p| p[12..16].copy_from_slice(&source.octets()));
+        assert_eq!(reason(result), DropReason::MartianSource, "{source}");
+    }
+    for source in ["::", "ff02::1", "2001:db8::2"] {
+        let source: std::net::Ipv6Addr = source.parse().unwrap();
+        let mut packet = packet6();
+        packet[8..24].copy_from_slice(&source.octets());
+        assert_eq!(reason(receive(&packet)), DropReason::MartianSource, "{source}");
+    }
+}
+
+#[test]
+fn a3_ip2_local_is_compared_unless_the_policy_says_otherwise() {
+    let mut packet = packet();
+    packet[19] = 9;
+    fix_ipv4(&mut packet);
+    assert_eq!(reason(receive(&packet)), DropReason::OtherDestination);
+    assert!(DropReason::OtherDestination.is_not_ours());
+    let mut wildcard = Policy::RFC;
+    wildcard.allow_any_destination = true;
+    assert!(receive_with(wildcard, &packet).is_ok());
+}
+
+#[test]
+fn a3_ip2_multicast_groups_are_taken() {
+    assert!(changed(|p| p[16..20].copy_from_slice(&[239, 1, 1, 1])).is_ok());
+}
+
+#[test]
+fn a3_udp3_length() {
+    let udp_len = packet().len() as u16 - 20;
+    for length in [0, 7, udp_len + 1, u16::MAX] {
+        let result = changed(|p| [p[24], p[25]] = length.to_be_bytes());
+        assert_eq!(reason(result), DropReason::UdpLength, "{length}");
+    }
+    // Shorter than the IP payload: trimmed to the UDP length.
+    let (_, made) = changed(|p| [p[24], p[25]] = (udp_len - 5).to_be_bytes()).unwrap();
+    assert_eq!(made, any_frame()[..any_frame().len() - 5]);
+    // No room for a UDP header at all.
+    assert_eq!(reason(changed(|p| (p[2], p[3]) = (0, 27))), DropReason::UdpTruncated);
+}
+
+#[test]
+fn a3_udp4_zero_checksum_over_ipv4_is_accepted_and_others_are_verified() {
+    let (tunnel, remote, receiver) =
+        vxlan_pair(false, |b| b.udp_checksum(encap::tunnel::UdpChecksum::Full), |b| b);
+    let packet = encap(&tunnel, &remote, &Default::default(), &any_frame()).unwrap();
+    let (inner, _) = decap(&receiver, &packet).unwrap();
+    assert_eq!(inner.outer.unwrap().udp_checksum, State::Good);
+    for at in 28..packet.len() {
+        let mut bad = packet.clone();
+        bad[at] ^= 0x10;
+        assert_eq!(reason(decap(&receiver, &bad)), DropReason::UdpChecksum, "byte {at}");
+    }
+    // Not verified again where somebody has done it, nor where the policy does not want it.
+    let mut bad = packet.clone();
+    bad[60] ^= 1;
+    let meta = DecapMeta::new().udp_checksum_verified();
+    assert!(edit(&bad, |packet| receiver.decap_with(packet, &meta)).is_ok());
+    let mut policy = Policy::RFC;
+    policy.verify_udp_checksum = false;
+    let (inner, _) = receive_with(policy, &bad).unwrap();
+    assert_eq!(inner.outer.unwrap().udp_checksum, State::Unverified);
+}
+
+#[test]
+fn a3_udp4_verification_covers_the_trimmed_length() {
+    let (tunnel, remote, receiver) =
+        vxlan_pair(false, |b| b.udp_checksum(encap::tunnel::UdpChecksum::Full), |b| b);
+    let mut packet = encap(&tunnel, &remote, &Default::default(), &any_frame()).unwrap();
+    packet.extend([0xff; 6]);
+    let total_len = packet.len() as u16;
+    [packet[2], packet[3]] = total_len.to_be_bytes(); // inside the IP packet, outside the UDP datagram
+    fix_ipv4(&mut packet);
+    assert_eq!(decap(&receiver, &packet).unwrap().1, any_frame());
+}
+
+#[test]
+fn rfc6935_s5_zero_checksum_over_ipv6_only_if_configured() {
+    let mut packet = packet6();
+    [packet[46], packet[47]] = [0, 0];
+    assert_eq!(reason(receive(&packet)), DropReason::UdpChecksumMissing);
+    let mut policy = Policy::RFC;
+    policy.allow_zero_checksum_ipv6 = true;
+    assert_eq!(receive_with(policy, &packet).unwrap().1, any_frame());
+    // Where zero is allowed, others must still be right.
+    packet[47] = 1;
+    assert_eq!(reason(receive_with(policy, &packet)), DropReason::UdpChecksum);
+}
+
+#[test]
+fn a3_udp5_source_port_and_source_address_do_not_matter() {
+    assert!(changed(|p| [p[20], p[21]] = [0, 0]).is_ok());
+    assert!(changed(|p| p[12..16].copy_from_slice(&[203, 0, 113, 77])).is_ok());
+}
+
+#[test]
+fn other_packets_are_told_apart_from_bad_ones() {
+    assert_eq!(reason(changed(|p| p[9] = 6)), DropReason::OtherProtocol);
+    assert_eq!(reason(changed(|p| [p[22], p[23]] = [0, 53])), DropReason::OtherPort);
+    let (_, _, receiver4) = vxlan_pair(false, |b| b, |b| b);
+    assert_eq!(reason(decap(&receiver4, &packet6())), DropReason::NotIp);
+    for reason in [DropReason::OtherProtocol, DropReason::OtherPort, DropReason::NotIp] {
+        assert!(reason.is_not_ours());
+    }
+    assert!(!DropReason::UdpChecksum.is_not_ours());
+}
+
+#[test]
+fn a3_1_eight_bytes_of_header() {
+    for len in 0..8 {
+        let result = changed(|p| {
+            p.truncate(28 + len);
+            [p[2], p[3]] = (28 + len as u16).to_be_bytes();
+            [p[24], p[25]] = (8 + len as u16).to_be_bytes();
+        });
+        assert_eq!(reason(result), DropReason::VxlanTruncated, "{len} bytes");
+    }
+}
+
+#[test]
+fn a3_2_i_flag_for_all_256_flag_bytes() {
+    for flags in 0..=u8::MAX {
+        let result = changed(|p| p[28] = flags).map(|_| ());
+        let expected = if flags & 8 == 0 { Err(DropReason::VxlanNoVni) } else { Ok(()) };
+        assert_eq!(result, expected, "flags {flags:#04x}");
+    }
+}
+
+#[test]
+fn a3_4_reserved_bits_are_ignored_by_rfc_7348_and_refused_by_mask() {
+    let mut linux = Policy::RFC;
+    linux.vxlan_reserved_bits = 0xf7ff_ffff_0000_00ff;
+    let mut one = Policy::RFC;
+    one.vxlan_reserved_bits = 0x0000_0001_0000_0000;
+    assert_eq!(linux.vxlan_reserved_bits, vxlan::RESERVED);
+    // Header tried, and whether each of the three takes it; as measured on a running kernel.
+    let headers: [(u64, [bool; 3]); 5] = [
+        (0x0800_0000_0000_2a00, [true, true, true]),
+        (0x0800_0001_0000_2a00, [true, false, false]),
+        (0x0800_0000_0000_2a01, [true, false, true]),
+        (0xffff_ffff_0000_2aff, [true, false, false]),
+        (0x8800_1234_0000_2a00, [true, false, true]),
+    ];
+    for (header, taken) in headers {
+        let mut packet = packet();
+        packet[28..36].copy_from_slice(&header.to_be_bytes());
+        for (policy, taken) in [Policy::RFC, linux, one].into_iter().zip(taken) {
+            let expected = if taken { None } else { Some(DropReason::VxlanReservedBits) };
+            assert_eq!(receive_with(policy, &packet).err(), expected, "{header:#018x}");
+        }
+    }
+    // Never without the I flag.
+    assert_eq!(reason(changed(|p| p[28..36].copy_from_slice(&[0xf7; 8]))), DropReason::VxlanNoVni);
+}
+
+#[test]
+fn rfc7348_s5_every_vni_is_legal_zero_included() {
+    for vni in [0u32, 1, 42, 0x00ff_ffff] {
+        let (inner, _) = changed(|p| p[32..36].copy_from_slice(&(vni << 8).to_be_bytes())).unwrap();
+        assert_eq!(inner.encapsulation.vni(), Vni::new(vni));
+    }
+}
+
+#[test]
+fn a3_6_at_least_14_bytes_of_inner_ethernet() {
+    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
+    let bare = [&any_frame()[..12], &[0x88, 0xb5]].concat();
+    let whole = encap(&tunnel, &remote, &Default::default(), &bare).unwrap();
+    assert_eq!(decap(&receiver, &whole).unwrap().1, bare, "exactly 14 bytes are enough");
+    for cut in 1..=14 {
+        let mut packet = whole.clone();
+        packet.truncate(whole.len() - cut);
+        let len = packet.len() as u16;
+        [packet[2], packet[3]] = len.to_be_bytes();
+        [packet[24], packet[25]] = (len - 20).to_be_bytes();
+        fix_ipv4(&mut packet);
+        assert_eq!(reason(decap(&receiver, &packet)), DropReason::InnerTruncated, "{} bytes", 14 - cut);
+    }
+}
+
+#[test]
+fn a3_12_an_inner_ip_header_that_is_announced_must_be_there() {
+    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
+    for (l3, need) in
+        [(ipv4_packet(Ecn::NotEct, false, 64, b"x"), 20), (ipv6_packet(Ecn::NotEct, 64, b"x"), 40)]
+    {
+        let whole = encap(&tunnel, &remote, &Default::default(), &frame(&[], &l3)).unwrap();
+        for len in [0, 1, need - 1, need] {
+            let mut packet = whole[..36 + 14 + len].to_vec();
+            let total_len = packet.len() as u16;
+            [packet[2], packet[3]] = total_len.to_be_bytes();
+            [packet[24], packet[25]] = (total_len - 20).to_be_bytes();
+            fix_ipv4(&mut packet);
+            let expected = (len < need).then_some(DropReason::InnerTruncated);
+            assert_eq!(decap(&receiver, &packet).err(), expected, "{len} of {need} bytes");
+        }
+    }
+}
+
+#[test]
+fn a3_frames_that_are_not_ip_are_taken_as_they_are() {
+    let length_frame = [&any_frame()[..12], &[0, 3], b"abc"].concat();
+    let mut garbage = any_frame();
+    garbage[14..34].fill(0xff); // claims to be IPv4
+    for inner in [length_frame, garbage] {
+        let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
+        let packet = encap(&tunnel, &remote, &Default::default(), &inner).unwrap();
+        assert_eq!(decap(&receiver, &packet).unwrap().1, inner);
+    }
+}
+
+#[test]
+fn rfc7348_s6_1_inner_vlan_tags_only_if_configured() {
+    let tagged = frame(&[0x81, 0, 0, 5], &ipv4_packet(Ecn::NotEct, false, 64, b"x"));
+    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
+    let packet = encap(&tunnel, &remote, &Default::default(), &tagged).unwrap();
+    assert_eq!(reason(decap(&receiver, &packet)), DropReason::InnerVlan);
+    let mut policy = Policy::RFC;
+    policy.allow_inner_vlan = true;
+    assert_eq!(receive_with(policy, &packet).unwrap().1, tagged);
+}
+
+#[test]
+fn a3_13_a_mark_that_the_inner_transport_does_not_know_drops_the_packet() {
+    let result = changed(|p| p[1] |= Ecn::Ce.value());
+    assert_eq!(reason(result), DropReason::InnerEcn);
+}
+
+#[test]
+fn where_several_reasons_apply_the_first_check_is_reported() {
+    let result = changed(|p| {
+        p[1] |= Ecn::Ce.value(); // last check
+        p[28] = 0; // before it
+        p[12..16].fill(0); // first
+    });
+    assert_eq!(reason(result), DropReason::MartianSource);
+}
+
+#[test]
+fn framing_ethernet_reads_tags_and_link_padding() {
+    let link =
+        Link { source: MacAddr([2, 0, 0, 0, 0, 1]), next_hop: MacAddr([2, 0, 0, 0, 0, 2]), vlan: None };
+    for tags in [&[][..], &[0x81, 0, 0x20, 7], &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 9]] {
+        let (_, _, receiver) = vxlan_pair(false, |b| b, |b| b.framing(Framing::Ethernet(link)));
+        let mut outer = frame(tags, &packet());
+        outer.extend([0; 10]);
+        let (inner, made) = decap(&receiver, &outer).unwrap();
+        assert_eq!(made, any_frame());
+        let vlan = (!tags.is_empty()).then_some(VlanId::truncate(7));
+        assert_eq!((inner.outer.unwrap().vlan, inner.stripped), (vlan, 14 + tags.len() + 36));
+        for len in 0..14 + tags.len() {
+            assert_eq!(reason(decap(&receiver, &outer[..len])), DropReason::Ethernet, "{len} bytes");
+        }
+    }
+}
+
+#[test]
+fn framing_payload_takes_outer_facts_from_the_caller() {
+    let (_, _, receiver) = vxlan_pair(false, |b| b, |b| b.framing(Framing::Payload));
+    let marked = {
+        let (tunnel, remote, _) = vxlan_pair(false, |b| b, |b| b);
+        let inner = frame(&[], &ipv4_packet(Ecn::Ect0, false, 64, b"x"));
+        encap(&tunnel, &remote, &Default::default(), &inner).unwrap()[28..].to_vec()
+    };
+    let (inner, made) = decap(&receiver, &marked).unwrap();
+    assert_eq!((inner.outer, made[15] & 3), (None, Ecn::Ect0.value()));
+    let mut facts = OuterFacts::new(ip("192.0.2.1"), ip("192.0.2.2"));
+    facts.ds_field = Ecn::Ce.value();
+    let meta = DecapMeta::new().outer(facts);
+    let (inner, made) = edit(&marked, |packet| receiver.decap_with(packet, &meta)).unwrap();
+    assert_eq!((inner.outer, made[15] & 3), (Some(facts), Ecn::Ce.value()));
+}
