@@ -1,4 +1,55 @@
-//! Overlay networks as a library.
+//! Overlay networks as a library: VXLAN, GRE and IP-in-UDP, from the bytes of a header to whole packets.
+//!
+//! # Layers
+//!
+//! Imports go one way, from the last of these to the first, and each layer serves alone.
+//!
+//! - [`wire`]: one header per file. A header is an owned `Copy` value; `parse` and `to_bytes` are pure
+//!   functions over bytes.
+//! - [`packet`]: a packet somewhere in the caller's buffer, with room before it for headers to come.
+//! - [`tunnel`]: whole packets. An endpoint is configured once; then it encapsulates and decapsulates in place.
+//!
+//! # A packet's walk
+//!
+//! A frame that leaves: [`tunnel::Endpoint::encap`] looks at the frame as far as it must (its IP header, through
+//! VLAN tags; its flow), copies the outer headers that [`tunnel::Remote`] holds ready into the headroom, and
+//! patches lengths, checksums, source port and what is inherited. A packet that arrives:
+//! [`tunnel::Endpoint::decap`] checks it from the outside in, in the order of [`tunnel::DropReason`], strips the
+//! outer headers, and brings a congestion mark inside; or it refuses with one reason. For analysers,
+//! [`tunnel::inspect()`] reads the same way, but collects what is odd instead of refusing it.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use encap::{Packet, tunnel::vxlan, wire::Vni};
+//!
+//! let tunnel = vxlan::Endpoint::new("192.0.2.1".parse()?).ttl(64).build()?;
+//! let remote = tunnel.remote("192.0.2.2".parse()?, Vni::truncate(42))?;
+//! let mut buffer = [0; 256];
+//! let mut packet = Packet::new(&mut buffer, tunnel.headroom(), 100)?;
+//! tunnel.encap(&mut packet, &remote)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Promises
+//!
+//! Each of them is tested.
+//!
+//! 1. `no_std`, no `unsafe`, and no allocation on any packet path, with or without the `alloc` feature.
+//! 2. No input makes it panic, loop, read outside the packet, or overflow.
+//! 3. Encoding cannot fail once the value exists: every field's type is bounded ([`wire::Vni`],
+//!    [`wire::Dscp`]…).
+//! 4. What `parse` returns is valid; accessors cannot fail.
+//! 5. No socket, no clock, no thread, no randomness inside: the hash seed and the storage are parameters.
+//! 6. One decision per input, as a return value, and bounded work per call.
+//! 7. What the RFCs leave open, or the kernel does differently, is a named setting with a documented default
+//!    ([`tunnel::Policy`], [`tunnel::Builder`]).
+//! 8. A refused packet is left as it was.
+//!
+//! # Conventions
+//!
+//! All values are in host byte order, all lengths in bytes. Errors say which header, what was needed, and what
+//! there was.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -11,3 +62,8 @@ pub mod tunnel;
 pub mod wire;
 
 pub use packet::Packet;
+
+/// The example in README.md is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
