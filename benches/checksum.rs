@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use encap::wire::checksum;
 
 fn checksum(c: &mut Criterion) {
-    let bytes: Vec<u8> = (0..9000u32).map(|n| (n * n >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..9000u32).map(|n| ((n * n) >> 3) as u8).collect();
     let mut copy = vec![0; bytes.len()];
     let mut group = c.benchmark_group("checksum");
     for len in [20, 64, 1500, 9000] {

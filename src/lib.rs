@@ -46,6 +46,13 @@
 //!    ([`tunnel::Policy`], [`tunnel::Builder`]).
 //! 8. A refused packet is left as it was.
 //!
+//! # Other crates
+//!
+//! With feature `etherparse`, headers convert from and to those of `etherparse` by `From` (`TryFrom` where theirs
+//! can hold what ours cannot), and [`tunnel::Inner`] parses the inner packet with it. A major bump of
+//! `etherparse` is a breaking release of this crate. With feature `bytes`, `packet::edit` works on `BytesMut`; with
+//! feature `serde`, headers and settings serialize, and bounded values are never read past their bounds.
+//!
 //! # Conventions
 //!
 //! All values are in host byte order, all lengths in bytes. Errors say which header, what was needed, and what

@@ -25,6 +25,24 @@ pub struct Inner {
     pub stripped: usize,
 }
 
+#[cfg(feature = "etherparse")]
+impl Inner {
+    /// The inner packet as etherparse reads it; `packet` is what decapsulation left.
+    ///
+    /// # Errors
+    ///
+    /// etherparse's own.
+    pub fn sliced<'a>(
+        &self,
+        packet: &'a [u8],
+    ) -> Result<etherparse::SlicedPacket<'a>, etherparse::err::packet::SliceError> {
+        match self.protocol {
+            EtherType::TEB => etherparse::SlicedPacket::from_ethernet(packet),
+            protocol => etherparse::SlicedPacket::from_ether_type(protocol.into(), packet),
+        }
+    }
+}
+
 /// What the caller of decapsulation knows of a packet. Nothing, by default.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]

@@ -131,6 +131,27 @@ fn bursts_give_each_packet_its_own_answer() {
     }
 }
 
+#[cfg(feature = "etherparse")]
+#[test]
+fn inner_packets_are_parsed_with_etherparse() {
+    use encap::tunnel::gre;
+
+    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
+    let outer = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+    let (inner, made) = crate::common::decap(&receiver, &outer).unwrap();
+    let sliced = inner.sliced(&made).unwrap();
+    let Some(etherparse::TransportSlice::Udp(udp)) = sliced.transport else { panic!("UDP was in there") };
+    assert_eq!((udp.destination_port(), udp.payload()), (2000, &b"hello"[..]));
+
+    let (a, b) = ends(true);
+    let tunnel = gre::Endpoint::new(a).build().unwrap();
+    let outer =
+        encap(&tunnel, &tunnel.remote(b).unwrap(), &EncapMeta::new(), &ipv6_packet(Ecn::NotEct, 64, b"x"))
+            .unwrap();
+    let (inner, made) = crate::common::decap(&gre::Endpoint::new(b).build().unwrap(), &outer).unwrap();
+    assert!(matches!(inner.sliced(&made).unwrap().net, Some(etherparse::NetSlice::Ipv6(_))));
+}
+
 #[cfg(feature = "bytes")]
 #[test]
 fn bytes_mut_in_bytes_out_share_memory() {
