@@ -1,0 +1,175 @@
+//! Reads a capture and shows the tunnels in it.
+//!
+//! ```text
+//! cargo run --release --example decap -- FILE [--json] [--write OUT.pcap]
+//! ```
+//!
+//! Without FILE it reads a small capture that comes with the example. A packet that an endpoint would drop
+//! is shown with the reason, and with the headers that could be read.
+
+mod json;
+mod look;
+#[path = "../capture/read.rs"]
+mod read;
+mod report;
+#[path = "../capture/write.rs"]
+mod write;
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use encap::tunnel::Profile;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::{
+    json::Json,
+    look::Found,
+    read::Capture,
+    report::{Line, Table},
+    write::{CaptureWriter, Link},
+};
+
+/// Shows the tunnels in a capture: VXLAN (UDP ports 4789 and 8472), GRE, and plain IP in UDP (port 8285), and
+/// what is inside them.
+#[derive(Parser)]
+#[command(name = "decap")]
+struct Args {
+    /// A pcap or pcapng file. Without it: a small one that comes with the example.
+    file: Option<PathBuf>,
+    /// One JSON object per packet on a line of its own, and no table.
+    #[arg(long)]
+    json: bool,
+    /// Write the innermost packets here, those that an endpoint would drop as well: as pcapng where the name
+    /// ends in .pcapng. Else as pcap, with an Ethernet header of zeros before IP packets.
+    #[arg(long, value_name = "OUT")]
+    write: Option<PathBuf>,
+    /// One more UDP destination port of VXLAN. Can be repeated.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    vxlan_port: Vec<u16>,
+    /// One more UDP destination port of plain IP. Can be repeated.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    ip_udp_port: Vec<u16>,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("decap: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let profile = profile(args)?;
+    let path = args.file.as_deref();
+    let mut out = Output::new(path);
+    let mut capture = match path {
+        Some(path) => Capture::new(out.bar.wrap_read(read::open(path)?))?,
+        None => Capture::new(BUILT_IN)?,
+    };
+    let mut inner = match &args.write {
+        Some(new) => Some(CaptureWriter::create(new, path, Link::Ethernet)?),
+        None => None,
+    };
+    let (mut table, mut strangers, mut unwritten) = (Table::default(), 0, 0);
+    let read = loop {
+        let frame = match capture.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
+        let found = Found::new(&frame, profile);
+        let inspection = found.as_ref().map(|found| &found.inspection);
+        if args.json {
+            serde_json::to_writer(&mut out.lines, &Json::new(frame.number, inspection))?;
+            writeln!(out.lines)?;
+        } else {
+            table.add(inspection);
+            writeln!(out.lines, "{}", Line { frame: frame.number, found: inspection })?;
+        }
+        strangers += u64::from(found.is_none());
+        if let (Some(inner), Some(packet)) = (&mut inner, found.as_ref().and_then(Found::innermost)) {
+            let written = inner.write(frame.time, packet.protocol, packet.bytes, packet.wire_len)?;
+            unwritten += u64::from(!written);
+        }
+        out.step()?;
+    };
+    if !args.json {
+        write!(out.lines, "{table}")?;
+    }
+    out.finish()?;
+    if let Some(inner) = inner {
+        inner.finish()?;
+    }
+    if unwritten > 0 {
+        eprintln!("decap: {unwritten} inner packets were not written: their protocol has no EtherType");
+    }
+    read?;
+    match strangers {
+        0 => Ok(()),
+        _ => Err(format!("{strangers} packets have a link type that is not known").into()),
+    }
+}
+
+fn profile(args: &Args) -> Result<Profile, String> {
+    let mut profile = Profile::ANALYSIS;
+    for (ports, more) in
+        [(&mut profile.vxlan_ports, &args.vxlan_port), (&mut profile.ip_udp_ports, &args.ip_udp_port)]
+    {
+        for &port in more {
+            *ports = ports.with(port).ok_or("more than eight ports of one kind")?;
+        }
+    }
+    Ok(profile)
+}
+
+/// Lines on their way to standard output, and a progress bar for long files on a terminal.
+struct Output {
+    lines: Vec<u8>,
+    bar: ProgressBar,
+}
+
+impl Output {
+    fn new(file: Option<&Path>) -> Self {
+        let len = file.and_then(|path| fs::metadata(path).ok()).map_or(0, |metadata| metadata.len());
+        let is_long = len >= 4 << 20 && io::stderr().is_terminal();
+        let bar = if is_long { ProgressBar::new(len) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {eta} left") {
+            bar.set_style(style);
+        }
+        Self { lines: Vec::new(), bar }
+    }
+
+    /// Whole lines only go out, so that the bar stands below them.
+    fn step(&mut self) -> io::Result<()> {
+        if self.lines.len() < 1 << 14 {
+            return Ok(());
+        }
+        self.bar.suspend(|| io::stdout().write_all(&self.lines))?;
+        self.lines.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.bar.finish_and_clear();
+        let mut stdout = io::stdout();
+        stdout.write_all(&self.lines)?;
+        stdout.flush()
+    }
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+const BUILT_IN: &[u8] = include_bytes!("../captures/tunnels.pcapng");
