@@ -82,6 +82,10 @@ pub enum LengthSource {
     PayloadLength,
     /// IPv6: Hdr Ext Len of an extension header (RFC 8200, section 4).
     HdrExtLen,
+    /// Geneve: Opt Len (RFC 8926, section 3.4).
+    OptLen,
+    /// Geneve: an option's Length (RFC 8926, section 3.5).
+    OptionLength,
     /// UDP: Length (RFC 768).
     UdpLength,
 }
@@ -94,6 +98,8 @@ impl fmt::Display for LengthSource {
             Self::TotalLength => "total length",
             Self::PayloadLength => "payload length",
             Self::HdrExtLen => "extension header length",
+            Self::OptLen => "length of the options",
+            Self::OptionLength => "option's length",
             Self::UdpLength => "UDP length",
         })
     }
@@ -105,8 +111,16 @@ impl fmt::Display for LengthSource {
 pub enum Layer {
     /// Address Resolution Protocol.
     Arp,
+    /// Enhanced GRE, of PPTP.
+    EnhancedGre,
+    /// Encapsulated Remote Switched Port Analyzer.
+    Erspan,
     /// Ethernet II.
     Ethernet,
+    /// Generic Network Virtualization Encapsulation.
+    Geneve,
+    /// An option of Geneve.
+    GeneveOption,
     /// Generic Routing Encapsulation.
     Gre,
     /// Internet Protocol, version 4.
@@ -115,26 +129,39 @@ pub enum Layer {
     Ipv6,
     /// An extension header of IPv6.
     Ipv6Extension,
+    /// Network Virtualization using GRE.
+    Nvgre,
     /// User Datagram Protocol.
     Udp,
     /// 802.1Q or 802.1ad tag.
     Vlan,
     /// Virtual eXtensible Local Area Network.
     Vxlan,
+    /// VXLAN Generic Protocol Extension.
+    VxlanGpe,
+    /// Web Cache Communication Protocol.
+    Wccp,
 }
 
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Arp => "ARP",
+            Self::EnhancedGre => "enhanced GRE",
+            Self::Erspan => "ERSPAN",
             Self::Ethernet => "Ethernet",
+            Self::Geneve => "Geneve",
+            Self::GeneveOption => "Geneve option",
             Self::Gre => "GRE",
             Self::Ipv4 => "IPv4",
             Self::Ipv6 => "IPv6",
             Self::Ipv6Extension => "IPv6 extension header",
+            Self::Nvgre => "NVGRE",
             Self::Udp => "UDP",
             Self::Vlan => "VLAN tag",
             Self::Vxlan => "VXLAN",
+            Self::VxlanGpe => "VXLAN-GPE",
+            Self::Wccp => "WCCP",
         })
     }
 }

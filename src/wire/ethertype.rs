@@ -16,6 +16,10 @@ impl EtherType {
     pub const TEB: Self = Self(0x6558);
     /// 802.1Q customer tag.
     pub const VLAN: Self = Self(0x8100);
+    /// MPLS, unicast (RFC 3032).
+    pub const MPLS: Self = Self(0x8847);
+    /// Network Service Header (RFC 8300).
+    pub const NSH: Self = Self(0x894f);
     /// IPv6.
     pub const IPV6: Self = Self(0x86dd);
     /// 802.1ad service tag.

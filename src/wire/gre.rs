@@ -27,6 +27,9 @@ use super::{
     checksum::{State, Sum},
 };
 
+/// UDP destination port of GRE in UDP (RFC 8086, section 8.1).
+pub const UDP_PORT: u16 = 4754;
+
 /// Names a tunnel between two addresses (RFC 2890, section 2.1).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -242,11 +245,11 @@ const fn optional_len(flags: u16) -> usize {
     4 * (flags & (CHECKSUM | KEY | SEQUENCE)).count_ones() as usize
 }
 
-const CHECKSUM: u16 = 0x8000;
-const ROUTING: u16 = 0x4000;
-const KEY: u16 = 0x2000;
-const SEQUENCE: u16 = 0x1000;
-const VERSION: u16 = 0x0007;
+pub(super) const CHECKSUM: u16 = 0x8000;
+pub(super) const ROUTING: u16 = 0x4000;
+pub(super) const KEY: u16 = 0x2000;
+pub(super) const SEQUENCE: u16 = 0x1000;
+pub(super) const VERSION: u16 = 0x0007;
 
 #[cfg(test)]
 mod tests {

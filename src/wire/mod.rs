@@ -19,22 +19,30 @@ mod bounded;
 pub mod checksum;
 mod ds_field;
 mod error;
+pub mod erspan;
 pub mod ethernet;
 #[cfg(feature = "etherparse")]
 mod etherparse;
 mod ethertype;
 mod flow_label;
+pub mod geneve;
+pub mod geneve_option;
 pub mod gre;
+pub mod gre1;
 mod ip_protocol;
 pub mod ipv4;
 pub mod ipv6;
 mod mac_addr;
+pub mod nvgre;
 #[cfg(feature = "serde")]
 mod serde_bytes;
 pub mod udp;
 pub mod vlan;
 mod vni;
 pub mod vxlan;
+pub mod vxlan_gbp;
+pub mod vxlan_gpe;
+pub mod wccp;
 
 pub use bounded::OutOfRange;
 pub use ds_field::{Dscp, Ecn, ds_field};
