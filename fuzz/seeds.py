@@ -16,9 +16,11 @@ def b(text):
     return bytes.fromhex(text)
 
 
-def ipv4(payload, protocol=17, options=b"", first=0x45, source="c0000201", destination="c0000202"):
+def ipv4(
+    payload, protocol=17, options=b"", first=0x45, ecn=0, fragment=0x4000, source="c0000201", destination="c0000202"
+):
     first += len(options) // 4
-    head = struct.pack(">BBHHHBBH", first, 0, 20 + len(options) + len(payload), 1, 0x4000, 64, protocol, 0)
+    head = struct.pack(">BBHHHBBH", first, ecn, 20 + len(options) + len(payload), 1, fragment, 64, protocol, 0)
     head += b(source) + b(destination) + options
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
 
@@ -43,6 +45,8 @@ def checksum(data):
 ETHERNET = b("02000000000b" "02000000000a")
 ARP = b("0001 0800 06 04 0001" "020000000001 0a010001 000000000000 0a010002")
 IPV4 = ipv4(udp(b"hello", 2000), source="0a010001", destination="0a010002")
+GRE_ALL_FIELDS = b("b000 0800 0000 0000 00000007 00000007") + IPV4
+GRE_ALL_FIELDS = GRE_ALL_FIELDS[:4] + struct.pack(">H", checksum(GRE_ALL_FIELDS)) + GRE_ALL_FIELDS[6:]
 
 # The first byte picks the codec.
 WIRE = {
@@ -63,7 +67,7 @@ WIRE = {
     "vxlan-extensions": b("06" "88400123 00002aff"),
     "gre": b("07" "0000 0800") + IPV4,
     "gre-key": b("07" "2000 6558 00000007") + ETHERNET,
-    "gre-all-fields": b("07" "b000 0800 5815 0000 01020304 00000007") + IPV4,
+    "gre-all-fields": b("07") + GRE_ALL_FIELDS,
     "gre-routing": b("07" "4000 0800"),
     "gre-version-1": b("07" "2001 880b 0000 0000"),
     "extensions": b("08" "00" "2b00 010400000000" "2c00 000000000000" "3300 000112345678" "3c01")
@@ -74,9 +78,66 @@ WIRE = {
     "tags-endless": b("09" "8100") + b("0001 8100") * 5,
 }
 
+FRAME = ETHERNET + b("0800") + IPV4
+FRAME6 = ETHERNET + b("86dd") + ipv6(udp(b"hello", 2000))
+TAGGED = ETHERNET + b("8100" "0064 0800") + IPV4
+VXLAN = b("08000000 00002a00")
+VXLAN_FRAME = udp(VXLAN + FRAME)
+GRE_KEY = b("2000 0800 00000007")
+
+# The first byte chooses settings: 1 is IPv6; 0 is no framing, 2 IP, 4 Ethernet; 8 any destination, 16 inner
+# tags, 32 no checksum over IPv6, 64 Ethernet in GRE, 128 a GRE key of 7.
+DECAP = {
+    "vxlan": b("02") + ipv4(VXLAN_FRAME),
+    "vxlan-ipv6": b("23") + ipv6(VXLAN_FRAME),
+    "vxlan-ethernet": b("04") + ETHERNET + b("0800") + ipv4(VXLAN_FRAME),
+    "vxlan-ethernet-tagged": b("04") + ETHERNET + b("8100" "0064 0800") + ipv4(VXLAN_FRAME),
+    "vxlan-payload": b("00") + VXLAN + FRAME6,
+    "vxlan-inner-tag": b("12") + ipv4(udp(VXLAN + TAGGED)),
+    "vxlan-inner-tag-refused": b("02") + ipv4(udp(VXLAN + TAGGED)),
+    "vxlan-inner-arp": b("02") + ipv4(udp(VXLAN + ETHERNET + b("0806") + ARP)),
+    "vxlan-marked": b("02") + ipv4(VXLAN_FRAME, ecn=3),
+    "vxlan-padded": b("04") + ETHERNET + b("0800") + ipv4(udp(VXLAN + ETHERNET + b("88b5"))) + bytes(6),
+    "vxlan-in-vxlan": b("0c") + ETHERNET + b("0800")
+    + ipv4(udp(VXLAN + ETHERNET + b("0800") + ipv4(VXLAN_FRAME))),
+    "vxlan-options": b("02") + ipv4(VXLAN_FRAME, options=b("94040000")),
+    "vxlan-linux-port": b("0a") + ipv4(udp(VXLAN + FRAME, 8472)),
+    "vxlan-other-host": b("02") + ipv4(VXLAN_FRAME, destination="c0000203"),
+    "gre": b("02") + ipv4(b("0000 0800") + IPV4, 47),
+    "gre-key": b("82") + ipv4(GRE_KEY + IPV4, 47),
+    "gre-frame": b("42") + ipv4(b("0000 6558") + FRAME, 47),
+    "gre-all-fields": b("82") + ipv4(GRE_ALL_FIELDS, 47),
+    "gre-ipv6": b("03") + ipv6(b("0000 86dd") + ipv6(udp(b"hello", 2000)), 47),
+    "gre-ipv6-destination-options": b("03") + ipv6(b("2f00 04 0104 010100") + b("0000 0800") + IPV4, 60),
+    "gre-payload": b("80") + GRE_KEY + IPV4,
+    "ip-in-udp": b("02") + ipv4(udp(IPV4, 8285)),
+    "ip-in-udp-payload": b("00") + IPV4,
+    "fragment": b("02") + ipv4(VXLAN_FRAME, fragment=0x2000),
+}
+
+# Twelve bytes choose settings, those of no tunnel being left alone: IPv6; VXLAN, GRE, IP in UDP; then for
+# GRE: tag, bits of all fields, framing. For the others: UDP checksum, source port, tag, bits, framing. From
+# the eighth on: bits of GRE; key or VNI.
+ENCAP_DECAP = {
+    "vxlan": b("00 00 02 00 00 00 01 00 00 00002a") + FRAME,
+    "vxlan-ipv6": b("01 00 00 7f 00 44 01 00 00 00002a") + FRAME6,
+    "vxlan-checksum": b("00 00 00 00 00 00 01 00 00 00002a") + FRAME,
+    "vxlan-offload": b("00 00 01 00 00 00 01 00 00 00002a") + FRAME6,
+    "vxlan-ethernet": b("00 00 02 00 01 8a 02 00 00 ffffff") + FRAME,
+    "vxlan-payload": b("00 00 02 00 00 00 00 00 00 000000") + FRAME,
+    "vxlan-tagged": b("00 00 02 00 00 05 01 00 00 00002a") + TAGGED,
+    "vxlan-arp": b("00 00 02 00 00 00 01 00 00 00002a") + ETHERNET + b("0806") + ARP,
+    "gre": b("00 01 00 00 01 00 00 00 00000000") + IPV4,
+    "gre-all-fields": b("00 01 00 00 01 00 00 0e 01020304") + IPV4,
+    "gre-frame": b("01 01 00 00 01 00 00 01 00000000") + FRAME6,
+    "ip-in-udp": b("00 02 00 00 00 00 01 00 00000000") + IPV4,
+    "ip-in-udp-ipv6": b("01 02 00 00 00 88 01 00 00000000") + ipv6(udp(b"hello", 2000)),
+    "ip-in-udp-not-ip": b("00 02 00 00 00 00 01 00 00000000") + FRAME,
+}
+
 
 def main():
-    for target, seeds in {"wire": WIRE}.items():
+    for target, seeds in {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP}.items():
         shutil.rmtree(HERE / target, ignore_errors=True)
         (HERE / target).mkdir(parents=True)
         for name, data in seeds.items():

@@ -9,6 +9,8 @@
 #[allow(dead_code, reason = "the tests of the laws use more of it")]
 #[path = "suite/laws.rs"]
 mod laws;
+#[path = "tunnel/laws.rs"]
+mod tunnel_laws;
 
 /// Calls `target` with each of its seeds.
 fn replay(name: &str, target: fn(&[u8])) {
@@ -26,4 +28,14 @@ fn replay(name: &str, target: fn(&[u8])) {
 #[test]
 fn wire() {
     replay("wire", laws::wire);
+}
+
+#[test]
+fn decap() {
+    replay("decap", tunnel_laws::decap);
+}
+
+#[test]
+fn encap_decap() {
+    replay("encap_decap", tunnel_laws::encap_decap);
 }
