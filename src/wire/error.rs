@@ -123,14 +123,24 @@ pub enum Layer {
     GeneveOption,
     /// Generic Routing Encapsulation.
     Gre,
+    /// Internet Control Message Protocol.
+    Icmpv4,
+    /// Internet Control Message Protocol for IPv6.
+    Icmpv6,
     /// Internet Protocol, version 4.
     Ipv4,
     /// Internet Protocol, version 6.
     Ipv6,
     /// An extension header of IPv6.
     Ipv6Extension,
+    /// Neighbor Solicitation or Advertisement of IPv6.
+    NeighborDiscovery,
+    /// An option of neighbour discovery.
+    NeighborOption,
     /// Network Virtualization using GRE.
     Nvgre,
+    /// Transmission Control Protocol.
+    Tcp,
     /// User Datagram Protocol.
     Udp,
     /// 802.1Q or 802.1ad tag.
@@ -153,10 +163,15 @@ impl fmt::Display for Layer {
             Self::Geneve => "Geneve",
             Self::GeneveOption => "Geneve option",
             Self::Gre => "GRE",
+            Self::Icmpv4 => "ICMP",
+            Self::Icmpv6 => "ICMPv6",
             Self::Ipv4 => "IPv4",
             Self::Ipv6 => "IPv6",
             Self::Ipv6Extension => "IPv6 extension header",
+            Self::NeighborDiscovery => "neighbor discovery",
+            Self::NeighborOption => "neighbor discovery option",
             Self::Nvgre => "NVGRE",
+            Self::Tcp => "TCP",
             Self::Udp => "UDP",
             Self::Vlan => "VLAN tag",
             Self::Vxlan => "VXLAN",

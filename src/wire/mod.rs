@@ -29,6 +29,8 @@ pub mod geneve;
 pub mod geneve_option;
 pub mod gre;
 pub mod gre1;
+pub mod icmpv4;
+pub mod icmpv6;
 mod ip_protocol;
 pub mod ipv4;
 pub mod ipv6;
