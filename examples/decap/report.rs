@@ -22,10 +22,12 @@ impl Display for Line<'_> {
             write!(f, "{separator}{layer}")?;
             separator = " | ";
         }
+        let reason = found.drop_reason();
         if separator.is_empty() {
-            f.write_str("no tunnel")?;
+            let is_plain = reason.is_none() && !found.is_truncated();
+            f.write_str(if is_plain { "no tunnel" } else { "a tunnel's header that cannot be read" })?;
         }
-        if let Some(reason) = found.drop_reason() {
+        if let Some(reason) = reason {
             write!(f, "  DROP {reason}")?;
         }
         if found.is_truncated() {

@@ -23,7 +23,7 @@ use encap::{tunnel::Start, wire::EtherType};
 use self::{
     read::Capture,
     settings::Args,
-    tunnel::{Skip, Tunnel},
+    tunnel::Tunnel,
     write::{CaptureWriter, Link},
 };
 
@@ -66,9 +66,9 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
                 Err(error) => break Err(error),
             };
             let packet = match frame.start() {
-                _ if frame.wire_len > frame.data.len() => Err(Skip::Cut),
+                _ if frame.wire_len > frame.data.len() => Err("the capture has cut it"),
                 Some((start, link_len)) => Ok((start, frame.data.get(link_len..).unwrap_or_default())),
-                None => Err(Skip::LinkType),
+                None => Err("its link type is not known"),
             };
             job.add(frame.number, frame.time, packet)?;
         },
@@ -99,8 +99,11 @@ struct Skipped {
 }
 
 impl Job {
-    fn add(&mut self, number: u64, time: u64, packet: Result<(Start, &[u8]), Skip>) -> io::Result<()> {
-        match packet.and_then(|(start, packet)| self.tunnel.send(start, packet)) {
+    fn add(&mut self, number: u64, time: u64, packet: Result<(Start, &[u8]), &str>) -> io::Result<()> {
+        let sent = packet
+            .map_err(str::to_owned)
+            .and_then(|(start, packet)| self.tunnel.send(start, packet).map_err(|skip| skip.to_string()));
+        match sent {
             Ok(sent) => {
                 let protocol = match (self.start, sent.first()) {
                     (Start::Ethernet, _) => EtherType::TEB,
@@ -112,7 +115,7 @@ impl Job {
             }
             Err(reason) => {
                 let none = Skipped { packets: 0, first: number };
-                self.skipped.entry(reason.to_string()).or_insert(none).packets += 1;
+                self.skipped.entry(reason).or_insert(none).packets += 1;
             }
         }
         Ok(())

@@ -24,13 +24,9 @@ pub(crate) enum Endpoint {
     IpUdp(ip_udp::Endpoint),
 }
 
-/// Why a packet of the input is left out.
+/// Why a packet is left out.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Skip {
-    #[error("the capture has cut it")]
-    Cut,
-    #[error("its link type is not known")]
-    LinkType,
     #[error("it is not an Ethernet frame")]
     NotEthernet,
     #[error("it is not a whole IP packet")]

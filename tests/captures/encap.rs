@@ -1,0 +1,370 @@
+//! `examples/encap` under every combination of settings, with tshark as the judge.
+
+use std::{collections::BTreeMap, fs::File};
+
+use clap::Parser;
+use encap::{tunnel::Start, wire::EtherType};
+use serde_json::{Value, json};
+
+use crate::{
+    decap, frames,
+    settings::Args,
+    temporary, tshark,
+    tunnel::Skip,
+    write::{CaptureWriter, Link},
+};
+
+/// What outer headers inherit from a frame.
+#[derive(Clone, Copy)]
+struct Inner {
+    dscp: u64,
+    ecn: u64,
+    /// Zero where there is no IP.
+    ttl: u64,
+    dont_fragment: bool,
+    /// Zero where there is no IP.
+    ethertype: u64,
+    tagged: bool,
+}
+
+/// Frames, and what is known of them: those that come with the example, and one with a VLAN tag.
+fn inner() -> Vec<(Vec<u8>, Inner)> {
+    let ip = |dscp, ecn, ttl, dont_fragment, ethertype| Inner {
+        dscp,
+        ecn,
+        ttl,
+        dont_fragment,
+        ethertype,
+        tagged: false,
+    };
+    let known = [
+        ip(0, 0, 0, false, 0),
+        ip(0, 0, 17, true, 0x0800),
+        ip(18, 2, 17, false, 0x0800),
+        ip(46, 1, 23, true, 0x86dd),
+        ip(0, 3, 23, true, 0x86dd),
+    ];
+    let mut all: Vec<_> = frames::built_in().into_iter().zip(known).collect();
+    let (frame, inner) = all[2].clone();
+    all.push(([&frame[..12], &[0x81, 0, 0x60, 9], &frame[12..]].concat(), Inner { tagged: true, ..inner }));
+    all
+}
+
+/// A setting: flags, and the fields that tshark must show for them.
+type Choice = (&'static str, &'static [(&'static str, &'static str)]);
+
+const TUNNELS: [&[Choice]; 4] = [
+    &[
+        ("--type vxlan --vni 0 --udp-checksum zero", &[("vxlan.vni", "0"), ("udp.checksum", "0x0000")]),
+        (
+            "--type vxlan --vni 16777215 --udp-checksum full --port 8472",
+            &[("vxlan.vni", "16777215"), ("udp.checksum.status", "1"), ("udp.dstport", "8472")],
+        ),
+        (
+            "--type vxlan --vni 4242 --udp-checksum offload --source-ports 50000-50000 --seed 99",
+            &[("vxlan.vni", "4242"), ("udp.checksum.status", "1"), ("udp.srcport", "50000")],
+        ),
+    ],
+    &[
+        ("--type ip-udp --udp-checksum zero", &[("udp.checksum", "0x0000")]),
+        ("--type ip-udp --udp-checksum full", &[("udp.checksum.status", "1"), ("udp.dstport", "8285")]),
+        (
+            "--type ip-udp --udp-checksum offload --source-ports 8285-8285",
+            &[("udp.checksum.status", "1"), ("udp.srcport", "8285")],
+        ),
+    ],
+    &[
+        ("--type gre", &[("gre.flags_and_version", "0x0000")]),
+        ("--type gre --sequence", &[("gre.flags_and_version", "0x1000"), ("gre.sequence_number", "0")]),
+        ("--type gre --key 0", &[("gre.flags_and_version", "0x2000"), ("gre.key", "0x00000000")]),
+        (
+            "--type gre --key 4294967295 --sequence",
+            &[("gre.flags_and_version", "0x3000"), ("gre.key", "0xffffffff"), ("gre.sequence_number", "0")],
+        ),
+        (
+            "--type gre --checksum --headroom 100",
+            &[("gre.flags_and_version", "0x8000"), ("gre.checksum.status", "1")],
+        ),
+        (
+            "--type gre --checksum --sequence",
+            &[
+                ("gre.flags_and_version", "0x9000"),
+                ("gre.checksum.status", "1"),
+                ("gre.sequence_number", "0"),
+            ],
+        ),
+        (
+            "--type gre --checksum --ikey 6 --okey 5",
+            &[("gre.flags_and_version", "0xa000"), ("gre.checksum.status", "1"), ("gre.key", "0x00000005")],
+        ),
+        (
+            "--type gre --checksum --key 7 --sequence",
+            &[
+                ("gre.flags_and_version", "0xb000"),
+                ("gre.checksum.status", "1"),
+                ("gre.key", "0x00000007"),
+                ("gre.sequence_number", "0"),
+            ],
+        ),
+    ],
+    &[
+        ("--type gre --payload ethernet", &[("gre.flags_and_version", "0x0000"), ("gre.proto", "0x6558")]),
+        (
+            "--type gre --payload ethernet --checksum --key 7 --sequence",
+            &[
+                ("gre.flags_and_version", "0xb000"),
+                ("gre.proto", "0x6558"),
+                ("gre.checksum.status", "1"),
+                ("gre.key", "0x00000007"),
+                ("gre.sequence_number", "0"),
+            ],
+        ),
+    ],
+];
+
+const UNDERLAYS: [(&str, &[Choice]); 2] = [
+    (
+        "--local 203.0.113.5 --remote 203.0.113.66",
+        &[
+            ("", &[("ip.flags.df", "1"), ("ip.id", "0x0000")]),
+            ("--df set", &[("ip.flags.df", "1"), ("ip.id", "0x0000")]),
+            ("--df unset", &[("ip.flags.df", "0")]),
+            ("--df inherit", &[]),
+        ],
+    ),
+    (
+        "--local 2001:db8::5 --remote 2001:db8:ffff::66",
+        &[
+            ("", &[("ipv6.flow", "0x000000")]),
+            ("--flow-label 703710", &[("ipv6.flow", "0x0abcde")]),
+            ("--flow-label hash", &[]),
+        ],
+    ),
+];
+
+const FRAMINGS: [Choice; 3] = [
+    ("--framing ip", &[("vlan.id", "")]),
+    (
+        "--framing ethernet --source-mac 02:00:00:00:0a:01 --next-hop-mac 02:00:00:00:0a:02",
+        &[("eth.src", "02:00:00:00:0a:01"), ("eth.dst", "02:00:00:00:0a:02")],
+    ),
+    (
+        "--framing ethernet --vlan 4094:5",
+        &[
+            ("eth.src", "02:00:5e:00:00:01"),
+            ("eth.dst", "02:00:5e:00:00:02"),
+            ("vlan.id", "4094"),
+            ("vlan.priority", "5"),
+        ],
+    ),
+];
+
+const TTLS: [&str; 3] = ["", "--ttl 255", "--ttl inherit"];
+const DSCPS: [&str; 3] = ["", "--dscp 63", "--dscp inherit"];
+const ECNS: [&str; 4] = ["", "--ecn normal", "--ecn compatibility", "--ecn linux"];
+
+/// The fields that are asked for: of the outermost header that has them.
+const FIELDS: &[&str] = &[
+    "eth.src",
+    "eth.dst",
+    "vlan.id",
+    "vlan.priority",
+    "ip.src",
+    "ip.dst",
+    "ip.ttl",
+    "ip.dsfield.dscp",
+    "ip.dsfield.ecn",
+    "ip.flags.df",
+    "ip.id",
+    "ip.checksum.status",
+    "ipv6.src",
+    "ipv6.dst",
+    "ipv6.hlim",
+    "ipv6.tclass.dscp",
+    "ipv6.tclass.ecn",
+    "ipv6.flow",
+    "udp.srcport",
+    "udp.dstport",
+    "udp.checksum",
+    "udp.checksum.status",
+    "vxlan.flags",
+    "vxlan.vni",
+    "gre.flags_and_version",
+    "gre.proto",
+    "gre.checksum.status",
+    "gre.key",
+    "gre.sequence_number",
+];
+
+/// A packet that was written: the flags that made it, the fields that it must have, and what it carries.
+struct Sent {
+    flags: String,
+    fields: BTreeMap<&'static str, String>,
+    inner: Inner,
+}
+
+/// What is known of the outer header of a packet with these flags.
+fn outer(flags: &str, inner: Inner) -> BTreeMap<&'static str, String> {
+    let ttl = match flags {
+        _ if flags.contains("--ttl 255") => 255,
+        _ if flags.contains("--ttl inherit") && inner.ttl != 0 => inner.ttl,
+        _ => 64,
+    };
+    let dscp = match flags {
+        _ if flags.contains("--dscp 63") => 63,
+        _ if flags.contains("--dscp inherit") => inner.dscp,
+        _ => 0,
+    };
+    // RFC 6040, section 4.1; Linux starts a mark anew as ECT(0).
+    let ecn = match inner.ecn {
+        _ if flags.contains("--ecn compatibility") => 0,
+        3 if flags.contains("--ecn linux") => 2,
+        ecn => ecn,
+    };
+    let mut fields = BTreeMap::new();
+    if flags.contains("2001:db8::5") {
+        fields.insert("ipv6.src", "2001:db8::5".to_owned());
+        fields.insert("ipv6.dst", "2001:db8:ffff::66".to_owned());
+        fields.insert("ipv6.hlim", ttl.to_string());
+        fields.insert("ipv6.tclass.dscp", dscp.to_string());
+        fields.insert("ipv6.tclass.ecn", ecn.to_string());
+    } else {
+        fields.insert("ip.src", "203.0.113.5".to_owned());
+        fields.insert("ip.dst", "203.0.113.66".to_owned());
+        fields.insert("ip.ttl", ttl.to_string());
+        fields.insert("ip.dsfield.dscp", dscp.to_string());
+        fields.insert("ip.dsfield.ecn", ecn.to_string());
+        fields.insert("ip.checksum.status", "1".to_owned());
+        if flags.contains("--df inherit") {
+            fields.insert("ip.flags.df", u8::from(inner.dont_fragment).to_string());
+        }
+    }
+    if flags.contains("--type vxlan") {
+        fields.insert("vxlan.flags", "0x0800".to_owned());
+    }
+    if flags.contains("--type gre") && !flags.contains("--payload ethernet") {
+        fields.insert("gre.proto", format!("0x{:04x}", inner.ethertype));
+    }
+    fields
+}
+
+/// All combinations of flags, each with the fields that they determine.
+fn combinations() -> Vec<(String, Vec<(&'static str, &'static str)>)> {
+    let mut all = Vec::new();
+    for tunnel in TUNNELS.iter().copied().flatten() {
+        for (addresses, underlay) in UNDERLAYS {
+            for underlay in underlay {
+                for framing in &FRAMINGS {
+                    for ttl in TTLS {
+                        for dscp in DSCPS {
+                            for ecn in ECNS {
+                                let words =
+                                    [tunnel.0, addresses, underlay.0, framing.0, ttl, dscp, ecn].join(" ");
+                                all.push((words, [tunnel.1, underlay.1, framing.1].concat()));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_combination_of_settings_pleases_tshark() {
+    if !tshark::is_installed() {
+        return;
+    }
+    let path = temporary("encap.pcapng");
+    let mut writer = CaptureWriter::create(&path, None, Link::Ethernet).unwrap();
+    let mut frames = inner().into_iter().cycle();
+    let mut all = Vec::new();
+    for (flags, choices) in combinations() {
+        let words = ["encap", "--write", "nothing"].into_iter().chain(flags.split_whitespace());
+        let args = Args::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(args.misplaced(), None);
+        let mut tunnel = args.tunnel().unwrap();
+        let (packet, inner) = loop {
+            let (frame, inner) = frames.next().unwrap();
+            match tunnel.send(Start::Ethernet, &frame) {
+                Ok(packet) => break (packet, inner),
+                Err(error) => assert!(error == Skip::NotIp && inner.ethertype == 0, "{flags}: {error}"),
+            }
+        };
+        let protocol = match (args.framing_is_ip(), packet[0] >> 4) {
+            (false, _) => EtherType::TEB,
+            (true, 4) => EtherType::IPV4,
+            (true, _) => EtherType::IPV6,
+        };
+        assert!(writer.write(0, protocol, &packet, packet.len()).unwrap());
+        let mut fields = outer(&flags, inner);
+        fields.extend(choices.into_iter().map(|(name, value)| (name, value.to_owned())));
+        // Without a tag outside, tshark shows the one inside.
+        if fields.get("vlan.id").is_some_and(String::is_empty) {
+            fields.remove("vlan.id").filter(|_| !inner.tagged).map(|none| fields.insert("vlan.id", none));
+        }
+        all.push(Sent { flags, fields, inner });
+    }
+    writer.finish().unwrap();
+    println!("{} packets", all.len());
+
+    // Not malformed, no bad checksum, nothing to warn of.
+    let complaints = "_ws.malformed || _ws.expert.severity >= \"Warning\" || ip.checksum.status == 0 || \
+        udp.checksum.status == 0 || tcp.checksum.status == 0 || gre.checksum.status == 0";
+    let complaints = tshark::fields(&path, complaints, &["frame.number", "_ws.expert.message"]);
+    for complaint in complaints.iter().take(20) {
+        let number: usize = complaint[0].parse().unwrap();
+        println!("{complaint:?}: {}", all[number - 1].flags);
+    }
+    assert!(complaints.is_empty(), "{} complaints", complaints.len());
+
+    let packets = tshark::fields(&path, "frame", FIELDS);
+    assert_eq!(packets.len(), all.len());
+    for (packet, Sent { flags, fields, inner }) in packets.iter().zip(&all) {
+        let shown = |name: &str| packet[FIELDS.iter().position(|field| *field == name).unwrap()].as_str();
+        for (name, value) in fields {
+            assert_eq!(shown(name), value, "{name} of {flags}");
+        }
+        if flags.contains("--flow-label hash") {
+            // RFC 6438: a label of zero says that there is none.
+            assert_ne!(shown("ipv6.flow"), "0x000000", "{flags}");
+        }
+        if flags.contains("udp") && !flags.contains("--source-ports") {
+            assert!(shown("udp.srcport").parse::<u16>().unwrap() >= 49152, "{flags}");
+        }
+        if flags.contains("--type gre") && !flags.contains("--checksum") && inner.ethertype != 0 {
+            assert_eq!(shown("gre.checksum.status"), "", "{flags}");
+        }
+    }
+
+    // And we read what we write.
+    let (lines, end) = decap::json(File::open(&path).unwrap());
+    end.unwrap();
+    assert_eq!(lines.len(), all.len());
+    for (line, Sent { flags, fields, inner }) in lines.iter().zip(&all) {
+        let number = |name| {
+            let value = fields.get(name)?;
+            let digits = value.strip_prefix("0x");
+            Some(digits.map_or(value.parse(), |digits| u32::from_str_radix(digits, 16)).unwrap())
+        };
+        let layer = match flags {
+            _ if flags.contains("--type vxlan") => json!({ "type": "vxlan", "vni": number("vxlan.vni") }),
+            _ if flags.contains("--type ip-udp") => json!({ "type": "ip-udp" }),
+            _ => json!({
+                "type": "gre",
+                "proto": number("gre.proto"),
+                "key": number("gre.key"),
+                "seq": number("gre.sequence_number"),
+                "checksum": if flags.contains("--checksum") { "good" } else { "absent" },
+            }),
+        };
+        assert_eq!(line["layers"], Value::from(vec![layer]), "{flags}");
+        let drop = match flags {
+            _ if flags.contains("2001:") && flags.contains("checksum zero") => Some("udp-checksum-missing"),
+            _ if flags.contains("vxlan") && inner.tagged => Some("inner-vlan"),
+            _ => None,
+        };
+        assert_eq!(line["drop"].as_str(), drop, "{flags}");
+    }
+}

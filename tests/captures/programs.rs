@@ -1,0 +1,178 @@
+//! The examples as programs: flags, files, exit codes.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use crate::{built_in::BUILT_IN, decap, temporary, tshark};
+
+/// An example, to be run as a user would.
+fn example(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--example", name, "--"]).args(arguments);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = example(name, arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn decap_prints_what_is_in_its_own_capture() {
+    let (code, stdout, stderr) = run("decap", &["--json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let lines: Vec<serde_json::Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, decap::json(BUILT_IN).0);
+    // The names in their order.
+    let third = r#"{"frame":3,"layers":[{"type":"vxlan","vni":42}],"inner_len":51,"drop":null}"#;
+    assert_eq!(stdout.lines().nth(2), Some(third));
+    let seventh = r#"{"frame":7,"layers":[{"type":"gre","proto":25944,"key":7,"seq":0,"checksum":"good"}],"inner_len":61,"drop":null}"#;
+    assert_eq!(stdout.lines().nth(6), Some(seventh));
+
+    let (code, stdout, _) = run("decap", &[]);
+    assert_eq!(code, Some(0));
+    for line in [
+        "     1  no tunnel",
+        "     3  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 51 bytes",
+        "    12  a tunnel's header that cannot be read  (cut by the capture)",
+        "    18  a tunnel's header that cannot be read  DROP gre-version",
+        "tunnel                     headers  bytes inside",
+        "ip-udp                           2           209",
+        "drop reason                packets",
+        "gre-version                      1",
+        "20 packets, 15 with tunnels, 7 to drop, 1 cut before their headers end",
+    ] {
+        assert!(stdout.lines().any(|printed| printed == line), "{line:?} is not in\n{stdout}");
+    }
+}
+
+#[test]
+fn decap_looks_at_more_ports() {
+    let path = temporary("ports.pcap");
+    let sent = ["--type", "vxlan", "--vni", "5", "--port", "14789", "--write", text(&path)];
+    assert_eq!(run("encap", &sent).0, Some(0));
+    assert!(!run("decap", &[text(&path), "--json"]).1.contains("vxlan"));
+    assert!(run("decap", &[text(&path), "--json", "--vxlan-port", "14789"]).1.contains(r#""vni":5"#));
+    let nine: Vec<_> = (1..10).flat_map(|port| ["--ip-udp-port".to_owned(), port.to_string()]).collect();
+    let (code, _, stderr) = run("decap", &nine.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((code, stderr.as_str()), (Some(1), "decap: more than eight ports of one kind\n"));
+    assert_eq!(run("decap", &["--vxlan-port", "0"]).0, Some(2));
+}
+
+#[test]
+fn decap_says_what_is_wrong_after_what_could_be_read() {
+    let path = temporary("broken.pcapng");
+    fs::write(&path, &BUILT_IN[..1000]).unwrap();
+    let (code, stdout, stderr) = run("decap", &[text(&path), "--json"]);
+    let packets = stdout.lines().count();
+    let message = format!("decap: the file ends in the middle of something, after {packets} packets\n");
+    assert_eq!((code, stderr), (Some(1), message));
+    assert!(packets > 0);
+    assert!(run("decap", &[text(&path)]).1.contains(&format!("{packets} packets, ")));
+
+    fs::write(&path, "no capture").unwrap();
+    let foreign = (Some(1), String::new(), "decap: not a pcap or pcapng file\n".to_owned());
+    assert_eq!(run("decap", &[text(&path)]), foreign);
+    let (code, _, stderr) = run("decap", &["no such file"]);
+    assert!(code == Some(1) && stderr.starts_with("decap: no such file: "), "{stderr}");
+
+    // A link type that it does not know: 802.11.
+    let mut wlan = BUILT_IN.to_vec();
+    assert_eq!(wlan[36..38], [1, 0]);
+    wlan[36] = 105;
+    fs::write(&path, wlan).unwrap();
+    let (code, stdout, stderr) = run("decap", &[text(&path)]);
+    assert_eq!((code, stderr.as_str()), (Some(1), "decap: 18 packets have a link type that is not known\n"));
+    assert!(stdout.contains("IP in UDP"));
+
+    let (code, _, stderr) = run("decap", &[text(&path), "--write", text(&path)]);
+    assert!(code == Some(1) && stderr.contains("would be overwritten"), "{stderr}");
+}
+
+#[test]
+fn decap_ends_quietly_when_nobody_reads() {
+    let path = temporary("long.pcap");
+    let header = [0xa1b2_c3d4_u32, 2 | 4 << 16, 0, 0, 65_535, 1].map(u32::to_le_bytes).concat();
+    fs::write(&path, [header, vec![0; 16 * 20_000]].concat()).unwrap();
+    let mut decap = example("decap", &[text(&path)]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(decap.stdout.take());
+    assert!(decap.wait().unwrap().success());
+}
+
+#[test]
+fn what_decap_writes_is_what_was_inside() {
+    if !tshark::is_installed() {
+        return;
+    }
+    for name in ["inner.pcap", "inner.pcapng"] {
+        let path = temporary(name);
+        let (code, _, stderr) = run("decap", &["--json", "--write", text(&path)]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        let names = ["frame.protocols", "frame.len", "frame.cap_len", "frame.time_epoch"];
+        let packets = tshark::fields(&path, "frame", &names);
+        assert_eq!(packets.len(), 15);
+        assert_eq!(packets[0][..3], ["eth:ethertype:arp", "42", "42"]);
+        assert!(packets[0][3].starts_with("1767225600.100000"), "{}", packets[0][3]);
+        // UDP over IPv4, out of GRE.
+        let is_pcapng = name.ends_with("ng");
+        let ip = if is_pcapng {
+            ["raw:ip:udp:data", "37", "37"]
+        } else {
+            ["eth:ethertype:ip:udp:data", "51", "51"]
+        };
+        assert_eq!(packets[3][..3], ip, "{name}");
+        // Cut by the capture: the length that it had is still there.
+        assert_eq!(packets[9][1..3], ["51", "40"]);
+    }
+}
+
+#[test]
+fn encap_refuses_what_cannot_work() {
+    let path = temporary("refused.pcap");
+    for (code, flags, message) in [
+        (1, "--type vxlan --remote 2001:db8::2", "encap: local address 192.0.2.1 and remote 2001:db8::2"),
+        (1, "--type gre --flow-label 5", "encap: a flow label needs an IPv6 underlay"),
+        (1, "--type vxlan --source-ports 9-8", "encap: source ports from 9 to 8"),
+        (1, "--type gre --ttl 0", "encap: TTL 0"),
+        (1, "--type ip-udp --mtu 28", "encap: underlay MTU 28"),
+        (1, "--type ip-udp --mtu 29", "encap: nothing to encapsulate"),
+        (2, "--type gre --vni 5", "error: --vni has no meaning for this type of tunnel"),
+        (2, "--type vxlan --vlan 5", "error: --vlan has no meaning for this framing"),
+        (2, "--type vxlan --vni 16777216", "16777216 is too large for a Vni: at most 16777215"),
+        (2, "--type vxlan --source-mac 02:00", "error: invalid value '02:00'"),
+        (2, "--type geneve", "error: invalid value 'geneve'"),
+    ] {
+        let flags: Vec<_> = flags.split(' ').chain(["--write", text(&path)]).collect();
+        let (status, _, stderr) = run("encap", &flags);
+        assert_eq!(status, Some(code), "{flags:?}: {stderr}");
+        assert!(stderr.contains(message), "{flags:?}: {stderr}");
+    }
+}
+
+#[test]
+fn encap_takes_the_packets_of_a_capture() {
+    let (input, output) = (temporary("input.pcapng"), temporary("output.pcap"));
+    fs::write(&input, BUILT_IN).unwrap();
+    // What is not IP, and what the capture has cut, is left out.
+    let (code, stdout, _) = run("encap", &[text(&input), "--type", "gre", "--write", text(&output)]);
+    let expected = "16 packets encapsulated\n1 left out, number 1 the first: it is not a whole IP packet\n3 left \
+        out, number 11 the first: the capture has cut it\n";
+    assert_eq!((code, stdout.as_str()), (Some(0), expected));
+    // Raw IP is not Ethernet.
+    let (code, stdout, _) = run("encap", &[text(&input), "--type", "vxlan", "--write", text(&output)]);
+    let expected = "15 packets encapsulated\n2 left out, number 8 the first: it is not an Ethernet frame\n3 left \
+        out, number 11 the first: the capture has cut it\n";
+    assert_eq!((code, stdout.as_str()), (Some(0), expected));
+    let (lines, end) = decap::json(fs::File::open(&output).unwrap());
+    end.unwrap();
+    assert_eq!(lines[1]["layers"].to_string(), r#"[{"type":"vxlan","vni":1},{"type":"vxlan","vni":42}]"#);
+}
