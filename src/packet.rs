@@ -108,6 +108,13 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
+    /// The last `n` bytes before the packet: headers that were stripped, as long as nothing else was put there.
+    /// `None` where there are fewer.
+    #[inline]
+    pub fn before(&self, n: usize) -> Option<&[u8]> {
+        self.buffer.get(self.head.checked_sub(n)?..self.head)
+    }
+
     /// Where the packet is in its buffer: start and length in bytes.
     #[inline]
     pub fn into_range(self) -> (usize, usize) {
@@ -322,6 +329,7 @@ mod tests {
         assert_eq!(packet.strip(2), Err(Error::TooShort { need: 2, have: 1 }));
         assert_eq!(packet.trim(2), Err(Error::TooShort { need: 2, have: 1 }));
         assert_eq!(packet.strip(usize::MAX), Err(Error::TooShort { need: usize::MAX, have: 1 }));
+        assert_eq!((packet.before(3), packet.before(5)), (Some(&[9, 8, 3][..]), None));
         assert_eq!(packet.into_range(), (4, 1));
     }
 

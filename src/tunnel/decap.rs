@@ -1,7 +1,7 @@
 //! Decapsulation: the outer headers checked and stripped, the inner packet left in place.
 
 use super::{
-    Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Protocol, Start, ecn,
+    Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Policy, Protocol, Start, ecn,
     inner::{IpVersion, Peek},
     protocol::Opened,
     underlay::{self, View},
@@ -131,7 +131,7 @@ impl<P: Protocol> Endpoint<P> {
             Framing::Payload => {
                 let opened = self.protocol.open(view, &self.policy, seen)?;
                 let ecn = meta.outer.map_or(Ecn::NotEct, |outer| outer.ecn());
-                return Ok((meta.outer, Carried::new(opened, ecn, seen)?));
+                return Ok((meta.outer, Carried::new(opened, ecn, &self.policy, seen)?));
             }
             Framing::Ip => Start::Ip,
             Framing::Ethernet(_) => Start::Ethernet,
@@ -149,7 +149,7 @@ impl<P: Protocol> Endpoint<P> {
         }
         let (mut packet, mut ports, mut udp_checksum) = (ip.payload, (0, 0), State::Absent);
         if P::PROTOCOL == IpProtocol::UDP {
-            let udp = underlay::udp(&ip, seen)?;
+            let udp = underlay::udp(&ip, &self.policy, seen)?;
             if udp.header.destination_port != self.outer.port {
                 return Err(DropReason::OtherPort);
             }
@@ -158,11 +158,11 @@ impl<P: Protocol> Endpoint<P> {
             udp_checksum = if meta.udp_checksum_verified && udp.header.checksum != 0 {
                 State::Good
             } else {
-                underlay::verify_udp(&ip, &udp, self.policy.verify_udp_checksum, seen)
+                underlay::verify_udp(&ip, &udp, &self.policy, seen)
             };
         }
         let opened = self.protocol.open(packet, &self.policy, seen)?;
-        let carried = Carried::new(opened, Ecn::from_ds_field(ip.header.ds_field()), seen)?;
+        let carried = Carried::new(opened, Ecn::from_ds_field(ip.header.ds_field()), &self.policy, seen)?;
         let (source_port, destination_port) = ports;
         Ok((Some(OuterFacts { source_port, destination_port, udp_checksum, ..ip.facts() }), carried))
     }
@@ -187,11 +187,15 @@ pub(crate) struct Carried {
 impl Carried {
     /// Looks at what an opened tunnel carries.
     #[inline(always)]
-    pub(crate) fn new(opened: Opened<'_>, outer: Ecn, seen: &mut Anomalies) -> Result<Self, DropReason> {
+    pub(crate) fn new(
+        opened: Opened<'_>,
+        outer: Ecn,
+        policy: &Policy,
+        seen: &mut Anomalies,
+    ) -> Result<Self, DropReason> {
         let Opened { encapsulation, protocol, payload } = opened;
         let peek = Peek::of_protocol(protocol, payload.bytes()).map_err(|_| DropReason::InnerTruncated)?;
-        let refuses_tags = matches!(encapsulation, Encapsulation::Vxlan(_));
-        seen.insert_if(peek.tagged && refuses_tags, DropReason::InnerVlan);
+        seen.insert_if(peek.tagged && !encapsulation.takes_tags(policy), DropReason::InnerVlan);
         let mut ecn = None;
         if peek.version.is_some() {
             ecn = ecn::decapsulate(peek.ecn(), outer);

@@ -75,6 +75,26 @@ drop_reasons! {
     VxlanNoVni "vxlan-no-vni";
     /// A reserved bit of VXLAN is set that the policy refuses.
     VxlanReservedBits "vxlan-reserved-bits";
+    /// VXLAN-GPE without P flag: it does not say what it carries.
+    GpeNoProtocol "gpe-no-protocol";
+    /// A VXLAN-GPE version other than 0.
+    GpeVersion "gpe-version";
+    /// VXLAN-GPE with a payload of another protocol than this tunnel's, or of an unknown one.
+    GpeProtocol "gpe-protocol";
+    /// The Geneve header, with its options, is cut off (RFC 8926, section 3.4).
+    GeneveTruncated "geneve-truncated";
+    /// A Geneve version other than 0.
+    GeneveVersion "geneve-version";
+    /// The lengths of Geneve's options do not add up (RFC 8926, section 3.5).
+    GeneveOptions "geneve-options";
+    /// A critical option of Geneve that this tunnel does not know (RFC 8926, section 3.5).
+    GeneveCriticalOption "geneve-critical-option";
+    /// A reserved bit of Geneve is set that the policy refuses.
+    GeneveReservedBits "geneve-reserved-bits";
+    /// Geneve with a payload of another protocol than this tunnel's.
+    GeneveProtocol "geneve-protocol";
+    /// A control message of Geneve or VXLAN-GPE, which must not be forwarded (RFC 8926, section 3.4).
+    ControlMessage "control-message";
     /// The GRE header, with the fields that its flags announce, is cut off (RFC 2784, section 2).
     GreTruncated "gre-truncated";
     /// GRE source routing, of RFC 1701, which is not supported.
@@ -88,13 +108,22 @@ drop_reasons! {
     /// GRE with another key than this tunnel's, or with or without one against what it expects
     /// (RFC 2890, section 2.1). Not a packet of this tunnel.
     GreKey "gre-key";
+    /// GRE without a key or with a checksum or a sequence number, which is not NVGRE's form (RFC 7637,
+    /// section 3.2).
+    NvgreFlags "nvgre-flags";
+    /// The answer to a GRE keepalive: protocol 0 and no payload. It is for whoever counts them.
+    GreKeepalive "gre-keepalive";
     /// GRE with a payload of another protocol than this tunnel's (RFC 2784, section 2.4).
     GreProtocol "gre-protocol";
+    /// The ERSPAN header is cut off.
+    ErspanTruncated "erspan-truncated";
+    /// An ERSPAN version other than 1 and 2.
+    ErspanVersion "erspan-version";
     /// The inner packet is cut off before the end of its Ethernet or IP header.
     InnerTruncated "inner-truncated";
     /// The payload of a tunnel that carries IP is neither IPv4 nor IPv6.
     InnerNotIp "inner-not-ip";
-    /// The inner frame has a VLAN tag (RFC 7348, section 6.1).
+    /// The inner frame has a VLAN tag (RFC 7348, section 6.1; RFC 7637, section 4.3).
     InnerVlan "inner-vlan";
     /// Marked by a router on the way, for a transport that does not understand the mark (RFC 6040).
     InnerEcn "inner-ecn";
@@ -121,7 +150,10 @@ impl DropReason {
                 | Self::Ipv6Extensions
                 | Self::UdpTruncated
                 | Self::VxlanTruncated
+                | Self::GeneveTruncated
+                | Self::GeneveOptions
                 | Self::GreTruncated
+                | Self::ErspanTruncated
                 | Self::InnerTruncated
         )
     }

@@ -2,11 +2,15 @@
 
 use core::fmt;
 
+use super::Policy;
 use crate::wire::{
-    Vni,
+    EtherType, Vni,
     checksum::State,
+    erspan, geneve,
     gre::{self, Key},
-    vxlan,
+    gre1, nvgre, vxlan,
+    vxlan_gbp::GroupPolicy,
+    vxlan_gpe,
 };
 
 /// What a tunnel's own header said.
@@ -16,6 +20,13 @@ use crate::wire::{
 pub enum Encapsulation {
     /// VXLAN.
     Vxlan(vxlan::Header),
+    /// VXLAN with a group policy: the G flag is set, and the receiver knows the extension or guesses it.
+    VxlanGbp(vxlan::Header),
+    /// VXLAN with the Generic Protocol Extension.
+    VxlanGpe(vxlan_gpe::Header),
+    /// Geneve. Its options: [`Inner::geneve_options`](super::Inner::geneve_options),
+    /// [`Layer::geneve_options`](super::Layer::geneve_options).
+    Geneve(geneve::Header),
     /// GRE.
     Gre {
         /// Its header.
@@ -23,6 +34,12 @@ pub enum Encapsulation {
         /// What is known of its checksum.
         checksum: State,
     },
+    /// NVGRE.
+    Nvgre(nvgre::Header),
+    /// Enhanced GRE, of PPTP. Found by inspection only.
+    Gre1(gre1::Header),
+    /// ERSPAN, behind the GRE header that carries it. Found by inspection only.
+    Erspan(erspan::Header),
     /// Plain IP in UDP, which has no header of its own.
     IpUdp,
 }
@@ -31,7 +48,10 @@ impl Encapsulation {
     /// The segment, where the encapsulation names one.
     pub const fn vni(&self) -> Option<Vni> {
         match self {
-            Self::Vxlan(header) => header.vni(),
+            Self::Vxlan(header) | Self::VxlanGbp(header) => header.vni(),
+            Self::VxlanGpe(header) => header.vni(),
+            Self::Geneve(header) => Some(header.vni()),
+            Self::Nvgre(header) => Some(header.vsid),
             _ => None,
         }
     }
@@ -42,6 +62,28 @@ impl Encapsulation {
             Self::Gre { header, .. } => header.key,
             _ => None,
         }
+    }
+
+    /// The group policy of VXLAN, where there is one.
+    pub const fn group_policy(&self) -> Option<GroupPolicy> {
+        match self {
+            Self::VxlanGbp(header) => header.group_policy(),
+            _ => None,
+        }
+    }
+
+    /// Whether the frames that this carries may have VLAN tags.
+    pub(crate) const fn takes_tags(&self, policy: &Policy) -> bool {
+        match self {
+            Self::Vxlan(_) | Self::VxlanGbp(_) | Self::VxlanGpe(_) => policy.allow_inner_vlan,
+            Self::Nvgre(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether this is the answer to a GRE keepalive: GRE's protocol 0.
+    pub const fn is_keepalive(&self) -> bool {
+        matches!(self, Self::Gre { header: gre::Header { protocol: EtherType(0), .. }, .. })
     }
 
     /// The GRE sequence number, where there is one.
@@ -56,10 +98,31 @@ impl Encapsulation {
 impl fmt::Display for Encapsulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Vxlan(header) => match header.vni() {
-                Some(vni) => write!(f, "VXLAN vni {vni}"),
-                None => f.write_str("VXLAN without vni"),
-            },
+            Self::Vxlan(header) => write_vni(f, "VXLAN", header.vni()),
+            Self::VxlanGbp(header) => {
+                write_vni(f, "VXLAN-GBP", header.vni())?;
+                let policy = header.group_policy().unwrap_or_default();
+                write!(f, " group {}", policy.id)?;
+                f.write_str(if policy.dont_learn { " don't-learn" } else { "" })?;
+                f.write_str(if policy.applied { " applied" } else { "" })
+            }
+            Self::VxlanGpe(header) => {
+                write_vni(f, "VXLAN-GPE", header.vni())?;
+                match header.next_protocol() {
+                    Some(next) => write!(f, " next {}", next.0),
+                    None => f.write_str(" without next protocol"),
+                }
+            }
+            Self::Geneve(header) => {
+                write!(f, "Geneve vni {} protocol {}", header.vni(), header.protocol())?;
+                match header.options_len().bytes() {
+                    0 => Ok(()),
+                    bytes => write!(f, " with {bytes} bytes of options"),
+                }
+            }
+            Self::Nvgre(header) => write!(f, "NVGRE vsid {} flow {}", header.vsid, header.flow_id),
+            Self::Gre1(header) => write!(f, "enhanced GRE call {}", header.call_id),
+            Self::Erspan(header) => write!(f, "ERSPAN session {} vlan {}", header.session, header.vlan),
             Self::Gre { header, checksum } => {
                 write!(f, "GRE protocol {}", header.protocol)?;
                 if let Some(key) = header.key {
@@ -77,5 +140,12 @@ impl fmt::Display for Encapsulation {
             }
             Self::IpUdp => f.write_str("IP in UDP"),
         }
+    }
+}
+
+fn write_vni(f: &mut fmt::Formatter<'_>, name: &str, vni: Option<Vni>) -> fmt::Result {
+    match vni {
+        Some(vni) => write!(f, "{name} vni {vni}"),
+        None => write!(f, "{name} without vni"),
     }
 }

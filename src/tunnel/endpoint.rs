@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// One end of tunnels of protocol `P`: [`vxlan::Endpoint`](super::vxlan::Endpoint),
-/// [`gre::Endpoint`](super::gre::Endpoint), [`ip_udp::Endpoint`](super::ip_udp::Endpoint).
+/// [`geneve::Endpoint`](super::geneve::Endpoint), [`gre::Endpoint`](super::gre::Endpoint),
+/// [`nvgre::Endpoint`](super::nvgre::Endpoint), [`ip_udp::Endpoint`](super::ip_udp::Endpoint).
 ///
 /// Holds settings only; one endpoint can be shared by all threads.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +111,7 @@ impl<P: Protocol> Endpoint<P> {
                 return Err(EncapError::PartialChecksum { at, len: packet.len() });
             }
         }
-        self.protocol.check(meta)?;
+        self.protocol.check(&peek, meta)?;
         Ok(peek)
     }
 
@@ -119,17 +120,16 @@ impl<P: Protocol> Endpoint<P> {
     fn write(&self, room: &mut [u8], packet: &[u8], peek: &Peek, remote: &Remote, meta: &EncapMeta) {
         let hash = match meta.hash {
             Some(hash) => hash,
-            None if self.outer.needs_hash() => self.outer.keys.flow(packet, peek),
+            None if P::NEEDS_HASH || self.outer.needs_hash() => self.outer.keys.flow(packet, peek),
             None => 0,
         };
         let flow = Flow { packet, peek, meta, hash };
         copy_header(room, &remote.header);
-        let tunnel = room.len().saturating_sub(self.tunnel_len.into());
-        self.protocol.patch(room.get_mut(tunnel..).unwrap_or_default(), &flow);
+        self.protocol.patch(room.get_mut(remote.tunnel.into()..).unwrap_or_default(), &flow);
         self.outer.patch(remote, room, &flow);
     }
 
-    /// Bytes that encapsulation puts before a packet.
+    /// Bytes that encapsulation puts before a packet, options that a remote adds not counted.
     pub const fn overhead(&self) -> usize {
         self.outer.link_len() + self.outer.written_network_len() + self.tunnel_len as usize
     }
@@ -306,6 +306,7 @@ impl<P: Protocol> Builder<P> {
         if self.ttl == Ttl::Fixed(0) {
             return Err(ConfigError::TtlZero);
         }
+        self.protocol.validate()?;
         let tunnel_len = self.protocol.header_len();
         let outer = Outer {
             local,

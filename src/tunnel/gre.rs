@@ -1,19 +1,21 @@
-//! GRE endpoints (RFC 2784, RFC 2890): IP packets or Ethernet frames directly over IP, with key, checksum
-//! and sequence number as wanted.
+//! GRE endpoints (RFC 2784, RFC 2890): IP packets or Ethernet frames directly over IP or in UDP (RFC 8086), with key,
+//! checksum and sequence number as wanted.
 
 use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
     Remote,
+    inner::Peek,
     outer::Flow,
-    protocol::{Opened, Rules},
+    protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
 use crate::wire::{
     Error, EtherType, IpProtocol,
     checksum::State,
     gre::{self, Key},
+    wccp,
 };
 
 /// One end of GRE tunnels, on the packet level: no state. Sequence numbers come from the caller
@@ -34,10 +36,16 @@ use crate::wire::{
 /// ```
 pub type Endpoint = super::Endpoint<Gre>;
 
-/// The protocol of [`Endpoint`].
+/// The same in UDP (RFC 8086), port 4754: the outer UDP checksum is on over IPv6, and the source port spreads flows.
+///
+/// Section 3 wants a default tunnel to carry only traffic that is congestion controlled: that is for the caller to
+/// see to.
+pub type UdpEndpoint = super::Endpoint<Gre<true>>;
+
+/// The protocol of [`Endpoint`] and, with `UDP`, of [`UdpEndpoint`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Gre {
+pub struct Gre<const UDP: bool = false> {
     payload: Payload,
     input_key: Option<Key>,
     output_key: Option<Key>,
@@ -53,24 +61,53 @@ impl Endpoint {
         reason = "an endpoint is made by `build`, once its settings are proven"
     )]
     pub fn new(local: IpAddr) -> Builder<Gre> {
-        let plain =
-            Gre { payload: Payload::Ip, input_key: None, output_key: None, checksum: false, sequence: false };
-        Builder::over_ip(local, plain)
+        Builder::over_ip(local, Gre::PLAIN)
+    }
+}
+
+impl UdpEndpoint {
+    /// The settings of a tunnel that carries IP packets in UDP from this address, without key, checksum and
+    /// sequence numbers.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "an endpoint is made by `build`, once its settings are proven"
+    )]
+    pub fn new(local: IpAddr) -> Builder<Gre<true>> {
+        Builder::over_udp(local, gre::UDP_PORT, Gre::PLAIN)
     }
 
+    /// Another end of the tunnel, which listens on another port.
+    ///
+    /// # Errors
+    ///
+    /// As for [`remote`](Self::remote), and for port zero.
+    pub fn remote_at(&self, address: IpAddr, port: u16) -> Result<Remote, ConfigError> {
+        self.remote_with(address, port)
+    }
+}
+
+impl<const UDP: bool> super::Endpoint<Gre<UDP>> {
     /// Another end of the tunnel.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
     pub fn remote(&self, address: IpAddr) -> Result<Remote, ConfigError> {
+        self.remote_with(address, self.port())
+    }
+
+    fn remote_with(&self, address: IpAddr, port: u16) -> Result<Remote, ConfigError> {
         let header = self.protocol.header();
         let bytes = header.to_bytes();
-        self.outer.remote(address, 0, bytes.get(..header.header_len()).unwrap_or_default())
+        self.outer.remote(address, port, bytes.get(..header.header_len()).unwrap_or_default())
     }
 }
 
-impl Gre {
+impl<const UDP: bool> Gre<UDP> {
+    /// IP packets, and nothing optional.
+    const PLAIN: Self =
+        Self { payload: Payload::Ip, input_key: None, output_key: None, checksum: false, sequence: false };
+
     /// The header of every packet, before what changes from one to the next is patched in.
     fn header(&self) -> gre::Header {
         gre::Header {
@@ -86,7 +123,7 @@ impl Gre {
     }
 }
 
-impl Builder<Gre> {
+impl<const UDP: bool> Builder<Gre<UDP>> {
     /// What the tunnel carries. IP by default.
     pub fn payload(mut self, payload: Payload) -> Self {
         self.protocol.payload = payload;
@@ -124,8 +161,10 @@ impl Builder<Gre> {
     }
 }
 
-impl Rules for Gre {
-    const PROTOCOL: IpProtocol = IpProtocol::GRE;
+impl OverUdp for Gre<true> {}
+
+impl<const UDP: bool> Rules for Gre<UDP> {
+    const PROTOCOL: IpProtocol = if UDP { IpProtocol::UDP } else { IpProtocol::GRE };
 
     #[inline]
     fn header_len(&self) -> usize {
@@ -138,7 +177,7 @@ impl Rules for Gre {
     }
 
     #[inline]
-    fn check(&self, meta: &EncapMeta) -> Result<(), EncapError> {
+    fn check(&self, _peek: &Peek, meta: &EncapMeta) -> Result<(), EncapError> {
         if self.sequence && meta.sequence.is_none() { Err(EncapError::SequenceMissing) } else { Ok(()) }
     }
 
@@ -173,17 +212,15 @@ impl Rules for Gre {
         let opened = open(packet, policy, seen)?;
         if let Encapsulation::Gre { header, .. } = opened.encapsulation {
             seen.insert_if(header.key != self.input_key, DropReason::GreKey);
-            let ours = match self.payload {
-                Payload::Ethernet => opened.protocol == EtherType::TEB,
-                Payload::Ip => matches!(opened.protocol, EtherType::IPV4 | EtherType::IPV6),
-            };
-            seen.insert_if(!ours, DropReason::GreProtocol);
+            let is_keepalive = opened.encapsulation.is_keepalive() && opened.payload.len() == 0;
+            seen.insert_if(is_keepalive, DropReason::GreKeepalive);
+            seen.insert_if(!self.payload.takes(opened.protocol), DropReason::GreProtocol);
         }
         Ok(opened)
     }
 }
 
-/// Reads a GRE header and verifies its checksum, as far as the packet is there.
+/// Reads a GRE header and verifies its checksum, as far as the packet is there; steps over WCCP's redirect header.
 #[inline]
 pub(crate) fn open<'a>(
     packet: View<'a>,
@@ -196,15 +233,17 @@ pub(crate) fn open<'a>(
         Error::Version { .. } => DropReason::GreVersion,
         _ => DropReason::GreTruncated,
     })?;
+    seen.insert_if(packet.len() < usize::from(policy.gre_min_len), DropReason::GreTruncated);
     seen.insert_if(header.reserved.intersects(policy.gre_reserved_bits), DropReason::GreReservedBits);
     let checksum = match header.checksum {
         Some(_) if !packet.is_complete() => State::Unverified,
         _ => gre::verify(bytes),
     };
     seen.insert_if(checksum == State::Bad, DropReason::GreChecksum);
-    Ok(Opened {
-        encapsulation: Encapsulation::Gre { header, checksum },
-        protocol: header.protocol,
-        payload: packet.skip_to(payload),
-    })
+    let (mut protocol, mut payload) = (header.protocol, packet.skip_to(payload));
+    if protocol == wccp::ETHERTYPE && header.header_len() == gre::Header::MIN_LEN {
+        let (_, redirected) = wccp::Header::parse(payload.bytes()).map_err(|_| DropReason::GreTruncated)?;
+        (protocol, payload) = (EtherType::IPV4, payload.skip_to(redirected));
+    }
+    Ok(Opened { encapsulation: Encapsulation::Gre { header, checksum }, protocol, payload })
 }

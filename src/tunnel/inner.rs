@@ -13,6 +13,17 @@ pub enum Payload {
     Ip,
 }
 
+impl Payload {
+    /// Whether a packet of this EtherType is of this kind.
+    #[inline]
+    pub(crate) const fn takes(self, protocol: EtherType) -> bool {
+        match self {
+            Self::Ethernet => matches!(protocol, EtherType::TEB),
+            Self::Ip => matches!(protocol, EtherType::IPV4 | EtherType::IPV6),
+        }
+    }
+}
+
 /// The carried packet ends before the header that it announces does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Truncated {
@@ -28,7 +39,8 @@ pub(crate) enum IpVersion {
 
 /// Facts about a carried packet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peek {
+#[expect(unnameable_types, reason = "in a signature of the sealed `Protocol`")]
+pub struct Peek {
     /// What is behind the Ethernet header and its tags.
     pub(crate) ethertype: EtherType,
     /// Where that starts.

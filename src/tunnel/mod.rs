@@ -14,12 +14,16 @@ pub mod ecn;
 mod encapsulation;
 mod endpoint;
 mod entropy;
+mod find;
+pub mod geneve;
 pub mod gre;
 mod inner;
 mod inspect;
 pub mod ip_udp;
+pub mod nvgre;
 mod outer;
 mod policy;
+mod profile;
 mod protocol;
 mod settings;
 mod underlay;
@@ -30,9 +34,10 @@ pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;
-pub use inspect::{Inspection, Layer, MAX_DEPTH, Ports, Profile, inspect, inspect_capture, strip};
+pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
 pub use outer::Remote;
 pub use policy::Policy;
+pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};
 pub use settings::{
     ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, Link, OuterDscp,

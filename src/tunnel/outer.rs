@@ -9,7 +9,7 @@ use super::{
     inner::{IpVersion, Peek},
 };
 use crate::{
-    packet::Header,
+    packet::{Header, MAX_OVERHEAD},
     wire::{Dscp, EtherType, IpProtocol, MacAddr, checksum::Sum, ethernet, ipv4, ipv6, udp, vlan},
 };
 
@@ -23,6 +23,8 @@ pub struct Remote {
     ip: Option<IpVersion>,
     /// Where the IP header starts.
     l3: u8,
+    /// Where the tunnel's own header starts.
+    pub(crate) tunnel: u8,
     /// What [`Ttl::Auto`] means for this remote.
     auto_ttl: u8,
     /// The longest packet that fits.
@@ -149,7 +151,8 @@ impl Outer {
         let max_inner = max.checked_sub(overhead).filter(|&left| left > 0).ok_or(too_small)?;
 
         let mut header = Header::EMPTY;
-        let bytes = header.resize(written + tunnel.len()).ok_or(too_small)?;
+        let too_long = ConfigError::Overhead { overhead: written + tunnel.len(), max: MAX_OVERHEAD };
+        let bytes = header.resize(written + tunnel.len()).ok_or(too_long)?;
         if let Some((outer, behind)) = bytes.split_at_mut_checked(written) {
             self.write(outer, address, port);
             behind.copy_from_slice(tunnel);
@@ -164,6 +167,7 @@ impl Outer {
                 (_, IpAddr::V6(_)) => Some(IpVersion::V6),
             },
             l3: link_len as u8,
+            tunnel: written as u8,
             auto_ttl: if address.is_multicast() { 1 } else { DEFAULT_TTL },
             max_inner: max_inner as u16,
             header,

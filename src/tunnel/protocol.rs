@@ -1,11 +1,13 @@
 //! What one tunnel protocol adds to what all have in common.
 
 use super::{
-    Anomalies, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, outer::Flow, underlay::View,
+    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
+    outer::Flow, underlay::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 
-/// A tunnel protocol: [`vxlan::Vxlan`](super::vxlan::Vxlan), [`gre::Gre`](super::gre::Gre) or
+/// A tunnel protocol: [`vxlan::Vxlan`](super::vxlan::Vxlan), [`geneve::Geneve`](super::geneve::Geneve),
+/// [`gre::Gre`](super::gre::Gre), [`nvgre::Nvgre`](super::nvgre::Nvgre) or
 /// [`ip_udp::IpUdp`](super::ip_udp::IpUdp). Cannot be implemented outside this crate.
 pub trait Protocol: Rules {}
 
@@ -17,7 +19,15 @@ pub trait Rules: Copy {
     /// What carries it: UDP, or IP directly.
     const PROTOCOL: IpProtocol;
 
-    /// Bytes of the tunnel's own header.
+    /// Whether the tunnel's own header holds bits of the flow hash.
+    const NEEDS_HASH: bool = false;
+
+    /// Whether the protocol's own settings can work together.
+    fn validate(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    /// Bytes of the tunnel's own header, before options that a remote may add.
     fn header_len(&self) -> usize;
 
     /// What it carries.
@@ -25,7 +35,7 @@ pub trait Rules: Copy {
 
     /// Whether a packet can be sent with what is known of it.
     #[inline]
-    fn check(&self, _meta: &EncapMeta) -> Result<(), EncapError> {
+    fn check(&self, _peek: &Peek, _meta: &EncapMeta) -> Result<(), EncapError> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId};
+use crate::wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni, vxlan_gbp::GroupPolicy};
 
 /// Which headers encapsulation writes, and decapsulation finds, before the tunnel's own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -152,6 +152,8 @@ pub struct EncapMeta {
     pub identification: Option<u16>,
     /// Sequence number, which GRE with sequence numbers needs.
     pub sequence: Option<u32>,
+    /// Policy that a VXLAN tunnel with Group Based Policy sends along.
+    pub group_policy: Option<GroupPolicy>,
     /// What is known of the packet's transport checksum.
     pub inner_checksum: InnerChecksum,
 }
@@ -159,7 +161,13 @@ pub struct EncapMeta {
 impl EncapMeta {
     /// Nothing known.
     pub const fn new() -> Self {
-        Self { hash: None, identification: None, sequence: None, inner_checksum: InnerChecksum::Unknown }
+        Self {
+            hash: None,
+            identification: None,
+            sequence: None,
+            group_policy: None,
+            inner_checksum: InnerChecksum::Unknown,
+        }
     }
 
     /// With this flow hash.
@@ -178,6 +186,12 @@ impl EncapMeta {
     #[must_use]
     pub const fn sequence(self, sequence: u32) -> Self {
         Self { sequence: Some(sequence), ..self }
+    }
+
+    /// With this group policy.
+    #[must_use]
+    pub const fn group_policy(self, policy: GroupPolicy) -> Self {
+        Self { group_policy: Some(policy), ..self }
     }
 
     /// With this knowledge of the inner checksum.
@@ -225,6 +239,26 @@ pub enum ConfigError {
     /// TTL 0: the packets would not leave this host.
     #[error("TTL 0")]
     TtlZero,
+    /// Group Based Policy and the Generic Protocol Extension use the same bits of VXLAN.
+    #[error("VXLAN with Group Based Policy and with the Generic Protocol Extension: one of the two")]
+    GroupPolicyWithGpe,
+    /// A segment that RFC 7637, section 3.2, reserves.
+    #[error("NVGRE segment {0}: those below 4096 are reserved")]
+    ReservedVsid(Vni),
+    /// Geneve options that are none: their lengths do not add up, or there are more than 252 bytes.
+    #[error("{0} bytes of Geneve options whose lengths do not add up, or are more than 252")]
+    GeneveOptions(usize),
+    /// More critical options than an endpoint can be told to know.
+    #[error("more than {0} critical options to know")]
+    KnownOptions(usize),
+    /// More outer headers than there is room for in a remote.
+    #[error("{overhead} bytes of outer headers: at most {max}")]
+    Overhead {
+        /// Bytes of headers.
+        overhead: usize,
+        /// The most there can be.
+        max: usize,
+    },
     /// More headroom than any packet can have.
     #[error("{headroom} bytes of headroom, {overhead} of them for headers: at most {max}")]
     Headroom {
@@ -262,6 +296,9 @@ pub enum EncapError {
     /// The tunnel carries IP, and the packet is neither IPv4 nor IPv6.
     #[error("inner packet: neither IPv4 nor IPv6")]
     InnerNotIp,
+    /// The tunnel carries frames without VLAN tags only (RFC 7637, section 4.3).
+    #[error("inner packet: a VLAN tag in a tunnel without tags")]
+    InnerVlan,
     /// The packet does not fit into an outer one.
     #[error("inner packet: {len} bytes, and at most {max} fit into the underlay's packets")]
     TooLong {

@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Anomalies, DropReason};
+use super::{Anomalies, DropReason, Policy};
 use crate::wire::{
     Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
     checksum::{State, Sum},
@@ -326,13 +326,13 @@ pub(crate) struct Udp<'a> {
 
 /// Reads a UDP header; [`verify_udp`] looks at its checksum, once the port is known to be ours.
 #[inline(always)]
-pub(crate) fn udp<'a>(ip: &Ip<'a>, seen: &mut Anomalies) -> Result<Udp<'a>, DropReason> {
+pub(crate) fn udp<'a>(ip: &Ip<'a>, policy: &Policy, seen: &mut Anomalies) -> Result<Udp<'a>, DropReason> {
     let head = ip.payload.bytes().first_chunk().ok_or(DropReason::UdpTruncated)?;
     let header = udp::Header::from_bytes(head);
     let length = usize::from(header.length);
     let mut datagram = ip.payload;
     if length > datagram.len() || length == 0 && !ip.header.is_v4() {
-        seen.insert_if(true, DropReason::UdpLength);
+        seen.insert_if(length != 0 || !policy.allow_zero_udp_length_ipv6, DropReason::UdpLength);
     } else if length < udp::Header::LEN {
         return Err(DropReason::UdpLength);
     } else {
@@ -341,12 +341,12 @@ pub(crate) fn udp<'a>(ip: &Ip<'a>, seen: &mut Anomalies) -> Result<Udp<'a>, Drop
     Ok(Udp { header, datagram, payload: datagram.skip(udp::Header::LEN) })
 }
 
-/// Verifies the checksum of a datagram, where that is wanted and as far as the datagram is there.
+/// Verifies the checksum of a datagram, where the policy wants that and as far as the datagram is there.
 #[inline(always)]
-pub(crate) fn verify_udp(ip: &Ip<'_>, udp: &Udp<'_>, wanted: bool, seen: &mut Anomalies) -> State {
+pub(crate) fn verify_udp(ip: &Ip<'_>, udp: &Udp<'_>, policy: &Policy, seen: &mut Anomalies) -> State {
     let state = if udp.header.checksum == 0 {
         State::Absent
-    } else if !wanted || !udp.datagram.is_complete() {
+    } else if !policy.verify_udp_checksum || !udp.datagram.is_complete() {
         State::Unverified
     } else {
         // The two addresses are always of one family.
@@ -356,7 +356,12 @@ pub(crate) fn verify_udp(ip: &Ip<'_>, udp: &Udp<'_>, wanted: bool, seen: &mut An
             IpProtocol::UDP,
             udp.datagram.len() as u32,
         );
-        pseudo.map_or(State::Bad, |pseudo| udp::verify(pseudo, udp.datagram.bytes()))
+        pseudo.map_or(State::Bad, |pseudo| match udp::verify(pseudo, udp.datagram.bytes()) {
+            State::Bad if policy.allow_unfinished_checksums && udp.header.checksum == pseudo.value() => {
+                State::Unverified
+            }
+            state => state,
+        })
     };
     let missing = state == State::Absent && !ip.header.is_v4();
     seen.insert_if(missing, DropReason::UdpChecksumMissing);

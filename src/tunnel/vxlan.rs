@@ -1,13 +1,18 @@
-//! VXLAN endpoints (RFC 7348): Ethernet frames over UDP, segments told apart by VNI.
+//! VXLAN endpoints (RFC 7348): Ethernet frames over UDP, segments told apart by VNI; with Group Based Policy, or
+//! with the Generic Protocol Extension also IP packets.
 
 use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, Encapsulation, Payload, Policy, Remote,
+    outer::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
-use crate::wire::{EtherType, IpProtocol, Vni, ipv4, ipv6, udp, vxlan};
+use crate::wire::{
+    EtherType, IpProtocol, Vni, ipv4, ipv6, udp, vxlan, vxlan_gbp,
+    vxlan_gpe::{self, NextProtocol},
+};
 
 /// A VXLAN tunnel endpoint (VTEP) on the packet level: no tables, no state.
 ///
@@ -38,10 +43,14 @@ pub const OVERHEAD_IPV4: usize = ipv4::Header::MIN_LEN + udp::Header::LEN + vxla
 /// Bytes of IPv6, UDP and VXLAN headers. Inner packets lose 14 more to the inner Ethernet header.
 pub const OVERHEAD_IPV6: usize = ipv6::Header::LEN + udp::Header::LEN + vxlan::Header::LEN;
 
-/// The protocol of [`Endpoint`].
+/// The protocol of [`Endpoint`]: VXLAN, plain or with one of its extensions.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct Vxlan;
+pub struct Vxlan {
+    group_policy: bool,
+    /// What is carried, with the Generic Protocol Extension.
+    gpe: Option<Payload>,
+}
 
 impl Endpoint {
     /// The settings of an endpoint with this address, port 4789.
@@ -50,7 +59,7 @@ impl Endpoint {
         reason = "an endpoint is made by `build`, once its settings are proven"
     )]
     pub fn new(local: IpAddr) -> Builder<Vxlan> {
-        Builder::over_udp(local, vxlan::PORT, Vxlan)
+        Builder::over_udp(local, vxlan::PORT, Vxlan::default())
     }
 
     /// Another endpoint that has segment `vni`.
@@ -68,7 +77,29 @@ impl Endpoint {
     ///
     /// As for [`remote`](Self::remote), and for port zero.
     pub fn remote_at(&self, address: IpAddr, port: u16, vni: Vni) -> Result<Remote, ConfigError> {
-        self.outer.remote(address, port, &vxlan::Header::new(vni).to_bytes())
+        let header = match self.protocol.gpe {
+            None => vxlan::Header::new(vni).to_bytes(),
+            Some(Payload::Ethernet) => vxlan_gpe::Header::new(vni, NextProtocol::ETHERNET).to_bytes(),
+            // Or IPv6, packet by packet.
+            Some(Payload::Ip) => vxlan_gpe::Header::new(vni, NextProtocol::IPV4).to_bytes(),
+        };
+        self.outer.remote(address, port, &header)
+    }
+}
+
+impl Builder<Vxlan> {
+    /// Whether the tunnel speaks Group Based Policy: [`EncapMeta::group_policy`](super::EncapMeta::group_policy) is sent along, and what is received
+    /// is found in [`Encapsulation::group_policy`]. Off by default.
+    pub const fn group_policy(mut self, on: bool) -> Self {
+        self.protocol.group_policy = on;
+        self
+    }
+
+    /// With the Generic Protocol Extension, on port 4790 unless [`port`](Self::port) says otherwise afterwards: the
+    /// tunnel carries frames or IP packets, and says which.
+    pub fn gpe(mut self, payload: Payload) -> Self {
+        self.protocol.gpe = Some(payload);
+        self.port(vxlan_gpe::PORT)
     }
 }
 
@@ -77,6 +108,10 @@ impl OverUdp for Vxlan {}
 impl Rules for Vxlan {
     const PROTOCOL: IpProtocol = IpProtocol::UDP;
 
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.group_policy && self.gpe.is_some() { Err(ConfigError::GroupPolicyWithGpe) } else { Ok(()) }
+    }
+
     #[inline]
     fn header_len(&self) -> usize {
         vxlan::Header::LEN
@@ -84,33 +119,81 @@ impl Rules for Vxlan {
 
     #[inline]
     fn payload(&self) -> Payload {
-        Payload::Ethernet
+        self.gpe.unwrap_or(Payload::Ethernet)
     }
 
-    #[inline(always)]
+    #[inline]
+    fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
+        let Some(header) = header.first_chunk_mut() else { return };
+        if let (true, Some(policy)) = (self.group_policy, flow.meta.group_policy) {
+            *header = vxlan::Header::from_bytes(header).with_group_policy(policy).to_bytes();
+        }
+        if let (Some(Payload::Ip), Some(next)) = (self.gpe, NextProtocol::from_ethertype(flow.peek.ethertype))
+        {
+            let [_, _, _, byte, _, _, _, _] = header;
+            *byte = next.0;
+        }
+    }
+
+    #[inline]
     fn open<'a>(
         &self,
         packet: View<'a>,
         policy: &Policy,
         seen: &mut Anomalies,
     ) -> Result<Opened<'a>, DropReason> {
-        open(packet, policy, seen)
+        let Some(payload) = self.gpe else { return open(packet, self.group_policy, policy, seen) };
+        let opened = open_gpe(packet, policy, seen)?;
+        seen.insert_if(!payload.takes(opened.protocol), DropReason::GpeProtocol);
+        Ok(opened)
     }
 }
 
-/// Reads a VXLAN header.
+/// Reads a VXLAN header, with or without knowledge of Group Based Policy.
 #[inline(always)]
 pub(crate) fn open<'a>(
     packet: View<'a>,
+    group_policy: bool,
     policy: &Policy,
     seen: &mut Anomalies,
 ) -> Result<Opened<'a>, DropReason> {
     let (header, _) = vxlan::Header::parse(packet.bytes()).map_err(|_| DropReason::VxlanTruncated)?;
     seen.insert_if(header.vni().is_none(), DropReason::VxlanNoVni);
-    seen.insert_if(header.reserved() & policy.vxlan_reserved_bits != 0, DropReason::VxlanReservedBits);
+    let unknown = if group_policy { !vxlan_gbp::USED } else { u64::MAX };
+    let refused = header.reserved() & unknown & policy.vxlan_reserved_bits;
+    seen.insert_if(refused != 0, DropReason::VxlanReservedBits);
+    let has_policy = group_policy && header.group_policy().is_some();
     Ok(Opened {
-        encapsulation: Encapsulation::Vxlan(header),
+        encapsulation: if has_policy {
+            Encapsulation::VxlanGbp(header)
+        } else {
+            Encapsulation::Vxlan(header)
+        },
         protocol: EtherType::TEB,
         payload: packet.skip(vxlan::Header::LEN),
+    })
+}
+
+/// Reads a VXLAN-GPE header.
+#[inline]
+pub(crate) fn open_gpe<'a>(
+    packet: View<'a>,
+    policy: &Policy,
+    seen: &mut Anomalies,
+) -> Result<Opened<'a>, DropReason> {
+    let (header, _) = vxlan_gpe::Header::parse(packet.bytes()).map_err(|_| DropReason::VxlanTruncated)?;
+    seen.insert_if(header.vni().is_none(), DropReason::VxlanNoVni);
+    seen.insert_if(header.reserved() & policy.gpe_reserved_bits != 0, DropReason::VxlanReservedBits);
+    seen.insert_if(header.version() != 0, DropReason::GpeVersion);
+    seen.insert_if(header.is_oam(), DropReason::ControlMessage);
+    let next = header.next_protocol();
+    seen.insert_if(next.is_none(), DropReason::GpeNoProtocol);
+    let protocol = next.and_then(NextProtocol::ethertype);
+    seen.insert_if(next.is_some() && protocol.is_none(), DropReason::GpeProtocol);
+    Ok(Opened {
+        encapsulation: Encapsulation::VxlanGpe(header),
+        // What cannot be known is carried as it is.
+        protocol: protocol.unwrap_or(EtherType(0)),
+        payload: packet.skip(vxlan_gpe::Header::LEN),
     })
 }

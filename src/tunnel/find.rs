@@ -1,0 +1,89 @@
+//! The next tunnel in a packet, of all kinds that an analyser meets: those that have an endpoint, and enhanced GRE and
+//! ERSPAN besides.
+
+use super::{
+    Anomalies, DropReason, Encapsulation, OuterFacts, Policy, Profile, Start, geneve, gre, ip_udp,
+    profile::OverUdp,
+    protocol::Opened,
+    underlay::{self, View},
+    vxlan,
+};
+use crate::wire::{Error, EtherType, IpProtocol, erspan, gre1, nvgre};
+
+/// The next tunnel in a packet: what is around it, and what its own header says. What is wrong with a packet
+/// that is not known to be a tunnel's is none of our business: it is `None`. `around` is what was found around the
+/// layer before, for a header that follows GRE's.
+pub(crate) fn find<'a>(
+    view: View<'a>,
+    start: Start,
+    around: Option<OuterFacts>,
+    profile: &Profile,
+    seen: &mut Anomalies,
+) -> Result<Option<(OuterFacts, Opened<'a>)>, DropReason> {
+    if let (Start::EtherType(erspan::ETHERTYPE_II | erspan::ETHERTYPE_III), Some(facts)) = (start, around) {
+        return Ok(Some((facts, open_erspan(view)?)));
+    }
+    let policy = &profile.policy;
+    let Ok(ip) = underlay::ip(view, start, seen) else { return Ok(None) };
+    let mut facts = ip.facts();
+    match ip.protocol {
+        IpProtocol::GRE if profile.gre => Ok(Some((facts, open_gre(ip.payload, policy, seen)?))),
+        IpProtocol::UDP => {
+            let Ok(udp) = underlay::udp(&ip, policy, seen) else { return Ok(None) };
+            let port = udp.header.destination_port;
+            let Some(kind) = profile.over_udp(port) else { return Ok(None) };
+            (facts.source_port, facts.destination_port) = (udp.header.source_port, port);
+            facts.udp_checksum = underlay::verify_udp(&ip, &udp, policy, seen);
+            let opened = match kind {
+                OverUdp::Vxlan => vxlan::open(udp.payload, policy.guess_extensions, policy, seen)?,
+                OverUdp::VxlanGpe => vxlan::open_gpe(udp.payload, policy, seen)?,
+                OverUdp::Geneve => geneve::open(udp.payload, &[], policy, seen)?,
+                OverUdp::Gre => open_gre(udp.payload, policy, seen)?,
+                OverUdp::Ip => ip_udp::open(udp.payload)?,
+            };
+            Ok(Some((facts, opened)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// GRE of every kind.
+fn open_gre<'a>(packet: View<'a>, policy: &Policy, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {
+    let mut opened = match gre::open(packet, policy, seen) {
+        Err(DropReason::GreVersion) => return open_gre1(packet),
+        opened => opened?,
+    };
+    if let Encapsulation::Gre { header, .. } = opened.encapsulation {
+        if let (true, Some(header)) = (policy.guess_extensions, nvgre::Header::from_gre(&header)) {
+            opened.encapsulation = Encapsulation::Nvgre(header);
+        }
+        if header.protocol == erspan::ETHERTYPE_II && header.sequence.is_none() {
+            // Type I of ERSPAN has neither sequence number nor header: the frame follows.
+            opened.protocol = EtherType::TEB;
+        }
+    }
+    Ok(opened)
+}
+
+fn open_gre1(packet: View<'_>) -> Result<Opened<'_>, DropReason> {
+    let (header, payload) = gre1::Header::parse(packet.bytes()).map_err(|error| match error {
+        Error::Truncated { .. } => DropReason::GreTruncated,
+        _ => DropReason::GreVersion,
+    })?;
+    let payload = packet.skip_to(payload);
+    Ok(Opened { encapsulation: Encapsulation::Gre1(header), protocol: header.protocol, payload })
+}
+
+fn open_erspan(packet: View<'_>) -> Result<Opened<'_>, DropReason> {
+    let (header, payload) = erspan::Header::parse(packet.bytes()).map_err(|error| match error {
+        Error::Truncated { .. } => DropReason::ErspanTruncated,
+        _ => DropReason::ErspanVersion,
+    })?;
+    // Type III may say that its payload is no frame but an IP packet; of which version, the packet says.
+    let protocol = match (header.kind, payload.first().map(|first| first >> 4)) {
+        (erspan::Kind::III { frame_type: 2, .. }, Some(4)) => EtherType::IPV4,
+        (erspan::Kind::III { frame_type: 2, .. }, Some(6)) => EtherType::IPV6,
+        _ => EtherType::TEB,
+    };
+    Ok(Opened { encapsulation: Encapsulation::Erspan(header), protocol, payload: packet.skip_to(payload) })
+}
