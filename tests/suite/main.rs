@@ -12,6 +12,7 @@ mod differential;
 #[cfg(feature = "etherparse")]
 mod etherparse;
 mod golden;
+mod icmp_error;
 mod laws;
 mod layering;
 mod scapy;
