@@ -1,10 +1,6 @@
 //! Captures, packet by packet: pcap and pcapng, either byte order, cut packets with the length they had.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::io::{self, Read};
 
 use encap::{tunnel::Start, wire::EtherType};
 use pcap_parser::{
@@ -40,13 +36,11 @@ pub(crate) struct Frame<'a> {
 /// Why a capture cannot be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    #[error("{0}: {1}")]
-    Open(PathBuf, io::Error),
     #[error("not a pcap or pcapng file")]
     Foreign,
     #[error("a compressed file: decompress it first")]
     Compressed,
-    #[error("the file ends in the middle of something, after {0} packets")]
+    #[error("truncated after {0} packets")]
     Truncated(u64),
     #[error("damaged after {0} packets: {1}")]
     Damaged(u64, &'static str),
@@ -78,10 +72,6 @@ struct About {
 
 /// Longer ones are taken for damage.
 const MAX_BLOCK: usize = 16 << 20;
-
-pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
-    File::open(path).map_err(|error| ReadError::Open(path.into(), error))
-}
 
 impl<'a> Capture<'a> {
     pub(crate) fn new(input: impl Read + 'a) -> Result<Self, ReadError> {

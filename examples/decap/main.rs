@@ -17,7 +17,7 @@ mod write;
 
 use std::{
     error::Error,
-    fs,
+    fs::{self, File},
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -73,10 +73,13 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let profile = profile(args)?;
     let path = args.file.as_deref();
     let mut out = Output::new(path);
-    let mut capture = match path {
-        Some(path) => Capture::new(out.bar.wrap_read(read::open(path)?))?,
-        None => Capture::new(BUILT_IN)?,
+    let name = path.map_or("the built-in capture".into(), |path| path.display().to_string());
+    let named = |error: &dyn Error| format!("{name}: {error}");
+    let capture = match path {
+        Some(path) => Capture::new(out.bar.wrap_read(File::open(path).map_err(|error| named(&error))?)),
+        None => Capture::new(BUILT_IN),
     };
+    let mut capture = capture.map_err(|error| named(&error))?;
     let mut inner = match &args.write {
         Some(new) => Some(CaptureWriter::create(new, path, Link::Ethernet)?),
         None => None,
@@ -114,10 +117,10 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     if unwritten > 0 {
         eprintln!("decap: {unwritten} inner packets were not written: their protocol has no EtherType");
     }
-    read?;
+    read.map_err(|error| named(&error))?;
     match strangers {
         0 => Ok(()),
-        _ => Err(format!("{strangers} packets have a link type that is not known").into()),
+        _ => Err(format!("{name}: {strangers} packets have a link type that is not known").into()),
     }
 }
 

@@ -15,7 +15,7 @@ mod tunnel;
 #[path = "../capture/write.rs"]
 mod write;
 
-use std::{collections::BTreeMap, error::Error, io, process::ExitCode};
+use std::{collections::BTreeMap, error::Error, fs::File, io, process::ExitCode};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use encap::{tunnel::Start, wire::EtherType};
@@ -44,8 +44,13 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let tunnel = args.tunnel()?;
+    let name = args.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let named = |error: &dyn Error| format!("{name}: {error}");
     let input = match &args.file {
-        Some(path) => Some(Capture::new(read::open(path)?)?),
+        Some(path) => {
+            let file = File::open(path).map_err(|error| named(&error))?;
+            Some(Capture::new(file).map_err(|error| named(&error))?)
+        }
         None => None,
     };
     let (link, start) =
@@ -79,7 +84,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     for (reason, Skipped { packets, first }) in skipped {
         println!("{packets} left out, number {first} the first: {reason}");
     }
-    read?;
+    read.map_err(|error| named(&error))?;
     if sent == 0 { Err("nothing to encapsulate".into()) } else { Ok(()) }
 }
 

@@ -60,7 +60,7 @@ fn every_capture_as_tshark_reads_it() {
                 loop {
                     let Some(capture) = queue.lock().unwrap().next() else { break };
                     let name = capture.file_name().unwrap().to_str().unwrap();
-                    let (ours, end) = json(read::open(capture).unwrap());
+                    let (ours, end) = json(fs::File::open(capture).unwrap());
                     end.unwrap_or_else(|error| panic!("{name}: {error}"));
                     let theirs = tshark::dissect(capture);
                     assert_eq!(ours.len(), theirs.len(), "packets of {name}");

@@ -139,9 +139,9 @@ fn what_is_wrong_with_a_file_is_said() {
     assert_eq!(error(b"frame,layers\n1,vxlan\n"), "not a pcap or pcapng file");
     assert_eq!(error(&[0x1f, 0x8b, 8, 0]), "a compressed file: decompress it first");
     let header = Writer::new(false).u32s(&[0xa1b2_c3d4]).u16s(&[2, 4]).u32s(&[0, 0, 4, 1]).bytes;
-    assert_eq!(error(&header[..23]), "the file ends in the middle of something, after 0 packets");
+    assert_eq!(error(&header[..23]), "truncated after 0 packets");
     let frame = |len: u32| [header.clone(), Writer::new(false).u32s(&[0, 0, len, len]).bytes].concat();
-    assert_eq!(error(&frame(1)), "the file ends in the middle of something, after 0 packets");
+    assert_eq!(error(&frame(1)), "truncated after 0 packets");
     let huge = [frame(u32::MAX), vec![0; 20 << 20]].concat();
     assert_eq!(error(&huge), "damaged after 0 packets: a length of more than 16 MiB");
 

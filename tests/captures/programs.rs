@@ -74,13 +74,14 @@ fn decap_says_what_is_wrong_after_what_could_be_read() {
     fs::write(&path, &BUILT_IN[..1000]).unwrap();
     let (code, stdout, stderr) = run("decap", &[text(&path), "--json"]);
     let packets = stdout.lines().count();
-    let message = format!("decap: the file ends in the middle of something, after {packets} packets\n");
+    let name = text(&path);
+    let message = format!("decap: {name}: truncated after {packets} packets\n");
     assert_eq!((code, stderr), (Some(1), message));
     assert!(packets > 0);
     assert!(run("decap", &[text(&path)]).1.contains(&format!("{packets} packets, ")));
 
     fs::write(&path, "no capture").unwrap();
-    let foreign = (Some(1), String::new(), "decap: not a pcap or pcapng file\n".to_owned());
+    let foreign = (Some(1), String::new(), format!("decap: {name}: not a pcap or pcapng file\n"));
     assert_eq!(run("decap", &[text(&path)]), foreign);
     let (code, _, stderr) = run("decap", &["no such file"]);
     assert!(code == Some(1) && stderr.starts_with("decap: no such file: "), "{stderr}");
@@ -91,7 +92,8 @@ fn decap_says_what_is_wrong_after_what_could_be_read() {
     wlan[36] = 105;
     fs::write(&path, wlan).unwrap();
     let (code, stdout, stderr) = run("decap", &[text(&path)]);
-    assert_eq!((code, stderr.as_str()), (Some(1), "decap: 18 packets have a link type that is not known\n"));
+    let message = format!("decap: {name}: 18 packets have a link type that is not known\n");
+    assert_eq!((code, stderr), (Some(1), message));
     assert!(stdout.contains("IP in UDP"));
 
     let (code, _, stderr) = run("decap", &[text(&path), "--write", text(&path)]);
