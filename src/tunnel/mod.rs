@@ -17,6 +17,7 @@ mod entropy;
 mod find;
 pub mod geneve;
 pub mod gre;
+pub mod icmp;
 mod inner;
 mod inspect;
 pub mod ip_udp;
