@@ -144,7 +144,8 @@ impl<'a> Capture<'a> {
     fn fill(&mut self) -> Result<bool, ReadError> {
         self.buffer.drain(..self.at);
         self.at = 0;
-        let chunk = (&mut self.input).take(1 << 18).read_to_end(&mut self.buffer);
+        self.buffer.reserve(CHUNK);
+        let chunk = (&mut self.input).take(CHUNK as u64).read_to_end(&mut self.buffer);
         chunk.map(|len| len > 0).map_err(|error| ReadError::Io(self.frames, error))
     }
 
@@ -307,3 +308,4 @@ impl Frame<'_> {
 }
 
 const PCAP_HEADER: usize = 24;
+const CHUNK: usize = 1 << 18;

@@ -158,7 +158,12 @@ impl Output {
         if self.lines.len() < 1 << 14 {
             return Ok(());
         }
-        self.bar.suspend(|| io::stdout().write_all(&self.lines))?;
+        let mut stdout = io::stdout();
+        if stdout.is_terminal() {
+            self.bar.suspend(|| stdout.write_all(&self.lines))?;
+        } else {
+            stdout.write_all(&self.lines)?;
+        }
         self.lines.clear();
         Ok(())
     }
