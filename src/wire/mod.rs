@@ -30,6 +30,7 @@ pub mod geneve_option;
 pub mod gre;
 pub mod gre1;
 pub mod icmp_error;
+pub mod icmp_quote;
 pub mod icmpv4;
 pub mod icmpv6;
 mod ip_protocol;

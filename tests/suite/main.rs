@@ -13,6 +13,7 @@ mod differential;
 mod etherparse;
 mod golden;
 mod icmp_error;
+mod icmp_quote;
 mod laws;
 mod layering;
 mod scapy;
