@@ -5,11 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use encap::{
     Packet,
     tunnel::{
-        Builder, DontFragment, DropReason, EncapMeta, Endpoint, Framing, InnerChecksum, Link, MAX_DEPTH,
-        OuterDscp, OuterFlowLabel, OverUdp, Payload, Policy, Profile, Protocol, Remote, Start, Ttl,
-        UdpChecksum, ecn, gre, inspect, inspect_capture, ip_udp, strip, vxlan,
+        Builder, DontFragment, DropReason, EncapError, EncapMeta, Endpoint, Framing, Inner, InnerChecksum,
+        Link, MAX_DEPTH, OuterDscp, OuterFlowLabel, OverUdp, Payload, Policy, Ports, Profile, Protocol,
+        Remote, Start, Ttl, UdpChecksum, ecn, geneve, gre, inspect, inspect_capture, ip_udp, nvgre, strip,
+        vxlan,
     },
-    wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni, gre::Key},
+    wire::{
+        Dscp, Error, FlowLabel, Layer, MacAddr, Pcp, VlanId, Vni,
+        geneve_option::{OptionClass, OptionType, Options, Writer},
+        gre::Key,
+    },
 };
 
 const A: [IpAddr; 2] =
@@ -37,6 +42,18 @@ pub(crate) fn decap(data: &[u8]) {
     let gre = if choice & 128 == 0 { gre } else { gre.key(Key(7)) };
     decap_one(&gre.build().unwrap(), packet);
     decap_one(&ip_udp::Endpoint::new(B[v6]).framing(framing).policy(policy).build().unwrap(), packet);
+    decap_one(
+        &vxlan::Endpoint::new(B[v6]).gpe(payload).framing(framing).policy(policy).build().unwrap(),
+        packet,
+    );
+    decap_one(&set(vxlan::Endpoint::new(B[v6]).group_policy(true)), packet);
+    decap_one(&nvgre::Endpoint::new(B[v6]).framing(framing).policy(policy).build().unwrap(), packet);
+    decap_one(
+        &gre::UdpEndpoint::new(B[v6]).payload(payload).framing(framing).policy(policy).build().unwrap(),
+        packet,
+    );
+    let geneve = geneve::Endpoint::new(B[v6]).payload(payload).knows(OptionClass(1), OptionType(0x81));
+    decap_one(&geneve.framing(framing).policy(policy).build().unwrap(), packet);
 
     let mut profile = Profile::ANALYSIS;
     profile.policy = policy;
@@ -53,6 +70,8 @@ fn decap_one<P: Protocol>(tunnel: &Endpoint<P>, bytes: &[u8]) {
     let mut packet = Packet::new(&mut buffer, 0, bytes.len()).unwrap();
     match tunnel.decap(&mut packet) {
         Ok(inner) => {
+            let mut options = inner.geneve_options(&packet);
+            assert!(options.as_bytes().len() <= inner.stripped && options.all(|option| option.is_ok()));
             let (start, len) = packet.into_range();
             assert_eq!(start, inner.stripped);
             assert!(start + len <= bytes.len());
@@ -73,6 +92,7 @@ fn inspect_one(bytes: &[u8], profile: &Profile) {
         let inner = layer.payload.clone();
         assert!(outer.start <= inner.start && inner.start <= inner.end && inner.end <= outer.end);
         outer = inner;
+        geneve_option(layer.geneve_options(bytes).as_bytes());
     }
     // A capture that is cut has no more to show.
     let cut = inspect_capture(&bytes[..bytes.len() / 2], bytes.len(), profile);
@@ -96,10 +116,9 @@ fn inspect_one(bytes: &[u8], profile: &Profile) {
 /// say the same.
 fn agree(tunnel: &vxlan::Endpoint, bytes: &[u8], profile: &Profile) {
     let mut profile = *profile;
-    profile.gre = false;
-    profile.ip_udp_ports = encap::tunnel::Ports::NONE;
-    profile.vxlan_ports = encap::tunnel::Ports::one(tunnel.port());
-    profile.max_depth = 1;
+    let none = Ports::NONE;
+    (profile.gre, profile.gpe_ports, profile.geneve_ports, profile.gre_udp_ports) = (false, none, none, none);
+    (profile.ip_udp_ports, profile.vxlan_ports, profile.max_depth) = (none, Ports::one(tunnel.port()), 1);
     let found = inspect(bytes, &profile);
     let Some(layer) = found.layers().next() else { return };
     if layer.outer.source.is_ipv4() != tunnel.local().is_ipv4() {
@@ -126,38 +145,121 @@ pub(crate) fn encap_decap(data: &[u8]) {
     let Some((choices, packet)) = data.split_first_chunk::<12>() else { return };
     let mut choose = Choices(choices.iter());
     let v6 = choose.up_to(2);
-    match choose.up_to(3) {
+    let vni = Vni::truncate(u32::from_be_bytes([0, choices[9], choices[10], choices[11]]));
+    let payload = if choices[7] & 1 == 0 { Payload::Ip } else { Payload::Ethernet };
+    let ends = [A[v6], B[v6]];
+    let came_back = |inner: Option<Inner>| {
+        assert!(inner.is_none_or(|inner| inner.encapsulation.vni() == Some(vni)));
+    };
+    match choose.up_to(8) {
         0 => {
-            let tunnels =
-                [A[v6], B[v6]].map(|ip| over_udp(vxlan::Endpoint::new(ip), &mut choose.clone(), v6));
-            let vni = Vni::truncate(u32::from_be_bytes([0, choices[9], choices[10], choices[11]]));
+            let tunnels = ends.map(|ip| over_udp(vxlan::Endpoint::new(ip), &mut choose.clone(), v6));
             let remote = tunnels[0].remote(B[v6], vni).unwrap();
-            let vni_back =
-                round_trip(&tunnels, &remote, packet, choices).map(|inner| inner.encapsulation.vni());
-            assert!(vni_back.is_none_or(|back| back == Some(vni)));
+            came_back(round_trip(&tunnels, &remote, packet, choices));
         }
         1 => {
-            let key = Key(u32::from_be_bytes([choices[8], choices[9], choices[10], choices[11]]));
-            let bits = choices[7];
-            let tunnels = [A[v6], B[v6]].map(|ip| {
-                let payload = if bits & 1 == 0 { Payload::Ip } else { Payload::Ethernet };
-                let gre =
-                    gre::Endpoint::new(ip).payload(payload).checksum(bits & 2 != 0).sequence(bits & 4 != 0);
-                let gre = if bits & 8 != 0 { gre.key(key) } else { gre };
-                common(gre, &mut choose.clone(), v6)
-            });
-            let remote = tunnels[0].remote(B[v6]).unwrap();
-            if let Some(inner) = round_trip(&tunnels, &remote, packet, choices) {
-                assert_eq!(inner.encapsulation.key(), (bits & 8 != 0).then_some(key));
-                assert_eq!(inner.encapsulation.sequence(), (bits & 4 != 0).then_some(77));
-            }
-        }
-        _ => {
             let tunnels =
-                [A[v6], B[v6]].map(|ip| over_udp(ip_udp::Endpoint::new(ip), &mut choose.clone(), v6));
+                ends.map(|ip| over_udp(vxlan::Endpoint::new(ip).group_policy(true), &mut choose.clone(), v6));
+            let remote = tunnels[0].remote(B[v6], vni).unwrap();
+            came_back(round_trip(&tunnels, &remote, packet, choices));
+        }
+        2 => {
+            let tunnels =
+                ends.map(|ip| common(gre_settings(gre::Endpoint::new(ip), choices), &mut choose.clone(), v6));
+            let remote = tunnels[0].remote(B[v6]).unwrap();
+            gre_came_back(round_trip(&tunnels, &remote, packet, choices), choices);
+        }
+        3 => {
+            let tunnels = ends.map(|ip| over_udp(ip_udp::Endpoint::new(ip), &mut choose.clone(), v6));
             let remote = tunnels[0].remote(B[v6]).unwrap();
             round_trip(&tunnels, &remote, packet, choices);
         }
+        4 => {
+            let tunnels = ends.map(|ip| {
+                over_udp(gre_settings(gre::UdpEndpoint::new(ip), choices), &mut choose.clone(), v6)
+            });
+            let remote = tunnels[0].remote(B[v6]).unwrap();
+            gre_came_back(round_trip(&tunnels, &remote, packet, choices), choices);
+        }
+        5 => {
+            let tunnels =
+                ends.map(|ip| over_udp(vxlan::Endpoint::new(ip).gpe(payload), &mut choose.clone(), v6));
+            let remote = tunnels[0].remote(B[v6], vni).unwrap();
+            came_back(round_trip(&tunnels, &remote, packet, choices));
+        }
+        6 => {
+            let tunnels = ends.map(|ip| common(nvgre::Endpoint::new(ip), &mut choose.clone(), v6));
+            let Ok(remote) = tunnels[0].remote(B[v6], vni) else { return assert!(vni.value() < 0x1000) };
+            came_back(round_trip(&tunnels, &remote, packet, choices));
+        }
+        _ => {
+            let tunnels = ends.map(|ip| {
+                let geneve =
+                    geneve::Endpoint::new(ip).payload(payload).knows(OptionClass(1), OptionType(0x81));
+                over_udp(geneve, &mut choose.clone(), v6)
+            });
+            let mut options = [0; 52];
+            let mut writer = Writer::new(&mut options);
+            for n in 0..choices[8] % 4 {
+                let kind = if n % 2 == 0 { 0x01 } else { 0x81 };
+                let len = usize::from(choices[9 + usize::from(n) % 3] % 4) * 4;
+                writer.push(OptionClass(1), OptionType(kind), &[n; 12][..len]).unwrap();
+            }
+            let remote = tunnels[0].remote_with_options(B[v6], vni, writer.as_bytes()).unwrap();
+            came_back(round_trip(&tunnels, &remote, packet, choices));
+        }
+    }
+}
+
+/// Any bytes as Geneve options: the iterator ends, is fused, and what it yields adds up; what was read can be written
+/// again.
+pub(crate) fn geneve_option(data: &[u8]) {
+    let mut options = Options::new(data);
+    let mut read = 0;
+    let mut buffer = [0; 252];
+    let mut writer = Writer::new(&mut buffer);
+    for option in options.by_ref() {
+        match option {
+            Ok(option) => {
+                assert!(option.data.len() % 4 == 0 && option.data.len() <= 124);
+                read += 4 + option.data.len();
+                assert!(read <= data.len());
+                if read <= 252 {
+                    writer.push(option.class, option.kind, option.data).unwrap();
+                }
+            }
+            Err(Error::Truncated { layer: Layer::GeneveOption, need, have, .. }) => {
+                assert!(have == data.len() - read && need > have);
+                read = data.len();
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(read, data.len(), "every byte is accounted for");
+    assert!(options.next().is_none() && options.next().is_none(), "fused");
+    for (written, read) in Options::new(writer.as_bytes()).zip(Options::new(data)) {
+        assert_eq!(written, read);
+    }
+}
+
+fn gre_settings<const UDP: bool>(
+    builder: Builder<gre::Gre<UDP>>,
+    choices: &[u8; 12],
+) -> Builder<gre::Gre<UDP>> {
+    let bits = choices[7];
+    let payload = if bits & 1 == 0 { Payload::Ip } else { Payload::Ethernet };
+    let builder = builder.payload(payload).checksum(bits & 2 != 0).sequence(bits & 4 != 0);
+    if bits & 8 != 0 { builder.key(gre_key(choices)) } else { builder }
+}
+
+fn gre_key(choices: &[u8; 12]) -> Key {
+    Key(u32::from_be_bytes([choices[8], choices[9], choices[10], choices[11]]))
+}
+
+fn gre_came_back(inner: Option<Inner>, choices: &[u8; 12]) {
+    if let Some(inner) = inner {
+        assert_eq!(inner.encapsulation.key(), (choices[7] & 8 != 0).then(|| gre_key(choices)));
+        assert_eq!(inner.encapsulation.sequence(), (choices[7] & 4 != 0).then_some(77));
     }
 }
 
@@ -207,7 +309,7 @@ fn round_trip<P: Protocol>(
     remote: &Remote,
     bytes: &[u8],
     choices: &[u8; 12],
-) -> Option<encap::tunnel::Inner> {
+) -> Option<Inner> {
     // The bytes are what they are: nobody vouches for their checksums.
     let meta = EncapMeta::new().sequence(77).inner_checksum(InnerChecksum::Unknown);
     let headroom = 64 + usize::from(choices[3]);
@@ -218,16 +320,16 @@ fn round_trip<P: Protocol>(
     match from.encap_with(&mut packet, remote, &meta) {
         Ok(()) => {}
         Err(error) => {
-            assert!(header.is_err() || matches!(error, encap::tunnel::EncapError::Packet(_)), "{error}");
+            assert!(header.is_err() || matches!(error, EncapError::Packet(_)), "{error}");
             assert_eq!(packet.as_slice(), bytes, "a refused packet is left as it was");
             return None;
         }
     }
     let header = header.unwrap();
-    assert_eq!(header.len(), from.overhead());
+    assert_eq!(header.len(), remote.overhead());
     assert_eq!(packet.as_slice(), [&header[..], bytes].concat(), "in place or apart, the same bytes");
     let inner = to.decap(&mut packet).unwrap_or_else(|reason| panic!("{reason}: {:02x?}", packet.as_slice()));
-    assert_eq!(inner.stripped, from.overhead());
+    assert_eq!(inner.stripped, remote.overhead());
     assert_eq!(packet.as_slice(), bytes, "what goes in comes out");
     assert!(
         buffer[..headroom - header.len()].iter().all(|&byte| byte == 0xa5),

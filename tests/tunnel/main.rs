@@ -8,8 +8,11 @@
     reason = "a test that fails panics"
 )]
 
+mod analysis;
 mod common;
 mod config;
+mod extensions;
+mod geneve;
 mod gre_receive;
 mod inspection;
 mod laws;

@@ -55,6 +55,11 @@ proptest! {
     }
 
     #[test]
+    fn geneve_options_end_and_add_up(data in proptest::collection::vec(any::<u8>(), 0..300)) {
+        laws::geneve_option(&data);
+    }
+
+    #[test]
     fn what_goes_in_comes_out(
         choices in any::<[u8; 12]>(),
         inner in prop_oneof![
