@@ -37,6 +37,9 @@ mod ip_protocol;
 pub mod ipv4;
 pub mod ipv6;
 mod mac_addr;
+pub mod ndp;
+pub mod ndp_check;
+pub mod ndp_option;
 pub mod nvgre;
 #[cfg(feature = "serde")]
 mod serde_bytes;

@@ -16,6 +16,7 @@ mod icmp_error;
 mod icmp_quote;
 mod laws;
 mod layering;
+mod ndp;
 mod scapy;
 #[cfg(feature = "serde")]
 mod serde;
