@@ -9,7 +9,7 @@ use super::{
     underlay::View,
 };
 use crate::{
-    Packet,
+    packet::Packet,
     wire::{
         Error, EtherType, IpProtocol, Vni, geneve,
         geneve_option::{OptionClass, OptionType, Options},

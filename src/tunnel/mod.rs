@@ -22,6 +22,7 @@ mod inner;
 mod inspect;
 pub mod ip_udp;
 pub mod nvgre;
+mod offload;
 mod outer;
 mod policy;
 mod profile;

@@ -22,6 +22,7 @@
 
 use core::net::Ipv4Addr;
 
+pub use super::ipv4_options::Options;
 use super::{
     Dscp, Ecn, Error, IpProtocol, Layer, LengthSource,
     bounded::bounded,
@@ -74,7 +75,7 @@ impl Header {
 
     /// Length of this header in bytes: a multiple of four.
     pub const fn header_len(&self) -> usize {
-        Self::MIN_LEN + self.options.len as usize
+        Self::MIN_LEN + self.options.byte_len() as usize
     }
 
     /// Whether this is a fragment of a datagram.
@@ -183,7 +184,7 @@ impl Header {
         let [c0, c1] = self.checksum.to_be_bytes();
         let [s0, s1, s2, s3] = self.source.octets();
         let [d0, d1, d2, d3] = self.destination.octets();
-        let v_ihl = 0x45 + self.options.len / 4;
+        let v_ihl = 0x45 + self.options.byte_len() / 4;
         let ds = ds_field(self.dscp, self.ecn);
         #[rustfmt::skip]
         let bytes = [
@@ -199,7 +200,7 @@ impl Header {
         let mut bytes = [0; Self::MAX_LEN];
         if let Some((fixed, options)) = bytes.split_first_chunk_mut() {
             *fixed = self.fixed_bytes();
-            options.copy_from_slice(&self.options.bytes);
+            options.copy_from_slice(self.options.padded());
         }
         bytes
     }
@@ -242,46 +243,6 @@ pub fn set_ecn(bytes: &mut [u8; Header::MIN_LEN], ecn: Ecn) {
     let checksum = u16::from_be_bytes([*c0, *c1]);
     [*c0, *c1] = checksum::update(checksum, old, u16::from_be_bytes([*v_ihl, *ds])).to_be_bytes();
 }
-
-/// The options of an IPv4 header: up to 40 bytes, a multiple of four.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct Options {
-    len: u8,
-    bytes: [u8; 40],
-}
-
-impl Options {
-    /// No options.
-    pub const NONE: Self = Self { len: 0, bytes: [0; 40] };
-
-    /// These options, or `None` where there are more than 40 bytes or no multiple of four.
-    pub fn new(options: &[u8]) -> Option<Self> {
-        let mut bytes = [0; 40];
-        bytes.get_mut(..options.len())?.copy_from_slice(options);
-        let len = u8::try_from(options.len()).ok().filter(|len| len % 4 == 0)?;
-        Some(Self { len, bytes })
-    }
-
-    /// The options, padding included.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len.into()).unwrap_or_default()
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self::NONE
-    }
-}
-
-impl core::fmt::Debug for Options {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.as_bytes().fmt(f)
-    }
-}
-
-#[cfg(feature = "serde")]
-super::serde_bytes::bounded_bytes!(Options, 40, "at most 40 bytes of IPv4 options, a multiple of four");
 
 const fn truncated(needed_by: LengthSource, need: usize, have: usize) -> Error {
     Error::Truncated { layer: Layer::Ipv4, needed_by, need, have }
@@ -393,14 +354,6 @@ mod tests {
             let mut bytes = plain.fixed_bytes();
             set_ecn(&mut bytes, ecn);
             assert_eq!(bytes, Header { ecn, ..plain }.with_checksum().fixed_bytes());
-        }
-    }
-
-    #[test]
-    fn options_are_whole_words_up_to_40_bytes() {
-        for len in 0..=44 {
-            let fits = len <= 40 && len % 4 == 0;
-            assert_eq!(Options::new(&[1; 44][..len]).is_some(), fits, "{len} bytes");
         }
     }
 }
