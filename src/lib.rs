@@ -1,4 +1,4 @@
-//! Overlay networks as a library: VXLAN, GRE and IP-in-UDP, from the bytes of a header to whole packets.
+//! Overlay networks as a library: VXLAN, Geneve, GRE, NVGRE and IP-in-UDP, from the bytes of a header to whole packets.
 //!
 //! # Layers
 //!
