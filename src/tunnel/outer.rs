@@ -10,14 +10,18 @@ use super::{
 };
 use crate::{
     packet::{Header, MAX_OVERHEAD},
-    wire::{Dscp, EtherType, IpProtocol, MacAddr, checksum::Sum, ethernet, ipv4, ipv6, udp, vlan},
+    wire::{
+        Dscp, EtherType, IpProtocol, MacAddr,
+        checksum::{self, Sum},
+        ethernet, ipv4, ipv6, udp, vlan,
+    },
 };
 
 /// The other end of a tunnel: prebuilt outer headers, and what is patched into them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Remote {
-    /// Sum of what never changes of the IPv4 header: addresses and protocol.
-    ipv4_sum: Sum,
+    /// Sum of what never changes of the IPv4 header: first byte, protocol, addresses.
+    ipv4_sum: u16,
     /// Sum of what never changes for the UDP checksum: addresses, protocol, destination port.
     udp_sum: Sum,
     ip: Option<IpVersion>,
@@ -159,7 +163,7 @@ impl Outer {
         }
         let pseudo = Sum::pseudo(self.local, address, self.protocol, 0).unwrap_or(Sum::ZERO);
         Ok(Remote {
-            ipv4_sum: pseudo.add_word(0x4500),
+            ipv4_sum: pseudo.add_word(0x4500).value(),
             udp_sum: pseudo.add_word(port),
             ip: match (self.framing, address) {
                 (Framing::Payload, _) => None,
@@ -270,14 +274,8 @@ impl Outer {
         let (identification, flags) = if dont_fragment { (0, DF) } else { (self.identification(flow), 0) };
         let ds_field = self.ds_field(flow.peek);
         let ttl = self.ttl(remote, flow.peek);
-        let checksum = remote
-            .ipv4_sum
-            .add_word(ds_field.into())
-            .add_word(total_len)
-            .add_word(identification)
-            .add_word(flags)
-            .add_word(u16::from(ttl) << 8)
-            .checksum();
+        let changing = [ds_field.into(), total_len, identification, flags, u16::from(ttl) << 8];
+        let checksum = checksum::of_words(remote.ipv4_sum, changing);
         let [l0, l1] = total_len.to_be_bytes();
         let [i0, i1] = identification.to_be_bytes();
         let [f0, f1] = flags.to_be_bytes();

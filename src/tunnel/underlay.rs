@@ -209,8 +209,8 @@ impl Ip<'_> {
 pub(crate) fn ip<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let (ethertype, l3, vlan) = match start {
         Start::Ethernet => {
-            let (header, rest) = ethernet::Header::parse(view.bytes()).map_err(|_| DropReason::Ethernet)?;
-            let l3 = view.skip_to(rest);
+            let (header, _) = ethernet::Header::parse(view.bytes()).map_err(|_| DropReason::Ethernet)?;
+            let l3 = view.skip(ethernet::Header::LEN);
             if header.ethertype.is_vlan() {
                 tagged(l3, header.ethertype)?
             } else {

@@ -52,6 +52,21 @@ pub struct Vxlan {
     gpe: Option<Payload>,
 }
 
+impl Vxlan {
+    /// Completes what an extension adds to the header.
+    fn patch_extension(self, header: &mut [u8], flow: &Flow<'_>) {
+        let Some(header) = header.first_chunk_mut() else { return };
+        if let (true, Some(policy)) = (self.group_policy, flow.meta.group_policy) {
+            *header = vxlan::Header::from_bytes(header).with_group_policy(policy).to_bytes();
+        }
+        if let (Some(Payload::Ip), Some(next)) = (self.gpe, NextProtocol::from_ethertype(flow.peek.ethertype))
+        {
+            let [_, _, _, byte, _, _, _, _] = header;
+            *byte = next.0;
+        }
+    }
+}
+
 impl Endpoint {
     /// The settings of an endpoint with this address, port 4789.
     #[expect(
@@ -124,14 +139,8 @@ impl Rules for Vxlan {
 
     #[inline]
     fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
-        let Some(header) = header.first_chunk_mut() else { return };
-        if let (true, Some(policy)) = (self.group_policy, flow.meta.group_policy) {
-            *header = vxlan::Header::from_bytes(header).with_group_policy(policy).to_bytes();
-        }
-        if let (Some(Payload::Ip), Some(next)) = (self.gpe, NextProtocol::from_ethertype(flow.peek.ethertype))
-        {
-            let [_, _, _, byte, _, _, _, _] = header;
-            *byte = next.0;
+        if self.group_policy || self.gpe == Some(Payload::Ip) {
+            self.patch_extension(header, flow);
         }
     }
 

@@ -168,6 +168,14 @@ pub fn of(bytes: &[u8]) -> u16 {
     Sum::ZERO.add_bytes(bytes).checksum()
 }
 
+/// The checksum of a few words besides what adds up to `sum`, all in host order: the carries are brought back in one
+/// go.
+#[inline(always)]
+pub(crate) fn of_words<const N: usize>(sum: u16, words: [u16; N]) -> u16 {
+    // Each word adds less than 2^16 to 32 bits.
+    !fold(words.into_iter().fold(sum.into(), |total: u32, word| total.wrapping_add(word.into())))
+}
+
 /// The checksum after one of the words that it covers changed from `old` to `new`: equation 3 of
 /// RFC 1624, section 3. All values in host order.
 #[inline]
