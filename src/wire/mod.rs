@@ -43,6 +43,8 @@ pub mod ndp;
 pub mod ndp_check;
 pub mod ndp_option;
 pub mod nvgre;
+mod parts;
+pub mod rewrite;
 #[cfg(feature = "serde")]
 mod serde_bytes;
 pub mod udp;

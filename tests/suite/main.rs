@@ -17,6 +17,7 @@ mod icmp_quote;
 mod laws;
 mod layering;
 mod ndp;
+mod rewrite;
 mod scapy;
 #[cfg(feature = "serde")]
 mod serde;
