@@ -33,11 +33,13 @@ impl Mode {
 /// dropped: marked on the way, but its transport would not understand the mark.
 #[inline]
 pub const fn decapsulate(inner: Ecn, outer: Ecn) -> Option<Ecn> {
-    match (inner, outer) {
-        (Ecn::NotEct, Ecn::Ce) => None,
-        (Ecn::Ect0, Ecn::Ect1) => Some(Ecn::Ect1),
-        (Ecn::Ect0 | Ecn::Ect1, Ecn::Ce) => Some(Ecn::Ce),
-        _ => Some(inner),
+    // Outer Not-ECT and ECT(0), by far the most frequent, change nothing.
+    match (outer, inner) {
+        (Ecn::NotEct | Ecn::Ect0, _) => Some(inner),
+        (Ecn::Ect1, Ecn::Ect0) => Some(Ecn::Ect1),
+        (Ecn::Ect1, _) => Some(inner),
+        (Ecn::Ce, Ecn::NotEct) => None,
+        (Ecn::Ce, _) => Some(Ecn::Ce),
     }
 }
 
