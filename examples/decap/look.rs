@@ -11,7 +11,7 @@ use crate::read::Frame;
 pub(crate) struct Found<'a> {
     pub(crate) inspection: Inspection,
     /// The packet behind the capture's link header.
-    packet: &'a [u8],
+    pub(crate) packet: &'a [u8],
     wire_len: usize,
 }
 

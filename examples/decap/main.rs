@@ -35,8 +35,8 @@ use self::{
     write::{CaptureWriter, Link},
 };
 
-/// Shows the tunnels in a capture: VXLAN (UDP ports 4789 and 8472), GRE, and plain IP in UDP (port 8285), and
-/// what is inside them.
+/// Shows the tunnels in a capture, and what is inside them: VXLAN (UDP ports 4789 and 8472) with or without group
+/// policies, VXLAN-GPE (4790), Geneve (6081), GRE, NVGRE and ERSPAN, GRE in UDP (4754), and plain IP in UDP (8285).
 #[derive(Parser)]
 #[command(name = "decap")]
 struct Args {
@@ -52,7 +52,16 @@ struct Args {
     /// One more UDP destination port of VXLAN. Can be repeated.
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     vxlan_port: Vec<u16>,
-    /// One more UDP destination port of plain IP. Can be repeated.
+    /// One more UDP destination port of VXLAN-GPE.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    gpe_port: Vec<u16>,
+    /// One more UDP destination port of Geneve.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    geneve_port: Vec<u16>,
+    /// One more UDP destination port of GRE.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    gre_udp_port: Vec<u16>,
+    /// One more UDP destination port of plain IP.
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     ip_udp_port: Vec<u16>,
 }
@@ -94,7 +103,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         let found = Found::new(&frame, profile);
         let inspection = found.as_ref().map(|found| &found.inspection);
         if args.json {
-            serde_json::to_writer(&mut out.lines, &Json::new(frame.number, inspection))?;
+            serde_json::to_writer(&mut out.lines, &Json::new(frame.number, found.as_ref()))?;
             writeln!(out.lines)?;
         } else {
             table.add(inspection);

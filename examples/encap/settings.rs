@@ -5,13 +5,18 @@ use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 use clap::{Parser, ValueEnum};
 use encap::{
     tunnel::{
-        Builder, ConfigError, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, OverUdp, Payload,
-        Protocol, Ttl, UdpChecksum, ecn, gre, ip_udp, vxlan,
+        Builder, ConfigError, DontFragment, Framing, InnerChecksum, Link, OuterDscp, OuterFlowLabel, OverUdp,
+        Payload, Protocol, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre, vxlan,
     },
-    wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni, gre::Key},
+    wire::{
+        Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni,
+        geneve_option::{OptionClass, OptionType, Writer},
+        gre::Key,
+        vxlan_gbp::GroupPolicy,
+    },
 };
 
-use crate::tunnel::{Endpoint, Tunnel};
+use crate::tunnel::Tunnel;
 
 /// Encapsulates the frames of a capture, and writes a new one.
 #[derive(Parser)]
@@ -22,7 +27,7 @@ pub(crate) struct Args {
     /// The capture to write: pcapng where the name ends in .pcapng, else pcap.
     #[arg(long, value_name = "OUT")]
     pub(crate) write: PathBuf,
-    /// The tunnel. VXLAN carries Ethernet frames, IP in UDP carries IP packets, GRE one or the other.
+    /// The tunnel. VXLAN and NVGRE carry Ethernet frames, IP in UDP carries IP packets, the others one or the other.
     #[arg(long = "type", value_enum)]
     kind: Kind,
 
@@ -70,45 +75,71 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID[:PRIORITY]", value_parser = vlan)]
     vlan: Option<(VlanId, Pcp)>,
 
-    /// UDP destination port: VXLAN's is 4789, that of IP in UDP 8285.
-    #[arg(long, help_heading = "VXLAN and IP in UDP")]
+    /// What the tunnel carries, where it is not the tunnel that says so [default: ip in GRE, else ethernet]
+    #[arg(long, value_enum, help_heading = TUNNEL)]
+    payload: Option<PayloadName>,
+    /// The segment of VXLAN, Geneve or NVGRE, up to 16777215 [default: 1, in NVGRE 4096, the first there is]
+    #[arg(long, value_parser = bounded::<Vni>, help_heading = TUNNEL)]
+    vni: Option<Vni>,
+    /// The policy of VXLAN-GBP.
+    #[arg(long, value_name = "ID", help_heading = TUNNEL)]
+    group: Option<u16>,
+    /// VXLAN-GBP: nobody is to learn from the frames.
+    #[arg(long, help_heading = TUNNEL)]
+    dont_learn: bool,
+    /// VXLAN-GBP: the policy was applied.
+    #[arg(long, help_heading = TUNNEL)]
+    applied: bool,
+    /// An option of Geneve, in hexadecimal. Can be repeated.
+    #[arg(long, value_name = "CLASS:TYPE:DATA", value_parser = GeneveOption::from_str, help_heading = TUNNEL)]
+    option: Vec<GeneveOption>,
+    /// The key of GRE in both directions.
+    #[arg(long, help_heading = TUNNEL)]
+    key: Option<u32>,
+    /// The key of GRE packets that are received, which changes nothing here.
+    #[arg(long, help_heading = TUNNEL)]
+    ikey: Option<u32>,
+    /// The key of GRE packets that are sent.
+    #[arg(long, help_heading = TUNNEL)]
+    okey: Option<u32>,
+    /// GRE with a checksum.
+    #[arg(long, help_heading = TUNNEL)]
+    checksum: bool,
+    /// GRE with sequence numbers, from 0 on.
+    #[arg(long, help_heading = TUNNEL)]
+    sequence: bool,
+
+    /// UDP destination port, where it is not the usual one.
+    #[arg(long, help_heading = UDP)]
     port: Option<u16>,
     /// The range of UDP source ports that flows are spread over.
-    #[arg(long, value_name = "MIN-MAX", value_parser = source_ports, help_heading = "VXLAN and IP in UDP")]
+    #[arg(long, value_name = "MIN-MAX", value_parser = source_ports, help_heading = UDP)]
     source_ports: Option<RangeInclusive<u16>>,
     /// Outer UDP checksum. Offload trusts the inner checksums to be good.
-    #[arg(long, value_enum, help_heading = "VXLAN and IP in UDP")]
+    #[arg(long, value_enum, help_heading = UDP)]
     udp_checksum: Option<UdpChecksumName>,
-
-    /// The segment, up to 16777215 [default: 1]
-    #[arg(long, value_parser = bounded::<Vni>, help_heading = "VXLAN")]
-    vni: Option<Vni>,
-
-    /// What the tunnel carries [default: ip]
-    #[arg(long, value_enum, help_heading = "GRE")]
-    payload: Option<PayloadName>,
-    /// The key in both directions.
-    #[arg(long, help_heading = "GRE")]
-    key: Option<u32>,
-    /// The key of packets that are received, which changes nothing here.
-    #[arg(long, help_heading = "GRE")]
-    ikey: Option<u32>,
-    /// The key of packets that are sent.
-    #[arg(long, help_heading = "GRE")]
-    okey: Option<u32>,
-    /// With a checksum.
-    #[arg(long, help_heading = "GRE")]
-    checksum: bool,
-    /// With sequence numbers, from 0 on.
-    #[arg(long, help_heading = "GRE")]
-    sequence: bool,
 }
+
+const TUNNEL: &str = "The tunnel's own header";
+const UDP: &str = "Tunnels over UDP";
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Kind {
     Vxlan,
+    VxlanGbp,
+    VxlanGpe,
+    Geneve,
     Gre,
+    GreUdp,
+    Nvgre,
     IpUdp,
+}
+
+#[derive(Clone)]
+struct GeneveOption {
+    class: OptionClass,
+    kind: OptionType,
+    data: Vec<u8>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -155,9 +186,15 @@ impl Args {
             ("--source-ports", self.source_ports.is_some()),
             ("--udp-checksum", self.udp_checksum.is_some()),
         ];
-        let vxlan = [("--vni", self.vni.is_some())];
+        let payload = [("--payload", self.payload.is_some())];
+        let vni = [("--vni", self.vni.is_some())];
+        let group = [
+            ("--group", self.group.is_some()),
+            ("--dont-learn", self.dont_learn),
+            ("--applied", self.applied),
+        ];
+        let options = [("--option", !self.option.is_empty())];
         let gre = [
-            ("--payload", self.payload.is_some()),
             ("--key", self.key.is_some()),
             ("--ikey", self.ikey.is_some()),
             ("--okey", self.okey.is_some()),
@@ -165,9 +202,14 @@ impl Args {
             ("--sequence", self.sequence),
         ];
         let useless: &[&[_]] = match self.kind {
-            Kind::Vxlan => &[&gre],
-            Kind::Gre => &[&over_udp, &vxlan],
-            Kind::IpUdp => &[&gre, &vxlan],
+            Kind::Vxlan => &[&payload, &group, &options, &gre],
+            Kind::VxlanGbp => &[&payload, &options, &gre],
+            Kind::VxlanGpe => &[&group, &options, &gre],
+            Kind::Geneve => &[&group, &gre],
+            Kind::Gre => &[&over_udp, &vni, &group, &options],
+            Kind::GreUdp => &[&vni, &group, &options],
+            Kind::Nvgre => &[&over_udp, &payload, &group, &options, &gre],
+            Kind::IpUdp => &[&payload, &vni, &group, &options, &gre],
         };
         useless.iter().copied().flatten().find(|(_, given)| *given).map(|(flag, _)| (*flag, "type of tunnel"))
     }
@@ -178,27 +220,68 @@ impl Args {
 
     /// The tunnel with these settings.
     pub(crate) fn tunnel(&self) -> Result<Tunnel, ConfigError> {
-        let (endpoint, remote) = match self.kind {
-            Kind::Vxlan => {
-                let endpoint = self.over_udp(vxlan::Endpoint::new(self.local)).build()?;
-                let vni = self.vni.unwrap_or(Vni::truncate(1));
-                (Endpoint::Vxlan(endpoint), endpoint.remote(self.remote, vni)?)
+        let (local, remote) = (self.local, self.remote);
+        let payload = match (self.payload, self.kind) {
+            (Some(PayloadName::Ip), _) | (None, Kind::Gre | Kind::GreUdp | Kind::IpUdp) => Payload::Ip,
+            _ => Payload::Ethernet,
+        };
+        let first = if self.kind == Kind::Nvgre { 4096 } else { 1 };
+        let vni = self.vni.unwrap_or(Vni::truncate(first));
+        let mut tunnel = match self.kind {
+            Kind::Vxlan | Kind::VxlanGbp | Kind::VxlanGpe => {
+                let mut builder = vxlan::Endpoint::new(local).group_policy(self.kind == Kind::VxlanGbp);
+                if self.kind == Kind::VxlanGpe {
+                    builder = builder.gpe(payload);
+                }
+                let endpoint = self.over_udp(builder).build()?;
+                Tunnel::new(endpoint, endpoint.remote(remote, vni)?, payload)
+            }
+            Kind::Geneve => {
+                let endpoint = self.over_udp(geneve::Endpoint::new(local).payload(payload)).build()?;
+                let remote = endpoint.remote_with_options(remote, vni, &self.options()?)?;
+                Tunnel::new(endpoint, remote, payload)
             }
             Kind::Gre => {
-                let endpoint = self.gre(gre::Endpoint::new(self.local)).build()?;
-                (Endpoint::Gre(endpoint), endpoint.remote(self.remote)?)
+                let endpoint = self.common(self.gre(gre::Endpoint::new(local).payload(payload))).build()?;
+                Tunnel::new(endpoint, endpoint.remote(remote)?, payload)
+            }
+            Kind::GreUdp => {
+                let builder = gre::UdpEndpoint::new(local).payload(payload);
+                let endpoint = self.over_udp(self.gre(builder)).build()?;
+                Tunnel::new(endpoint, endpoint.remote(remote)?, payload)
+            }
+            Kind::Nvgre => {
+                let endpoint = self.common(nvgre::Endpoint::new(local)).build()?;
+                Tunnel::new(endpoint, endpoint.remote(remote, vni)?, payload)
             }
             Kind::IpUdp => {
-                let endpoint = self.over_udp(ip_udp::Endpoint::new(self.local)).build()?;
-                (Endpoint::IpUdp(endpoint), endpoint.remote(self.remote)?)
+                let endpoint = self.over_udp(ip_udp::Endpoint::new(local)).build()?;
+                Tunnel::new(endpoint, endpoint.remote(remote)?, payload)
             }
         };
-        let payload = match (self.kind, self.payload) {
-            (Kind::Vxlan, _) | (Kind::Gre, Some(PayloadName::Ethernet)) => Payload::Ethernet,
-            _ => Payload::Ip,
-        };
-        let trusts_checksums = matches!(self.udp_checksum, Some(UdpChecksumName::Offload));
-        Ok(Tunnel { endpoint, remote, payload, trusts_checksums, sequence: self.sequence.then_some(0) })
+        if self.kind == Kind::VxlanGbp {
+            let Self { dont_learn, applied, .. } = *self;
+            let id = self.group.unwrap_or(0);
+            tunnel.meta = tunnel.meta.group_policy(GroupPolicy { id, dont_learn, applied });
+        }
+        if self.sequence {
+            tunnel.meta = tunnel.meta.sequence(0);
+        }
+        if let Some(UdpChecksumName::Offload) = self.udp_checksum {
+            tunnel.meta = tunnel.meta.inner_checksum(InnerChecksum::Good);
+        }
+        Ok(tunnel)
+    }
+
+    /// All options of Geneve.
+    fn options(&self) -> Result<Vec<u8>, ConfigError> {
+        let mut bytes = [0; 252];
+        let mut writer = Writer::new(&mut bytes);
+        for GeneveOption { class, kind, data } in &self.option {
+            let len = writer.as_bytes().len() + 4 + data.len();
+            writer.push(*class, *kind, data).map_err(|_| ConfigError::GeneveOptions(len))?;
+        }
+        Ok(writer.as_bytes().to_vec())
     }
 
     fn over_udp<P: OverUdp>(&self, mut builder: Builder<P>) -> Builder<P> {
@@ -218,10 +301,7 @@ impl Args {
         self.common(builder)
     }
 
-    fn gre(&self, mut builder: Builder<gre::Gre>) -> Builder<gre::Gre> {
-        if let Some(PayloadName::Ethernet) = self.payload {
-            builder = builder.payload(Payload::Ethernet);
-        }
+    fn gre<const UDP: bool>(&self, mut builder: Builder<gre::Gre<UDP>>) -> Builder<gre::Gre<UDP>> {
         if let Some(key) = self.key {
             builder = builder.key(Key(key));
         }
@@ -231,7 +311,7 @@ impl Args {
         if let Some(key) = self.okey {
             builder = builder.output_key(Key(key));
         }
-        self.common(builder.checksum(self.checksum).sequence(self.sequence))
+        builder.checksum(self.checksum).sequence(self.sequence)
     }
 
     fn common<P: Protocol>(&self, mut builder: Builder<P>) -> Builder<P> {
@@ -274,6 +354,26 @@ impl Args {
                 next_hop: self.next_hop_mac,
                 vlan: self.vlan,
             }),
+        })
+    }
+}
+
+impl FromStr for GeneveOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once(':').and_then(|(class, rest)| Some((class, rest.split_once(':')?)));
+        let (class, (kind, data)) = parts.ok_or("class, type and data with colons between them")?;
+        let hex = |digits: &str| u16::from_str_radix(digits, 16).map_err(|error| error.to_string());
+        let byte = |digits: &str| u8::from_str_radix(digits, 16).map_err(|error| error.to_string());
+        if !data.is_ascii() || data.len() % 8 != 0 {
+            return Err("data has eight digits for every four bytes".into());
+        }
+        let pairs = (0..data.len()).step_by(2).filter_map(|at| data.get(at..at + 2));
+        Ok(Self {
+            class: OptionClass(hex(class)?),
+            kind: OptionType(byte(kind)?),
+            data: pairs.map(byte).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -2,27 +2,20 @@
 
 use encap::{
     Packet,
-    tunnel::{EncapError, EncapMeta, InnerChecksum, Payload, Remote, Start, gre, ip_udp, vxlan},
+    tunnel::{EncapError, EncapMeta, Endpoint, Payload, Protocol, Remote, Start},
     wire::{EtherType, ethernet, ipv4, ipv6, vlan},
 };
 
-/// An endpoint, where it sends to, and what changes from packet to packet.
+/// An endpoint of any kind, with what it sends to.
 pub(crate) struct Tunnel {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) remote: Remote,
-    pub(crate) payload: Payload,
-    /// Whether to trust that inner checksums are good.
-    pub(crate) trusts_checksums: bool,
-    /// The next sequence number.
-    pub(crate) sequence: Option<u32>,
+    encap: Box<Encap>,
+    headroom: usize,
+    payload: Payload,
+    /// What is said of every packet.
+    pub(crate) meta: EncapMeta,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Endpoint {
-    Vxlan(vxlan::Endpoint),
-    Gre(gre::Endpoint),
-    IpUdp(ip_udp::Endpoint),
-}
+type Encap = dyn Fn(&mut Packet<'_>, &EncapMeta) -> Result<(), EncapError>;
 
 /// Why a packet is left out.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -36,6 +29,19 @@ pub(crate) enum Skip {
 }
 
 impl Tunnel {
+    pub(crate) fn new<P: Protocol + 'static>(
+        endpoint: Endpoint<P>,
+        remote: Remote,
+        payload: Payload,
+    ) -> Self {
+        Self {
+            headroom: endpoint.headroom().max(remote.overhead()),
+            encap: Box::new(move |packet, meta| endpoint.encap_with(packet, &remote, meta)),
+            payload,
+            meta: EncapMeta::new(),
+        }
+    }
+
     /// The packet that begins with `start`, as the tunnel sends it.
     pub(crate) fn send(&mut self, start: Start, packet: &[u8]) -> Result<Vec<u8>, Skip> {
         let payload = match self.payload {
@@ -43,29 +49,12 @@ impl Tunnel {
             Payload::Ethernet => return Err(Skip::NotEthernet),
             _ => ip(start, packet).ok_or(Skip::NotIp)?,
         };
-        let mut meta = EncapMeta::new();
-        if self.trusts_checksums {
-            meta = meta.inner_checksum(InnerChecksum::Good);
-        }
-        if let Some(sequence) = self.sequence {
-            meta = meta.sequence(sequence);
-        }
-        let headroom = match &self.endpoint {
-            Endpoint::Vxlan(endpoint) => endpoint.headroom(),
-            Endpoint::Gre(endpoint) => endpoint.headroom(),
-            Endpoint::IpUdp(endpoint) => endpoint.headroom(),
-        };
-        let mut buffer = vec![0; headroom];
+        let mut buffer = vec![0; self.headroom];
         buffer.extend_from_slice(payload);
-        let mut packet = Packet::new(&mut buffer, headroom, payload.len()).map_err(EncapError::from)?;
-        match &self.endpoint {
-            Endpoint::Vxlan(endpoint) => endpoint.encap_with(&mut packet, &self.remote, &meta),
-            Endpoint::Gre(endpoint) => endpoint.encap_with(&mut packet, &self.remote, &meta),
-            Endpoint::IpUdp(endpoint) => endpoint.encap_with(&mut packet, &self.remote, &meta),
-        }?;
-        let sent = packet.as_slice().to_vec();
-        self.sequence = self.sequence.map(|sequence| sequence.wrapping_add(1));
-        Ok(sent)
+        let mut packet = Packet::new(&mut buffer, self.headroom, payload.len()).map_err(EncapError::from)?;
+        (self.encap)(&mut packet, &self.meta)?;
+        self.meta.sequence = self.meta.sequence.map(|sequence| sequence.wrapping_add(1));
+        Ok(packet.as_slice().to_vec())
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Mutex,
     thread,
@@ -12,7 +13,7 @@ use std::{
 use encap::tunnel::{DropReason, Profile};
 use serde_json::{Value, json};
 
-use crate::{differences::DIFFERENCES, json::Json, look::Found, read, tshark};
+use crate::{built_in::BUILT_IN, differences::DIFFERENCES, json::Json, look::Found, read, tshark};
 
 /// The captures, next to the project and no part of it; none where they are missing, which is said.
 pub(crate) fn captures() -> Vec<PathBuf> {
@@ -36,7 +37,7 @@ pub(crate) fn json(capture: impl Read) -> (Vec<Value>, Result<(), read::ReadErro
         let mut capture = read::Capture::new(capture)?;
         while let Some(frame) = capture.next()? {
             let found = Found::new(&frame, Profile::ANALYSIS);
-            let json = Json::new(frame.number, found.as_ref().map(|found| &found.inspection));
+            let json = Json::new(frame.number, found.as_ref());
             lines.push(serde_json::to_value(json).unwrap());
         }
         Ok(())
@@ -91,6 +92,20 @@ fn every_capture_as_tshark_reads_it() {
     println!("{} captures, {packets} packets, {headers} tunnel headers", captures.len());
 }
 
+#[test]
+fn the_built_in_capture_as_tshark_reads_it() {
+    if !tshark::is_installed() {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/captures/tunnels.pcapng");
+    let (ours, _) = json(BUILT_IN);
+    let theirs = tshark::dissect(&path);
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, packet) in ours.iter().zip(&theirs) {
+        compare(ours, packet).unwrap();
+    }
+}
+
 /// Whether we and tshark see the same tunnels in a packet, and the same faults around them.
 fn compare(ours: &Value, packet: &tshark::Packet) -> Result<(), String> {
     let Theirs { layers, stopped, faults } = Theirs::new(packet);
@@ -117,13 +132,15 @@ const CHECKED: &[DropReason] = &[
     DropReason::UdpChecksumMissing,
     DropReason::UdpChecksum,
     DropReason::VxlanNoVni,
+    DropReason::GeneveCriticalOption,
+    DropReason::ControlMessage,
     DropReason::GreChecksum,
 ];
 
 /// What tshark says of a packet, in our words.
 struct Theirs {
     layers: Vec<Value>,
-    /// The header that we must not read on behind.
+    /// Why we must not read on.
     stopped: Option<DropReason>,
     /// What is wrong with the headers of the tunnels and those around them.
     faults: Vec<DropReason>,
@@ -134,49 +151,34 @@ impl Theirs {
         let mut theirs = Self { layers: Vec::new(), stopped: None, faults: Vec::new() };
         // Faults of headers that have turned out to be around no tunnel yet.
         let mut pending = Vec::new();
+        let (mut ip, mut port) = (None, 0);
         let mut next = packet.protocols.iter().peekable();
-        let mut is_ipv6 = false;
         while let Some(protocol) = next.next() {
             let layer = match protocol.name.as_str() {
                 "ip" | "ipv6" => {
-                    is_ipv6 = protocol.name == "ipv6";
+                    (ip, port) = (Some(protocol), 0);
                     if protocol.number("ip.checksum.status") == Some(0) {
                         pending.push(DropReason::Ipv4Checksum);
                     }
                     continue;
                 }
                 "udp" => {
-                    match protocol.number("udp.checksum.status") {
-                        Some(0) => pending.push(DropReason::UdpChecksum),
-                        _ if is_ipv6 && protocol.number("udp.checksum") == Some(0) => {
-                            pending.push(DropReason::UdpChecksumMissing);
-                        }
-                        _ => {}
-                    }
-                    let port = protocol.number("udp.dstport");
+                    port = protocol.number("udp.dstport").unwrap_or(0);
+                    pending.extend(ip.and_then(|ip| udp_checksum(ip, protocol)));
                     let inside = next.peek().map(|protocol| protocol.name.as_str());
                     match (port, inside) {
-                        // VXLAN-GPE, which tshark calls VXLAN, and which is not read yet.
-                        (Some(4790), _) => break,
-                        (Some(8285), Some("ip" | "ipv6")) => Ok(json!({ "type": "ip-udp" })),
+                        (8285, Some("ip" | "ipv6")) => Ok(json!({ "type": "ip-udp" })),
                         _ => continue,
                     }
                 }
-                "vxlan" => {
-                    if protocol.number("vxlan.flag_i") == Some(0) {
-                        pending.push(DropReason::VxlanNoVni);
-                    }
-                    let vni = protocol.number("vxlan.vni").ok_or(DropReason::VxlanTruncated);
-                    vni.map(|vni| json!({ "type": "vxlan", "vni": vni }))
-                }
-                "gre" => {
-                    if protocol.number("gre.checksum.status") == Some(0) {
-                        pending.push(DropReason::GreChecksum);
-                    }
-                    gre(protocol)
-                }
-                // Not read yet.
-                "geneve" => break,
+                // tshark has one name for both.
+                "vxlan" if port == 4790 => vxlan_gpe(protocol, &mut pending),
+                "vxlan" => vxlan(protocol, &mut pending),
+                "geneve" => geneve(protocol, &mut pending),
+                "gre" => gre(protocol, port == 4754, &mut pending),
+                // Type I has no header.
+                "erspan" if protocol.field("erspan.version").is_none() => continue,
+                "erspan" => erspan(protocol),
                 _ => continue,
             };
             theirs.faults.append(&mut pending);
@@ -194,27 +196,161 @@ impl Theirs {
     }
 }
 
-fn gre(protocol: &tshark::Protocol) -> Result<Value, DropReason> {
+/// What is wrong with a UDP checksum. Unfinished ones, the sum of the pseudo header alone, are fine, and were when
+/// the packet left the host; tshark only says that there are such.
+fn udp_checksum(ip: &tshark::Protocol, udp: &tshark::Protocol) -> Option<DropReason> {
+    let is_ipv6 = ip.name == "ipv6";
+    let checksum = udp.number("udp.checksum")?;
+    if checksum == 0 {
+        return is_ipv6.then_some(DropReason::UdpChecksumMissing);
+    }
+    if udp.number("udp.checksum.status")? != 0 {
+        return None;
+    }
+    let names = if is_ipv6 { ["ipv6.src", "ipv6.dst"] } else { ["ip.src", "ip.dst"] };
+    let mut sum = 17 + udp.number("udp.length")?;
+    for name in names {
+        let address = match ip.field(name)?.parse().unwrap() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        sum += address.chunks(2).map(|pair| u64::from(pair[0]) << 8 | u64::from(pair[1])).sum::<u64>();
+    }
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    (sum != checksum).then_some(DropReason::UdpChecksum)
+}
+
+fn vxlan(protocol: &tshark::Protocol, faults: &mut Vec<DropReason>) -> Result<Value, DropReason> {
+    let number = |name| protocol.number(name).ok_or(DropReason::VxlanTruncated);
+    let vni = number("vxlan.vni")?;
+    if number("vxlan.flag_i")? == 0 {
+        faults.push(DropReason::VxlanNoVni);
+    }
+    if number("vxlan.flag_g")? == 0 {
+        return Ok(json!({ "type": "vxlan", "vni": vni }));
+    }
+    Ok(json!({
+        "type": "vxlan-gbp",
+        "vni": vni,
+        "group": number("vxlan.gbp")?,
+        "dont_learn": number("vxlan.flag_d")? == 1,
+        "applied": number("vxlan.flag_a")? == 1,
+    }))
+}
+
+fn vxlan_gpe(protocol: &tshark::Protocol, faults: &mut Vec<DropReason>) -> Result<Value, DropReason> {
+    let number = |name| protocol.number(name).ok_or(DropReason::VxlanTruncated);
+    let vni = number("vxlan.vni")?;
+    if number("vxlan.i_bit")? == 0 {
+        faults.push(DropReason::VxlanNoVni);
+    }
+    let has_next = number("vxlan.p_bit")? == 1;
+    let next = has_next.then(|| number("vxlan.next_proto")).transpose()?;
+    Ok(json!({ "type": "vxlan-gpe", "vni": vni, "next": next }))
+}
+
+fn geneve(protocol: &tshark::Protocol, faults: &mut Vec<DropReason>) -> Result<Value, DropReason> {
+    let number = |name| protocol.number(name).ok_or(DropReason::GeneveTruncated);
+    if number("geneve.version")? != 0 {
+        return Err(DropReason::GeneveVersion);
+    }
+    if number("geneve.flags.oam")? == 1 {
+        faults.push(DropReason::ControlMessage);
+    }
+    // The first length is that of all options together; tshark counts an option's own header.
+    let numbers = |name| protocol.numbers(name).collect::<Vec<_>>();
+    let [lengths, classes, types] =
+        ["geneve.option.length", "geneve.option.class", "geneve.option.type"].map(numbers);
+    if lengths[0] != lengths[1..].iter().sum::<u64>() {
+        return Err(DropReason::GeneveTruncated);
+    }
+    if types.iter().any(|kind| kind & 0x80 != 0) {
+        faults.push(DropReason::GeneveCriticalOption);
+    }
+    let options = lengths[1..].iter().zip(classes).zip(types);
+    let options = options.map(|((len, class), kind)| json!({ "class": class, "type": kind, "len": len - 4 }));
+    Ok(json!({
+        "type": "geneve",
+        "vni": number("geneve.vni")?,
+        "proto": number("geneve.proto_type")?,
+        "options": options.collect::<Vec<_>>(),
+    }))
+}
+
+fn gre(
+    protocol: &tshark::Protocol,
+    over_udp: bool,
+    faults: &mut Vec<DropReason>,
+) -> Result<Value, DropReason> {
     let number = |name| protocol.number(name).ok_or(DropReason::GreTruncated);
+    let optional = |flag, name| if number(flag)? == 0 { Ok(None) } else { number(name).map(Some) };
     if number("gre.flags.routing")? == 1 {
         return Err(DropReason::GreRouting);
     }
-    if number("gre.flags.version")? != 0 {
-        return Err(DropReason::GreVersion);
+    let proto = number("gre.proto")?;
+    let seq = optional("gre.flags.sequence_number", "gre.sequence_number")?;
+    match number("gre.flags.version")? {
+        0 => {}
+        1 => {
+            return Ok(json!({
+                "type": "gre1",
+                "proto": proto,
+                "call_id": number("gre.key.call_id")?,
+                "seq": seq,
+                "ack": optional("gre.flags.ack", "gre.ack_number")?,
+            }));
+        }
+        _ => return Err(DropReason::GreVersion),
     }
-    let optional = |flag, name| if number(flag)? == 0 { Ok(None) } else { number(name).map(Some) };
     let checksum = match optional("gre.flags.checksum", "gre.checksum.status")? {
         None => Some("absent"),
-        Some(0) => Some("bad"),
+        Some(0) => {
+            faults.push(DropReason::GreChecksum);
+            Some("bad")
+        }
         Some(1) => Some("good"),
         Some(2) => None,
         Some(status) => panic!("gre.checksum.status {status}"),
     };
-    Ok(json!({
-        "type": "gre",
-        "proto": number("gre.proto")?,
-        "key": optional("gre.flags.key", "gre.key")?,
-        "seq": optional("gre.flags.sequence_number", "gre.sequence_number")?,
-        "checksum": checksum,
-    }))
+    let key = optional("gre.flags.key", "gre.key")?;
+    Ok(match (key, checksum, seq, proto) {
+        // tshark does not know NVGRE, which is this form of GRE (RFC 7637, section 3.2).
+        (Some(key), Some("absent"), None, 0x6558) => {
+            json!({ "type": "nvgre", "vsid": key >> 8, "flow_id": key & 0xff })
+        }
+        _ => {
+            let name = if over_udp { "gre-udp" } else { "gre" };
+            json!({ "type": name, "proto": proto, "key": key, "seq": seq, "checksum": checksum })
+        }
+    })
+}
+
+fn erspan(protocol: &tshark::Protocol) -> Result<Value, DropReason> {
+    let number = |name| protocol.number(name).ok_or(DropReason::ErspanTruncated);
+    let version = number("erspan.version")?;
+    let mut layer = json!({
+        "session": number("erspan.spanid")?,
+        "vlan": number("erspan.vlan")?,
+        "cos": number("erspan.cos")?,
+        "truncated": number("erspan.truncated")? == 1,
+    });
+    if protocol.number("erspan.o") == Some(1) {
+        // The subheader.
+        number("erspan.platid")?;
+    }
+    match version {
+        1 => {
+            layer["type"] = "erspan2".into();
+            layer["index"] = number("erspan.index")?.into();
+        }
+        2 => {
+            layer["type"] = "erspan3".into();
+            layer["timestamp"] = number("erspan.timestamp")?.into();
+            layer["sgt"] = number("erspan.sgt")?.into();
+        }
+        _ => return Err(DropReason::ErspanVersion),
+    }
+    Ok(layer)
 }

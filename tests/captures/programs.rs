@@ -43,13 +43,13 @@ fn decap_prints_what_is_in_its_own_capture() {
     for line in [
         "     1  no tunnel",
         "     3  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 51 bytes",
-        "    12  a tunnel's header that cannot be read  (cut by the capture)",
-        "    18  a tunnel's header that cannot be read  DROP gre-version",
+        "    20  a tunnel's header that cannot be read  (cut by the capture)",
+        "    26  a tunnel's header that cannot be read  DROP gre-version",
         "tunnel                     headers  bytes inside",
         "ip-udp                           2           209",
         "drop reason                packets",
         "gre-version                      1",
-        "20 packets, 15 with tunnels, 7 to drop, 1 cut before their headers end",
+        "28 packets, 23 with tunnels, 7 to drop, 1 cut before their headers end",
     ] {
         assert!(stdout.lines().any(|printed| printed == line), "{line:?} is not in\n{stdout}");
     }
@@ -92,7 +92,7 @@ fn decap_says_what_is_wrong_after_what_could_be_read() {
     wlan[36] = 105;
     fs::write(&path, wlan).unwrap();
     let (code, stdout, stderr) = run("decap", &[text(&path)]);
-    let message = format!("decap: {name}: 18 packets have a link type that is not known\n");
+    let message = format!("decap: {name}: 26 packets have a link type that is not known\n");
     assert_eq!((code, stderr), (Some(1), message));
     assert!(stdout.contains("IP in UDP"));
 
@@ -121,7 +121,8 @@ fn what_decap_writes_is_what_was_inside() {
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         let names = ["frame.protocols", "frame.len", "frame.cap_len", "frame.time_epoch"];
         let packets = tshark::fields(&path, "frame", &names);
-        assert_eq!(packets.len(), 15);
+        // All: even enhanced GRE's PPP has an EtherType.
+        assert_eq!(packets.len(), 23);
         assert_eq!(packets[0][..3], ["eth:ethertype:arp", "42", "42"]);
         assert!(packets[0][3].starts_with("1767225600.100000"), "{}", packets[0][3]);
         // UDP over IPv4, out of GRE.
@@ -133,7 +134,7 @@ fn what_decap_writes_is_what_was_inside() {
         };
         assert_eq!(packets[3][..3], ip, "{name}");
         // Cut by the capture: the length that it had is still there.
-        assert_eq!(packets[9][1..3], ["51", "40"]);
+        assert_eq!(packets[17][1..3], ["51", "40"]);
     }
 }
 
@@ -151,7 +152,11 @@ fn encap_refuses_what_cannot_work() {
         (2, "--type vxlan --vlan 5", "error: --vlan has no meaning for this framing"),
         (2, "--type vxlan --vni 16777216", "16777216 is too large for a Vni: at most 16777215"),
         (2, "--type vxlan --source-mac 02:00", "error: invalid value '02:00'"),
-        (2, "--type geneve", "error: invalid value 'geneve'"),
+        (2, "--type l2tp", "error: invalid value 'l2tp'"),
+        (1, "--type nvgre --vni 4095", "encap: NVGRE segment 4095: those below 4096 are reserved"),
+        (2, "--type nvgre --key 5", "error: --key has no meaning for this type of tunnel"),
+        (2, "--type geneve --option 1:2:3", "data has eight digits for every four bytes"),
+        (2, "--type geneve --option 1", "class, type and data with colons between them"),
     ] {
         let flags: Vec<_> = flags.split(' ').chain(["--write", text(&path)]).collect();
         let (status, _, stderr) = run("encap", &flags);
@@ -166,13 +171,13 @@ fn encap_takes_the_packets_of_a_capture() {
     fs::write(&input, BUILT_IN).unwrap();
     // What is not IP, and what the capture has cut, is left out.
     let (code, stdout, _) = run("encap", &[text(&input), "--type", "gre", "--write", text(&output)]);
-    let expected = "16 packets encapsulated\n1 left out, number 1 the first: it is not a whole IP packet\n3 left \
-        out, number 11 the first: the capture has cut it\n";
+    let expected = "24 packets encapsulated\n1 left out, number 1 the first: it is not a whole IP packet\n3 left \
+        out, number 19 the first: the capture has cut it\n";
     assert_eq!((code, stdout.as_str()), (Some(0), expected));
     // Raw IP is not Ethernet.
     let (code, stdout, _) = run("encap", &[text(&input), "--type", "vxlan", "--write", text(&output)]);
-    let expected = "15 packets encapsulated\n2 left out, number 8 the first: it is not an Ethernet frame\n3 left \
-        out, number 11 the first: the capture has cut it\n";
+    let expected = "23 packets encapsulated\n2 left out, number 8 the first: it is not an Ethernet frame\n3 left \
+        out, number 19 the first: the capture has cut it\n";
     assert_eq!((code, stdout.as_str()), (Some(0), expected));
     let (lines, end) = decap::json(fs::File::open(&output).unwrap());
     end.unwrap();

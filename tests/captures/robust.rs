@@ -35,7 +35,7 @@ impl Inner {
             let found = Found::new(&frame, Profile::ANALYSIS);
             let inspection = found.as_ref().map(|found| &found.inspection);
             table.add(inspection);
-            let json = serde_json::to_string(&Json::new(frame.number, inspection)).unwrap();
+            let json = serde_json::to_string(&Json::new(frame.number, found.as_ref())).unwrap();
             let line = Line { frame: packets, found: inspection }.to_string();
             assert!(!json.contains('\n') && !line.contains('\n'));
             if let Some(inner) = found.as_ref().and_then(Found::innermost) {

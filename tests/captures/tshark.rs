@@ -56,12 +56,18 @@ impl Protocol {
 
     /// A field that is a number, in decimal or hexadecimal.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        let show = self.field(name)?;
-        let number = match show.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16),
-            None => show.parse(),
-        };
-        Some(number.unwrap_or_else(|error| panic!("{name}={show}: {error}")))
+        self.numbers(name).next()
+    }
+
+    /// A field that is a number, each time that it occurs.
+    pub(crate) fn numbers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = u64> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(move |(_, show)| {
+            let number = match show.strip_prefix("0x") {
+                Some(digits) => u64::from_str_radix(digits, 16),
+                None => show.parse(),
+            };
+            number.unwrap_or_else(|error| panic!("{name}={show}: {error}"))
+        })
     }
 }
 
