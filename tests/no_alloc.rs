@@ -13,9 +13,10 @@ use encap::{
     Packet,
     tunnel::{self, EncapMeta, Endpoint, InnerChecksum, Payload, Profile, Protocol, Remote, UdpChecksum},
     wire::{
-        EtherType, IpProtocol, MacAddr, Vni, arp,
+        Dscp, Ecn, EtherType, IpProtocol, MacAddr, Vni, arp,
         checksum::{self, Sum},
-        ethernet, gre, ipv4, ipv6, udp, vlan, vxlan,
+        ethernet, gre, icmp_error, icmp_quote, icmpv4, icmpv6, ipv4, ipv6, ndp, ndp_check, ndp_option,
+        rewrite, udp, vlan, vxlan,
     },
 };
 
@@ -90,9 +91,57 @@ fn codecs(bytes: &[u8]) {
         let _ = told(header.emit(&mut []));
         black_box(gre::verify(bytes));
     }
+    icmp(bytes, pseudo);
+    changes(bytes);
     black_box((checksum::of(bytes), checksum::update(1, 2, 3)));
     let _ = black_box("02:00:00:00:00:01".parse::<MacAddr>());
     let _ = black_box("02:00:00:00:00".parse::<MacAddr>());
+}
+
+/// Reads the bytes as ICMP of either version and as neighbour discovery, and reports about them.
+fn icmp(bytes: &[u8], pseudo: Sum) {
+    if let Ok((header, rest)) = told(icmpv4::Header::parse(bytes)) {
+        black_box((header.with_checksum(rest).to_bytes(), header.problem(), icmpv4::verify(bytes)));
+    }
+    if let Ok((header, rest)) = told(icmpv6::Header::parse(bytes)) {
+        black_box((header.with_checksum(pseudo, rest).to_bytes(), header.problem()));
+    }
+    let problem = icmpv4::Problem::FragmentationNeeded { mtu: 1450 };
+    let _ = black_box(told(icmp_error::ipv4(bytes, problem, Ipv4Addr::LOCALHOST, 64)));
+    let problem = icmpv6::Problem::PacketTooBig { mtu: 1280 };
+    let _ = black_box(told(icmp_error::ipv6(bytes, problem, Ipv6Addr::LOCALHOST, 64)));
+    if let Ok(report) = told(icmp_quote::parse(bytes)) {
+        black_box(report.quote.ports());
+    }
+    let _ = told(ndp_check::check_solicitation(bytes));
+    let _ = told(ndp_check::check_advertisement(bytes));
+    for option in ndp_option::Options::new(bytes) {
+        let _ = told(option);
+    }
+    let (solicitor, target) = (Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+    black_box(
+        ndp::Answer { solicitor, target, mac: MacAddr::ZERO, router: true, overrides: true }.to_bytes(),
+    );
+}
+
+/// Changes a copy of the bytes in all ways that there are.
+fn changes(bytes: &[u8]) {
+    let mut copy = [0; 80];
+    for (to, from) in copy.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let (packet, _) = copy.split_at_mut(bytes.len());
+    let _ = told(rewrite::set_ttl(packet, 64));
+    let _ = told(rewrite::decrement_ttl(packet));
+    let _ = told(rewrite::set_dscp(packet, Dscp::MAX));
+    let _ = told(rewrite::set_ecn(packet, Ecn::Ce));
+    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+        let _ = told(rewrite::set_source(packet, address));
+        let _ = told(rewrite::set_destination(packet, address));
+    }
+    let _ = told(rewrite::set_source_port(packet, 1));
+    let _ = told(rewrite::set_destination_port(packet, 2));
+    let _ = told(rewrite::set_vni(packet, Vni::MAX));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use core::fmt::Debug;
 
 use encap::wire::{
     Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, Vni, arp,
-    checksum::State, ethernet, gre, ipv4, ipv6, udp, vlan, vxlan,
+    checksum::State, ethernet, gre, icmp_quote, ipv4, ipv6, ndp, ndp_option, udp, vlan, vxlan,
 };
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -47,6 +47,26 @@ proptest! {
         survives(udp);
         survives(vxlan);
         survives(gre);
+    }
+
+    #[test]
+    fn every_icmp_message_survives(
+        icmpv4 in any_header::icmpv4(),
+        icmpv6 in any_header::icmpv6(),
+        solicitation in any_header::solicitation(),
+        advertisement in any_header::advertisement(),
+        mac in any_header::mac(),
+    ) {
+        survives(icmpv4);
+        survives(icmpv6);
+        survives(icmpv4.problem().map(icmp_quote::Problem::V4));
+        survives(icmpv6.problem().map(icmp_quote::Problem::V6));
+        survives(solicitation);
+        survives(advertisement);
+        let (solicitor, target) = (solicitation.target, advertisement.target);
+        let ndp::Advertisement { router, overrides, .. } = advertisement;
+        survives(ndp::Answer { solicitor, target, mac, router, overrides });
+        survives(ndp_option::OptionType::TARGET_ADDRESS);
     }
 
     #[test]

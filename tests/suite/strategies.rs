@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use encap::wire::{
     Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, Vni, arp, ethernet,
-    gre, ipv4, ipv6, udp, vlan, vxlan,
+    gre, icmpv4, icmpv6, ipv4, ipv6, ndp, udp, vlan, vxlan,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -149,6 +149,38 @@ pub(crate) fn gre() -> impl Strategy<Value = gre::Header> {
             checksum,
             key: key.map(gre::Key),
             sequence,
+        },
+    )
+}
+
+/// Any type, those that are problems more often.
+pub(crate) fn icmpv4() -> impl Strategy<Value = icmpv4::Header> {
+    let kind = prop_oneof![any::<u8>(), proptest::sample::select(&[0u8, 3, 8, 11, 12][..])];
+    (kind, any::<u8>(), any::<u16>(), any::<[u8; 4]>()).prop_map(|(kind, code, checksum, rest)| {
+        icmpv4::Header { kind: icmpv4::Type(kind), code, checksum, rest }
+    })
+}
+
+/// Any type, those that are problems more often.
+pub(crate) fn icmpv6() -> impl Strategy<Value = icmpv6::Header> {
+    let kind = prop_oneof![any::<u8>(), proptest::sample::select(&[1u8, 2, 3, 4, 128][..])];
+    (kind, any::<u8>(), any::<u16>(), any::<[u8; 4]>()).prop_map(|(kind, code, checksum, rest)| {
+        icmpv6::Header { kind: icmpv6::Type(kind), code, checksum, rest }
+    })
+}
+
+pub(crate) fn solicitation() -> impl Strategy<Value = ndp::Solicitation> {
+    (any::<u16>(), any::<Ipv6Addr>()).prop_map(|(checksum, target)| ndp::Solicitation { checksum, target })
+}
+
+pub(crate) fn advertisement() -> impl Strategy<Value = ndp::Advertisement> {
+    (any::<u16>(), any::<[bool; 3]>(), any::<Ipv6Addr>()).prop_map(
+        |(checksum, [router, solicited, overrides], target)| ndp::Advertisement {
+            checksum,
+            router,
+            solicited,
+            overrides,
+            target,
         },
     )
 }

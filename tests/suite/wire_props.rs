@@ -49,6 +49,26 @@ proptest! {
     fn a_gre_header_survives(header in any_header::gre(), tail in tail()) {
         laws::round_trip(header, &tail);
     }
+
+    #[test]
+    fn an_icmp_header_survives(header in any_header::icmpv4(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn an_icmpv6_header_survives(header in any_header::icmpv6(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_solicitation_survives(message in any_header::solicitation(), tail in tail()) {
+        laws::round_trip(message, &tail);
+    }
+
+    #[test]
+    fn an_advertisement_survives(message in any_header::advertisement(), tail in tail()) {
+        laws::round_trip(message, &tail);
+    }
 }
 
 proptest! {
@@ -112,6 +132,11 @@ fn seeds() -> Vec<Vec<u8>> {
         seed(7, &[0xb0, 0, 8, 0], 16),
         seed(CHAIN, &[0, 43, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 51, 0], 33),
         seed(9, &[0x81, 0, 0, 1, 0x88, 0xa8, 0, 2, 8, 0], 10),
+        seed(10, &[3, 4], 8),
+        seed(11, &[2, 0], 8),
+        seed(12, &[135, 0], 24),
+        seed(13, &[136, 0], 24),
+        seed(14, &[1, 1, 0, 0, 0, 0, 0, 0, 14, 2], 20),
     ]
 }
 
