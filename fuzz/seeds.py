@@ -84,6 +84,8 @@ TAGGED = ETHERNET + b("8100" "0064 0800") + IPV4
 VXLAN = b("08000000 00002a00")
 VXLAN_FRAME = udp(VXLAN + FRAME)
 GRE_KEY = b("2000 0800 00000007")
+GENEVE = b("0000 6558 00002a00")
+GENEVE_OPTIONS = b("0108 01 01 11223344" "0108 02 00" "0108 03 00")
 
 # The first byte chooses settings: 1 is IPv6; 0 is no framing, 2 IP, 4 Ethernet; 8 any destination, 16 inner
 # tags, 32 no checksum over IPv6, 64 Ethernet in GRE, 128 a GRE key of 7.
@@ -113,9 +115,27 @@ DECAP = {
     "ip-in-udp": b("02") + ipv4(udp(IPV4, 8285)),
     "ip-in-udp-payload": b("00") + IPV4,
     "fragment": b("02") + ipv4(VXLAN_FRAME, fragment=0x2000),
+    "vxlan-gbp": b("02") + ipv4(udp(b("88480005 00002a00") + FRAME)),
+    "vxlan-gpe-ip": b("02") + ipv4(udp(b("0c000001 00002a00") + IPV4, 4790)),
+    "vxlan-gpe-frame": b("42") + ipv4(udp(b("0c000003 00002a00") + FRAME, 4790)),
+    "geneve": b("42") + ipv4(udp(GENEVE + FRAME, 6081)),
+    "geneve-options": b("42") + ipv4(udp(b("0400 6558 00002a00") + GENEVE_OPTIONS + FRAME, 6081)),
+    "geneve-critical": b("42") + ipv4(udp(b("0240 6558 00002a00" "0001 81 01 cafebabe") + FRAME, 6081)),
+    "geneve-ip": b("02") + ipv4(udp(b("0000 0800 00002a00") + IPV4, 6081)),
+    "geneve-in-gre": b("0a") + ipv4(GRE_KEY[:4] + b("00000001") + ipv4(udp(GENEVE + FRAME, 6081)), 47),
+    "nvgre": b("02") + ipv4(b("2000 6558 0013892a") + FRAME, 47),
+    "gre-in-udp": b("02") + ipv4(udp(b("0000 0800") + IPV4, 4754)),
+    "gre-version-1": b("02") + ipv4(b("3081 880b 0004 0018 00000007 00000006 ff03c021"), 47),
+    "gre-keepalive": b("02") + ipv4(b("0000 0800") + ipv4(b("0000 0000"), 47), 47),
+    "wccp": b("02") + ipv4(b("0000 883e") + IPV4, 47),
+    "wccp-redirect-header": b("02") + ipv4(b("0000 883e" "803d0102") + IPV4, 47),
+    "erspan-i": b("0a") + ipv4(b("0000 88be") + FRAME, 47),
+    "erspan-ii": b("0a") + ipv4(b("1000 88be 00000005" "1064187b 00000001") + FRAME, 47),
+    "erspan-iii": b("0a") + ipv4(b("1000 22eb 00000006" "2064007b 00000001 00000001" "0102030405060708") + FRAME, 47),
 }
 
-# Twelve bytes choose settings, those of no tunnel being left alone: IPv6; VXLAN, GRE, IP in UDP; then for
+# Twelve bytes choose settings, those of no tunnel being left alone: IPv6; VXLAN, with GBP, GRE, IP in UDP, GRE in
+# UDP, VXLAN-GPE, NVGRE, Geneve; then for
 # GRE: tag, bits of all fields, framing. For the others: UDP checksum, source port, tag, bits, framing. From
 # the eighth on: bits of GRE; key or VNI.
 ENCAP_DECAP = {
@@ -127,17 +147,36 @@ ENCAP_DECAP = {
     "vxlan-payload": b("00 00 02 00 00 00 00 00 00 000000") + FRAME,
     "vxlan-tagged": b("00 00 02 00 00 05 01 00 00 00002a") + TAGGED,
     "vxlan-arp": b("00 00 02 00 00 00 01 00 00 00002a") + ETHERNET + b("0806") + ARP,
-    "gre": b("00 01 00 00 01 00 00 00 00000000") + IPV4,
-    "gre-all-fields": b("00 01 00 00 01 00 00 0e 01020304") + IPV4,
-    "gre-frame": b("01 01 00 00 01 00 00 01 00000000") + FRAME6,
-    "ip-in-udp": b("00 02 00 00 00 00 01 00 00000000") + IPV4,
-    "ip-in-udp-ipv6": b("01 02 00 00 00 88 01 00 00000000") + ipv6(udp(b"hello", 2000)),
-    "ip-in-udp-not-ip": b("00 02 00 00 00 00 01 00 00000000") + FRAME,
+    "gre": b("00 02 00 00 01 00 00 00 00000000") + IPV4,
+    "gre-all-fields": b("00 02 00 00 01 00 00 0e 01020304") + IPV4,
+    "gre-frame": b("01 02 00 00 01 00 00 01 00000000") + FRAME6,
+    "ip-in-udp": b("00 03 00 00 00 00 01 00 00000000") + IPV4,
+    "ip-in-udp-ipv6": b("01 03 00 00 00 88 01 00 00000000") + ipv6(udp(b"hello", 2000)),
+    "ip-in-udp-not-ip": b("00 03 00 00 00 00 01 00 00000000") + FRAME,
+    "vxlan-gbp": b("00 01 02 00 00 00 01 00 00 00002a") + FRAME,
+    "gre-in-udp": b("01 04 00 00 00 00 01 0e 01020304") + IPV4,
+    "vxlan-gpe-ip": b("00 05 00 00 00 00 01 00 00 00002a") + IPV4,
+    "vxlan-gpe-frame": b("00 05 00 00 00 00 01 01 00 00002a") + FRAME6,
+    "nvgre": b("00 06 00 00 01 00 00 00 00 001389") + FRAME,
+    "geneve": b("00 07 00 00 00 00 01 01 00 00002a") + FRAME,
+    "geneve-options": b("01 07 00 00 00 00 01 01 03 01022a") + FRAME,
+    "geneve-ip": b("00 07 00 00 00 00 01 00 02 00002a") + IPV4,
 }
+
+GENEVE_OPTION = {
+    "none": b"",
+    "three": GENEVE_OPTIONS,
+    "longest": b("ffff ff 1f") + bytes(124),
+    "reserved-bits": b("0102 03 e1 00000000"),
+    "past-the-end": b("0102 03 02 00000000"),
+    "header-cut-off": b("0102 03 00 0102 03"),
+}
+
+TARGETS = {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP, "geneve_option": GENEVE_OPTION}
 
 
 def main():
-    for target, seeds in {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP}.items():
+    for target, seeds in TARGETS.items():
         shutil.rmtree(HERE / target, ignore_errors=True)
         (HERE / target).mkdir(parents=True)
         for name, data in seeds.items():

@@ -39,3 +39,8 @@ fn decap() {
 fn encap_decap() {
     replay("encap_decap", tunnel_laws::encap_decap);
 }
+
+#[test]
+fn geneve_option() {
+    replay("geneve_option", tunnel_laws::geneve_option);
+}
