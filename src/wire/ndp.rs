@@ -69,7 +69,8 @@ impl Solicitation {
         }
     }
 
-    /// The solicitation at the front of `bytes`, and its options. [`check_solicitation`] asks for more.
+    /// The solicitation at the front of `bytes`, and its options. A receiver asks for more:
+    /// [`check_solicitation`](super::ndp_check::check_solicitation).
     ///
     /// # Errors
     ///
@@ -113,7 +114,8 @@ impl Advertisement {
         }
     }
 
-    /// The advertisement at the front of `bytes`, and its options. [`check_advertisement`] asks for more.
+    /// The advertisement at the front of `bytes`, and its options. A receiver asks for more:
+    /// [`check_advertisement`](super::ndp_check::check_advertisement).
     ///
     /// # Errors
     ///

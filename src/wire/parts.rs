@@ -123,7 +123,9 @@ pub(super) fn all_parts(packet: &mut [u8]) -> Result<(Ip<'_>, Transport<'_>, boo
             let payload = inside(rest, 0, stated);
             let mut chain = ipv6::Extensions::new(fields.next_header, payload);
             let mut later = false;
-            while let (false, Some(extension)) = (later, chain.next()) {
+            // What follows the header of a later fragment is the middle of something, no header.
+            while !later {
+                let Some(extension) = chain.next() else { break };
                 let extension = extension?;
                 later = extension.fragment().is_some_and(|fragment| fragment.offset.value() != 0);
                 let stops = extension.bytes.get(3).is_some_and(|&left| left != 0);
