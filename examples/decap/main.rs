@@ -30,7 +30,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::{
     json::Json,
     look::Found,
-    read::Capture,
+    read::{Capture, Frame},
     report::{Line, Table},
     write::{CaptureWriter, Link},
 };
@@ -89,55 +89,82 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         None => Capture::new(BUILT_IN),
     };
     let mut capture = capture.map_err(|error| named(&error))?;
-    let mut inner = match &args.write {
+    let inner = match &args.write {
         Some(new) => Some(CaptureWriter::create(new, path, Link::Ethernet)?),
         None => None,
     };
-    let (mut table, mut strangers, mut unwritten) = (Table::default(), 0, 0);
-    let read = loop {
-        let frame = match capture.next() {
-            Ok(Some(frame)) => frame,
+    let mut job =
+        Job { profile, is_json: args.json, inner, unwritten: 0, strangers: 0, table: Table::default() };
+    // An error comes after what could be read.
+    let end = loop {
+        match capture.next() {
+            Ok(Some(frame)) => {
+                if let Err(error) = job.add(&frame, &mut out.lines) {
+                    break Err(error.into());
+                }
+            }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        };
-        let found = Found::new(&frame, profile);
-        let inspection = found.as_ref().map(|found| &found.inspection);
-        if args.json {
-            serde_json::to_writer(&mut out.lines, &Json::new(frame.number, found.as_ref()))?;
-            writeln!(out.lines)?;
-        } else {
-            table.add(inspection);
-            writeln!(out.lines, "{}", Line { frame: frame.number, found: inspection })?;
-        }
-        strangers += u64::from(found.is_none());
-        if let (Some(inner), Some(packet)) = (&mut inner, found.as_ref().and_then(Found::innermost)) {
-            let written = inner.write(frame.time, packet.protocol, packet.bytes, packet.wire_len)?;
-            unwritten += u64::from(!written);
+            Err(error) => break Err(named(&error).into()),
         }
         out.step()?;
     };
     if !args.json {
-        write!(out.lines, "{table}")?;
+        write!(out.lines, "{}", job.table)?;
     }
     out.finish()?;
-    if let Some(inner) = inner {
+    if let Some(inner) = job.inner {
         inner.finish()?;
     }
-    if unwritten > 0 {
-        eprintln!("decap: {unwritten} inner packets were not written: their protocol has no EtherType");
+    if job.unwritten > 0 {
+        eprintln!("decap: {} inner packets were not written: their protocol has no EtherType", job.unwritten);
     }
-    read.map_err(|error| named(&error))?;
-    match strangers {
-        0 => Ok(()),
-        _ => Err(format!("{name}: {strangers} packets have a link type that is not known").into()),
+    match job.strangers {
+        0 => end,
+        some => end.and(Err(format!("{name}: {some} packets have a link type that is not known").into())),
+    }
+}
+
+/// What is done with every packet, and what came of it.
+struct Job {
+    profile: Profile,
+    is_json: bool,
+    /// Where the innermost packets go.
+    inner: Option<CaptureWriter>,
+    unwritten: u64,
+    /// Packets whose link type is not known.
+    strangers: u64,
+    table: Table,
+}
+
+impl Job {
+    fn add(&mut self, frame: &Frame<'_>, lines: &mut Vec<u8>) -> io::Result<()> {
+        let found = Found::new(frame, self.profile);
+        let inspection = found.as_ref().map(|found| &found.inspection);
+        if self.is_json {
+            serde_json::to_writer(&mut *lines, &Json::new(frame.number, found.as_ref()))?;
+            writeln!(lines)?;
+        } else {
+            self.table.add(inspection);
+            writeln!(lines, "{}", Line { frame: frame.number, found: inspection })?;
+        }
+        self.strangers += u64::from(found.is_none());
+        if let (Some(inner), Some(packet)) = (&mut self.inner, found.as_ref().and_then(Found::innermost)) {
+            let written = inner.write(frame.time, packet.protocol, packet.bytes, packet.wire_len)?;
+            self.unwritten += u64::from(!written);
+        }
+        Ok(())
     }
 }
 
 fn profile(args: &Args) -> Result<Profile, String> {
     let mut profile = Profile::ANALYSIS;
-    for (ports, more) in
-        [(&mut profile.vxlan_ports, &args.vxlan_port), (&mut profile.ip_udp_ports, &args.ip_udp_port)]
-    {
+    for (ports, more) in [
+        (&mut profile.vxlan_ports, &args.vxlan_port),
+        (&mut profile.gpe_ports, &args.gpe_port),
+        (&mut profile.geneve_ports, &args.geneve_port),
+        (&mut profile.gre_udp_ports, &args.gre_udp_port),
+        (&mut profile.ip_udp_ports, &args.ip_udp_port),
+    ] {
         for &port in more {
             *ports = ports.with(port).ok_or("more than eight ports of one kind")?;
         }

@@ -12,6 +12,7 @@ mod frames;
 mod read;
 mod settings;
 mod tunnel;
+mod values;
 #[path = "../capture/write.rs"]
 mod write;
 

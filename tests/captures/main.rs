@@ -8,6 +8,7 @@
 )]
 
 mod built_in;
+mod choices;
 mod decap;
 mod differences;
 mod encap;
@@ -29,6 +30,8 @@ mod settings;
 mod tshark;
 #[path = "../../examples/encap/tunnel.rs"]
 mod tunnel;
+#[path = "../../examples/encap/values.rs"]
+mod values;
 #[path = "../../examples/capture/write.rs"]
 mod write;
 

@@ -2,17 +2,27 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::LazyLock,
 };
 
 use crate::{built_in::BUILT_IN, decap, temporary, tshark};
 
-/// An example, to be run as a user would.
+/// An example, built as a user would.
 fn example(name: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--example", name, "--"]).args(arguments);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--examples", "--message-format", "json"]);
+        let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let messages = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let messages = messages.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
+        messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect()
+    });
+    let program = PROGRAMS.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name)).unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments);
     command
 }
 
@@ -57,11 +67,15 @@ fn decap_prints_what_is_in_its_own_capture() {
 
 #[test]
 fn decap_looks_at_more_ports() {
-    let path = temporary("ports.pcap");
-    let sent = ["--type", "vxlan", "--vni", "5", "--port", "14789", "--write", text(&path)];
-    assert_eq!(run("encap", &sent).0, Some(0));
-    assert!(!run("decap", &[text(&path), "--json"]).1.contains("vxlan"));
-    assert!(run("decap", &[text(&path), "--json", "--vxlan-port", "14789"]).1.contains(r#""vni":5"#));
+    for kind in ["vxlan", "vxlan-gpe", "geneve", "gre-udp", "ip-udp"] {
+        let path = temporary(&format!("{kind}.pcap"));
+        let sent = ["--type", kind, "--port", "14789", "--write", text(&path)];
+        assert_eq!(run("encap", &sent).0, Some(0));
+        let name = format!(r#"{{"type":"{kind}""#);
+        assert!(!run("decap", &[text(&path), "--json"]).1.contains(&name));
+        let flag = format!("--{}-port", kind.trim_start_matches("vxlan-"));
+        assert!(run("decap", &[text(&path), "--json", &flag, "14789"]).1.contains(&name), "{kind}");
+    }
     let nine: Vec<_> = (1..10).flat_map(|port| ["--ip-udp-port".to_owned(), port.to_string()]).collect();
     let (code, _, stderr) = run("decap", &nine.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!((code, stderr.as_str()), (Some(1), "decap: more than eight ports of one kind\n"));
