@@ -198,11 +198,10 @@ impl<'a> Writer<'a> {
         }
         let need = self.len.saturating_add(HEADER_LEN).saturating_add(data.len());
         let have = self.out.len().min(OptionsLen::MAX.bytes());
-        if need > have {
-            return Err(WriteError::Full { need, have });
-        }
-        let out = self.out.get_mut(self.len..need).and_then(<[u8]>::split_first_chunk_mut);
-        let (head, value) = out.ok_or(WriteError::Full { need, have })?;
+        let full = WriteError::Full { need, have };
+        let free = self.out.get_mut(self.len..have).and_then(<[u8]>::split_first_chunk_mut);
+        let (head, rest) = free.ok_or(full)?;
+        let value = rest.get_mut(..data.len()).ok_or(full)?;
         let [c0, c1] = class.0.to_be_bytes();
         *head = [c0, c1, kind.0, (data.len() / 4) as u8];
         value.copy_from_slice(data);
