@@ -308,6 +308,7 @@ impl<P: Protocol> Builder<P> {
         }
         self.protocol.validate()?;
         let tunnel_len = self.protocol.header_len();
+        let dont_fragment = self.dont_fragment.unwrap_or_default();
         let outer = Outer {
             local,
             framing: self.framing,
@@ -315,7 +316,7 @@ impl<P: Protocol> Builder<P> {
             ttl: self.ttl,
             dscp: self.dscp,
             ecn: self.ecn,
-            dont_fragment: self.dont_fragment.unwrap_or_default(),
+            dont_fragment,
             flow_label: self.flow_label.unwrap_or_default(),
             udp_checksum: self.udp_checksum.unwrap_or(match local {
                 IpAddr::V4(_) => UdpChecksum::Zero,
@@ -325,6 +326,10 @@ impl<P: Protocol> Builder<P> {
             port: self.port,
             mtu: u16::try_from(self.mtu).unwrap_or(0),
             keys: Keys::new(self.seed),
+            varies: self.ttl == Ttl::Inherit
+                || self.dscp == OuterDscp::Inherit
+                || self.flow_label == Some(OuterFlowLabel::FromHash)
+                || local.is_ipv4() && dont_fragment != DontFragment::Set,
         };
         let endpoint = Endpoint {
             outer,

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::{
-    ConfigError, DontFragment, EncapMeta, Framing, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum, ecn,
+    ConfigError, DontFragment, EncapMeta, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum, ecn,
     entropy::{self, Keys},
     inner::{IpVersion, Peek},
     offload,
@@ -20,7 +20,7 @@ use crate::{
 /// The other end of a tunnel: prebuilt outer headers, and what is patched into them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Remote {
-    /// Sum of what never changes of the IPv4 header: first byte, protocol, addresses.
+    /// Sum of what never changes of the IPv4 header.
     ipv4_sum: u16,
     /// Sum of what never changes for the UDP checksum: addresses, protocol, destination port.
     udp_sum: Sum,
@@ -31,6 +31,8 @@ pub struct Remote {
     pub(crate) tunnel: u8,
     /// What [`Ttl::Auto`] means for this remote.
     auto_ttl: u8,
+    /// The DS field of every packet, before ECN; zero where it is inherited.
+    ds_field: u8,
     /// The longest packet that fits.
     pub(crate) max_inner: u16,
     pub(crate) header: Header,
@@ -88,6 +90,8 @@ pub(crate) struct Outer {
     pub(crate) port: u16,
     pub(crate) mtu: u16,
     pub(crate) keys: Keys,
+    /// Whether more of the IP header than lengths, ECN and checksum differs from packet to packet.
+    pub(crate) varies: bool,
 }
 
 /// What the patches need, besides the settings.
@@ -154,16 +158,22 @@ impl Outer {
         let too_small = ConfigError::Mtu { mtu: max, overhead, max: MAX_LEN };
         let max_inner = max.checked_sub(overhead).filter(|&left| left > 0).ok_or(too_small)?;
 
+        let auto_ttl = if address.is_multicast() { 1 } else { DEFAULT_TTL };
+        let constant = if self.varies { Constant::default() } else { self.constant(auto_ttl) };
         let mut header = Header::EMPTY;
         let too_long = ConfigError::Overhead { overhead: written + tunnel.len(), max: MAX_OVERHEAD };
         let bytes = header.resize(written + tunnel.len()).ok_or(too_long)?;
         if let Some((outer, behind)) = bytes.split_at_mut_checked(written) {
-            self.write(outer, address, port);
+            self.write(outer, address, port, constant);
             behind.copy_from_slice(tunnel);
         }
         let pseudo = Sum::pseudo(self.local, address, self.protocol, 0).unwrap_or(Sum::ZERO);
         Ok(Remote {
-            ipv4_sum: pseudo.add_word(0x4500).value(),
+            ipv4_sum: pseudo
+                .add_word(0x4500 | u16::from(constant.ds_field))
+                .add_word(constant.flags)
+                .add_word(u16::from(constant.ttl) << 8)
+                .value(),
             udp_sum: pseudo.add_word(port),
             ip: match (self.framing, address) {
                 (Framing::Payload, _) => None,
@@ -172,7 +182,8 @@ impl Outer {
             },
             l3: link_len as u8,
             tunnel: written as u8,
-            auto_ttl: if address.is_multicast() { 1 } else { DEFAULT_TTL },
+            auto_ttl,
+            ds_field: constant.ds_field,
             max_inner: max_inner as u16,
             header,
             address,
@@ -180,55 +191,44 @@ impl Outer {
         })
     }
 
+    /// What is the same in every packet to a remote.
+    fn constant(&self, auto_ttl: u8) -> Constant {
+        let dscp = match self.dscp {
+            OuterDscp::Fixed(dscp) => dscp,
+            OuterDscp::Inherit => Dscp::default(),
+        };
+        let label = match self.flow_label {
+            OuterFlowLabel::Fixed(label) => label.value(),
+            OuterFlowLabel::FromHash => 0,
+        };
+        let flags = if self.dont_fragment == DontFragment::Set { DF } else { 0 };
+        let ttl = if let Ttl::Fixed(ttl) = self.ttl { ttl } else { auto_ttl };
+        Constant { ds_field: dscp.value() << 2, ttl, flags, label }
+    }
+
     /// Writes all outer headers before the tunnel's own; what is patched later is zero.
-    fn write(&self, out: &mut [u8], address: IpAddr, port: u16) {
+    fn write(&self, out: &mut [u8], address: IpAddr, port: u16, constant: Constant) {
         let mut out = Writer(out);
-        if let Framing::Ethernet(link) = self.framing {
-            let ethertype = if address.is_ipv4() { EtherType::IPV4 } else { EtherType::IPV6 };
-            let tag = link.vlan.map(|(id, priority)| vlan::Header {
-                priority,
-                drop_eligible: false,
-                id,
-                ethertype,
-            });
-            let announced = if tag.is_some() { EtherType::VLAN } else { ethertype };
-            let header =
-                ethernet::Header { destination: link.next_hop, source: link.source, ethertype: announced };
-            out.put(header.to_bytes());
-            if let Some(tag) = tag {
-                out.put(tag.to_bytes());
+        if let Framing::Ethernet(Link { source, next_hop: destination, vlan }) = self.framing {
+            let ip = if address.is_ipv4() { EtherType::IPV4 } else { EtherType::IPV6 };
+            let ethertype = if vlan.is_some() { EtherType::VLAN } else { ip };
+            out.put(ethernet::Header { destination, source, ethertype }.to_bytes());
+            if let Some((id, priority)) = vlan {
+                out.put(vlan::Header { priority, drop_eligible: false, id, ethertype: ip }.to_bytes());
             }
         }
+        let Constant { ds_field, ttl, flags, label } = constant;
         match (self.local, address) {
             _ if self.framing == Framing::Payload => return,
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let [s0, s1, s2, s3] = source.octets();
-                let [d0, d1, d2, d3] = destination.octets();
-                out.put([
-                    0x45,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    self.protocol.0,
-                    0,
-                    0,
-                    s0,
-                    s1,
-                    s2,
-                    s3,
-                    d0,
-                    d1,
-                    d2,
-                    d3,
-                ]);
+                let [f0, f1] = flags.to_be_bytes();
+                out.put([0x45, ds_field, 0, 0, 0, 0, f0, f1, ttl, self.protocol.0, 0, 0]);
+                out.put(source.octets());
+                out.put(destination.octets());
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                out.put([0x60, 0, 0, 0, 0, 0, self.protocol.0, 0]);
+                let [w0, w1, w2, w3] = first_word(ds_field, label);
+                out.put([w0, w1, w2, w3, 0, 0, self.protocol.0, ttl]);
                 out.put(source.octets());
                 out.put(destination.octets());
             }
@@ -236,9 +236,8 @@ impl Outer {
             _ => return,
         }
         if self.is_udp() {
-            out.put(
-                udp::Header { source_port: 0, destination_port: port, length: 0, checksum: 0 }.to_bytes(),
-            );
+            let udp = udp::Header { source_port: 0, destination_port: port, length: 0, checksum: 0 };
+            out.put(udp.to_bytes());
         }
     }
 
@@ -266,36 +265,57 @@ impl Outer {
     #[inline(always)]
     fn patch_ipv4(&self, remote: &Remote, ip: &mut [u8; ipv4::Header::MIN_LEN], len: u16, flow: &Flow<'_>) {
         let total_len = len.wrapping_add(ipv4::Header::MIN_LEN as u16);
+        let ecn = self.ecn.outer(flow.peek.ecn()).value();
+        if self.varies {
+            return self.patch_varying_ipv4(remote, ip, total_len, ecn, flow);
+        }
+        let [_, ds_field, l0, l1, _, _, _, _, _, _, c0, c1, ..] = ip;
+        *ds_field = remote.ds_field | ecn;
+        [*l0, *l1] = total_len.to_be_bytes();
+        [*c0, *c1] = checksum::of_words(remote.ipv4_sum, [total_len, ecn.into()]).to_be_bytes();
+    }
+
+    fn patch_varying_ipv4(
+        &self,
+        remote: &Remote,
+        ip: &mut [u8; ipv4::Header::MIN_LEN],
+        total_len: u16,
+        ecn: u8,
+        flow: &Flow<'_>,
+    ) {
         let dont_fragment = match self.dont_fragment {
             DontFragment::Unset => false,
             DontFragment::Set => true,
             DontFragment::Inherit => flow.peek.dont_fragment,
         };
         let (identification, flags) = if dont_fragment { (0, DF) } else { (self.identification(flow), 0) };
-        let ds_field = self.ds_field(flow.peek);
+        let ds_field = self.dscp(flow.peek) | ecn;
         let ttl = self.ttl(remote, flow.peek);
         let changing = [ds_field.into(), total_len, identification, flags, u16::from(ttl) << 8];
-        let checksum = checksum::of_words(remote.ipv4_sum, changing);
         let [l0, l1] = total_len.to_be_bytes();
         let [i0, i1] = identification.to_be_bytes();
         let [f0, f1] = flags.to_be_bytes();
-        let [c0, c1] = checksum.to_be_bytes();
+        let [c0, c1] = checksum::of_words(remote.ipv4_sum, changing).to_be_bytes();
         let [fixed @ .., _, _, _, _, _, _, _, _] = ip;
         *fixed = [0x45, ds_field, l0, l1, i0, i1, f0, f1, ttl, self.protocol.0, c0, c1];
     }
 
     #[inline(always)]
     fn patch_ipv6(&self, remote: &Remote, ip: &mut [u8; ipv6::Header::LEN], len: u16, flow: &Flow<'_>) {
+        let ecn = self.ecn.outer(flow.peek.ecn()).value();
+        let [w0, w1, w2, w3, l0, l1, _, hop_limit, ..] = ip;
+        [*l0, *l1] = len.to_be_bytes();
+        if !self.varies {
+            // The upper half of this byte is the lower half of the DS field.
+            *w1 |= ecn << 4;
+            return;
+        }
         let label = match self.flow_label {
             OuterFlowLabel::Fixed(label) => label.value(),
             OuterFlowLabel::FromHash => (flow.hash >> 12).max(1),
         };
-        let first = 6 << 28 | u32::from(self.ds_field(flow.peek)) << 20 | label;
-        let [w0, w1, w2, w3] = first.to_be_bytes();
-        let [l0, l1] = len.to_be_bytes();
-        if let Some(fixed) = ip.first_chunk_mut() {
-            *fixed = [w0, w1, w2, w3, l0, l1, self.protocol.0, self.ttl(remote, flow.peek)];
-        }
+        [*w0, *w1, *w2, *w3] = first_word(self.dscp(flow.peek) | ecn, label);
+        *hop_limit = self.ttl(remote, flow.peek);
     }
 
     /// `datagram`: what stands in the header behind IP.
@@ -308,30 +328,29 @@ impl Outer {
         let Some((udp, tunnel)) = datagram.split_first_chunk_mut() else { return };
         let (min, max) = self.source_ports;
         let source_port = entropy::port(flow.hash, min, max);
-        let checksum = match self.udp_checksum {
-            UdpChecksum::Zero => 0,
-            mode => remote
+        let [s0, s1, _, _, l0, l1, c0, c1]: &mut [u8; udp::Header::LEN] = udp;
+        [*s0, *s1] = source_port.to_be_bytes();
+        [*l0, *l1] = length.to_be_bytes();
+        if self.udp_checksum != UdpChecksum::Zero {
+            let sum = remote
                 .udp_sum
                 .add_word(source_port)
                 .add_word(length)
                 .add_word(length)
                 .add_bytes(tunnel)
-                .join(offload::inner_sum(mode, flow))
-                .udp_checksum(),
-        };
-        *udp = udp::Header { source_port, destination_port: remote.port, length, checksum }.to_bytes();
+                .join(offload::inner_sum(self.udp_checksum, flow));
+            [*c0, *c1] = sum.udp_checksum().to_be_bytes();
+        }
     }
 
-    #[inline(always)]
-    fn ds_field(&self, peek: &Peek) -> u8 {
-        let dscp = match self.dscp {
-            OuterDscp::Fixed(dscp) => dscp,
-            OuterDscp::Inherit => Dscp::from_ds_field(peek.ds_field),
-        };
-        crate::wire::ds_field(dscp, self.ecn.outer(peek.ecn()))
+    /// The DS field without ECN.
+    fn dscp(&self, peek: &Peek) -> u8 {
+        match self.dscp {
+            OuterDscp::Fixed(dscp) => dscp.value() << 2,
+            OuterDscp::Inherit => peek.ds_field & !3,
+        }
     }
 
-    #[inline(always)]
     fn ttl(&self, remote: &Remote, peek: &Peek) -> u8 {
         match self.ttl {
             Ttl::Auto => remote.auto_ttl,
@@ -341,7 +360,6 @@ impl Outer {
         }
     }
 
-    #[inline]
     fn identification(&self, flow: &Flow<'_>) -> u16 {
         match flow.meta.identification {
             Some(identification) => identification,
@@ -355,6 +373,23 @@ impl Outer {
 #[inline(always)]
 fn len(written: &[u8], flow: &Flow<'_>) -> u16 {
     (written.len() as u16).wrapping_add(flow.packet.len() as u16)
+}
+
+/// What of an IP header is the same in every packet; all zero where it is not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Constant {
+    /// DSCP in its place in the DS field, ECN zero.
+    ds_field: u8,
+    ttl: u8,
+    /// IPv4's flags and fragment offset.
+    flags: u16,
+    /// IPv6's flow label.
+    label: u32,
+}
+
+/// The first four bytes of an IPv6 header.
+fn first_word(ds_field: u8, label: u32) -> [u8; 4] {
+    (6 << 28 | u32::from(ds_field) << 20 | label).to_be_bytes()
 }
 
 /// Fills a slice from front to back.
