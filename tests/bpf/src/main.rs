@@ -8,7 +8,10 @@
 #![no_std]
 #![no_main]
 
-use encap::wire::{Error, arp, checksum, ethernet, gre, ipv4, ipv6, udp, vlan, vxlan};
+use encap::wire::{
+    Error, arp, checksum, ethernet, geneve, gre, icmpv4, icmpv6, ipv4, ipv6, nvgre, udp, vlan, vxlan,
+    vxlan_gpe,
+};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -51,8 +54,23 @@ programs! {
     vxlan_from_bytes: vxlan::Header::from_bytes => fn(bytes: &[u8; 8]) -> vxlan::Header;
     vxlan_to_bytes: vxlan::Header::to_bytes => fn(header: vxlan::Header) -> [u8; 8];
 
+    vxlan_gpe_from_bytes: vxlan_gpe::Header::from_bytes => fn(bytes: &[u8; 8]) -> vxlan_gpe::Header;
+    vxlan_gpe_to_bytes: vxlan_gpe::Header::to_bytes => fn(header: vxlan_gpe::Header) -> [u8; 8];
+
+    geneve_from_bytes: geneve::Header::from_bytes => fn(bytes: &[u8; 8]) -> Result<geneve::Header, Error>;
+    geneve_to_bytes: geneve::Header::to_bytes => fn(header: geneve::Header) -> [u8; 8];
+
     gre_from_bytes: gre::Header::from_bytes => fn(bytes: &[u8; 4]) -> Result<gre::Header, Error>;
     gre_to_bytes: gre::Header::to_bytes => fn(header: &gre::Header) -> [u8; 16];
+
+    nvgre_from_bytes: nvgre::Header::from_bytes => fn(bytes: &[u8; 8]) -> Result<nvgre::Header, Error>;
+    nvgre_to_bytes: nvgre::Header::to_bytes => fn(header: &nvgre::Header) -> [u8; 8];
+
+    icmpv4_from_bytes: icmpv4::Header::from_bytes => fn(bytes: &[u8; 8]) -> icmpv4::Header;
+    icmpv4_to_bytes: icmpv4::Header::to_bytes => fn(header: &icmpv4::Header) -> [u8; 8];
+
+    icmpv6_from_bytes: icmpv6::Header::from_bytes => fn(bytes: &[u8; 8]) -> icmpv6::Header;
+    icmpv6_to_bytes: icmpv6::Header::to_bytes => fn(header: &icmpv6::Header) -> [u8; 8];
 
     checksum_update: checksum::update => fn(checksum: u16, old: u16, new: u16) -> u16;
 }
