@@ -12,7 +12,6 @@ pub(crate) struct Found<'a> {
     pub(crate) inspection: Inspection,
     /// The packet behind the capture's link header.
     pub(crate) packet: &'a [u8],
-    wire_len: usize,
 }
 
 /// A packet inside all tunnels.
@@ -31,15 +30,13 @@ impl<'a> Found<'a> {
         profile.start = start;
         let packet = frame.data.get(link_len..).unwrap_or_default();
         let wire_len = frame.wire_len.saturating_sub(link_len).max(packet.len());
-        Some(Self { inspection: inspect_capture(packet, wire_len, &profile), packet, wire_len })
+        Some(Self { inspection: inspect_capture(packet, wire_len, &profile), packet })
     }
 
     /// `None` where there is no tunnel.
     pub(crate) fn innermost(&self) -> Option<Innermost<'a>> {
         let layer = self.inspection.layers().last()?;
         let bytes = self.packet.get(layer.payload.clone())?;
-        // What the capture has cut off was the end of the innermost packet.
-        let cut = if layer.payload.end == self.packet.len() { self.wire_len - self.packet.len() } else { 0 };
-        Some(Innermost { protocol: layer.protocol, bytes, wire_len: bytes.len() + cut })
+        Some(Innermost { protocol: layer.protocol, bytes, wire_len: layer.wire_len })
     }
 }

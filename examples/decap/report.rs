@@ -5,10 +5,7 @@ use std::{
     fmt::{self, Display},
 };
 
-use encap::{
-    tunnel::{DropReason, Encapsulation, Inspection, Layer},
-    wire::erspan::Kind,
-};
+use encap::tunnel::{DropReason, Inspection};
 
 /// A packet in a line for people.
 pub(crate) struct Line<'a> {
@@ -61,7 +58,7 @@ impl Table {
         self.packets += 1;
         let Some(found) = found else { return };
         for layer in found.layers() {
-            let count = self.tunnels.entry(name(layer)).or_default();
+            let count = self.tunnels.entry(layer.name()).or_default();
             count.headers += 1;
             count.bytes += layer.payload.len() as u64;
         }
@@ -93,23 +90,5 @@ impl Display for Table {
             f,
             "\n{packets} packets, {tunnelled} with tunnels, {dropped} to drop, {cut} cut before their headers end"
         )
-    }
-}
-
-/// The type that JSON calls it.
-fn name(layer: &Layer) -> &'static str {
-    match &layer.encapsulation {
-        Encapsulation::Vxlan(_) => "vxlan",
-        Encapsulation::VxlanGbp(_) => "vxlan-gbp",
-        Encapsulation::VxlanGpe(_) => "vxlan-gpe",
-        Encapsulation::Geneve(_) => "geneve",
-        Encapsulation::Gre { .. } if layer.outer.destination_port != 0 => "gre-udp",
-        Encapsulation::Gre { .. } => "gre",
-        Encapsulation::Nvgre(_) => "nvgre",
-        Encapsulation::Gre1(_) => "gre1",
-        Encapsulation::Erspan(header) if matches!(header.kind, Kind::II { .. }) => "erspan2",
-        Encapsulation::Erspan(_) => "erspan3",
-        Encapsulation::IpUdp => "ip-udp",
-        _ => "other",
     }
 }

@@ -45,6 +45,22 @@ pub enum Encapsulation {
 }
 
 impl Encapsulation {
+    /// A short name for logs and counters.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Vxlan(_) => "vxlan",
+            Self::VxlanGbp(_) => "vxlan-gbp",
+            Self::VxlanGpe(_) => "vxlan-gpe",
+            Self::Geneve(_) => "geneve",
+            Self::Gre { .. } => "gre",
+            Self::Nvgre(_) => "nvgre",
+            Self::Gre1(_) => "gre1",
+            Self::Erspan(erspan::Header { kind: erspan::Kind::II { .. }, .. }) => "erspan2",
+            Self::Erspan(_) => "erspan3",
+            Self::IpUdp => "ip-udp",
+        }
+    }
+
     /// The segment, where the encapsulation names one.
     pub const fn vni(&self) -> Option<Vni> {
         match self {

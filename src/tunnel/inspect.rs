@@ -26,6 +26,18 @@ pub struct Layer {
     pub protocol: EtherType,
     /// Where in the inspected bytes the carried packet is; it ends early where they were cut.
     pub payload: Range<usize>,
+    /// Length that the carried packet had before a capture cut it, in bytes.
+    pub wire_len: usize,
+}
+
+impl Layer {
+    /// A short name for logs and counters: that of the encapsulation, and `gre-udp` for GRE in UDP.
+    pub const fn name(&self) -> &'static str {
+        match self.encapsulation {
+            Encapsulation::Gre { .. } if self.outer.destination_port != 0 => "gre-udp",
+            _ => self.encapsulation.name(),
+        }
+    }
 }
 
 impl fmt::Display for Layer {
@@ -114,7 +126,7 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
         };
         let Opened { encapsulation, protocol, payload } = opened;
         let range = payload.start.min(packet.len())..payload.end.min(packet.len());
-        *slot = Some(Layer { encapsulation, outer, protocol, payload: range });
+        *slot = Some(Layer { encapsulation, outer, protocol, payload: range, wire_len: payload.len() });
         match Carried::new(opened, ecn.unwrap_or(outer.ecn()), &profile.policy, &mut seen) {
             Ok(carried) => {
                 found.anomalies = found.anomalies.or(seen);

@@ -240,6 +240,7 @@ fn tagged(view: View<'_>, ethertype: EtherType) -> Result<(EtherType, View<'_>, 
 fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let bytes = view.bytes();
     let head = bytes.first_chunk().ok_or(DropReason::Ipv4Truncated)?;
+    let mut is_unfinished = false;
     let (header, options) = match ipv4::Header::fixed(head) {
         Ok(fixed) => fixed,
         Err(Error::Version { .. }) => return Err(DropReason::Ipv4Version),
@@ -250,6 +251,7 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
             seen.insert_if(true, DropReason::Ipv4TotalLength);
             let mut longest = *head;
             [longest[2], longest[3]] = [0xff; 2];
+            is_unfinished = true;
             ipv4::Header::fixed(&longest).map_err(|_| DropReason::Ipv4TotalLength)?
         }
     };
@@ -260,7 +262,7 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         ipv4::verify(bytes.get(..header_len).ok_or(DropReason::Ipv4Truncated)?)
     };
     seen.insert_if(checksum != State::Good, DropReason::Ipv4Checksum);
-    let total_len = usize::from(header.total_len);
+    let total_len = if is_unfinished { view.len() } else { header.total_len.into() };
     seen.insert_if(total_len > view.len(), DropReason::Ipv4TotalLength);
     let source = header.source;
     let martian = source.is_unspecified() || source.is_multicast() || source == Ipv4Addr::BROADCAST;
@@ -331,8 +333,11 @@ pub(crate) fn udp<'a>(ip: &Ip<'a>, policy: &Policy, seen: &mut Anomalies) -> Res
     let header = udp::Header::from_bytes(head);
     let length = usize::from(header.length);
     let mut datagram = ip.payload;
-    if length > datagram.len() || length == 0 && !ip.header.is_v4() {
-        seen.insert_if(length != 0 || !policy.allow_zero_udp_length_ipv6, DropReason::UdpLength);
+    if length == 0 && !ip.header.is_v4() {
+        // The whole payload, as in jumbograms and where segmentation is still to come.
+        seen.insert_if(!policy.allow_zero_udp_length_ipv6, DropReason::UdpLength);
+    } else if length > datagram.len() {
+        seen.insert_if(true, DropReason::UdpLength);
     } else if length < udp::Header::LEN {
         return Err(DropReason::UdpLength);
     } else {

@@ -110,6 +110,17 @@ fn lengths_that_segmentation_has_not_filled_in_yet_are_read_to_the_end() {
     let found = inspect(&packet, &raw_ip());
     assert_eq!(packet[found.layers().next().unwrap().payload.clone()], any_frame());
     assert!(found.anomalies().contains(DropReason::Ipv4TotalLength));
+    // BIG TCP: longer than the field can say.
+    packet.resize(100_000, 0);
+    let found = inspect(&packet, &raw_ip());
+    assert_eq!(found.anomalies().first(), Some(DropReason::Ipv4TotalLength));
+    assert_eq!(
+        found.layers().next().unwrap().payload.end,
+        20 + usize::from(u16::from_be_bytes([packet[24], packet[25]]))
+    );
+    // RFC 768: over IPv4 a UDP length of zero is none.
+    [packet[24], packet[25]] = [0, 0];
+    assert_eq!(inspect(&packet, &raw_ip()).layers().count(), 0);
 }
 
 #[test]
@@ -134,6 +145,8 @@ fn short_captures_are_read_as_far_as_they_go() {
         assert!(count >= layers, "more bytes, more layers");
         layers = count;
         assert!(found.layers().all(|layer| layer.payload.end <= len));
+        let lens = found.layers().map(|layer| (layer.name(), layer.wire_len)).collect::<Vec<_>>();
+        assert_eq!(lens, [("gre", 135), ("vxlan", 79), ("ip-udp", 37)][..count]);
     }
     assert_eq!(layers, 3);
     let cut = inspect_capture(&packet[..30], packet.len(), &raw_ip());
