@@ -54,10 +54,10 @@ impl<P: Protocol> Endpoint<P> {
         remote: &Remote,
         meta: &EncapMeta,
     ) -> Result<(), EncapError> {
-        let peek = self.check(packet.as_slice(), remote, meta)?;
         let need = remote.header.len();
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
+        let peek = self.check(inner, remote, meta)?;
         self.write(room, inner, &peek, remote, meta);
         packet.grow_front(need);
         Ok(())

@@ -49,10 +49,6 @@ pub struct Peek {
     pub(crate) version: Option<IpVersion>,
     /// DS field; zero where there is no IP.
     pub(crate) ds_field: u8,
-    /// TTL or hop limit; zero where there is no IP.
-    pub(crate) ttl: u8,
-    /// Whether the packet must not be fragmented: DF of IPv4, always for IPv6.
-    pub(crate) dont_fragment: bool,
     /// Whether there is a VLAN tag.
     pub(crate) tagged: bool,
 }
@@ -120,16 +116,14 @@ impl Peek {
         let opaque = Self { tagged, ..Self::opaque(ethertype, l3) };
         Ok(match ethertype {
             EtherType::IPV4 => match *bytes.first_chunk::<20>().ok_or(truncated(20))? {
-                [v_ihl, ds_field, _, _, _, _, flags, _, ttl, ..] if v_ihl >> 4 == 4 => {
-                    let dont_fragment = flags & 0x40 != 0;
-                    Self { version: Some(IpVersion::V4), ds_field, ttl, dont_fragment, ..opaque }
+                [v_ihl, ds_field, ..] if v_ihl >> 4 == 4 => {
+                    Self { version: Some(IpVersion::V4), ds_field, ..opaque }
                 }
                 _ => opaque,
             },
             EtherType::IPV6 => match *bytes.first_chunk::<40>().ok_or(truncated(40))? {
-                [b0, b1, _, _, _, _, _, ttl, ..] if b0 >> 4 == 6 => {
-                    let ds_field = b0 << 4 | b1 >> 4;
-                    Self { version: Some(IpVersion::V6), ds_field, ttl, dont_fragment: true, ..opaque }
+                [b0, b1, ..] if b0 >> 4 == 6 => {
+                    Self { version: Some(IpVersion::V6), ds_field: b0 << 4 | b1 >> 4, ..opaque }
                 }
                 _ => opaque,
             },
@@ -139,7 +133,26 @@ impl Peek {
 
     #[inline(always)]
     const fn opaque(ethertype: EtherType, l3: usize) -> Self {
-        Self { ethertype, l3, version: None, ds_field: 0, ttl: 0, dont_fragment: false, tagged: false }
+        Self { ethertype, l3, version: None, ds_field: 0, tagged: false }
+    }
+
+    /// TTL or hop limit of `packet`, which was looked at; zero where there is no IP.
+    pub(crate) fn ttl(&self, packet: &[u8]) -> u8 {
+        let ip = packet.get(self.l3..).unwrap_or_default();
+        match (self.version, ip) {
+            (Some(IpVersion::V4), [_, _, _, _, _, _, _, _, ttl, ..]) => *ttl,
+            (Some(IpVersion::V6), [_, _, _, _, _, _, _, ttl, ..]) => *ttl,
+            _ => 0,
+        }
+    }
+
+    /// Whether `packet`, which was looked at, must not be fragmented: DF of IPv4, always for IPv6.
+    pub(crate) fn dont_fragment(&self, packet: &[u8]) -> bool {
+        let ip = packet.get(self.l3..).unwrap_or_default();
+        match (self.version, ip) {
+            (Some(IpVersion::V4), [_, _, _, _, _, _, flags, ..]) => flags & 0x40 != 0,
+            (version, _) => version == Some(IpVersion::V6),
+        }
     }
 
     /// The ECN bits of the DS field.
@@ -166,15 +179,17 @@ mod tests {
         let mut ip = [0; 20];
         (ip[0], ip[1], ip[6], ip[8]) = (0x45, 0xb9, 0x40, 33);
         for tags in [&[][..], &[0x81, 0, 0, 5], &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 5]] {
-            let peek = Peek::new(Payload::Ethernet, &frame(tags, 0x0800, &ip)).unwrap();
+            let packet = frame(tags, 0x0800, &ip);
+            let peek = Peek::new(Payload::Ethernet, &packet).unwrap();
             assert_eq!((peek.l3, peek.version), (14 + tags.len(), Some(IpVersion::V4)));
-            assert_eq!((peek.ds_field, peek.ttl, peek.dont_fragment), (0xb9, 33, true));
+            assert_eq!((peek.ds_field, peek.ttl(&packet), peek.dont_fragment(&packet)), (0xb9, 33, true));
             assert_eq!((peek.ecn(), peek.tagged), (Ecn::Ect1, !tags.is_empty()));
         }
         let mut ip = [0; 40];
         (ip[0], ip[1], ip[7]) = (0x6b, 0x90, 9);
         let peek = Peek::new(Payload::Ip, &ip).unwrap();
-        assert_eq!((peek.version, peek.ds_field, peek.ttl), (Some(IpVersion::V6), 0xb9, 9));
+        assert_eq!((peek.version, peek.ds_field, peek.ttl(&ip)), (Some(IpVersion::V6), 0xb9, 9));
+        assert!(peek.dont_fragment(&ip));
     }
 
     #[test]
@@ -195,8 +210,10 @@ mod tests {
 
     #[test]
     fn bytes_that_only_claim_to_be_ip_are_carried_unread() {
-        let peek = Peek::new(Payload::Ethernet, &frame(&[], 0x0800, &[0xff; 20])).unwrap();
-        assert_eq!((peek.version, peek.ds_field, peek.ttl), (None, 0, 0));
+        let packet = frame(&[], 0x0800, &[0xff; 20]);
+        let peek = Peek::new(Payload::Ethernet, &packet).unwrap();
+        assert_eq!((peek.version, peek.ds_field, peek.ttl(&packet)), (None, 0, 0));
+        assert!(!peek.dont_fragment(&packet));
         assert_eq!(Peek::new(Payload::Ip, &[0x50]).unwrap().version, None);
     }
 }

@@ -286,11 +286,11 @@ impl Outer {
         let dont_fragment = match self.dont_fragment {
             DontFragment::Unset => false,
             DontFragment::Set => true,
-            DontFragment::Inherit => flow.peek.dont_fragment,
+            DontFragment::Inherit => flow.peek.dont_fragment(flow.packet),
         };
         let (identification, flags) = if dont_fragment { (0, DF) } else { (self.identification(flow), 0) };
         let ds_field = self.dscp(flow.peek) | ecn;
-        let ttl = self.ttl(remote, flow.peek);
+        let ttl = self.ttl(remote, flow);
         let changing = [ds_field.into(), total_len, identification, flags, u16::from(ttl) << 8];
         let [l0, l1] = total_len.to_be_bytes();
         let [i0, i1] = identification.to_be_bytes();
@@ -315,7 +315,7 @@ impl Outer {
             OuterFlowLabel::FromHash => (flow.hash >> 12).max(1),
         };
         [*w0, *w1, *w2, *w3] = first_word(self.dscp(flow.peek) | ecn, label);
-        *hop_limit = self.ttl(remote, flow.peek);
+        *hop_limit = self.ttl(remote, flow);
     }
 
     /// `datagram`: what stands in the header behind IP.
@@ -351,12 +351,14 @@ impl Outer {
         }
     }
 
-    fn ttl(&self, remote: &Remote, peek: &Peek) -> u8 {
+    fn ttl(&self, remote: &Remote, flow: &Flow<'_>) -> u8 {
         match self.ttl {
             Ttl::Auto => remote.auto_ttl,
             Ttl::Fixed(ttl) => ttl,
-            Ttl::Inherit if peek.ttl == 0 => DEFAULT_TTL,
-            Ttl::Inherit => peek.ttl,
+            Ttl::Inherit => match flow.peek.ttl(flow.packet) {
+                0 => DEFAULT_TTL,
+                ttl => ttl,
+            },
         }
     }
 
