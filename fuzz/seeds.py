@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes seeds/: small inputs, made by hand, from which fuzzing starts.
+"""Writes seeds/, or the folder that is named: small inputs, made by hand, from which fuzzing starts.
 
 Without them a fuzzer does not get past a checksum or an EtherType in reasonable time. The files are
 committed; run this again after a change here.
@@ -8,8 +8,7 @@ committed; run this again after a change here.
 import pathlib
 import shutil
 import struct
-
-HERE = pathlib.Path(__file__).parent / "seeds"
+import sys
 
 
 def b(text):
@@ -175,13 +174,13 @@ GENEVE_OPTION = {
 TARGETS = {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP, "geneve_option": GENEVE_OPTION}
 
 
-def main():
-    for target, seeds in TARGETS.items():
-        shutil.rmtree(HERE / target, ignore_errors=True)
-        (HERE / target).mkdir(parents=True)
+def main(folder):
+    for target, seeds in {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP}.items():
+        shutil.rmtree(folder / target, ignore_errors=True)
+        (folder / target).mkdir(parents=True)
         for name, data in seeds.items():
-            (HERE / target / name).write_bytes(data)
+            (folder / target / name).write_bytes(data)
 
 
 if __name__ == "__main__":
-    main()
+    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "seeds")
