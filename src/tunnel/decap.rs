@@ -105,16 +105,17 @@ impl<P: Protocol> Endpoint<P> {
         Ok(Inner { encapsulation, outer, protocol, stripped })
     }
 
-    /// Decapsulates a burst: what came of each packet stands at its place in `results`. Returns how many were
-    /// handled: as many as the shorter of the slices has.
+    /// Decapsulates a burst: each packet with the knowledge that stands at its place in `metas`, and what came of it
+    /// at its place in `results`. Returns how many were handled: as many as the shortest of the three slices has.
     pub fn decap_batch(
         &self,
         packets: &mut [Packet<'_>],
+        metas: &[DecapMeta],
         results: &mut [Result<Inner, DropReason>],
     ) -> usize {
         let mut done = 0;
-        for (packet, result) in packets.iter_mut().zip(results) {
-            *result = self.decap(packet);
+        for ((packet, meta), result) in packets.iter_mut().zip(metas).zip(results) {
+            *result = self.decap_with(packet, meta);
             done += 1;
         }
         done
@@ -144,6 +145,9 @@ impl<P: Protocol> Endpoint<P> {
         seen.insert_if(source == local, DropReason::MartianSource);
         let ours = destination == local || destination.is_multicast();
         seen.insert_if(!ours, DropReason::OtherDestination);
+        if ip.is_later_fragment {
+            return Err(DropReason::Fragment);
+        }
         if ip.protocol != P::PROTOCOL {
             return Err(DropReason::OtherProtocol);
         }

@@ -79,6 +79,8 @@ drop_reasons! {
     GpeNoProtocol "gpe-no-protocol";
     /// A VXLAN-GPE version other than 0.
     GpeVersion "gpe-version";
+    /// A message of VXLAN-GPE for operations, administration and maintenance: the O flag.
+    GpeOam "gpe-oam";
     /// VXLAN-GPE with a payload of another protocol than this tunnel's, or of an unknown one.
     GpeProtocol "gpe-protocol";
     /// The Geneve header, with its options, is cut off (RFC 8926, section 3.4).
@@ -93,7 +95,7 @@ drop_reasons! {
     GeneveReservedBits "geneve-reserved-bits";
     /// Geneve with a payload of another protocol than this tunnel's.
     GeneveProtocol "geneve-protocol";
-    /// A control message of Geneve or VXLAN-GPE, which must not be forwarded (RFC 8926, section 3.4).
+    /// A control message of Geneve, which must not be forwarded (RFC 8926, section 3.4).
     ControlMessage "control-message";
     /// The GRE header, with the fields that its flags announce, is cut off (RFC 2784, section 2).
     GreTruncated "gre-truncated";
@@ -123,7 +125,7 @@ drop_reasons! {
     InnerTruncated "inner-truncated";
     /// The payload of a tunnel that carries IP is neither IPv4 nor IPv6.
     InnerNotIp "inner-not-ip";
-    /// The inner frame has a VLAN tag (RFC 7348, section 6.1; RFC 7637, section 4.3).
+    /// The inner frame has a VLAN tag (RFC 7348, section 6.1; RFC 7637, section 3.3).
     InnerVlan "inner-vlan";
     /// Marked by a router on the way, for a transport that does not understand the mark (RFC 6040).
     InnerEcn "inner-ecn";
@@ -151,7 +153,6 @@ impl DropReason {
                 | Self::UdpTruncated
                 | Self::VxlanTruncated
                 | Self::GeneveTruncated
-                | Self::GeneveOptions
                 | Self::GreTruncated
                 | Self::ErspanTruncated
                 | Self::InnerTruncated

@@ -134,14 +134,14 @@ impl<P: Protocol> Endpoint<P> {
         self.outer.link_len() + self.outer.written_network_len() + self.tunnel_len as usize
     }
 
-    /// Bytes that a buffer should have before a packet: those of the headers, and what
-    /// [`Builder::headroom`] asked for beyond them.
+    /// Bytes that a buffer should have before a packet: those of the headers, or what [`Builder::headroom`] asked for
+    /// if that is more. Options that a remote adds ([`Remote::overhead`]) are not counted.
     pub const fn headroom(&self) -> usize {
         self.headroom as usize
     }
 
     /// The MTU that the tunnel offers over an underlay of this MTU: the longest inner IP packet without
-    /// VLAN tags, in bytes. Headers that a socket writes are counted.
+    /// VLAN tags, in bytes. Headers that a socket writes are counted, options that a remote adds are not.
     ///
     /// # Errors
     ///

@@ -171,6 +171,17 @@ mod tests {
         for at in (26..38).chain([23]) {
             assert_ne!(changed(at), hash(&FRAME), "byte {at}");
         }
+        // TCP and SCTP have their ports in the same place, other protocols have none.
+        for (protocol, differs) in [(6, true), (132, true), (47, false), (1, false)] {
+            let mut frame = FRAME;
+            frame[23] = protocol;
+            let other = {
+                frame[35] ^= 1;
+                hash(&frame)
+            };
+            frame[35] ^= 1;
+            assert_eq!(hash(&frame) != other, differs, "protocol {protocol}");
+        }
         // Not MAC addresses, DS field, length, identification, TTL, checksum.
         for at in (0..12).chain([15, 16, 17, 18, 19, 22, 24, 25]) {
             assert_eq!(changed(at), hash(&FRAME), "byte {at}");

@@ -25,6 +25,9 @@ pub(crate) fn find<'a>(
     }
     let policy = &profile.policy;
     let Ok(ip) = underlay::ip(view, start, seen) else { return Ok(None) };
+    if ip.is_later_fragment {
+        return Ok(None);
+    }
     let mut facts = ip.facts();
     match ip.protocol {
         IpProtocol::GRE if profile.gre => Ok(Some((facts, open_gre(ip.payload, policy, seen)?))),
@@ -38,7 +41,7 @@ pub(crate) fn find<'a>(
                 OverUdp::Vxlan => vxlan::open(udp.payload, policy.guess_extensions, policy, seen)?,
                 OverUdp::VxlanGpe => vxlan::open_gpe(udp.payload, policy, seen)?,
                 OverUdp::Geneve => geneve::open(udp.payload, &[], policy, seen)?,
-                OverUdp::Gre => open_gre(udp.payload, policy, seen)?,
+                OverUdp::Gre => gre::open(udp.payload, policy, seen)?,
                 OverUdp::Ip => ip_udp::open(udp.payload)?,
             };
             Ok(Some((facts, opened)))
@@ -47,7 +50,7 @@ pub(crate) fn find<'a>(
     }
 }
 
-/// GRE of every kind.
+/// GRE of every kind, directly over IP.
 fn open_gre<'a>(packet: View<'a>, policy: &Policy, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {
     let mut opened = match gre::open(packet, policy, seen) {
         Err(DropReason::GreVersion) => return open_gre1(packet),

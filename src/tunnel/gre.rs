@@ -7,15 +7,16 @@ use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
     Remote,
     inner::Peek,
+    offload,
     outer::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
 use crate::wire::{
     Error, EtherType, IpProtocol,
-    checksum::State,
+    checksum::{State, Sum},
     gre::{self, Key},
-    wccp,
+    ipv4, ipv6, wccp,
 };
 
 /// One end of GRE tunnels, on the packet level: no state. Sequence numbers come from the caller
@@ -38,9 +39,15 @@ pub type Endpoint = super::Endpoint<Gre>;
 
 /// The same in UDP (RFC 8086), port 4754: the outer UDP checksum is on over IPv6, and the source port spreads flows.
 ///
-/// Section 3 wants a default tunnel to carry only traffic that is congestion controlled: that is for the caller to
-/// see to.
+/// Section 2.1 wants a tunnel over the Internet to carry only traffic that is congestion controlled: that is for the
+/// caller to see to.
 pub type UdpEndpoint = super::Endpoint<Gre<true>>;
+
+/// Bytes of IPv4 and GRE headers; checksum, key and sequence number take four more each.
+pub const OVERHEAD_IPV4: usize = ipv4::Header::MIN_LEN + gre::Header::MIN_LEN;
+
+/// Bytes of IPv6 and GRE headers; checksum, key and sequence number take four more each.
+pub const OVERHEAD_IPV6: usize = ipv6::Header::LEN + gre::Header::MIN_LEN;
 
 /// The protocol of [`Endpoint`] and, with `UDP`, of [`UdpEndpoint`].
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +155,7 @@ impl<const UDP: bool> Builder<Gre<UDP>> {
     }
 
     /// Whether packets are sent with a checksum. Of those received it is always verified where there is one
-    /// (RFC 2784, section 2.1). Off by default.
+    /// (RFC 2784, section 2.2). Off by default.
     pub fn checksum(mut self, on: bool) -> Self {
         self.protocol.checksum = on;
         self
@@ -195,7 +202,7 @@ impl<const UDP: bool> Rules for Gre<UDP> {
         }
         if self.checksum {
             // The field is zero in the remote's copy.
-            let checksum = gre::checksum(header, flow.packet);
+            let checksum = Sum::ZERO.add_bytes(header).join(offload::finished_sum(flow)).checksum();
             if let Some([_, _, _, _, field @ ..]) = header.first_chunk_mut::<6>() {
                 *field = checksum.to_be_bytes();
             }
@@ -243,7 +250,9 @@ pub(crate) fn open<'a>(
     let (mut protocol, mut payload) = (header.protocol, packet.skip_to(payload));
     if protocol == wccp::ETHERTYPE && header.header_len() == gre::Header::MIN_LEN {
         let (_, redirected) = wccp::Header::parse(payload.bytes()).map_err(|_| DropReason::GreTruncated)?;
-        (protocol, payload) = (EtherType::IPV4, payload.skip_to(redirected));
+        payload = payload.skip_to(redirected);
+        let is_v6 = redirected.first().is_some_and(|first| first >> 4 == 6);
+        protocol = if is_v6 { EtherType::IPV6 } else { EtherType::IPV4 };
     }
     Ok(Opened { encapsulation: Encapsulation::Gre { header, checksum }, protocol, payload })
 }

@@ -68,7 +68,8 @@ impl Inspection {
         self.anomalies
     }
 
-    /// Why an endpoint with the profile's policy would drop the packet, or `None` where it would not.
+    /// Why an endpoint with the profile's policy would drop the packet, as far as it is known to be a tunnel's: of a
+    /// fragment other than the first nobody knows.
     pub fn drop_reason(&self) -> Option<DropReason> {
         self.anomalies.and(self.fatal).first()
     }

@@ -11,12 +11,12 @@ use super::{
     protocol::{Opened, Rules},
     underlay::View,
 };
-use crate::wire::{IpProtocol, Vni, nvgre};
+use crate::wire::{IpProtocol, Vni, ipv4, ipv6, nvgre};
 
 /// One end of NVGRE tunnels, on the packet level: no tables, no state.
 ///
 /// The FlowID is part of the flow's hash; on receipt it does not matter, and segments are told apart by the VSID
-/// alone. Frames with VLAN tags are neither sent nor taken (section 4.3).
+/// alone. Frames with VLAN tags are neither sent nor taken (section 3.3).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,6 +32,12 @@ use crate::wire::{IpProtocol, Vni, nvgre};
 /// # }
 /// ```
 pub type Endpoint = super::Endpoint<Nvgre>;
+
+/// Bytes of IPv4 and NVGRE headers. Inner packets lose 14 more to the inner Ethernet header.
+pub const OVERHEAD_IPV4: usize = ipv4::Header::MIN_LEN + nvgre::Header::LEN;
+
+/// Bytes of IPv6 and NVGRE headers. Inner packets lose 14 more to the inner Ethernet header.
+pub const OVERHEAD_IPV6: usize = ipv6::Header::LEN + nvgre::Header::LEN;
 
 /// The protocol of [`Endpoint`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +59,8 @@ impl Endpoint {
     /// # Errors
     ///
     /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified, and for the
-    /// segments below 4096, which section 3.2 reserves.
+    /// segments below 4096, which section 3.4 reserves. The last one, 0xffffff, is for the vendors' own use between
+    /// endpoints, and not refused.
     pub fn remote(&self, address: IpAddr, vsid: Vni) -> Result<Remote, ConfigError> {
         if vsid < FIRST_VSID {
             return Err(ConfigError::ReservedVsid(vsid));
@@ -105,5 +112,5 @@ impl Rules for Nvgre {
     }
 }
 
-/// Section 3.2: 0 to 0xfff are reserved.
+/// Section 3.4: 0 to 0xfff are reserved.
 const FIRST_VSID: Vni = Vni::truncate(0x1000);

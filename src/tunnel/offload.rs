@@ -9,17 +9,24 @@ use super::{
     inner::{IpVersion, Peek},
     outer::Flow,
 };
-use crate::wire::{IpProtocol, checksum::Sum, ipv4, ipv6};
+use crate::wire::{IpProtocol, checksum::Sum, ipv4, ipv6, udp};
 
 /// The sum of the carried packet, as it will be when all its checksums are finished.
 pub(crate) fn inner_sum(mode: UdpChecksum, flow: &Flow<'_>) -> Sum {
-    let packet = flow.packet;
-    let offloaded = match flow.meta.inner_checksum {
-        InnerChecksum::Partial { start, offset } => partial_sum(packet, start.into(), offset.into()),
-        InnerChecksum::Good if mode == UdpChecksum::Offload => good_sum(packet, flow.peek),
+    match flow.meta.inner_checksum {
+        InnerChecksum::Good if mode == UdpChecksum::Offload => good_sum(flow.packet, flow.peek),
+        _ => None,
+    }
+    .unwrap_or_else(|| finished_sum(flow))
+}
+
+/// The same without trust in what the packet holds: only a checksum that is still to be written is foreseen.
+pub(crate) fn finished_sum(flow: &Flow<'_>) -> Sum {
+    let foreseen = match flow.meta.inner_checksum {
+        InnerChecksum::Partial { start, offset } => partial_sum(flow.packet, start.into(), offset.into()),
         _ => None,
     };
-    offloaded.unwrap_or_else(|| Sum::ZERO.add_bytes(packet))
+    foreseen.unwrap_or_else(|| Sum::ZERO.add_bytes(flow.packet))
 }
 
 /// What somebody else will finish: from `start` on everything adds up to the complement of what stands in
@@ -58,7 +65,11 @@ fn good_sum(packet: &[u8], peek: &Peek) -> Option<Sum> {
     };
     let has_checksum = match protocol {
         IpProtocol::TCP => segment.len() >= 20,
-        IpProtocol::UDP => matches!(segment, [_, _, _, _, _, _, c0, c1, ..] if c0 | c1 != 0),
+        // A datagram may end before the IP payload does (RFC 768): then its checksum says nothing of the rest.
+        IpProtocol::UDP => segment
+            .first_chunk()
+            .map(udp::Header::from_bytes)
+            .is_some_and(|udp| udp.checksum != 0 && usize::from(udp.length) == segment.len()),
         _ => false,
     };
     // Behind the inner packet there may be padding, which is payload like everything else.

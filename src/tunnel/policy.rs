@@ -34,8 +34,10 @@ pub struct Policy {
     /// Whether frames in VXLAN may have VLAN tags (RFC 7348, section 6.1: only if configured). In NVGRE they never
     /// may.
     pub allow_inner_vlan: bool,
-    /// Whether control messages of Geneve and VXLAN-GPE are taken, by a receiver that handles them.
+    /// Whether control messages of Geneve are taken, by a receiver that handles them (RFC 8926, section 3.4).
     pub allow_control_messages: bool,
+    /// Whether VXLAN-GPE messages with the O flag are taken, by a receiver that handles them.
+    pub allow_gpe_oam: bool,
     /// Whether packets to any address are taken, as by a socket that is bound to the wildcard address, and
     /// not just those to the endpoint's own address or a multicast group.
     pub allow_any_destination: bool,
@@ -58,6 +60,7 @@ impl Policy {
         allow_unfinished_checksums: false,
         allow_inner_vlan: false,
         allow_control_messages: false,
+        allow_gpe_oam: false,
         allow_any_destination: false,
         guess_extensions: false,
     };
@@ -72,9 +75,11 @@ impl Policy {
     };
 
     /// What the drivers of Linux 6.18 do over an IPv4 underlay. Over IPv6 GRE's reserved bits are ignored and there
-    /// is no shortest packet: [`Reserved0::NONE`] and 0.
+    /// is no shortest packet: [`Reserved0::NONE`] and 0. No policy holds what depends on a device's own settings: that a
+    /// GRE device refuses packets whose checksum flag differs from its own, and those out of sequence.
     pub const LINUX: Self = Self {
         vxlan_reserved_bits: vxlan::RESERVED,
+        gpe_reserved_bits: vxlan_gpe::RESERVED | vxlan_gpe::BUM,
         gre_reserved_bits: Reserved0::from_flags(0x0078),
         gre_min_len: 12,
         allow_zero_udp_length_ipv6: true,
@@ -103,6 +108,9 @@ impl Policy {
         }
         if self.allow_control_messages {
             fatal = fatal.without(DropReason::ControlMessage);
+        }
+        if self.allow_gpe_oam {
+            fatal = fatal.without(DropReason::GpeOam);
         }
         if self.allow_any_destination {
             fatal = fatal.without(DropReason::OtherDestination);

@@ -145,7 +145,8 @@ pub enum InnerChecksum {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct EncapMeta {
-    /// A hash of the packet's flow, from the network card for example. Without it the packet is read.
+    /// A hash of the packet's flow, from the network card for example: 32 bits, all of them mixed, since the upper ones
+    /// choose the port. Without it the packet is read.
     pub hash: Option<u32>,
     /// Identification of an outer IPv4 header without DF: a counter of the caller's. Without it, a hash
     /// of the packet's first 64 bytes. With DF the field is zero (RFC 6864, section 4.1).
@@ -242,7 +243,7 @@ pub enum ConfigError {
     /// Group Based Policy and the Generic Protocol Extension use the same bits of VXLAN.
     #[error("VXLAN with Group Based Policy and with the Generic Protocol Extension: one of the two")]
     GroupPolicyWithGpe,
-    /// A segment that RFC 7637, section 3.2, reserves.
+    /// A segment that RFC 7637, section 3.4, reserves.
     #[error("NVGRE segment {0}: those below 4096 are reserved")]
     ReservedVsid(Vni),
     /// Geneve options that are none: their lengths do not add up, or there are more than 252 bytes.
@@ -296,7 +297,7 @@ pub enum EncapError {
     /// The tunnel carries IP, and the packet is neither IPv4 nor IPv6.
     #[error("inner packet: neither IPv4 nor IPv6")]
     InnerNotIp,
-    /// The tunnel carries frames without VLAN tags only (RFC 7637, section 4.3).
+    /// The tunnel carries frames without VLAN tags only (RFC 7637, section 3.3).
     #[error("inner packet: a VLAN tag in a tunnel without tags")]
     InnerVlan,
     /// The packet does not fit into an outer one.

@@ -137,6 +137,8 @@ pub(crate) struct Ip<'a> {
     /// What follows the IP header and its extensions.
     pub(crate) protocol: IpProtocol,
     pub(crate) payload: View<'a>,
+    /// Whether this is a fragment other than the first: the payload does not start with a header.
+    pub(crate) is_later_fragment: bool,
 }
 
 /// The fixed part of an IP header, where it was found: what it says is read when it is asked for.
@@ -268,14 +270,12 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     let martian = source.is_unspecified() || source.is_multicast() || source == Ipv4Addr::BROADCAST;
     seen.insert_if(martian, DropReason::MartianSource);
     seen.insert_if(header.is_fragment(), DropReason::Fragment);
-    if header.fragment_offset.value() != 0 {
-        return Err(DropReason::Fragment);
-    }
     Ok(Ip {
         header: IpHeader::V4(head),
         vlan: None,
         protocol: header.protocol,
         payload: view.take(total_len.min(view.len())).skip(header_len),
+        is_later_fragment: header.fragment_offset.value() != 0,
     })
 }
 
@@ -292,30 +292,28 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     }
     let source = header.source;
     seen.insert_if(source.is_unspecified() || source.is_multicast(), DropReason::MartianSource);
-    let mut protocol = header.next_header;
-    if ipv6::is_extension(protocol) {
-        (protocol, payload) = behind_extensions(protocol, payload, seen)?;
-    }
-    Ok(Ip { header: IpHeader::V6(head), vlan: None, protocol, payload })
+    let ip = Ip {
+        header: IpHeader::V6(head),
+        vlan: None,
+        protocol: header.next_header,
+        payload,
+        is_later_fragment: false,
+    };
+    if ipv6::is_extension(ip.protocol) { behind_extensions(ip, seen) } else { Ok(ip) }
 }
 
-/// The upper layer and its packet.
-fn behind_extensions<'a>(
-    next: IpProtocol,
-    view: View<'a>,
-    seen: &mut Anomalies,
-) -> Result<(IpProtocol, View<'a>), DropReason> {
-    let mut chain = ipv6::Extensions::new(next, view.bytes());
-    for extension in chain.by_ref() {
+/// The same packet with its upper layer, or the part of it that a later fragment holds.
+fn behind_extensions<'a>(ip: Ip<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
+    let mut chain = ipv6::Extensions::new(ip.protocol, ip.payload.bytes());
+    let mut is_later_fragment = false;
+    while let (false, Some(extension)) = (is_later_fragment, chain.next()) {
         let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
         if let Some(fragment) = extension.fragment() {
             seen.insert_if(!fragment.is_atomic(), DropReason::Fragment);
-            if fragment.offset.value() != 0 {
-                return Err(DropReason::Fragment);
-            }
+            is_later_fragment = fragment.offset.value() != 0;
         }
     }
-    Ok((chain.protocol(), view.skip_to(chain.rest())))
+    Ok(Ip { protocol: chain.protocol(), payload: ip.payload.skip_to(chain.rest()), is_later_fragment, ..ip })
 }
 
 /// A UDP datagram in an IP payload.

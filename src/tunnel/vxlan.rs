@@ -192,9 +192,10 @@ pub(crate) fn open_gpe<'a>(
 ) -> Result<Opened<'a>, DropReason> {
     let (header, _) = vxlan_gpe::Header::parse(packet.bytes()).map_err(|_| DropReason::VxlanTruncated)?;
     seen.insert_if(header.vni().is_none(), DropReason::VxlanNoVni);
-    seen.insert_if(header.reserved() & policy.gpe_reserved_bits != 0, DropReason::VxlanReservedBits);
+    let refusable = u64::from_be_bytes(header.to_bytes()) & (vxlan_gpe::RESERVED | vxlan_gpe::BUM);
+    seen.insert_if(refusable & policy.gpe_reserved_bits != 0, DropReason::VxlanReservedBits);
     seen.insert_if(header.version() != 0, DropReason::GpeVersion);
-    seen.insert_if(header.is_oam(), DropReason::ControlMessage);
+    seen.insert_if(header.is_oam(), DropReason::GpeOam);
     let next = header.next_protocol();
     seen.insert_if(next.is_none(), DropReason::GpeNoProtocol);
     let protocol = next.and_then(NextProtocol::ethertype);

@@ -27,7 +27,7 @@ use super::{
     checksum::{State, Sum},
 };
 
-/// UDP destination port of GRE in UDP (RFC 8086, section 8.1).
+/// UDP destination port of GRE in UDP (RFC 8086, section 3.2.2).
 pub const UDP_PORT: u16 = 4754;
 
 /// Names a tunnel between two addresses (RFC 2890, section 2.1).

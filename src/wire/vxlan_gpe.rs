@@ -124,7 +124,7 @@ impl Header {
     /// Whether the frame was flooded: broadcast, unknown unicast or multicast (the B flag).
     #[inline]
     pub const fn is_bum(self) -> bool {
-        self.0 & B != 0
+        self.0 & BUM != 0
     }
 
     /// Whether the payload is for operations, administration and maintenance, not to be forwarded (the O flag).
@@ -143,10 +143,12 @@ impl Header {
 /// The reserved bits: as a number, the first byte on the wire at the top.
 pub const RESERVED: u64 = 0xc0ff_ff00_0000_00ff;
 
+/// The B flag, which older drafts and Linux do not know.
+pub const BUM: u64 = 0x0200_0000_0000_0000;
+
 const VERSION_SHIFT: u32 = 60;
 const I: u64 = 0x0800_0000_0000_0000;
 const P: u64 = 0x0400_0000_0000_0000;
-const B: u64 = 0x0200_0000_0000_0000;
 const O: u64 = 0x0100_0000_0000_0000;
 const NEXT_SHIFT: u32 = 32;
 const VNI_SHIFT: u32 = 8;

@@ -1,5 +1,5 @@
 //! The redirect header of WCCP version 2 (draft-wilson-wrec-wccp-v2-01, section 4.12): between GRE and a redirected
-//! IPv4 packet.
+//! IP packet.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -9,7 +9,7 @@
 //! +-+-+-----------+---------------+---------------+---------------+
 //! ```
 //!
-//! WCCP version 1 uses the same GRE protocol without this header; its packets start with IPv4's version.
+//! WCCP version 1 uses the same GRE protocol without this header; its packets start with the version of IP.
 
 use super::{Error, EtherType, Layer};
 
@@ -49,14 +49,14 @@ impl Header {
     }
 
     /// The header at the front of a GRE payload with WCCP's protocol, if it has one, and the redirected packet:
-    /// where the payload starts with IPv4's version there is none.
+    /// where the payload starts with a version of IP there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::Truncated`] for fewer than [`LEN`](Self::LEN) bytes that do not start with IPv4's version.
+    /// [`Error::Truncated`] for fewer than [`LEN`](Self::LEN) bytes that do not start with a version of IP.
     pub const fn parse(bytes: &[u8]) -> Result<(Option<Self>, &[u8]), Error> {
         match bytes {
-            [first, ..] if *first >> 4 == 4 => Ok((None, bytes)),
+            [first, ..] if matches!(*first >> 4, 4 | 6) => Ok((None, bytes)),
             _ => match bytes.split_first_chunk() {
                 Some((head, rest)) => Ok((Some(Self::from_bytes(head)), rest)),
                 None => Err(Error::truncated(Layer::Wccp, Self::LEN, bytes.len())),
@@ -88,6 +88,7 @@ mod tests {
         assert_eq!(Header::parse(&bytes), Ok((Some(header), &[0x45][..])));
         assert_eq!(header.to_bytes(), bytes[..4]);
         assert_eq!(Header::parse(&[0x45, 0]), Ok((None, &[0x45, 0][..])));
+        assert_eq!(Header::parse(&[0x60, 0]), Ok((None, &[0x60, 0][..])));
         assert_eq!(Header::parse(&[0x80, 61, 1]), Err(Error::truncated(Layer::Wccp, 4, 3)));
         assert_eq!(Header::parse(&[]), Err(Error::truncated(Layer::Wccp, 4, 0)));
     }

@@ -110,6 +110,13 @@ fn b2_6_wccp_with_and_without_redirect_header() {
         let (inner, made) = decap(&endpoint, &packet).unwrap();
         assert_eq!((inner.protocol, made), (EtherType::IPV4, redirected.clone()));
     }
+    // Over IPv6 the redirected packet is IPv6.
+    let redirected = ipv6_packet(Ecn::NotEct, 64, b"GET /");
+    for head in [&[0, 0, 0x88, 0x3e][..], &[0, 0, 0x88, 0x3e, 0x80, 61, 1, 2]] {
+        let packet = over_ip(&[head, &redirected].concat());
+        let (inner, made) = decap(&endpoint, &packet).unwrap();
+        assert_eq!((inner.protocol, made), (EtherType::IPV6, redirected.clone()));
+    }
     for len in 4..8 {
         let packet = over_ip(&[0, 0, 0x88, 0x3e, 0x80, 61, 1][..len.min(7)]);
         assert_eq!(
@@ -218,6 +225,22 @@ fn b2_2_b8_gre_as_linux_takes_it() {
 }
 
 #[test]
+fn control_messages_of_geneve_are_linuxs_to_take() {
+    use encap::tunnel::geneve;
+
+    let (a, b) = ends(false);
+    let tunnel = geneve::Endpoint::new(a).build().unwrap();
+    let mut packet =
+        encap(&tunnel, &tunnel.remote(b, Vni::truncate(1)).unwrap(), &EncapMeta::new(), &any_frame())
+            .unwrap();
+    packet[29] |= 0x80;
+    for (policy, expected) in [(Policy::LINUX, None), (Policy::STRICT, Some(DropReason::ControlMessage))] {
+        let receiver = geneve::Endpoint::new(b).policy(policy).build().unwrap();
+        assert_eq!(decap(&receiver, &packet).err(), expected);
+    }
+}
+
+#[test]
 fn linux_takes_tagged_frames_to_any_address() {
     let tagged = frame(&[0x81, 0, 0, 5], &ipv6_packet(Ecn::NotEct, 64, b"x"));
     let (tunnel, _, receiver) = vxlan_pair(false, |b| b, |b| b.policy(Policy::LINUX));
@@ -235,6 +258,12 @@ fn every_kind_of_tunnel_is_found_on_its_usual_port() {
     let found = inspect(&packet, &profile());
     let layer = found.layers().next().unwrap();
     assert_eq!((layer.outer.destination_port, names(&found)), (4754, vec!["GRE protocol 0x6558".to_owned()]));
+    // What looks like NVGRE is not, in UDP.
+    let keyed = gre::UdpEndpoint::new(a).payload(Payload::Ethernet).key(Key(7)).build().unwrap();
+    let packet = encap(&keyed, &keyed.remote(b).unwrap(), &EncapMeta::new(), &any_frame()).unwrap();
+    let found = inspect(&packet, &profile());
+    let layer = found.layers().next().unwrap();
+    assert_eq!((layer.name(), layer.encapsulation.key()), ("gre-udp", Some(Key(7))));
     let gpe = vxlan::Endpoint::new(a).gpe(Payload::Ip).build().unwrap();
     let packet = encap(&gpe, &gpe.remote(b, Vni::truncate(9)).unwrap(), &EncapMeta::new(), &ip).unwrap();
     assert_eq!(carried(&packet), (vec!["VXLAN-GPE vni 9 next 1".to_owned()], EtherType::IPV4, ip.clone()));

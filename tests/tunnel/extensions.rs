@@ -143,7 +143,7 @@ fn a3_5_gpe_version_p_o_and_next_protocol() {
         } else if flags & 0x30 != 0 {
             Some(DropReason::GpeVersion)
         } else if flags & 0x01 != 0 {
-            Some(DropReason::ControlMessage)
+            Some(DropReason::GpeOam)
         } else {
             None // B and the reserved bits
         };
@@ -159,6 +159,18 @@ fn a3_5_gpe_version_p_o_and_next_protocol() {
             _ => Some(DropReason::GpeProtocol),
         };
         assert_eq!(reason, expected, "next protocol {next}");
+    }
+    // As the driver of Linux: B is a reserved bit, and O is not taken.
+    let linux = |b: Vxlan| gpe(b).policy(Policy::LINUX);
+    for (byte, bits, expected) in [
+        (0, 0x01, Some(DropReason::GpeOam)),
+        (0, 0x02, Some(DropReason::VxlanReservedBits)),
+        (0, 0x40, Some(DropReason::VxlanReservedBits)),
+        (7, 0x01, Some(DropReason::VxlanReservedBits)),
+        (0, 0x00, None),
+    ] {
+        let change = |header: &mut [u8; 8]| header[byte] |= bits;
+        assert_eq!(changed(gpe, linux, &inner, &EncapMeta::new(), change).err(), expected);
     }
     let strict = |b: Vxlan| gpe(b).policy(Policy::STRICT);
     let reason = changed(gpe, strict, &inner, &EncapMeta::new(), |header| header[1] = 1).err();
@@ -201,13 +213,14 @@ fn rfc7637_s3_2_vsid_and_flow_id_in_the_key() {
 }
 
 #[test]
-fn rfc7637_s3_2_reserved_segments_are_refused() {
+fn rfc7637_s3_4_reserved_segments_are_refused() {
     let (tunnel, _) = nvgre_pair();
     let remote = |vsid| tunnel.remote(ends(false).1, Vni::truncate(vsid)).map(|_| ());
     for vsid in [0, 1, 0xfff] {
         assert_eq!(remote(vsid), Err(ConfigError::ReservedVsid(Vni::truncate(vsid))));
     }
     assert_eq!((remote(0x1000), remote(0xff_ffff)), (Ok(()), Ok(())));
+    assert_eq!((nvgre::OVERHEAD_IPV4, nvgre::OVERHEAD_IPV6), (28, 48));
 }
 
 #[test]
@@ -235,7 +248,7 @@ fn rfc7637_s3_2_the_form_of_the_header() {
 }
 
 #[test]
-fn rfc7637_s4_3_frames_with_tags_are_neither_sent_nor_taken() {
+fn rfc7637_s3_3_frames_with_tags_are_neither_sent_nor_taken() {
     let (tunnel, receiver) = nvgre_pair();
     let remote = tunnel.remote(ends(false).1, Vni::truncate(5001)).unwrap();
     let tagged = frame(&[0x81, 0, 0, 5], &ipv4_packet(Ecn::NotEct, false, 64, b"x"));
@@ -263,11 +276,7 @@ fn rfc8086_gre_in_udp() {
             let source_port = u16::from_be_bytes([made[udp], made[udp + 1]]);
             assert!(source_port >= 49152, "section 3.2.1: entropy in the source port");
             assert_eq!(made[udp + 2..udp + 4], 4754u16.to_be_bytes());
-            assert_eq!(
-                made[udp + 6..udp + 8] != [0, 0],
-                v6,
-                "section 3.4.2: over IPv6 the UDP checksum is on"
-            );
+            assert_eq!(made[udp + 6..udp + 8] != [0, 0], v6, "section 6.2: over IPv6 the UDP checksum is on");
             let (inner, back) = decap(&receiver, &made).unwrap();
             assert_eq!((inner.encapsulation.key(), inner.encapsulation.sequence()), (Some(Key(7)), Some(9)));
             assert_eq!(&back, packet);
@@ -284,7 +293,7 @@ fn rfc8086_gre_in_udp() {
 }
 
 #[test]
-fn rfc8086_s3_4_zero_checksum_over_ipv6_only_if_configured() {
+fn rfc8086_s6_2_zero_checksum_over_ipv6_only_if_configured() {
     let (a, b) = ends(true);
     let tunnel = gre::UdpEndpoint::new(a).udp_checksum(encap::tunnel::UdpChecksum::Zero).build().unwrap();
     let packet = ipv4_packet(Ecn::NotEct, false, 64, b"x");

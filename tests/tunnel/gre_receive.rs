@@ -150,7 +150,7 @@ fn b2_3_the_header_that_the_flags_imply_must_be_there() {
 }
 
 #[test]
-fn b2_4_rfc2784_s2_1_a_checksum_that_is_there_is_verified() {
+fn b2_4_rfc2784_s2_2_a_checksum_that_is_there_is_verified() {
     let good = gre_packet(&[0x80, 0, 8, 0, 0x8c, 0x22, 0, 0]);
     assert!(receive(&good).is_ok());
     for at in 4..good.len() {

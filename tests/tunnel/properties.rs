@@ -2,7 +2,7 @@
 
 use encap::{
     Packet,
-    tunnel::{DropReason, EncapError, EncapMeta, vxlan},
+    tunnel::{DecapMeta, DropReason, EncapError, EncapMeta, vxlan},
     wire::{Ecn, Vni},
 };
 use proptest::prelude::*;
@@ -123,7 +123,11 @@ fn bursts_give_each_packet_its_own_answer() {
         assert_eq!(*result, if n == 3 { refused } else { Ok(()) });
     }
     let mut inner = [Err(DropReason::TooDeep); 8];
-    assert_eq!(receiver.decap_batch(&mut packets, &mut inner[..7]), 7, "the shorter of the slices counts");
+    assert_eq!(
+        receiver.decap_batch(&mut packets, &[DecapMeta::new(); 8], &mut inner[..7]),
+        7,
+        "the shortest slice counts"
+    );
     for (n, (result, packet)) in inner.iter().zip(&packets).enumerate() {
         match n {
             3 => assert!(result.is_err()),

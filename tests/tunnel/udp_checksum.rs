@@ -1,7 +1,7 @@
 //! The outer UDP checksum: none, full, and by offload arithmetic.
 
 use encap::{
-    tunnel::{EncapError, EncapMeta, InnerChecksum, UdpChecksum, ip_udp},
+    tunnel::{EncapError, EncapMeta, InnerChecksum, UdpChecksum, gre, ip_udp},
     wire::Ecn,
 };
 
@@ -62,13 +62,18 @@ fn offload_arithmetic_gives_what_the_full_sum_gives() {
 #[test]
 fn fragments_missing_checksums_and_other_transports_get_the_full_sum() {
     type Change = fn(&mut Vec<u8>);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
         ("first fragment", |p| p[6] = 0x20),
         ("later fragment", |p| p[7] = 1),
         ("no UDP checksum", |p| [p[26], p[27]] = [0, 0]),
         ("SCTP, whose checksum is another one", |p| p[9] = 132),
         ("length beyond the end", |p| p[3] = 200),
         ("TCP too short for its header", |p| p[9] = 6),
+        ("a datagram that ends before the packet", |p| {
+            // The checksum is right for the three bytes that it covers.
+            let covered = ipv4_packet(Ecn::NotEct, false, 64, b"pay");
+            p[24..28].copy_from_slice(&covered[24..28]);
+        }),
     ];
     for (name, change) in changes {
         let mut packet = ipv4_packet(Ecn::NotEct, false, 64, b"payload");
@@ -110,6 +115,30 @@ fn a_checksum_that_somebody_else_will_finish_is_foreseen() {
             }
         }
     }
+}
+
+/// Also under GRE's own checksum, over IP and over UDP.
+#[test]
+fn a_checksum_that_somebody_else_will_finish_is_foreseen_by_gre() {
+    let (a, b) = ends(false);
+    let finished = ipv4_packet(Ecn::NotEct, false, 64, b"payload");
+    let mut partial = finished.clone();
+    let sum = partial_sum(&frame(&[], &finished), 20);
+    partial[26..28].copy_from_slice(&sum.to_be_bytes());
+    let knows = EncapMeta::new().inner_checksum(InnerChecksum::Partial { start: 20, offset: 6 });
+
+    let plain = gre::Endpoint::new(a).checksum(true).build().unwrap();
+    let remote = plain.remote(b).unwrap();
+    let expected = encap(&plain, &remote, &EncapMeta::new(), &finished).unwrap();
+    let made = encap(&plain, &remote, &knows, &partial).unwrap();
+    assert_eq!(made[..28], expected[..28], "headers as if the packet were finished already");
+
+    let udp = gre::UdpEndpoint::new(a).checksum(true).udp_checksum(UdpChecksum::Full).build().unwrap();
+    let remote = udp.remote(b).unwrap();
+    let meta = EncapMeta::new().hash(7);
+    let expected = encap(&udp, &remote, &meta, &finished).unwrap();
+    let made = encap(&udp, &remote, &knows.hash(7), &partial).unwrap();
+    assert_eq!(made[..36], expected[..36]);
 }
 
 /// The sum of the pseudo header, as a stack leaves it for the network card.

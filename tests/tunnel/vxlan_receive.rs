@@ -156,6 +156,9 @@ fn a3_ip1_fragments_are_refused() {
             "{word:#x}"
         );
     }
+    // Somebody else's fragments are theirs.
+    let result = changed(|p| ([p[6], p[7]], p[19]) = ([0, 5], 9));
+    assert_eq!(reason(result), DropReason::OtherDestination);
     // RFC 6946: a fragment header of IPv6 around a whole datagram does not make a fragment.
     for (word, expected) in
         [(0x0000, None), (0x0001, Some(DropReason::Fragment)), (0x0008, Some(DropReason::Fragment))]
@@ -258,6 +261,11 @@ fn rfc6935_s5_zero_checksum_over_ipv6_only_if_configured() {
     let mut policy = Policy::RFC;
     policy.allow_zero_checksum_ipv6 = true;
     assert_eq!(receive_with(policy, &packet).unwrap().1, any_frame());
+    // Nobody can have verified what is not there.
+    let (_, _, receiver) = vxlan_pair(true, |b| b, |b| b);
+    let verified = DecapMeta::new().udp_checksum_verified();
+    let result = edit(&packet, |packet| receiver.decap_with(packet, &verified));
+    assert_eq!(reason(result), DropReason::UdpChecksumMissing);
     // Where zero is allowed, others must still be right.
     packet[47] = 1;
     assert_eq!(reason(receive_with(policy, &packet)), DropReason::UdpChecksum);
