@@ -43,6 +43,8 @@ struct Args {
     /// A pcap or pcapng file. Without it: a small one that comes with the example.
     file: Option<PathBuf>,
     /// One JSON object per packet on a line of its own, and no table.
+    ///
+    /// Of GRE, `checksum` is absent, good or bad, and null where a cut capture does not tell.
     #[arg(long)]
     json: bool,
     /// Write the innermost packets here, those that an endpoint would drop as well: as pcapng where the name
