@@ -175,7 +175,7 @@ TARGETS = {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP, "geneve_opt
 
 
 def main(folder):
-    for target, seeds in {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP}.items():
+    for target, seeds in TARGETS.items():
         shutil.rmtree(folder / target, ignore_errors=True)
         (folder / target).mkdir(parents=True)
         for name, data in seeds.items():
