@@ -10,7 +10,7 @@
 
 use encap::wire::{
     Error, arp, checksum, ethernet, geneve, gre, icmpv4, icmpv6, ipv4, ipv6, nvgre, udp, vlan, vxlan,
-    vxlan_gpe,
+    vxlan_gbp::GroupPolicy, vxlan_gpe, wccp,
 };
 
 #[panic_handler]
@@ -54,6 +54,10 @@ programs! {
     vxlan_from_bytes: vxlan::Header::from_bytes => fn(bytes: &[u8; 8]) -> vxlan::Header;
     vxlan_to_bytes: vxlan::Header::to_bytes => fn(header: vxlan::Header) -> [u8; 8];
 
+    vxlan_group_policy: vxlan::Header::group_policy => fn(header: vxlan::Header) -> Option<GroupPolicy>;
+    vxlan_with_group_policy: vxlan::Header::with_group_policy
+        => fn(header: vxlan::Header, policy: GroupPolicy) -> vxlan::Header;
+
     vxlan_gpe_from_bytes: vxlan_gpe::Header::from_bytes => fn(bytes: &[u8; 8]) -> vxlan_gpe::Header;
     vxlan_gpe_to_bytes: vxlan_gpe::Header::to_bytes => fn(header: vxlan_gpe::Header) -> [u8; 8];
 
@@ -65,6 +69,9 @@ programs! {
 
     nvgre_from_bytes: nvgre::Header::from_bytes => fn(bytes: &[u8; 8]) -> Result<nvgre::Header, Error>;
     nvgre_to_bytes: nvgre::Header::to_bytes => fn(header: &nvgre::Header) -> [u8; 8];
+
+    wccp_from_bytes: wccp::Header::from_bytes => fn(bytes: &[u8; 4]) -> wccp::Header;
+    wccp_to_bytes: wccp::Header::to_bytes => fn(header: &wccp::Header) -> [u8; 4];
 
     icmpv4_from_bytes: icmpv4::Header::from_bytes => fn(bytes: &[u8; 8]) -> icmpv4::Header;
     icmpv4_to_bytes: icmpv4::Header::to_bytes => fn(header: &icmpv4::Header) -> [u8; 8];
