@@ -13,17 +13,21 @@ use encap::{
     Packet,
     tunnel::{self, EncapMeta, Endpoint, InnerChecksum, Payload, Profile, Protocol, Remote, UdpChecksum},
     wire::{
-        Dscp, Ecn, EtherType, IpProtocol, MacAddr, Vni, arp,
+        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, Vni, arp,
         checksum::{self, Sum},
-        ethernet, gre, icmp_error, icmp_quote, icmpv4, icmpv6, ipv4, ipv6, ndp, ndp_check, ndp_option,
+        erspan, ethernet, geneve,
+        geneve_option::{OptionClass, OptionType, Options, TypedOption, Writer},
+        gre, gre1, icmp_error, icmp_quote, icmpv4, icmpv6, ipv4, ipv6, ndp, ndp_check, ndp_option, nvgre,
         rewrite, udp, vlan, vxlan,
+        vxlan_gbp::GroupPolicy,
+        vxlan_gpe, wccp,
     },
 };
 
 #[test]
 fn codecs_allocate_nothing() {
     // What each codec takes, and some of what it refuses.
-    let heads: [&[u8]; 10] = [
+    let heads: [&[u8]; 18] = [
         &[],
         &[0x02; 12],
         &[0, 1, 8, 0, 6, 4, 0, 1],
@@ -34,6 +38,14 @@ fn codecs_allocate_nothing() {
         &[0xb0, 0, 8, 0],
         &[0x40, 0, 8, 0],
         &[0, 0, 8, 0, 0, 5],
+        &[0x88, 0x48, 0, 5, 0, 0, 42, 0],
+        &[0x0c, 0, 0, 3, 0, 0, 42, 0],
+        &[0x06, 0x40, 0x65, 0x58, 0, 0, 42, 0, 1, 8, 0x81, 1, 1, 2, 3, 4, 1, 8, 2, 0],
+        &[1, 8, 3, 1, 1, 2, 3, 4, 1, 8, 0x84, 31],
+        &[0x20, 0, 0x65, 0x58, 0, 0x13, 0x89, 42],
+        &[0x30, 0x81, 0x88, 0x0b, 0, 4, 0, 24],
+        &[0x10, 0x64, 0x18, 0x7b, 0, 0, 0, 1],
+        &[0x20, 0x64, 0, 0x7b, 0, 0, 0, 1, 0, 0, 0, 1],
     ];
     for head in heads {
         let mut bytes = [0; 80];
@@ -91,11 +103,68 @@ fn codecs(bytes: &[u8]) {
         let _ = told(header.emit(&mut []));
         black_box(gre::verify(bytes));
     }
+    tunnel_headers(bytes);
     icmp(bytes, pseudo);
     changes(bytes);
     black_box((checksum::of(bytes), checksum::update(1, 2, 3)));
     let _ = black_box("02:00:00:00:00:01".parse::<MacAddr>());
     let _ = black_box("02:00:00:00:00".parse::<MacAddr>());
+}
+
+/// Reads the bytes as the headers of tunnels that are not quite VXLAN or GRE.
+fn tunnel_headers(bytes: &[u8]) {
+    let mut out = [0; 60];
+    if let Ok((header, _)) = told(vxlan::Header::parse(bytes)) {
+        let policy = header.group_policy().unwrap_or_default();
+        black_box(header.with_group_policy(policy).to_bytes());
+    }
+    if let Ok((header, _)) = told(vxlan_gpe::Header::parse(bytes)) {
+        black_box((header.vni(), header.next_protocol(), header.to_bytes()));
+    }
+    if let Ok((header, rest)) = told(geneve::Header::parse(bytes)) {
+        let (options, payload) = header.split_options(rest);
+        black_box((options.count(), payload, header.to_bytes()));
+    }
+    let mut writer = Writer::new(&mut out);
+    for option in Options::new(bytes) {
+        if let Ok(option) = told(option) {
+            let _ = told(writer.push(option.class, option.kind, option.data));
+        }
+    }
+    let _ = told(writer.push(Cookie::CLASS, Cookie::KIND, &[0; 3]));
+    let _ = told(writer.push_typed(&Cookie([1, 2, 3, 4])));
+    black_box((writer.options_len(), writer.is_critical()));
+    black_box(Options::new(writer.as_bytes()).find::<Cookie>().map(|cookie| cookie.0));
+    if let Ok((header, _)) = told(nvgre::Header::parse(bytes)) {
+        black_box(header.to_bytes());
+    }
+    if let Ok((header, _)) = told(gre::Header::parse(bytes)) {
+        black_box(nvgre::Header::from_gre(&header));
+    }
+    if let Ok((header, _)) = told(gre1::Header::parse(bytes)) {
+        let _ = told(header.emit(&mut out));
+        let _ = told(header.emit(&mut []));
+    }
+    let _ = black_box(told(erspan::Header::parse(bytes)));
+    if let Ok((Some(header), _)) = told(wccp::Header::parse(bytes)) {
+        black_box(header.to_bytes());
+    }
+}
+
+/// The flow cookie of AWS Gateway Load Balancer.
+struct Cookie([u8; 4]);
+
+impl TypedOption for Cookie {
+    const CLASS: OptionClass = OptionClass(0x0108);
+    const KIND: OptionType = OptionType(3);
+    type Data = [u8; 4];
+
+    fn to_data(&self) -> [u8; 4] {
+        self.0
+    }
+    fn from_data(data: [u8; 4]) -> Option<Self> {
+        Some(Self(data))
+    }
 }
 
 /// Reads the bytes as ICMP of either version and as neighbour discovery, and reports about them.
@@ -144,12 +213,17 @@ fn changes(bytes: &[u8]) {
     let _ = told(rewrite::set_vni(packet, Vni::MAX));
 }
 
-#[test]
-fn tunnels_allocate_nothing() {
-    for (local, remote) in [
+/// Two ends of a tunnel, over either version of IP.
+fn ends() -> [(IpAddr, IpAddr); 2] {
+    [
         (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2))),
         (Ipv6Addr::LOCALHOST.into(), Ipv4Addr::new(192, 0, 2, 2).to_ipv6_mapped().into()),
-    ] {
+    ]
+}
+
+#[test]
+fn tunnels_allocate_nothing() {
+    for (local, remote) in ends() {
         for udp_checksum in [UdpChecksum::Full, UdpChecksum::Offload] {
             let here = tunnel::vxlan::Endpoint::new(local).udp_checksum(udp_checksum).build().unwrap();
             let there = tunnel::vxlan::Endpoint::new(remote).build().unwrap();
@@ -173,6 +247,108 @@ fn tunnels_allocate_nothing() {
     }
 }
 
+#[test]
+fn extended_tunnels_allocate_nothing() {
+    let (_, ip) = FRAME.split_at(14);
+    for (local, remote) in ends() {
+        let policy = |address| tunnel::vxlan::Endpoint::new(address).group_policy(true).build().unwrap();
+        let (here, there) = (policy(local), policy(remote));
+        let to = here.remote(remote, Vni::truncate(42)).unwrap();
+        assert_eq!(allocations(|| tunnels(&here, &there, &to, &FRAME)), 0);
+
+        let nvgre = |address| tunnel::nvgre::Endpoint::new(address).build().unwrap();
+        let (here, there) = (nvgre(local), nvgre(remote));
+        let to = here.remote(remote, Vni::truncate(5001)).unwrap();
+        assert_eq!(allocations(|| tunnels(&here, &there, &to, &FRAME)), 0);
+
+        let mut options = [0; 16];
+        let mut writer = Writer::new(&mut options);
+        writer.push_typed(&Cookie([1, 2, 3, 4])).unwrap();
+        writer.push(OptionClass(0x0102), OptionType(4), &[]).unwrap();
+        for (payload, inner) in [(Payload::Ethernet, &FRAME[..]), (Payload::Ip, ip)] {
+            let gpe = |address| tunnel::vxlan::Endpoint::new(address).gpe(payload).build().unwrap();
+            let (here, there) = (gpe(local), gpe(remote));
+            let to = here.remote(remote, Vni::truncate(42)).unwrap();
+            assert_eq!(allocations(|| tunnels(&here, &there, &to, inner)), 0);
+
+            let geneve = |address| {
+                let plain = tunnel::geneve::Endpoint::new(address).payload(payload);
+                plain.knows(OptionClass(0x0108), OptionType(0x83)).build().unwrap()
+            };
+            let (here, there) = (geneve(local), geneve(remote));
+            let to = here.remote_with_options(remote, Vni::truncate(42), writer.as_bytes()).unwrap();
+            assert_eq!(allocations(|| tunnels(&here, &there, &to, inner)), 0);
+            // A critical option that the other end does not know.
+            let to = here.remote_with_options(remote, Vni::truncate(42), &[1, 2, 0x84, 0]).unwrap();
+            assert_eq!(allocations(|| refused(&here, &there, &to, inner)), 0);
+
+            let gre = |address| {
+                let plain = tunnel::gre::UdpEndpoint::new(address).payload(payload);
+                plain.key(gre::Key(7)).checksum(true).sequence(true).build().unwrap()
+            };
+            let (here, there) = (gre(local), gre(remote));
+            let to = here.remote(remote).unwrap();
+            assert_eq!(allocations(|| tunnels(&here, &there, &to, inner)), 0);
+        }
+    }
+}
+
+/// Sends `inner` to an end that does not take it.
+fn refused<P: Protocol>(here: &Endpoint<P>, there: &Endpoint<P>, to: &Remote, inner: &[u8]) {
+    const HEADROOM: usize = 128;
+    let mut buffer = [0; 256];
+    for (byte, from) in buffer.iter_mut().skip(HEADROOM).zip(inner) {
+        *byte = *from;
+    }
+    let mut packet = Packet::new(&mut buffer, HEADROOM, inner.len()).unwrap();
+    here.encap(&mut packet, to).unwrap();
+    assert!(told(there.decap(&mut packet)).is_err());
+}
+
+#[test]
+fn reports_allocate_nothing() {
+    let (_, ipv4) = FRAME.split_at(14);
+    let mut ipv6 = [0; 48];
+    let (head, payload) = ipv6.split_at_mut(40);
+    let header = ipv6::Header {
+        dscp: Dscp::default(),
+        ecn: Ecn::NotEct,
+        flow_label: FlowLabel::default(),
+        payload_len: 8,
+        next_header: IpProtocol::UDP,
+        hop_limit: 64,
+        source: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1),
+        destination: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2),
+    };
+    head.copy_from_slice(&header.to_bytes());
+    payload.copy_from_slice(&[3, 0xe8, 7, 0xd0, 0, 8, 0, 1]);
+    assert_eq!(allocations(|| reports(ipv4, &ipv6)), 0);
+}
+
+/// Turns the packets into ICMP errors; not where there is no headroom, nor where there is no packet.
+fn reports(ipv4: &[u8], ipv6: &[u8]) {
+    let too_large = icmpv4::Problem::FragmentationNeeded { mtu: 1450 };
+    let too_big = icmpv6::Problem::PacketTooBig { mtu: 1280 };
+    for headroom in [64, 0] {
+        let mut buffer = [0; 128];
+        for (byte, from) in buffer.iter_mut().skip(headroom).zip(ipv4) {
+            *byte = *from;
+        }
+        let mut packet = Packet::new(&mut buffer, headroom, ipv4.len()).unwrap();
+        let made = told(tunnel::icmp::report_ipv4(&mut packet, too_large, Ipv4Addr::LOCALHOST, 64));
+        assert_eq!(made.is_ok(), headroom > 0);
+        for (byte, from) in buffer.iter_mut().skip(headroom).zip(ipv6) {
+            *byte = *from;
+        }
+        let mut packet = Packet::new(&mut buffer, headroom, ipv6.len()).unwrap();
+        let made = told(tunnel::icmp::report_ipv6(&mut packet, too_big, Ipv6Addr::LOCALHOST, 64));
+        assert_eq!(made.is_ok(), headroom > 0);
+        let mut packet = Packet::new(&mut buffer, headroom, 0).unwrap();
+        assert!(told(tunnel::icmp::report_ipv4(&mut packet, too_large, Ipv4Addr::LOCALHOST, 64)).is_err());
+        assert!(told(tunnel::icmp::report_ipv6(&mut packet, too_big, Ipv6Addr::LOCALHOST, 64)).is_err());
+    }
+}
+
 /// Takes `inner` from one end to the other, in all ways that there are; and what both ends refuse.
 fn tunnels<P: Protocol>(here: &Endpoint<P>, there: &Endpoint<P>, to: &Remote, inner: &[u8]) {
     const HEADROOM: usize = 128;
@@ -181,15 +357,20 @@ fn tunnels<P: Protocol>(here: &Endpoint<P>, there: &Endpoint<P>, to: &Remote, in
         *byte = *from;
     }
     for inner_checksum in [InnerChecksum::Unknown, InnerChecksum::Good] {
-        let meta = EncapMeta::new().sequence(1).inner_checksum(inner_checksum);
+        let policy = GroupPolicy { id: 5, dont_learn: true, applied: false };
+        let meta = EncapMeta::new().sequence(1).group_policy(policy).inner_checksum(inner_checksum);
         black_box(&*here.header(inner, to, &meta).unwrap());
 
         let mut packet = Packet::new(&mut buffer, HEADROOM, inner.len()).unwrap();
         here.encap_with(&mut packet, to, &meta).unwrap();
         let mut profile = Profile::ANALYSIS;
         profile.start = tunnel::Start::Ip;
-        black_box(tunnel::inspect(packet.as_slice(), &profile).layers().count());
-        there.decap(&mut packet).unwrap();
+        let inspection = tunnel::inspect(packet.as_slice(), &profile);
+        for layer in inspection.layers() {
+            black_box(layer.geneve_options(packet.as_slice()).count());
+        }
+        let opened = there.decap(&mut packet).unwrap();
+        black_box(opened.geneve_options(&packet).count());
         assert_eq!(packet.as_slice(), inner);
 
         let mut burst = [packet];
