@@ -9,7 +9,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use encap::wire::{
     Error, EtherType, IpProtocol, Layer, LengthSource, arp,
     checksum::{State, Sum},
-    ethernet, gre, icmpv4, icmpv6, ipv4, ipv6, ndp, ndp_option, udp, vlan, vxlan,
+    erspan, ethernet, geneve, gre, gre1, icmpv4, icmpv6, ipv4, ipv6, ndp, ndp_option, nvgre, udp, vlan,
+    vxlan, vxlan_gpe, wccp,
 };
 
 /// Asserts all laws of one codec about one input: the first byte picks the codec.
@@ -33,12 +34,18 @@ pub(crate) fn wire(data: &[u8]) {
         11 => laws::<icmpv6::Header>(input),
         12 => laws::<ndp::Solicitation>(input),
         13 => laws::<ndp::Advertisement>(input),
-        _ => neighbor_options(input),
+        14 => neighbor_options(input),
+        15 => laws::<vxlan_gpe::Header>(input),
+        16 => laws::<geneve::Header>(input),
+        17 => laws::<nvgre::Header>(input),
+        18 => laws::<gre1::Header>(input),
+        19 => laws::<erspan::Header>(input),
+        _ => redirected(input),
     }
 }
 
 /// How many codecs [`wire`] knows.
-const CODECS: u8 = 15;
+const CODECS: u8 = 21;
 
 /// What the laws have to know of a codec.
 pub(crate) trait Codec: Copy + Debug + PartialEq {
@@ -310,6 +317,17 @@ impl Codec for vxlan::Header {
         for ((byte, clean), rest) in bytes.into_iter().zip(clean).zip(rest) {
             assert_eq!(byte | 0x08, clean | rest | 0x08);
         }
+        // A policy takes the second half word; what else was there stays.
+        assert_eq!(self.group_policy().is_some(), bytes[0] & 0x80 != 0);
+        let policy = self.group_policy().unwrap_or_default();
+        let header = self.with_group_policy(policy);
+        assert_eq!((header.group_policy(), header.vni()), (Some(policy), self.vni()));
+        let flags = bytes[0] | 0x80;
+        let mut expected = [flags, 0, 0, 0, bytes[4], bytes[5], bytes[6], bytes[7]];
+        if self.group_policy().is_some() {
+            (expected[1], expected[2], expected[3]) = (bytes[1] & 0x48, bytes[2], bytes[3]);
+        }
+        assert_eq!(header.to_bytes(), expected);
     }
 }
 
@@ -351,6 +369,233 @@ impl Codec for gre::Header {
         assert_eq!(Self { checksum: self.checksum, ..header }, *self);
         let packet = [&header.emitted(), tail].concat();
         assert_eq!(gre::verify(&packet), State::Good);
+    }
+}
+
+impl Codec for vxlan_gpe::Header {
+    fn refusal(bytes: &[u8]) -> Option<Error> {
+        too_short(Layer::VxlanGpe, LengthSource::Header, 8, bytes)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        Self::parse(bytes)
+    }
+
+    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 8))
+    }
+
+    fn emitted(&self) -> Vec<u8> {
+        self.to_bytes().to_vec()
+    }
+
+    fn behind(&self, _tail: &[u8]) {
+        // The draft, section 3.1: VNI and next protocol count where the flags I and P say so.
+        let bytes = self.to_bytes();
+        let flag = |bit| bytes[0] & bit != 0;
+        assert_eq!(self.vni(), flag(0x08).then_some(self.vni_field()));
+        assert_eq!(self.next_protocol(), flag(0x04).then_some(vxlan_gpe::NextProtocol(bytes[3])));
+        assert_eq!((self.is_bum(), self.is_oam()), (flag(0x02), flag(0x01)));
+        // Nothing but that, the version and what is reserved is there.
+        let clean = Self::new(self.vni_field(), vxlan_gpe::NextProtocol(bytes[3])).to_bytes();
+        let mut rest = self.reserved().to_be_bytes();
+        rest[0] |= self.version() << 4 | bytes[0] & 0x03;
+        for ((byte, clean), rest) in bytes.into_iter().zip(clean).zip(rest) {
+            assert_eq!(byte | 0x0c, clean | rest | 0x0c);
+        }
+        if let Some(ethertype) = self.next_protocol().and_then(vxlan_gpe::NextProtocol::ethertype) {
+            assert_eq!(vxlan_gpe::NextProtocol::from_ethertype(ethertype), self.next_protocol());
+        }
+    }
+}
+
+impl Codec for geneve::Header {
+    fn refusal(bytes: &[u8]) -> Option<Error> {
+        // RFC 8926, section 3.4: version 0; the length of the options, "in four-byte multiples", is the low
+        // six bits of the first byte.
+        let need = || 8 + 4 * usize::from(bytes[0] & 0x3f);
+        too_short(Layer::Geneve, LengthSource::Header, 8, bytes)
+            .or_else(|| other_version(Layer::Geneve, bytes[0] >> 6, 0))
+            .or_else(|| too_short(Layer::Geneve, LengthSource::OptLen, need(), bytes))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        Self::parse(bytes)
+    }
+
+    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+        let header = bytes.first_chunk().map(Self::from_bytes)?;
+        // `parse` looks for the options as well.
+        (header.is_err() || bytes[0] & 0x3f == 0).then_some((header, 8))
+    }
+
+    fn emitted(&self) -> Vec<u8> {
+        assert_eq!(self.to_bytes().first_chunk().map(Self::from_bytes), Some(Ok(*self)));
+        self.to_bytes().to_vec()
+    }
+
+    fn behind(&self, tail: &[u8]) {
+        // What the header says and what is reserved are all there is.
+        let clean = Self::new(self.protocol(), self.vni())
+            .with_options_len(self.options_len())
+            .with_critical(self.is_critical())
+            .with_control(self.is_control());
+        assert_eq!(clean.reserved(), 0);
+        let bits = u64::from_be_bytes(clean.to_bytes()) | self.reserved();
+        assert_eq!(bits.to_be_bytes(), self.to_bytes());
+
+        // Options and payload are what follows the header.
+        let (options, payload) = self.split_options(tail);
+        let (front, back) = tail.split_at(self.options_len().bytes());
+        assert!(core::ptr::eq(options.as_bytes(), front) && core::ptr::eq(payload, back));
+    }
+}
+
+impl Codec for nvgre::Header {
+    fn refusal(bytes: &[u8]) -> Option<Error> {
+        let other = |field, value| Error::Unsupported { layer: Layer::Nvgre, field, value };
+        // RFC 7637, section 3.2: C and S zero, K one, Ethernet; R and the version are those of GRE.
+        too_short(Layer::Nvgre, LengthSource::Header, 8, bytes)
+            .or_else(|| (bytes[0] & 0x40 != 0).then_some(Error::SourceRouting))
+            .or_else(|| other_version(Layer::Nvgre, bytes[1] & 7, 0))
+            .or_else(|| (bytes[0] & 0xb0 != 0x20).then(|| other("flags", be16(bytes, 0))))
+            .or_else(|| (be16(bytes, 2) != 0x6558).then(|| other("protocol type", be16(bytes, 2))))
+    }
+
+    /// Reserved0: "MUST be ignored on receipt".
+    fn clear_ignored(header: &mut [u8]) {
+        header[0] &= 0xf0;
+        header[1] &= 0x07;
+    }
+
+    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        Self::parse(bytes)
+    }
+
+    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+        bytes.first_chunk().map(|array| (Self::from_bytes(array), 8))
+    }
+
+    fn emitted(&self) -> Vec<u8> {
+        self.to_bytes().to_vec()
+    }
+
+    fn behind(&self, tail: &[u8]) {
+        // It is GRE of a certain form.
+        let packet = [&self.emitted(), tail].concat();
+        let (header, rest) = gre::Header::parse(&packet).unwrap();
+        assert_eq!((nvgre::Header::from_gre(&header), rest), (Some(*self), tail));
+    }
+}
+
+impl Codec for gre1::Header {
+    fn refusal(bytes: &[u8]) -> Option<Error> {
+        // RFC 2637, section 4.1: version 1, C and R zero, K one; S and A add four bytes each.
+        let flags = || {
+            let value = be16(bytes, 0);
+            let field = "flags";
+            (value & 0xa000 != 0x2000).then_some(Error::Unsupported {
+                layer: Layer::EnhancedGre,
+                field,
+                value,
+            })
+        };
+        let need = || 8 + 4 * (be16(bytes, 0) & 0x1080).count_ones() as usize;
+        let start = if bytes.len() < 4 { 8 } else { 0 };
+        too_short(Layer::EnhancedGre, LengthSource::Header, start, bytes)
+            .or_else(|| other_version(Layer::EnhancedGre, bytes[1] & 7, 1))
+            .or_else(|| (bytes[0] & 0x40 != 0).then_some(Error::SourceRouting))
+            .or_else(flags)
+            .or_else(|| too_short(Layer::EnhancedGre, LengthSource::Header, need(), bytes))
+    }
+
+    /// The s flag, recursion and the reserved flags.
+    fn clear_ignored(header: &mut [u8]) {
+        header[0] &= 0xf0;
+        header[1] &= 0x87;
+    }
+
+    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        Self::parse(bytes)
+    }
+
+    fn from_array(_bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+        None
+    }
+
+    fn emitted(&self) -> Vec<u8> {
+        emitted(Layer::EnhancedGre, self.header_len(), &self.to_bytes(), |out| self.emit(out))
+    }
+}
+
+impl Codec for erspan::Header {
+    fn refusal(bytes: &[u8]) -> Option<Error> {
+        // The draft, sections 4.2 and 4.3: 1 is type II, 2 type III, which is longer with O.
+        let version = || {
+            let version = bytes[0] >> 4;
+            let layer = Layer::Erspan;
+            (version != 1 && version != 2).then_some(Error::Version { layer, version })
+        };
+        let truncated = |need| too_short(Layer::Erspan, LengthSource::Header, need, bytes);
+        let start = if bytes.len() < 4 { 8 } else { 0 };
+        truncated(start)
+            .or_else(version)
+            .or_else(|| truncated(if bytes[0] >> 4 == 1 { 8 } else { 12 }))
+            .or_else(|| truncated(if bytes[0] >> 4 == 2 && bytes[11] & 1 != 0 { 20 } else { 0 }))
+    }
+
+    /// Reserved, in type II.
+    fn clear_ignored(header: &mut [u8]) {
+        if header[0] >> 4 == 1 {
+            header[4] = 0;
+            header[5] &= 0x0f;
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        Self::parse(bytes)
+    }
+
+    fn from_array(_bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+        None
+    }
+
+    /// This crate does not write these headers, so the drawings of the draft do.
+    fn emitted(&self) -> Vec<u8> {
+        let start = |version: u16| {
+            let second = u16::from(self.cos.value()) << 13
+                | u16::from(self.encapsulation) << 11
+                | u16::from(self.truncated) << 10
+                | self.session.value();
+            [(version << 12 | self.vlan.value()).to_be_bytes(), second.to_be_bytes()].concat()
+        };
+        match self.kind {
+            erspan::Kind::II { index } => [start(1), index.value().to_be_bytes().to_vec()].concat(),
+            erspan::Kind::III {
+                timestamp,
+                security_group,
+                ethernet,
+                frame_type,
+                hardware_id,
+                egress,
+                granularity,
+                subheader,
+            } => {
+                let last = u16::from(ethernet) << 15
+                    | u16::from(frame_type) << 10
+                    | u16::from(hardware_id) << 4
+                    | u16::from(egress) << 3
+                    | u16::from(granularity) << 1
+                    | u16::from(subheader.is_some());
+                let mut bytes = start(2);
+                bytes.extend(timestamp.to_be_bytes());
+                bytes.extend(security_group.to_be_bytes());
+                bytes.extend(last.to_be_bytes());
+                bytes.extend(subheader.iter().flatten());
+                bytes
+            }
+            kind => panic!("{kind:?} is in no draft"),
+        }
     }
 }
 
@@ -503,6 +748,40 @@ fn neighbor_options(bytes: &[u8]) {
     }
     // What was yielded adds up to the length.
     assert!(rest.is_empty());
+}
+
+/// What GRE carries as WCCP: a redirect header and a packet, or, where it starts with a version of IP, as that
+/// of WCCP version 1 does, the packet alone.
+pub(crate) fn redirected(bytes: &[u8]) {
+    let is_ip = |bytes: &[u8]| bytes.first().is_some_and(|first| matches!(first >> 4, 4 | 6));
+    if is_ip(bytes) {
+        let (header, rest) = wccp::Header::parse(bytes).unwrap();
+        assert!(header.is_none() && core::ptr::eq(rest, bytes));
+        return;
+    }
+    let found = wccp::Header::parse(bytes);
+    assert_eq!(found.err(), too_short(Layer::Wccp, LengthSource::Header, 4, bytes));
+    let Ok((header, rest)) = found else { return };
+    let header = header.unwrap();
+    let (head, tail) = bytes.split_at(4);
+    assert!(core::ptr::eq(rest, tail));
+    assert_eq!(head.first_chunk().map(wccp::Header::from_bytes), Some(header));
+    // U is ignored.
+    let emitted = header.to_bytes();
+    assert_eq!(emitted, [head[0] & 0xc0, head[1], head[2], head[3]]);
+    assert_eq!(wccp::Header::from_bytes(&emitted), header);
+    // A without T is sent as what looks like IPv4: the only header that is not read back.
+    let packet = [&emitted, tail].concat();
+    let ambiguous = header.alternative && !header.dynamic;
+    assert_eq!(is_ip(&packet), ambiguous);
+    if !ambiguous {
+        assert_eq!(wccp::Header::parse(&packet), Ok((Some(header), tail)));
+    }
+    for len in 0..4 {
+        let (layer, needed_by) = (Layer::Wccp, LengthSource::Header);
+        let error = Error::Truncated { layer, needed_by, need: 4, have: len };
+        assert_eq!(wccp::Header::parse(&bytes[..len]), Err(error));
+    }
 }
 
 /// The checksum of a GRE packet, good or not (RFC 2784, section 2.5): absent without the C bit, wrong

@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use encap::wire::{
-    Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, Vni, arp, ethernet,
-    gre, icmpv4, icmpv6, ipv4, ipv6, ndp, udp, vlan, vxlan,
+    Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, Vni, arp, erspan,
+    ethernet, geneve, gre, gre1, icmpv4, icmpv6, ipv4, ipv6, ndp, nvgre, udp, vlan, vxlan,
+    vxlan_gbp::GroupPolicy, vxlan_gpe, wccp,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -132,6 +133,82 @@ pub(crate) fn udp() -> impl Strategy<Value = udp::Header> {
             checksum,
         },
     )
+}
+
+pub(crate) fn group_policy() -> impl Strategy<Value = GroupPolicy> {
+    (any::<u16>(), any::<bool>(), any::<bool>()).prop_map(|(id, dont_learn, applied)| GroupPolicy {
+        id,
+        dont_learn,
+        applied,
+    })
+}
+
+/// Any number, those that are assigned more often.
+pub(crate) fn next_protocol() -> impl Strategy<Value = vxlan_gpe::NextProtocol> {
+    prop_oneof![any::<u8>(), 0..=6u8].prop_map(vxlan_gpe::NextProtocol)
+}
+
+/// As sent by this crate, or with any bit set.
+pub(crate) fn vxlan_gpe() -> impl Strategy<Value = vxlan_gpe::Header> {
+    let raw = any::<[u8; 8]>().prop_map(|bytes| vxlan_gpe::Header::from_bytes(&bytes));
+    let sent = (vni(), next_protocol()).prop_map(|(vni, next)| vxlan_gpe::Header::new(vni, next));
+    prop_oneof![sent, raw]
+}
+
+/// Any bit but those of the version; more than four words of options not often.
+pub(crate) fn geneve() -> impl Strategy<Value = geneve::Header> {
+    let words = prop_oneof![0..=4u8, 0..=63u8];
+    (words, any::<[u8; 7]>()).prop_map(|(words, [flags, p0, p1, v0, v1, v2, reserved])| {
+        geneve::Header::from_bytes(&[words, flags, p0, p1, v0, v1, v2, reserved]).unwrap()
+    })
+}
+
+pub(crate) fn nvgre() -> impl Strategy<Value = nvgre::Header> {
+    (vni(), any::<u8>()).prop_map(|(vsid, flow_id)| nvgre::Header { vsid, flow_id })
+}
+
+pub(crate) fn gre1() -> impl Strategy<Value = gre1::Header> {
+    (ethertype(), any::<u16>(), any::<u16>(), any::<Option<u32>>(), any::<Option<u32>>()).prop_map(
+        |(protocol, payload_len, call_id, sequence, acknowledgment)| gre1::Header {
+            protocol,
+            payload_len,
+            call_id,
+            sequence,
+            acknowledgment,
+        },
+    )
+}
+
+pub(crate) fn erspan() -> impl Strategy<Value = erspan::Header> {
+    let second = any::<u32>().prop_map(|index| erspan::Kind::II { index: erspan::Index::truncate(index) });
+    let flags = (any::<bool>(), 0..32u8, 0..64u8, any::<bool>(), 0..4u8);
+    let third = (any::<u32>(), any::<u16>(), flags, any::<Option<[u8; 8]>>()).prop_map(
+        |(timestamp, security_group, flags, subheader)| erspan::Kind::III {
+            timestamp,
+            security_group,
+            ethernet: flags.0,
+            frame_type: flags.1,
+            hardware_id: flags.2,
+            egress: flags.3,
+            granularity: flags.4,
+            subheader,
+        },
+    );
+    let start = (any::<u16>(), any::<u8>(), 0..4u8, any::<bool>(), any::<u16>());
+    (start, prop_oneof![second, third]).prop_map(|((vlan, cos, encapsulation, truncated, session), kind)| {
+        erspan::Header {
+            vlan: VlanId::truncate(vlan),
+            cos: Pcp::truncate(cos),
+            encapsulation,
+            truncated,
+            session: erspan::SessionId::truncate(session),
+            kind,
+        }
+    })
+}
+
+pub(crate) fn wccp() -> impl Strategy<Value = wccp::Header> {
+    any::<[u8; 4]>().prop_map(|bytes| wccp::Header::from_bytes(&bytes))
 }
 
 /// As sent by this crate, or with any bit set.

@@ -1,6 +1,6 @@
 //! The laws of the codecs over arbitrary headers, arbitrary bytes, and every value of every byte.
 
-use encap::wire::{Dscp, Ecn, FlowLabel, ipv6};
+use encap::wire::{Dscp, Ecn, FlowLabel, ipv6, wccp};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{laws, strategies as any_header};
@@ -48,6 +48,49 @@ proptest! {
     #[test]
     fn a_gre_header_survives(header in any_header::gre(), tail in tail()) {
         laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_vxlan_header_with_a_policy_survives(
+        header in any_header::vxlan(),
+        policy in any_header::group_policy(),
+        tail in tail(),
+    ) {
+        let header = header.with_group_policy(policy);
+        prop_assert_eq!(header.group_policy(), Some(policy));
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_vxlan_gpe_header_survives(header in any_header::vxlan_gpe(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_geneve_header_survives(header in any_header::geneve(), options in vec(any::<u8>(), 252), tail in tail()) {
+        let (options, _) = options.split_at(header.options_len().bytes());
+        laws::round_trip(header, &[options, &tail].concat());
+    }
+
+    #[test]
+    fn an_nvgre_header_survives(header in any_header::nvgre(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn an_enhanced_gre_header_survives(header in any_header::gre1(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn an_erspan_header_is_read(header in any_header::erspan(), tail in tail()) {
+        laws::round_trip(header, &tail);
+    }
+
+    #[test]
+    fn a_redirect_header_survives(header in any_header::wccp(), tail in tail()) {
+        prop_assert_eq!(wccp::Header::from_bytes(&header.to_bytes()), header);
+        laws::redirected(&[&header.to_bytes(), &tail[..]].concat());
     }
 
     #[test]
@@ -137,6 +180,15 @@ fn seeds() -> Vec<Vec<u8>> {
         seed(12, &[135, 0], 24),
         seed(13, &[136, 0], 24),
         seed(14, &[1, 1, 0, 0, 0, 0, 0, 0, 14, 2], 20),
+        seed(15, &[0x0c, 0, 0, 3], 8),
+        seed(16, &[0, 0, 0x65, 0x58], 8),
+        seed(16, &[2, 0x40, 0x65, 0x58, 0, 0, 42, 0, 1, 8, 0x81, 1], 16),
+        seed(17, &[0x20, 0, 0x65, 0x58], 8),
+        seed(18, &[0x20, 1, 0x88, 0x0b], 8),
+        seed(18, &[0x30, 0x81, 0x88, 0x0b], 16),
+        seed(19, &[0x10], 8),
+        seed(19, &[0x20], 20),
+        seed(20, &[0x80], 4),
     ]
 }
 
