@@ -4,8 +4,16 @@
 use core::fmt::Debug;
 
 use encap::wire::{
-    Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, Vni, arp,
-    checksum::State, ethernet, gre, icmp_quote, ipv4, ipv6, ndp, ndp_option, udp, vlan, vxlan,
+    Dscp, Ecn, Error, EtherType, FlowLabel, FragmentOffset, IpProtocol, Layer, MacAddr, Pcp, VlanId, Vni,
+    arp,
+    checksum::State,
+    erspan::{self, Index, SessionId},
+    ethernet,
+    geneve::{self, OptionsLen},
+    geneve_option::{OptionClass, OptionType},
+    gre, icmp_quote, ipv4, ipv6, ndp, ndp_option, nvgre, udp, vlan, vxlan,
+    vxlan_gbp::GroupPolicy,
+    vxlan_gpe::NextProtocol,
 };
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -50,6 +58,25 @@ proptest! {
     }
 
     #[test]
+    fn every_header_of_a_tunnel_survives(
+        vxlan_gpe in any_header::vxlan_gpe(),
+        geneve in any_header::geneve(),
+        nvgre in any_header::nvgre(),
+        gre1 in any_header::gre1(),
+        erspan in any_header::erspan(),
+        wccp in any_header::wccp(),
+        policy in any_header::group_policy(),
+    ) {
+        survives(vxlan_gpe);
+        survives(geneve);
+        survives(nvgre);
+        survives(gre1);
+        survives(erspan);
+        survives(wccp);
+        survives(policy);
+    }
+
+    #[test]
     fn every_icmp_message_survives(
         icmpv4 in any_header::icmpv4(),
         icmpv6 in any_header::icmpv6(),
@@ -80,6 +107,12 @@ proptest! {
         survives(Ecn::from_ds_field(bits as u8));
         survives(EtherType(bits as u16));
         survives(IpProtocol(bits as u8));
+        survives(OptionsLen::truncate(bits as u8));
+        survives(SessionId::truncate(bits as u16));
+        survives(Index::truncate(bits));
+        survives(NextProtocol(bits as u8));
+        survives(OptionClass(bits as u16));
+        survives(OptionType(bits as u8));
         survives(arp::Operation(bits as u16));
         survives(gre::Key(bits));
         survives(gre::Reserved0::from_flags(bits as u16));
@@ -129,10 +162,25 @@ fn values_past_their_bounds_are_refused() {
         )* };
     }
     bounds!(Vni 24 VlanId 12 Dscp 6 FlowLabel 20 Pcp 3 FragmentOffset 13);
+    bounds!(OptionsLen 6 SessionId 10 Index 20);
 
     assert!(refusal::<EtherType>(json!(0x1_0000)).contains("expected u16"));
     assert!(refusal::<IpProtocol>(json!(256)).contains("expected u8"));
+    assert!(refusal::<NextProtocol>(json!(256)).contains("expected u8"));
+    assert!(refusal::<OptionClass>(json!(0x1_0000)).contains("expected u16"));
+    assert!(refusal::<OptionType>(json!(256)).contains("expected u8"));
     assert!(refusal::<Ecn>(json!("Ect2")).contains("expected one of `NotEct`, `Ect1`, `Ect0`, `Ce`"));
+}
+
+/// RFC 8926, section 3.4: there is no version but 0.
+#[test]
+fn a_geneve_header_of_another_version_is_refused() {
+    let header = |version: u64| json!(version << 62 | 0x3fff_ffff_ffff_ffff);
+    assert!(serde_json::from_value::<geneve::Header>(header(0)).is_ok());
+    for version in 1..4u8 {
+        let error = Error::Version { layer: Layer::Geneve, version };
+        assert_eq!(refusal::<geneve::Header>(header(version.into())), error.to_string());
+    }
 }
 
 #[test]
@@ -186,6 +234,19 @@ fn headers_do_not_take_what_their_fields_refuse() {
         tag[field] = json!(value);
         refusal::<vlan::Header>(tag);
     }
+    let policy = json!({ "id": 65_536, "dont_learn": false, "applied": false });
+    assert!(refusal::<GroupPolicy>(policy).contains("expected u16"));
+    let header = json!({ "vsid": 0x100_0000, "flow_id": 0 });
+    assert!(refusal::<nvgre::Header>(header).contains("too large for a Vni"));
+    let second = |session, index| {
+        json!({
+            "vlan": 0, "cos": 0, "encapsulation": 0, "truncated": false, "session": session,
+            "kind": { "II": { "index": index } },
+        })
+    };
+    assert!(serde_json::from_value::<erspan::Header>(second(0x3ff, 0xf_ffff)).is_ok());
+    assert!(refusal::<erspan::Header>(second(0x400, 0)).contains("too large for a SessionId"));
+    assert!(refusal::<erspan::Header>(second(0, 0x10_0000)).contains("too large for a Index"));
     assert!(refusal::<udp::Header>(json!({ "source_port": 1 })).contains("missing field"));
     assert!(refusal::<vxlan::Header>(json!("0800000000002a00")).contains("expected u64"));
     assert!(
