@@ -484,7 +484,7 @@ impl Codec for nvgre::Header {
         // It is GRE of a certain form.
         let packet = [&self.emitted(), tail].concat();
         let (header, rest) = gre::Header::parse(&packet).unwrap();
-        assert_eq!((nvgre::Header::from_gre(&header), rest), (Some(*self), tail));
+        assert_eq!((Self::from_gre(&header), rest), (Some(*self), tail));
     }
 }
 
