@@ -65,6 +65,8 @@
 extern crate alloc;
 
 pub mod packet;
+pub mod table;
+pub mod time;
 pub mod tunnel;
 pub mod wire;
 

@@ -1,0 +1,259 @@
+//! What writers of buckets hold: locks that are never waited for long.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::{
+    super::line::{Line, fence},
+    Busy, CONTROL, Cold, HIGHS, Key, LOCK, LOWS, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES, key_of,
+    with_byte,
+};
+
+impl<'t> Map<'t> {
+    pub(super) fn guard(&self, index: usize) -> Result<Guard<'t>, Busy> {
+        Guard::lock(self.buckets.get(index).ok_or(Busy)?, index).ok_or(Busy)
+    }
+
+    /// Both buckets of `key`, locked, in the order that all writers keep.
+    pub(crate) fn lock(&self, key: Key) -> Result<Locked<'t>, Busy> {
+        let (first, second) = self.places(key);
+        let (low, high) = (self.guard(first.min(second))?, self.guard(first.max(second))?);
+        let (first, second) = if first < second { (low, high) } else { (high, low) };
+        Ok(Locked { map: *self, first, second })
+    }
+
+    /// One bucket, locked, for the sweep.
+    pub(crate) fn lock_bucket(&self, index: usize) -> Result<Single<'t>, Busy> {
+        Ok(Single { map: *self, guard: self.guard(index)? })
+    }
+}
+
+/// Both buckets of one key, locked until dropped.
+#[derive(Debug)]
+pub(crate) struct Locked<'t> {
+    map: Map<'t>,
+    first: Guard<'t>,
+    second: Guard<'t>,
+}
+
+/// A slot of a locked pair.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    second: bool,
+    slot: usize,
+}
+
+impl<'t> Locked<'t> {
+    /// The entry of `key`, live or not.
+    pub(crate) fn find(&self, key: Key) -> Option<(Place, Slot)> {
+        let in_bucket = |guard: &Guard<'t>, second| {
+            guard.find(&self.map, key).map(|(slot, found)| (Place { second, slot }, found))
+        };
+        in_bucket(&self.first, false).or_else(|| in_bucket(&self.second, true))
+    }
+
+    /// Whatever is in the two buckets.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Place, Slot)> {
+        [false, true].into_iter().flat_map(move |second| {
+            let guard = self.guard(second);
+            (0..SLOTS).filter_map(move |slot| {
+                Some((Place { second, slot }, self.map.slot(guard.line, guard.index, slot)?))
+            })
+        })
+    }
+
+    /// Puts an entry whose key is not there into a free slot, of the first bucket if it has one; `None` where
+    /// both are full.
+    pub(crate) fn insert(&mut self, slot: &Slot) -> Option<Place> {
+        if let Some(free) = self.first.free() {
+            self.first.put(&self.map, free, slot);
+            return Some(Place { second: false, slot: free });
+        }
+        let free = self.second.free()?;
+        // Counted before it is there: a reader that sees the value sees the count.
+        self.first.count_overflow(true);
+        self.second.put(&self.map, free, slot);
+        Some(Place { second: true, slot: free })
+    }
+
+    /// Points an entry elsewhere: one store, no reader notices anything else.
+    pub(crate) fn set_value(&mut self, place: Place, value: u32) {
+        self.guard(place.second).line.word(VALUES + place.slot).store(value, Release);
+    }
+
+    pub(crate) fn set_stamp(&mut self, place: Place, stamp: u16) {
+        self.guard(place.second).set_stamp(place.slot, stamp);
+    }
+
+    /// Changes the cold words; whoever reads them at the same time tries again.
+    pub(crate) fn set_cold(&mut self, place: Place, cold: Cold) {
+        let map = self.map;
+        let guard = if place.second { &mut self.second } else { &mut self.first };
+        guard.begin();
+        map.set_cold(guard.index, place.slot, cold);
+    }
+
+    /// Removes an entry, be it of the key that was locked or of another.
+    pub(crate) fn remove(&mut self, place: Place) {
+        let guard = if place.second { &self.second } else { &self.first };
+        let first = self.map.places(guard.key(place.slot)).0;
+        let bucket = guard.index;
+        guard.clear(place.slot);
+        match first {
+            _ if first == bucket => {}
+            _ if first == self.first.index => self.first.count_overflow(false),
+            _ if first == self.second.index => self.second.count_overflow(false),
+            _ => self.map.uncount_overflow(first),
+        }
+    }
+
+    /// Moves the entry of `key` from one bucket to the other: copied first, cleared second.
+    pub(super) fn shift(&mut self, key: Key, from: usize, to: usize) -> bool {
+        let to_second = (self.first.index, self.second.index) == (from, to);
+        if !to_second && (self.second.index, self.first.index) != (from, to) {
+            return false;
+        }
+        let (source, sink) =
+            if to_second { (&self.first, &mut self.second) } else { (&self.second, &mut self.first) };
+        let (Some((old, slot)), Some(free)) = (source.find(&self.map, key), sink.free()) else {
+            return false;
+        };
+        sink.put(&self.map, free, &slot);
+        if to_second {
+            self.first.count_overflow(true);
+            self.first.clear(old);
+        } else {
+            self.second.clear(old);
+            self.first.count_overflow(false);
+        }
+        true
+    }
+
+    fn guard(&self, second: bool) -> &Guard<'t> {
+        if second { &self.second } else { &self.first }
+    }
+}
+
+/// One bucket, locked until dropped.
+#[derive(Debug)]
+pub(crate) struct Single<'t> {
+    map: Map<'t>,
+    guard: Guard<'t>,
+}
+
+impl Single<'_> {
+    /// Whatever is in the bucket.
+    pub(crate) fn slots(&self) -> [Option<Slot>; SLOTS] {
+        core::array::from_fn(|slot| self.map.slot(self.guard.line, self.guard.index, slot))
+    }
+
+    pub(crate) fn remove(&mut self, slot: usize) {
+        let first = self.map.places(self.guard.key(slot)).0;
+        self.guard.clear(slot);
+        if first != self.guard.index {
+            self.map.uncount_overflow(first);
+        }
+    }
+}
+
+impl Map<'_> {
+    /// One entry fewer lies in its second bucket. Where the lock of the first is not to be had the count stays:
+    /// too high costs misses one more line, too low would cost a hit.
+    fn uncount_overflow(&self, first: usize) {
+        if let Ok(mut guard) = self.guard(first) {
+            guard.count_overflow(false);
+        }
+    }
+}
+
+/// A lock, given back when dropped.
+#[derive(Debug)]
+struct Guard<'t> {
+    line: &'t Line,
+    index: usize,
+    /// The control word as only the holder changes it.
+    control: u32,
+}
+
+impl<'t> Guard<'t> {
+    fn lock(line: &'t Line, index: usize) -> Option<Self> {
+        for _ in 0..SPINS {
+            let control = line.word(CONTROL).load(Relaxed);
+            let free = control & LOCK == 0;
+            if free && line.word(CONTROL).compare_exchange(control, control | LOCK, Acquire, Relaxed).is_ok()
+            {
+                return Some(Self { line, index, control: control | LOCK });
+            }
+            core::hint::spin_loop();
+        }
+        None
+    }
+
+    fn key(&self, slot: usize) -> Key {
+        key_of(self.line, slot)
+    }
+
+    fn find(&self, map: &Map<'_>, key: Key) -> Option<(usize, Slot)> {
+        (0..SLOTS).find_map(|slot| {
+            let found = map.slot(self.line, self.index, slot)?;
+            (found.key == key).then_some((slot, found))
+        })
+    }
+
+    fn free(&self) -> Option<usize> {
+        (0..SLOTS).find(|&slot| self.line.word(VALUES + slot).load(Relaxed) == 0)
+    }
+
+    /// Announces that words change which readers compare.
+    fn begin(&mut self) {
+        self.control = self.control.wrapping_add(VERSION);
+        self.line.word(CONTROL).store(self.control, Release);
+        fence(Release);
+    }
+
+    /// Fills a free slot; the value, stored last, publishes it.
+    fn put(&mut self, map: &Map<'_>, slot: usize, entry: &Slot) {
+        self.begin();
+        let word = |index: usize| self.line.word(index);
+        word(LOWS + slot).store(entry.key.low(), Relaxed);
+        word(HIGHS + slot).store(entry.key.high(), Relaxed);
+        word(TAGS).store(with_byte(word(TAGS).load(Relaxed), slot, entry.content.tag), Relaxed);
+        self.set_stamp(slot, entry.content.stamp);
+        map.set_cold(self.index, slot, entry.cold);
+        word(VALUES + slot).store(entry.content.value, Release);
+    }
+
+    fn set_stamp(&self, slot: usize, stamp: u16) {
+        let word = self.line.word(STAMPS + slot / 2);
+        let shift = slot % 2 * 16;
+        word.store(word.load(Relaxed) & !(0xffff << shift) | u32::from(stamp) << shift, Relaxed);
+    }
+
+    fn clear(&self, slot: usize) {
+        self.line.word(VALUES + slot).store(0, Release);
+    }
+
+    /// One more, or one fewer, of this bucket's entries lies in its second bucket. A count that was ever full
+    /// stays so.
+    fn count_overflow(&mut self, more: bool) {
+        let count = self.control & OVERFLOW;
+        self.control = match (more, count) {
+            (_, OVERFLOW) | (false, 0) => return,
+            (true, _) => self.control.wrapping_add(OVERFLOW_ONE),
+            (false, _) => self.control.wrapping_sub(OVERFLOW_ONE),
+        };
+        self.line.word(CONTROL).store(self.control, Release);
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.line.word(CONTROL).store(self.control & !LOCK, Release);
+    }
+}
+
+// Steps of the control word.
+const OVERFLOW_ONE: u32 = 2;
+const VERSION: u32 = 0x80;
+
+/// How often a writer tries to get a lock.
+const SPINS: usize = 64;

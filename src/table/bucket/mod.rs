@@ -1,0 +1,379 @@
+//! Two-choice buckets of four: the map under every table, read without waiting.
+//!
+//! A bucket is one [`Line`]:
+//!
+//! ```text
+//! byte 0        4       8           16              32              48              64
+//!      +--------+-------+-----------+---------------+---------------+---------------+
+//!      |control | 4 tags| 4 stamps  |   4 values    | 4 low words   | 4 high words  |
+//!      |        | of 8  | of 16     |   of 32       | of the keys   | of the keys   |
+//!      +--------+-------+-----------+---------------+---------------+---------------+
+//! control: version (25 bits) | overflow (6) | lock (1)
+//! ```
+//!
+//! A value of zero is an empty slot. A key may lie in its first bucket or, where that was full, in its second;
+//! `overflow` counts those of the first that lie in their second, so most misses read one line.
+//!
+//! # Protocol
+//!
+//! Readers never write and never wait; writers hold the locks of the buckets that they change.
+//!
+//! - A key changes only while its value is zero, and after the version has changed: stored with Release and
+//!   fenced, so that whoever reads a word of the new key also reads the new version. (A Relaxed version passes
+//!   every stress test on x86 and is wrong.)
+//! - Publishing, moving to another destination and deleting are one store of the value.
+//! - A relocated entry is copied first and cleared second, under both locks, with the overflow counted between.
+//! - A reader loads the control word, finds a key, loads its value with Acquire, compares the key again, and
+//!   then the control word. A miss compares those of both buckets. Whatever has changed means: once more, and
+//!   after [`RETRIES`] times [`Busy`]. So a stalled writer stops no reader, and an entry that is there during a
+//!   whole call is found by it.
+//! - The version wraps after 2^25 inserts into one bucket; a reader would have to stand still for as long.
+//!
+//! Locking is bounded too: a writer that does not get a lock answers [`Busy`]. What interrupts a writer may read,
+//! but must not write: it could spin for a lock that its own processor holds.
+
+mod lock;
+mod relocate;
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+
+pub(crate) use self::lock::{Locked, Place};
+use super::{
+    hash::Seed,
+    line::{Line, Words, fence},
+};
+
+/// Inserts kept completing in the same place, or somebody holds a lock: try again later.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Busy;
+
+/// Exactly what is looked for; all bits are compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Key(pub(crate) u64);
+
+impl Key {
+    const fn low(self) -> u32 {
+        self.0 as u32
+    }
+
+    const fn high(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// What an entry says besides its key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Content {
+    /// Never zero.
+    pub(crate) value: u32,
+    pub(crate) tag: u8,
+    pub(crate) stamp: u16,
+}
+
+/// The words that a lookup does not need, where a table has them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Cold {
+    pub(crate) cookie: u32,
+    pub(crate) origin: u8,
+    pub(crate) attributes: u8,
+}
+
+/// All of an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Slot {
+    pub(crate) key: Key,
+    pub(crate) content: Content,
+    pub(crate) cold: Cold,
+}
+
+/// A view of buckets and, where the table has them, cold words; `Copy`, so that one serves every call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Map<'t> {
+    buckets: &'t [Line],
+    cold: Words<'t>,
+    seed: Seed,
+}
+
+/// Where a key may be: its first bucket and its second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home<'t> {
+    first: &'t Line,
+    second: &'t Line,
+}
+
+impl<'t> Map<'t> {
+    /// Buckets for a table that promises `entries`: three quarters full then, where relocation never fails in
+    /// practice; small tables, in which chance is larger, get some more.
+    pub(crate) const fn buckets(entries: usize) -> usize {
+        if entries == 0 {
+            return 0;
+        }
+        let (tight, small) = (entries.div_ceil(3), entries.div_ceil(2));
+        let buckets = if tight + 4 < small { tight + 4 } else { small };
+        if buckets < 2 { 2 } else { buckets }
+    }
+
+    /// Lines of cold words for so many buckets.
+    pub(crate) const fn cold_lines(buckets: usize) -> usize {
+        Words::lines(buckets * COLD_WORDS)
+    }
+
+    pub(crate) const fn new(buckets: &'t [Line], cold: &'t [Line], seed: Seed) -> Self {
+        Self { buckets, cold: Words(cold), seed }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Numbers of the two buckets of `key`; they differ where there are two.
+    #[inline]
+    fn places(&self, key: Key) -> (usize, usize) {
+        let hash = self.seed.hash(key.0);
+        let count = self.buckets.len() as u64;
+        let first = (hash & 0xffff_ffff).wrapping_mul(count) >> 32;
+        let second = (hash >> 32).wrapping_mul(count) >> 32;
+        let second = if first != second {
+            second
+        } else if second.wrapping_add(1) < count {
+            second.wrapping_add(1)
+        } else {
+            0
+        };
+        (first as usize, second as usize)
+    }
+
+    /// Where `key` may be; `None` in a table without buckets.
+    #[inline]
+    pub(crate) fn home(&self, key: Key) -> Option<Home<'t>> {
+        let (first, second) = self.places(key);
+        Some(Home { first: self.buckets.get(first)?, second: self.buckets.get(second)? })
+    }
+
+    /// The entry of `key` among those that are `live` by value and tag.
+    #[inline]
+    pub(crate) fn find(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
+        match self.home(key) {
+            Some(home) => home.find(key, live),
+            None => Ok(None),
+        }
+    }
+
+    /// All that is in a bucket, consistently; for dumps and sweeps.
+    pub(crate) fn bucket(&self, index: usize) -> Result<[Option<Slot>; SLOTS], Busy> {
+        let Some(line) = self.buckets.get(index) else { return Ok([None; SLOTS]) };
+        for _ in 0..RETRIES {
+            let control = line.word(CONTROL).load(Acquire) & !LOCK;
+            let slots = core::array::from_fn(|slot| self.slot(line, index, slot));
+            if unchanged(line, control) {
+                return Ok(slots);
+            }
+        }
+        Err(Busy)
+    }
+
+    /// A slot as it is now; consistent under the lock, or where the control word is compared after.
+    fn slot(&self, line: &Line, bucket: usize, slot: usize) -> Option<Slot> {
+        let value = line.word(VALUES + slot).load(Acquire);
+        let content = Content { value, tag: tag(line, slot), stamp: stamp(line, slot) };
+        (value != 0).then(|| Slot { key: key_of(line, slot), content, cold: self.cold(bucket, slot) })
+    }
+
+    /// The cold words of the entry of `key` that says `value`; `None` where it says something else by now.
+    pub(crate) fn cold_of(&self, key: Key, value: u32) -> Option<Cold> {
+        let (first, second) = self.places(key);
+        [first, second]
+            .into_iter()
+            .find_map(|index| {
+                let slots = self.bucket(index).ok()?;
+                slots.into_iter().flatten().find(|slot| slot.key == key && slot.content.value == value)
+            })
+            .map(|slot| slot.cold)
+    }
+
+    fn cold(&self, bucket: usize, slot: usize) -> Cold {
+        let word = |index: usize| {
+            let index = bucket.wrapping_mul(COLD_WORDS).wrapping_add(index);
+            self.cold.get(index).map_or(0, |word| word.load(Relaxed))
+        };
+        Cold { cookie: word(slot), origin: byte(word(4), slot), attributes: byte(word(5), slot) }
+    }
+
+    /// Only under the bucket's lock.
+    fn set_cold(&self, bucket: usize, slot: usize, cold: Cold) {
+        let store = |index: usize, change: &dyn Fn(u32) -> u32| {
+            if let Some(word) = self.cold.get(bucket.wrapping_mul(COLD_WORDS).wrapping_add(index)) {
+                word.store(change(word.load(Relaxed)), Relaxed);
+            }
+        };
+        store(slot, &|_| cold.cookie);
+        store(4, &|word| with_byte(word, slot, cold.origin));
+        store(5, &|word| with_byte(word, slot, cold.attributes));
+    }
+}
+
+impl<'t> Home<'t> {
+    /// Loads a word of the first bucket: the processor fetches the line while others are asked for.
+    #[inline]
+    pub(crate) fn touch(&self) -> u32 {
+        self.first.word(CONTROL).load(Relaxed)
+    }
+
+    /// As [`Map::find`].
+    #[inline]
+    pub(crate) fn find(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
+        for _ in 0..RETRIES {
+            let (control, hit) = scan(self.first, key, &live);
+            if hit.is_some() || control & OVERFLOW == 0 {
+                if unchanged(self.first, control) {
+                    return Ok(hit);
+                }
+                continue;
+            }
+            let (second, hit) = scan(self.second, key, &live);
+            if hit.is_some() {
+                if unchanged(self.second, second) {
+                    return Ok(hit);
+                }
+            } else if unchanged(self.first, control) && unchanged(self.second, second) {
+                return Ok(None);
+            }
+        }
+        Err(Busy)
+    }
+}
+
+/// The control word before, and what was found.
+#[inline]
+fn scan(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Option<Content>) {
+    let control = line.word(CONTROL).load(Acquire) & !LOCK;
+    let mut candidates = 0u32;
+    for slot in 0..SLOTS {
+        candidates |= u32::from(line.word(LOWS + slot).load(Relaxed) == key.low()) << slot;
+    }
+    while candidates != 0 {
+        let slot = candidates.trailing_zeros() as usize;
+        candidates &= candidates.wrapping_sub(1);
+        // The key that belongs to this value, or one that came later: then the version tells.
+        let value = line.word(VALUES + slot).load(Acquire);
+        let content = Content { value, tag: tag(line, slot), stamp: stamp(line, slot) };
+        if value != 0 && key_of(line, slot) == key && live(value, content.tag) {
+            return (control, Some(content));
+        }
+    }
+    (control, None)
+}
+
+/// Whether no insert and no relocation has begun since `control` was loaded.
+#[inline]
+fn unchanged(line: &Line, control: u32) -> bool {
+    fence(Acquire);
+    line.word(CONTROL).load(Relaxed) & !LOCK == control
+}
+
+#[inline]
+fn key_of(line: &Line, slot: usize) -> Key {
+    let (low, high) = (line.word(LOWS + slot).load(Relaxed), line.word(HIGHS + slot).load(Relaxed));
+    Key(u64::from(high) << 32 | u64::from(low))
+}
+
+#[inline]
+fn tag(line: &Line, slot: usize) -> u8 {
+    byte(line.word(TAGS).load(Relaxed), slot)
+}
+
+#[inline]
+fn stamp(line: &Line, slot: usize) -> u16 {
+    (line.word(STAMPS + slot / 2).load(Relaxed) >> (slot % 2 * 16)) as u16
+}
+
+const fn byte(word: u32, index: usize) -> u8 {
+    (word >> (index % 4 * 8)) as u8
+}
+
+const fn with_byte(word: u32, index: usize, byte: u8) -> u32 {
+    let shift = index % 4 * 8;
+    word & !(0xff << shift) | (byte as u32) << shift
+}
+
+/// Entries of a bucket.
+pub(crate) const SLOTS: usize = 4;
+
+/// Cold words of a bucket: a cookie each, four origins, four attributes.
+const COLD_WORDS: usize = 6;
+
+// Words of a bucket.
+const CONTROL: usize = 0;
+const TAGS: usize = 1;
+const STAMPS: usize = 2;
+const VALUES: usize = 4;
+const LOWS: usize = 8;
+const HIGHS: usize = 12;
+
+// Bits of the control word.
+const LOCK: u32 = 1;
+const OVERFLOW: u32 = 0x7e;
+
+/// How often a reader looks again before it answers [`Busy`].
+const RETRIES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn lines(count: usize) -> Vec<Line> {
+        (0..count).map(|_| Line::new()).collect()
+    }
+
+    fn add(map: &Map<'_>, key: Key) -> bool {
+        let slot = Slot { key, content: Content { value: 1, tag: 0, stamp: 0 }, cold: Cold::default() };
+        for _ in 0..3 {
+            if map.lock(key).unwrap().insert(&slot).is_some() {
+                return true;
+            }
+            map.make_room(key);
+        }
+        false
+    }
+
+    /// As many entries as promised fit, whatever the seed, in tables of all sizes.
+    #[test]
+    fn what_is_promised_fits() {
+        for entries in (1..200).chain([1_000, 65_536]) {
+            for seed in 0..if entries < 200 { 50 } else { 2 } {
+                let lines = lines(Map::buckets(entries));
+                let map = Map::new(&lines, &[], Seed::derive([seed, 1], 0));
+                for key in 0..entries as u64 {
+                    assert!(add(&map, Key(key << 16 | 7)), "entry {key} of {entries}, seed {seed}");
+                }
+                for key in 0..entries as u64 {
+                    assert!(map.find(Key(key << 16 | 7), |_, _| true).unwrap().is_some());
+                }
+            }
+        }
+    }
+
+    /// The count of overflows falls back to nothing: no miss reads two lines for ever.
+    #[test]
+    fn overflow_is_counted_back() {
+        let lines = lines(Map::buckets(100));
+        let map = Map::new(&lines, &[], Seed::derive([3, 4], 0));
+        for key in 0..100 {
+            assert!(add(&map, Key(key)));
+        }
+        assert!(lines.iter().any(|line| line.word(CONTROL).load(Relaxed) & OVERFLOW != 0));
+        for bucket in 0..map.len() {
+            let mut single = map.lock_bucket(bucket).unwrap();
+            for slot in 0..SLOTS {
+                if single.slots()[slot].is_some() {
+                    single.remove(slot);
+                }
+            }
+        }
+        assert!(lines.iter().all(|line| line.word(CONTROL).load(Relaxed) & (OVERFLOW | LOCK) == 0));
+    }
+}

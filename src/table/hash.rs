@@ -1,0 +1,88 @@
+//! A keyed hash of 64 bits: without the seed nobody can tell which keys meet.
+
+/// What keys are hashed with, one seed per table.
+#[derive(Clone, Copy)]
+pub(crate) struct Seed(u64, u64);
+
+impl Seed {
+    /// The seed for one purpose, from the caller's: one table's places say nothing about another's.
+    pub(crate) const fn derive(seed: [u64; 2], purpose: u64) -> Self {
+        let [a, b] = seed;
+        let a = mix(a ^ purpose, b | 1);
+        let b = mix(b ^ purpose.rotate_left(32), a | 1);
+        // Odd: a multiplication loses nothing of the key.
+        Self(mix(a, MULTIPLIER), mix(b, MULTIPLIER) | 1)
+    }
+
+    /// Two foldings of a full product: the first by a secret, the second spreads to all bits.
+    #[inline]
+    pub(crate) const fn hash(self, key: u64) -> u64 {
+        mix(mix(key ^ self.0, self.1) ^ self.0, MULTIPLIER)
+    }
+}
+
+/// The seed is the one thing that must not be printed.
+impl core::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Seed")
+    }
+}
+
+/// The 128-bit product, folded.
+#[inline]
+const fn mix(a: u64, b: u64) -> u64 {
+    let product = (a as u128).wrapping_mul(b as u128);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Fraction of the golden ratio: no pattern of its own.
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: Seed = Seed::derive([0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321], 7);
+
+    /// Each bit of a key changes each bit of the hash in about half of all cases.
+    #[test]
+    fn one_bit_changes_half_of_all_bits() {
+        const KEYS: u64 = 4_096;
+        for bit in 0..64 {
+            let mut changed = [0u32; 64];
+            for key in 0..KEYS {
+                let key = key.wrapping_mul(0x0001_0000_0100_0193);
+                let difference = SEED.hash(key) ^ SEED.hash(key ^ 1 << bit);
+                for (out, count) in changed.iter_mut().enumerate() {
+                    *count += u32::from(difference >> out & 1 != 0);
+                }
+            }
+            for (out, count) in changed.into_iter().enumerate() {
+                assert!((1_700..2_400).contains(&count), "bit {bit} changes bit {out} in {count} of {KEYS}");
+            }
+        }
+    }
+
+    #[test]
+    fn purposes_and_seeds_place_keys_apart() {
+        let other = [
+            Seed::derive([1, 2], 1),
+            Seed::derive([1, 2], 2),
+            Seed::derive([2, 1], 1),
+            Seed::derive([0; 2], 0),
+        ];
+        for (i, a) in other.iter().enumerate() {
+            for b in other.iter().skip(i + 1) {
+                let same = (0..65_536).filter(|&key| a.hash(key) >> 56 == b.hash(key) >> 56).count();
+                assert!((128..512).contains(&same), "{same} of 65,536 in the same of 256 places");
+            }
+        }
+    }
+
+    /// The tags of XOR-linear hashes fail this: the difference of two keys would tell that of their hashes.
+    #[test]
+    fn not_xor_linear() {
+        let difference = SEED.hash(1) ^ SEED.hash(0);
+        assert!((2..1_000).all(|key: u64| SEED.hash(key << 1 | 1) ^ SEED.hash(key << 1) != difference));
+    }
+}

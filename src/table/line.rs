@@ -1,0 +1,53 @@
+//! The one unit of storage of all tables.
+
+pub(crate) use core::sync::atomic::{AtomicU32, fence};
+
+/// Sixteen 32-bit words on a cache line of their own: what every table is made of.
+///
+/// The caller owns the lines, as an array, a borrowed slice, a `Box`, a `Vec`, an `Arc<[Line]>`; the tables carve
+/// them up. A line starts out as zeroes.
+///
+/// ```
+/// use encap::table::{Capacity, Line};
+///
+/// const SMALL: Capacity = Capacity::fdb(256);
+/// static LINES: [Line; SMALL.lines()] = [const { Line::new() }; SMALL.lines()];
+/// ```
+#[derive(Debug)]
+#[repr(align(64))]
+pub struct Line([AtomicU32; Self::WORDS]);
+
+impl Line {
+    pub(crate) const WORDS: usize = 16;
+
+    /// A line of zeroes.
+    #[expect(clippy::new_without_default, reason = "a line is storage, not a value")]
+    pub const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; Self::WORDS])
+    }
+
+    /// A word, counted from 0 and around.
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its mask")]
+    pub(crate) fn word(&self, index: usize) -> &AtomicU32 {
+        &self.0[index % Self::WORDS]
+    }
+}
+
+/// Lines read as one run of words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'t>(pub(crate) &'t [Line]);
+
+impl<'t> Words<'t> {
+    /// How many lines hold so many words.
+    pub(crate) const fn lines(words: usize) -> usize {
+        words.div_ceil(Line::WORDS)
+    }
+
+    #[inline]
+    pub(crate) fn get(self, index: usize) -> Option<&'t AtomicU32> {
+        Some(self.0.get(index / Line::WORDS)?.word(index))
+    }
+}
+
+const _: () = assert!(size_of::<Line>() == 64 && align_of::<Line>() == 64);

@@ -1,0 +1,5 @@
+//! Tables.
+mod bucket;
+mod hash;
+mod line;
+pub use line::Line;
