@@ -19,6 +19,13 @@ impl Seed {
     pub(crate) const fn hash(self, key: u64) -> u64 {
         mix(mix(key ^ self.0, self.1) ^ self.0, MULTIPLIER)
     }
+
+    /// A key of 64 bits for what is longer; what has the same is told apart by comparing it whole.
+    pub(crate) fn fingerprint(self, words: &[u32]) -> u64 {
+        words
+            .iter()
+            .fold(self.1, |hash, &word| mix(hash ^ self.0 ^ u64::from(word), MULTIPLIER).rotate_left(23))
+    }
 }
 
 /// The seed is the one thing that must not be printed.

@@ -1,5 +1,32 @@
 //! Tables.
 mod bucket;
+mod capacity;
+mod census;
+mod clock;
+mod error;
+mod generation;
+mod handle;
 mod hash;
 mod line;
+mod list;
+mod meta;
+mod neighbor;
+mod record;
+mod regions;
+mod remote;
+mod route;
+mod settings;
+mod tables;
+mod vni;
+mod worker;
+
+pub use capacity::Capacity;
+pub use clock::Ageing;
+pub use error::{BuildError, Error, HandleKind, MacKind, Resource};
+pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
+pub use list::{Lists, Members, Walk};
+pub use remote::{Quota, Remote, Remotes};
+pub use settings::{LearnFrom, Settings, Snooping, Underlay};
+pub use tables::Tables;
+pub use worker::WorkerId;

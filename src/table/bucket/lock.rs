@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{
-    super::line::{Line, fence},
+    super::line::{AtomicU32, Line, fence},
     Busy, CONTROL, Cold, HIGHS, Key, LOCK, LOWS, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES, key_of,
     with_byte,
 };
@@ -21,10 +21,39 @@ impl<'t> Map<'t> {
         Ok(Locked { map: *self, first, second })
     }
 
+    /// Puts an entry where its key may be, if there is none of that key, and makes room for it if need be;
+    /// `relocations` counts what moves.
+    pub(crate) fn add(&self, slot: &Slot, relocations: &AtomicU32) -> Result<Added, Busy> {
+        for _ in 0..ROOM_TRIES {
+            let mut locked = self.lock(slot.key)?;
+            if let Some((_, there)) = locked.find(slot.key) {
+                return Ok(Added::There(there));
+            }
+            if locked.insert(slot).is_some() {
+                return Ok(Added::New);
+            }
+            drop(locked);
+            if !self.make_room(slot.key, relocations) {
+                return Ok(Added::Full);
+            }
+        }
+        Err(Busy)
+    }
+
     /// One bucket, locked, for the sweep.
     pub(crate) fn lock_bucket(&self, index: usize) -> Result<Single<'t>, Busy> {
         Ok(Single { map: *self, guard: self.guard(index)? })
     }
+}
+
+/// What became of an entry that was to be added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Added {
+    New,
+    /// Not added: its key is there.
+    There(Slot),
+    /// Not added: there is no room.
+    Full,
 }
 
 /// Both buckets of one key, locked until dropped.
@@ -254,6 +283,9 @@ impl Drop for Guard<'_> {
 // Steps of the control word.
 const OVERFLOW_ONE: u32 = 2;
 const VERSION: u32 = 0x80;
+
+/// How often room is made for an entry before somebody else takes it.
+const ROOM_TRIES: usize = 4;
 
 /// How often a writer tries to get a lock.
 const SPINS: usize = 64;

@@ -37,7 +37,7 @@ mod relocate;
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-pub(crate) use self::lock::{Locked, Place};
+pub(crate) use self::lock::{Added, Locked, Place};
 use super::{
     hash::Seed,
     line::{Line, Words, fence},
@@ -323,7 +323,7 @@ mod tests {
 
     use std::vec::Vec;
 
-    use super::*;
+    use super::{super::line::AtomicU32, *};
 
     fn lines(count: usize) -> Vec<Line> {
         (0..count).map(|_| Line::new()).collect()
@@ -331,13 +331,7 @@ mod tests {
 
     fn add(map: &Map<'_>, key: Key) -> bool {
         let slot = Slot { key, content: Content { value: 1, tag: 0, stamp: 0 }, cold: Cold::default() };
-        for _ in 0..3 {
-            if map.lock(key).unwrap().insert(&slot).is_some() {
-                return true;
-            }
-            map.make_room(key);
-        }
-        false
+        map.add(&slot, &AtomicU32::new(0)) == Ok(Added::New)
     }
 
     /// As many entries as promised fit, whatever the seed, in tables of all sizes.

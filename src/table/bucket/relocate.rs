@@ -2,13 +2,17 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::{Key, Map, SLOTS, VALUES, key_of};
+use super::{super::line::AtomicU32, Key, Map, SLOTS, VALUES, key_of};
 
 impl Map<'_> {
     /// Makes a free slot in one of the two buckets of `key` by moving others to their other buckets.
-    /// Answers how many entries moved. The way is looked for without locks, at most [`NODES`] buckets far, and
+    /// The way is looked for without locks, at most [`NODES`] buckets far, and
     /// gone from its end, so that every step is valid by itself.
-    pub(crate) fn make_room(&self, key: Key) -> Option<u32> {
+    pub(crate) fn make_room(&self, key: Key, relocations: &AtomicU32) -> bool {
+        self.room(key, relocations).is_some()
+    }
+
+    fn room(&self, key: Key, relocations: &AtomicU32) -> Option<()> {
         let (first, second) = self.places(key);
         let mut nodes = [Node { bucket: first, parent: usize::MAX, key: Key(0) }; NODES];
         *nodes.get_mut(1)? = Node { bucket: second, parent: usize::MAX, key: Key(0) };
@@ -17,7 +21,7 @@ impl Map<'_> {
         while let Some(&node) = nodes.get(at).filter(|_| at < len) {
             let line = self.buckets.get(node.bucket)?;
             if (0..SLOTS).any(|slot| line.word(VALUES + slot).load(Relaxed) == 0) {
-                return self.shift_back(&nodes, node);
+                return self.shift_back(&nodes, node, relocations);
             }
             for slot in 0..SLOTS {
                 // Racing with writers: whether the key is still there is seen when it is moved.
@@ -36,9 +40,8 @@ impl Map<'_> {
         None
     }
 
-    fn shift_back(&self, nodes: &[Node; NODES], hole: Node) -> Option<u32> {
+    fn shift_back(&self, nodes: &[Node; NODES], hole: Node, relocations: &AtomicU32) -> Option<()> {
         let mut node = hole;
-        let mut moved = 0u32;
         while let Some(&parent) = nodes.get(node.parent) {
             let moves =
                 self.lock(node.key).is_ok_and(|mut both| both.shift(node.key, parent.bucket, node.bucket));
@@ -46,9 +49,9 @@ impl Map<'_> {
                 return None;
             }
             node = parent;
-            moved = moved.saturating_add(1);
+            relocations.fetch_add(1, Relaxed);
         }
-        Some(moved)
+        Some(())
     }
 }
 

@@ -1,0 +1,99 @@
+//! How much fits into the tables.
+
+/// What the tables are built for. A table built for N entries takes N entries of any keys, and then refuses.
+///
+/// The number of lines is known at compile time, so storage can be an array in a `static`:
+///
+/// ```
+/// use encap::table::{Capacity, Line, Tables};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// const CAPACITY: Capacity = Capacity { entries: 256, vnis: 4, remotes: 16, ..Capacity::NONE };
+/// static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+/// let tables = Tables::new(&LINES, CAPACITY, [0x5eed, 0xbeef])?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(default))]
+pub struct Capacity {
+    /// Entries of the forwarding database, all VNIs together, at most 2^28.
+    pub entries: u32,
+    /// VNIs, at most 65,535.
+    pub vnis: u32,
+    /// Remotes, configured and learned, at most 2^20.
+    pub remotes: u32,
+    /// The longest prebuilt outer header of a remote in bytes, at most 255. 84 hold Ethernet with a VLAN tag,
+    /// IPv6, UDP and VXLAN, and fill lines that are there anyway.
+    pub header: u32,
+    /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
+    pub lists: u32,
+    /// Members of those lists and groups, all together; lists and members take at most 2^20 lines.
+    pub members: u32,
+    /// Quota groups that remotes can share, at most 65,535.
+    pub quotas: u32,
+    /// Neighbours, all VNIs together, at most 2^19.
+    pub neighbors: u32,
+    /// Routes, at most 2^19.
+    pub routes: u32,
+    /// Workers that keep handles while others free them; see [`Tables::register`](super::Tables::register).
+    pub workers: u32,
+}
+
+impl Capacity {
+    /// Nothing of anything, to start from.
+    pub const NONE: Self = Self {
+        entries: 0,
+        vnis: 0,
+        remotes: 0,
+        header: 84,
+        lists: 0,
+        members: 0,
+        quotas: 0,
+        neighbors: 0,
+        routes: 0,
+        workers: 0,
+    };
+
+    /// A forwarding database of so many entries and what it needs besides: 16 VNIs, 64 remotes, 16 lists of 12
+    /// remotes, 4 workers.
+    pub const fn fdb(entries: u32) -> Self {
+        Self { entries, vnis: 16, remotes: 64, lists: 16, members: 192, workers: 4, ..Self::NONE }
+    }
+
+    /// The first that is larger than it may be: its name, what was asked for, and the most.
+    pub(crate) fn excess(&self) -> Option<(&'static str, u32, u32)> {
+        let lists = u32::try_from(super::list::lines(self.lists, self.members)).unwrap_or(u32::MAX);
+        [
+            ("entries", self.entries, 1 << 28),
+            ("vnis", self.vnis, 0xffff),
+            ("remotes", self.remotes, 1 << 20),
+            ("header", self.header, 255),
+            ("lists", lists, 1 << 20),
+            ("quotas", self.quotas, 0xffff),
+            ("neighbors", self.neighbors, 1 << 19),
+            ("routes", self.routes, 1 << 19),
+            ("workers", self.workers, 0xffff),
+        ]
+        .into_iter()
+        .find(|&(_, asked, most)| asked > most)
+    }
+}
+
+/// As many as a gateway of some thousand hosts needs.
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            entries: 8_192,
+            vnis: 64,
+            remotes: 256,
+            lists: 128,
+            members: 1_024,
+            neighbors: 4_096,
+            routes: 256,
+            workers: 8,
+            ..Self::NONE
+        }
+    }
+}

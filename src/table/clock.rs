@@ -1,0 +1,149 @@
+//! Ageing in 16-bit stamps.
+//!
+//! A tick is a power of two of microseconds, at most half of max(1 ms, ageing / 256): an entry is never given up
+//! before its time, and less than max(1 ms, ageing / 256) after it. Stamps wrap; a sweep comes by before two
+//! ticks with the same stamp could be mistaken for each other, or else everything that ages counts as expired.
+
+use core::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+use super::line::AtomicU32;
+use crate::time::{Instant, micros};
+
+/// How long an entry that ages stays without being confirmed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+pub enum Ageing {
+    /// So long.
+    After(Duration),
+    /// For ever.
+    Never,
+}
+
+/// 300 s, as Linux has it.
+impl Default for Ageing {
+    fn default() -> Self {
+        Self::After(Duration::from_secs(300))
+    }
+}
+
+/// What a stamp counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Clock {
+    shift: u32,
+}
+
+impl Clock {
+    /// Fine enough for the shorter of two durations.
+    pub(crate) fn new(ageing: Ageing) -> Self {
+        let tick = match ageing {
+            Ageing::After(duration) => (micros(duration) / 256).max(1_000) / 2,
+            Ageing::Never => 1 << 19,
+        };
+        // At most 2^31 µs, so that 32 bits of ticks last for centuries.
+        Self { shift: tick.ilog2().min(31) }
+    }
+
+    /// Whole ticks that are not shorter than `ageing`; `None` where they are more than stamps can tell apart.
+    pub(crate) fn ticks(self, ageing: Ageing) -> Option<u16> {
+        match ageing {
+            Ageing::Never => Some(NEVER),
+            Ageing::After(duration) => {
+                let ticks = micros(duration).div_ceil(1 << self.shift).saturating_add(1);
+                u16::try_from(ticks).ok().filter(|&ticks| ticks <= LONGEST)
+            }
+        }
+    }
+
+    /// `now` for comparing stamps with, and for making them.
+    #[inline]
+    pub(crate) fn at(self, now: Instant, words: Ages<'_>) -> Now {
+        let tick = self.tick(now);
+        let swept = words.swept.load(Relaxed);
+        let overdue = swept != 0 && (tick.wrapping_sub(swept) as i32) > OVERDUE;
+        Now { tick, limit: if overdue { 0 } else { words.limit.load(Relaxed) as u16 } }
+    }
+
+    /// The number of this tick.
+    #[inline]
+    pub(crate) const fn tick(self, now: Instant) -> u32 {
+        (now.as_micros() >> self.shift) as u32
+    }
+
+    /// Notes that a time is known, before the first stamp of a table is made.
+    pub(crate) fn start(self, now: Instant, words: Ages<'_>) {
+        if words.swept.load(Relaxed) == 0 {
+            // Somebody else's first time is as good.
+            let _ = words.swept.compare_exchange(0, self.tick(now).max(1), Relaxed, Relaxed);
+        }
+    }
+
+    /// The time that so many ticks take.
+    pub(crate) const fn duration(self, ticks: u16) -> Duration {
+        Duration::from_micros((ticks as u64) << self.shift)
+    }
+}
+
+/// The words of a table that ages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ages<'t> {
+    /// Tick at which the last complete sweep began; 0 before any time was known.
+    pub(crate) swept: &'t AtomicU32,
+    /// Ticks after which an entry is expired.
+    pub(crate) limit: &'t AtomicU32,
+}
+
+/// The present, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) tick: u32,
+    /// Age at which an entry is expired.
+    limit: u16,
+}
+
+impl Now {
+    /// No time is known: nothing is young, nothing is expired.
+    pub(crate) const UNKNOWN: Self = Self { tick: 0, limit: NEVER };
+
+    /// The stamp of what is confirmed now; never [`ETERNAL`].
+    #[inline]
+    pub(crate) const fn stamp(self) -> u16 {
+        let stamp = self.tick as u16;
+        if stamp == ETERNAL { 1 } else { stamp }
+    }
+
+    /// Ticks since `stamp`; none where the stamp is of a clock that is ahead.
+    #[inline]
+    pub(crate) const fn age(self, stamp: u16) -> u16 {
+        let age = (self.tick as u16).wrapping_sub(stamp);
+        if age > FUTURE { 0 } else { age }
+    }
+
+    /// Whether what was confirmed at `stamp` must not be used any more.
+    #[inline]
+    pub(crate) const fn expired(self, stamp: u16) -> bool {
+        self.expired_after(stamp, self.limit)
+    }
+
+    /// The same by another age than the table's; a table that was not swept in time trusts no stamp.
+    #[inline]
+    pub(crate) const fn expired_after(self, stamp: u16, limit: u16) -> bool {
+        stamp != ETERNAL && limit != NEVER && (self.limit == 0 || self.age(stamp) >= limit)
+    }
+}
+
+/// The stamp of what does not age.
+pub(crate) const ETERNAL: u16 = 0;
+
+/// The limit of a table in which nothing expires.
+pub(crate) const NEVER: u16 = u16::MAX;
+
+/// Ages above are stamps from the future.
+const FUTURE: u16 = 0xefff;
+
+/// Ticks without a complete sweep after which no stamp is trusted.
+const OVERDUE: i32 = 0x8000;
+
+/// The longest age that can be told: with the time between two sweeps it stays below [`FUTURE`].
+const LONGEST: u16 = 0x6000;
+
+const _: () = assert!(LONGEST as i32 + OVERDUE <= FUTURE as i32);

@@ -1,0 +1,191 @@
+//! What the tables refuse.
+
+/// Why a change to a table was refused; the table is as it was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another writer is at work in the same place: try again.
+    #[error("another writer is at work in the same place: try again")]
+    Busy,
+    /// The key is there already; add never changes it (Linux: EEXIST).
+    #[error("there is an entry of this key already")]
+    Exists,
+    /// There is nothing of this key (Linux: ENOENT).
+    #[error("there is no entry of this key")]
+    NotFound,
+    /// The entry has other destinations than this one, and stays as it is. (Linux: success, and nothing done.)
+    #[error("the entry does not have this destination")]
+    NoSuchDestination,
+    /// No room (Linux: ENOSPC).
+    #[error("no room for another: at most {limit} {what}")]
+    Full {
+        /// What there would be too many of.
+        what: Resource,
+        /// The most that there may be.
+        limit: u32,
+    },
+    /// The handle is of something that was freed.
+    #[error("the handle is of a {0} that was freed")]
+    Stale(HandleKind),
+    /// The address is not of the underlay that the tables were built for (Linux: EAFNOSUPPORT).
+    #[error("the address is not of the underlay's family")]
+    Family,
+    /// The address is nobody's: unspecified, multicast or broadcast.
+    #[error("the address is no unicast address")]
+    NotUnicast,
+    /// The operation is not for MAC addresses of this kind (Linux: EOPNOTSUPP).
+    #[error("{operation} is not for {kind} MAC addresses")]
+    MacKind {
+        /// Name of the operation.
+        operation: &'static str,
+        /// The kind of the address.
+        kind: MacKind,
+    },
+    /// The entry or the request has a destination of another kind than the operation is for (Linux: EOPNOTSUPP).
+    #[error("{operation} is not for this kind of destination")]
+    DestinationKind {
+        /// Name of the operation.
+        operation: &'static str,
+    },
+    /// The outer header does not fit into a remote.
+    #[error("an outer header of {needed} bytes: the tables were built for {had}")]
+    HeaderTooLong {
+        /// Length of the header.
+        needed: usize,
+        /// Bytes that a remote holds.
+        had: usize,
+    },
+    /// What was freed may be used again only after a quiescent point of every worker, and some of it only after
+    /// complete sweeps: call [`Tables::quiesce`](super::Tables::quiesce) and
+    /// [`Tables::age`](super::Tables::age).
+    #[error("a quiescent point of every worker, or a complete sweep, has to come first")]
+    SweepPending,
+    /// The quota group is not one of those that the tables were built with.
+    #[error("quota group {quota}: the tables were built with {had}")]
+    NoSuchQuota {
+        /// Number of the group.
+        quota: u16,
+        /// How many groups there are.
+        had: u32,
+    },
+}
+
+impl From<super::bucket::Busy> for Error {
+    fn from(_: super::bucket::Busy) -> Self {
+        Self::Busy
+    }
+}
+
+/// What there can be too many of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Resource {
+    /// Entries of the forwarding database.
+    Entries,
+    /// Entries of one VNI.
+    EntriesOfVni,
+    /// Lines of replication lists and next-hop groups.
+    Members,
+    /// Neighbours.
+    Neighbors,
+    /// Remotes.
+    Remotes,
+    /// Remotes that were not configured.
+    UnconfiguredRemotes,
+    /// Routes.
+    Routes,
+    /// VNIs.
+    Vnis,
+    /// Registered workers.
+    Workers,
+}
+
+impl core::fmt::Display for Resource {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Entries => "entries",
+            Self::EntriesOfVni => "entries of the VNI",
+            Self::Members => "lines of members",
+            Self::Neighbors => "neighbours",
+            Self::Remotes => "remotes",
+            Self::UnconfiguredRemotes => "remotes that are not configured",
+            Self::Routes => "routes",
+            Self::Vnis => "VNIs",
+            Self::Workers => "workers",
+        })
+    }
+}
+
+/// What a handle is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum HandleKind {
+    /// [`RemoteId`](super::RemoteId).
+    Remote,
+    /// [`ListId`](super::ListId).
+    List,
+    /// [`GroupId`](super::GroupId).
+    Group,
+}
+
+impl core::fmt::Display for HandleKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Remote => "remote",
+            Self::List => "replication list",
+            Self::Group => "next-hop group",
+        })
+    }
+}
+
+/// The kinds of MAC addresses that a forwarding database tells apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MacKind {
+    /// A host's.
+    Unicast,
+    /// A group's, broadcast included.
+    Multicast,
+    /// The default destination.
+    Zero,
+}
+
+impl core::fmt::Display for MacKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Unicast => "unicast",
+            Self::Multicast => "multicast",
+            Self::Zero => "all-zero",
+        })
+    }
+}
+
+/// Why tables cannot be built.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The storage is too short.
+    #[error("storage of {needed} lines is needed, there are {had}")]
+    Storage {
+        /// [`Capacity::lines`](super::Capacity::lines).
+        needed: usize,
+        /// Length of the storage.
+        had: usize,
+    },
+    /// A number of the capacity is too large.
+    #[error("capacity for {asked} {what}: at most {most}")]
+    Capacity {
+        /// Name of the field.
+        what: &'static str,
+        /// What it says.
+        asked: u32,
+        /// The most that it may say.
+        most: u32,
+    },
+    /// The times after which a neighbour is stale and removed are too far apart to be told in the same ticks.
+    #[error("a neighbour must be removed at most 16 times as late as it is stale")]
+    NeighborAgeing,
+    /// An ageing time of zero.
+    #[error("an ageing time of zero: nothing would ever be known")]
+    NoAge,
+}

@@ -1,0 +1,68 @@
+//! How storage is carved up.
+
+use super::{
+    Capacity,
+    bucket::Map,
+    line::{Line, Words},
+    list, meta, neighbor, remote, route, vni,
+};
+
+/// Defines the regions, in the order in which they lie, with the number of lines of each.
+macro_rules! regions {
+    ($capacity:ident: $($(#[$doc:meta])* $name:ident = $lines:expr,)*) => {
+        impl Capacity {
+            /// Lines of storage for all that.
+            pub const fn lines(&self) -> usize {
+                let $capacity = self;
+                0usize$(.saturating_add($lines))*
+            }
+        }
+
+        /// The parts of the caller's storage; where that is too short, the last ones are empty.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Regions<'t> {
+            $($(#[$doc])* pub(crate) $name: &'t [Line],)*
+        }
+
+        impl<'t> Regions<'t> {
+            pub(crate) fn new($capacity: &Capacity, rest: &'t [Line]) -> Self {
+                $(let ($name, rest) = rest.split_at_checked($lines).unwrap_or_default();)*
+                let _ = rest;
+                Self { $($name),* }
+            }
+        }
+    };
+}
+
+regions! { capacity:
+    /// Counters and clocks.
+    meta = meta::LINES,
+    /// A line for each worker's epoch.
+    workers = capacity.workers as usize,
+    /// VNI to domain, for those that the front does not hold.
+    vni_map = Map::buckets(capacity.vnis as usize),
+    /// VNI to domain, by the low bits of the VNI.
+    vni_front = Words::lines(vni::front(capacity.vnis as usize)),
+    /// A line for each domain.
+    vnis = capacity.vnis as usize,
+    fdb = Map::buckets(capacity.entries as usize),
+    fdb_cold = Map::cold_lines(Map::buckets(capacity.entries as usize)),
+    /// Identity to index.
+    remote_map = Map::buckets(capacity.remotes as usize),
+    /// A word for each remote: what every use compares.
+    remote_states = Words::lines(capacity.remotes as usize),
+    /// Words for each remote that only writers need.
+    remote_accounts = Words::lines((capacity.remotes as usize).saturating_mul(remote::ACCOUNT_WORDS)),
+    /// Two records for each remote: one that holds, one to write the next into.
+    remote_records = (capacity.remotes as usize).saturating_mul(remote::record_lines(capacity.header).saturating_mul(2)),
+    /// Replication lists and next-hop groups.
+    lists = list::lines(capacity.lists, capacity.members),
+    /// A word for each quota group that remotes share.
+    quotas = Words::lines(capacity.quotas as usize),
+    neighbor_map = Map::buckets(capacity.neighbors as usize),
+    neighbor_records = neighbor::RECORDS.lines(capacity.neighbors as usize),
+    route_map = Map::buckets(capacity.routes as usize),
+    route_records = route::RECORDS.lines(capacity.routes as usize),
+    /// How many routes of each length there are.
+    route_lengths = if capacity.routes == 0 { 0 } else { Words::lines(route::LENGTH_WORDS) },
+}

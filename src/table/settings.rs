@@ -1,0 +1,121 @@
+//! What the tables are told once.
+
+use core::time::Duration;
+
+use super::{
+    BuildError,
+    clock::{Ageing, Clock},
+};
+
+/// Choices for the tables; the defaults are those that suit a VTEP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(default))]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long learned and dynamic entries stay unconfirmed. Default: 300 s, as Linux has it.
+    pub ageing: Ageing,
+    /// Whom entries are learned from. Default: remotes that are configured. (Linux: anybody.)
+    pub learn_from: LearnFrom,
+    /// The most learned entries, so that there is room left for others. Default: no limit but the capacity.
+    pub learned_limit: u32,
+    /// The most learned entries of one quota group. Default: no limit but the capacity.
+    pub quota_limit: u32,
+    /// The most entries of a VNI that has no limit of its own. (Linux: `maxaddress`.) Default: no limit but the
+    /// capacity.
+    pub vni_limit: u32,
+    /// The most remotes that are not configured. Default: 64.
+    pub unconfigured_remotes: u32,
+    /// What addresses remotes may have. Default: both families.
+    pub underlay: Underlay,
+    /// Whether neighbours are learned from ARP and Neighbor Discovery. Default: not.
+    pub snooping: Snooping,
+    /// How long a learned neighbour counts as reachable without being confirmed; then it is stale. Default: 30 s
+    /// (RFC 4861, section 10, REACHABLE_TIME).
+    pub reachable: Duration,
+    /// How long a learned neighbour stays without being confirmed, at most 16 times as long as
+    /// [`reachable`](Self::reachable). Default: 300 s.
+    pub neighbor_ageing: Ageing,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ageing: Ageing::default(),
+            learn_from: LearnFrom::default(),
+            learned_limit: u32::MAX,
+            quota_limit: u32::MAX,
+            vni_limit: u32::MAX,
+            unconfigured_remotes: 64,
+            underlay: Underlay::default(),
+            snooping: Snooping::default(),
+            reachable: Duration::from_secs(30),
+            neighbor_ageing: Ageing::default(),
+        }
+    }
+}
+
+/// Whom the forwarding database learns from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum LearnFrom {
+    /// Remotes that somebody added.
+    #[default]
+    Configured,
+    /// Any remote, also those that only [`find_or_learn`](super::Remotes::find_or_learn) knows.
+    Any,
+}
+
+/// The address families of the underlay.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Underlay {
+    /// IPv4 and IPv6.
+    #[default]
+    Both,
+    /// IPv4 only.
+    Ipv4,
+    /// IPv6 only.
+    Ipv6,
+}
+
+/// Whether neighbours are learned from what hosts say in ARP and Neighbor Discovery.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Snooping {
+    /// They are not.
+    #[default]
+    Off,
+    /// Those that are known are kept up to date, no others are added.
+    Known,
+    /// They are.
+    All,
+}
+
+/// The clocks of these settings: ticks and limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocks {
+    pub(crate) fdb: Clock,
+    pub(crate) fdb_limit: u16,
+    pub(crate) neighbors: Clock,
+    pub(crate) neighbors_limit: u16,
+    pub(crate) reachable: u16,
+}
+
+impl Settings {
+    pub(crate) fn clocks(&self) -> Result<Clocks, BuildError> {
+        let zero = |ageing| matches!(ageing, Ageing::After(Duration::ZERO));
+        if zero(self.ageing) || zero(self.neighbor_ageing) || self.reachable.is_zero() {
+            return Err(BuildError::NoAge);
+        }
+        let fdb = Clock::new(self.ageing);
+        let neighbors = Clock::new(Ageing::After(self.reachable));
+        let limits = fdb.ticks(self.ageing).zip(neighbors.ticks(self.neighbor_ageing));
+        let limits = limits.zip(neighbors.ticks(Ageing::After(self.reachable)));
+        let ((fdb_limit, neighbors_limit), reachable) = limits.ok_or(BuildError::NeighborAgeing)?;
+        Ok(Clocks { fdb, fdb_limit, neighbors, neighbors_limit, reachable })
+    }
+}

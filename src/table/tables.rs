@@ -1,0 +1,182 @@
+//! All tables on one piece of storage.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::{
+    BuildError, Capacity, Error, Line, Lists, Remotes, Settings, WorkerId, bucket::Map, hash::Seed,
+    line::Words, meta::Meta, regions::Regions, remote, settings::Clocks, vni::Vnis, worker::Workers,
+};
+
+/// The tables of a data plane, on storage that the caller provides: an array in a `static`, a borrowed slice, a
+/// `Box`, a `Vec`, an `Arc<[Line]>`.
+///
+/// Every method takes `&self`: one value serves all cores, in an `Arc` or a `static`. What the tables hand out
+/// is `Copy`; a worker keeps one of each for a burst of packets, rather than asking for it per packet.
+#[derive(Debug)]
+pub struct Tables<S> {
+    storage: S,
+    capacity: Capacity,
+    settings: Settings,
+    clocks: Clocks,
+    seeds: Seeds,
+}
+
+/// One seed per purpose.
+#[derive(Clone, Copy, Debug)]
+struct Seeds {
+    fdb: Seed,
+    vnis: Seed,
+    remotes: Seed,
+    groups: Seed,
+    neighbors: Seed,
+    routes: Seed,
+}
+
+impl<S: AsRef<[Line]>> Tables<S> {
+    /// Tables on `storage`, which must be new: all zeroes. The seed must be nobody else's guess: from the
+    /// system's random numbers, say.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] where the storage is too short, or the capacity larger than can be told apart.
+    pub fn new(storage: S, capacity: Capacity, seed: [u64; 2]) -> Result<Self, BuildError> {
+        Self::with_settings(storage, capacity, Settings::default(), seed)
+    }
+
+    /// The same with other settings than the default ones.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and for ageing times that are zero or too far apart.
+    pub fn with_settings(
+        storage: S,
+        capacity: Capacity,
+        settings: Settings,
+        seed: [u64; 2],
+    ) -> Result<Self, BuildError> {
+        if let Some((what, asked, most)) = capacity.excess() {
+            return Err(BuildError::Capacity { what, asked, most });
+        }
+        let clocks = settings.clocks()?;
+        let (needed, had) = (capacity.lines(), storage.as_ref().len());
+        if had < needed {
+            return Err(BuildError::Storage { needed, had });
+        }
+        let seeds = Seeds {
+            fdb: Seed::derive(seed, 1),
+            vnis: Seed::derive(seed, 2),
+            remotes: Seed::derive(seed, 3),
+            groups: Seed::derive(seed, 4),
+            neighbors: Seed::derive(seed, 5),
+            routes: Seed::derive(seed, 6),
+        };
+        let tables = Self { storage, capacity, settings, clocks, seeds };
+        let meta = Meta::new(tables.regions().meta);
+        meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
+        meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
+        Ok(tables)
+    }
+
+    /// What the tables were built for.
+    pub const fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// What the tables were told.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The remotes.
+    pub fn remotes(&self) -> Remotes<'_> {
+        self.remotes_in(&self.regions())
+    }
+
+    /// The replication lists and next-hop groups.
+    pub fn lists(&self) -> Lists<'_> {
+        self.lists_in(&self.regions())
+    }
+
+    /// Registers a worker: one that keeps handles ([`RemoteId`](super::RemoteId), members of a list) from one call
+    /// to the next while others remove what they name. From now on nothing that is removed makes room before this
+    /// worker has said [`quiesce`](Self::quiesce).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] where there are as many as [`Capacity::workers`] says.
+    pub fn register(&self) -> Result<WorkerId, Error> {
+        self.workers_in(&self.regions()).register()
+    }
+
+    /// A quiescent point: the worker holds no handle from before. Once per burst of packets is well.
+    pub fn quiesce(&self, worker: &WorkerId) {
+        self.workers_in(&self.regions()).quiesce(worker);
+    }
+
+    /// The worker is gone, and with it all its handles.
+    pub fn unregister(&self, worker: WorkerId) {
+        self.workers_in(&self.regions()).unregister(worker);
+    }
+
+    fn regions(&self) -> Regions<'_> {
+        Regions::new(&self.capacity, self.storage.as_ref())
+    }
+
+    fn workers_in<'t>(&self, regions: &Regions<'t>) -> Workers<'t> {
+        Workers { lines: regions.workers, meta: Meta::new(regions.meta) }
+    }
+
+    fn vnis_in<'t>(&self, regions: &Regions<'t>) -> Vnis<'t> {
+        Vnis {
+            map: Map::new(regions.vni_map, &[], self.seeds.vnis),
+            front: regions.vni_front,
+            lines: regions.vnis,
+            meta: Meta::new(regions.meta),
+            workers: self.workers_in(regions),
+        }
+    }
+
+    fn remotes_in<'t>(&self, regions: &Regions<'t>) -> Remotes<'t> {
+        Remotes {
+            map: Map::new(regions.remote_map, &[], self.seeds.remotes),
+            states: Words(regions.remote_states),
+            accounts: Words(regions.remote_accounts),
+            records: Words(regions.remote_records),
+            stride: remote::record_lines(self.capacity.header).saturating_mul(Line::WORDS),
+            header: self.capacity.header as usize,
+            count: self.capacity.remotes,
+            quotas: self.capacity.quotas,
+            unconfigured_limit: self.settings.unconfigured_remotes,
+            underlay: self.settings.underlay,
+            seed: self.seeds.remotes,
+            meta: Meta::new(regions.meta),
+            workers: self.workers_in(regions),
+        }
+    }
+
+    fn lists_in<'t>(&self, regions: &Regions<'t>) -> Lists<'t> {
+        Lists {
+            lines: regions.lists,
+            remotes: self.remotes_in(regions),
+            seed: self.seeds.groups,
+            meta: Meta::new(regions.meta),
+            workers: self.workers_in(regions),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Tables<alloc::boxed::Box<[Line]>> {
+    /// Tables on storage of their own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_capacity(capacity: Capacity, settings: Settings, seed: [u64; 2]) -> Result<Self, BuildError> {
+        if let Some((what, asked, most)) = capacity.excess() {
+            return Err(BuildError::Capacity { what, asked, most });
+        }
+        let storage = (0..capacity.lines()).map(|_| Line::new()).collect();
+        Self::with_settings(storage, capacity, settings, seed)
+    }
+}

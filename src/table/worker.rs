@@ -1,0 +1,64 @@
+//! Who may still hold a handle: quiescent points.
+//!
+//! Whatever is freed notes the epoch that its freeing began. A worker says from time to time that it holds no
+//! handle from before; what was freed before that is nobody's any more, once all workers have said so.
+
+use core::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
+
+use super::{
+    Error, Resource,
+    line::{Line, fence},
+    meta::Meta,
+};
+
+/// Names a registered worker.
+#[derive(Debug, Eq, PartialEq)]
+pub struct WorkerId(u32);
+
+/// A line for each worker; a line of zero is free.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Workers<'t> {
+    pub(crate) lines: &'t [Line],
+    pub(crate) meta: Meta<'t>,
+}
+
+impl Workers<'_> {
+    pub(crate) fn register(self) -> Result<WorkerId, Error> {
+        for (index, line) in self.lines.iter().enumerate() {
+            if line.word(ONLINE).compare_exchange(0, 1, SeqCst, Relaxed).is_ok() {
+                let worker = WorkerId(index as u32);
+                self.quiesce(&worker);
+                return Ok(worker);
+            }
+        }
+        Err(Error::Full { what: Resource::Workers, limit: self.lines.len() as u32 })
+    }
+
+    #[inline]
+    pub(crate) fn quiesce(self, worker: &WorkerId) {
+        if let Some(line) = self.lines.get(worker.0 as usize) {
+            let epoch = self.meta.epoch().load(Acquire);
+            if line.word(EPOCH).load(Relaxed) != epoch {
+                line.word(EPOCH).store(epoch, SeqCst);
+            }
+        }
+    }
+
+    pub(crate) fn unregister(self, worker: WorkerId) {
+        if let Some(line) = self.lines.get(worker.0 as usize) {
+            line.word(ONLINE).store(0, SeqCst);
+        }
+    }
+
+    /// Whether no worker can hold what was freed when `epoch` began.
+    pub(crate) fn passed(self, epoch: u32) -> bool {
+        fence(SeqCst);
+        self.lines.iter().all(|line| {
+            line.word(ONLINE).load(SeqCst) == 0
+                || (line.word(EPOCH).load(SeqCst).wrapping_sub(epoch) as i32) >= 0
+        })
+    }
+}
+
+const ONLINE: usize = 0;
+const EPOCH: usize = 1;
