@@ -67,6 +67,8 @@ words! {
     neighbors_sweep_began = written[14],
     /// Remotes in use.
     remotes = written[13],
+    /// Buckets in which entries may have died without being removed.
+    dead_buckets = written[15],
 }
 
 impl<'t> Meta<'t> {

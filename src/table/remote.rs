@@ -4,7 +4,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::{
         AtomicU32,
-        Ordering::{AcqRel, Acquire, Relaxed, Release},
+        Ordering::{Acquire, Relaxed, Release},
     },
 };
 
@@ -428,37 +428,41 @@ impl<'t> Remotes<'t> {
         Some(self.learned_at(id.0.index()).read().1)
     }
 
-    /// Changes what does not name a remote: next hop, MTU and quota group. (Entries that were learned before stay
-    /// on the account of the group of then.)
+    /// Sets the next hop's MAC address, or says that it is not known.
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`], [`Error::Busy`], [`Error::NoSuchQuota`]; [`Error::Exists`] where address, port, VNI or
-    /// egress would change.
-    pub fn update(&self, id: RemoteId, change: impl FnOnce(&mut Remote)) -> Result<(), Error> {
+    /// [`Error::Stale`], [`Error::Busy`].
+    pub fn set_next_hop(&self, id: RemoteId, mac: Option<MacAddr>) -> Result<(), Error> {
+        self.change(id, |remote| remote.next_hop = mac)
+    }
+
+    /// Sets the MTU of the way there, in bytes of outer IP packet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`].
+    pub fn set_mtu(&self, id: RemoteId, mtu: u16) -> Result<(), Error> {
+        self.change(id, |remote| remote.mtu = mtu)
+    }
+
+    /// Changes what does not name a remote.
+    fn change(&self, id: RemoteId, change: impl FnOnce(&mut Remote)) -> Result<(), Error> {
         let state = self.lock(id)?;
         let index = id.0.index();
-        let old = self.record(index).ok_or(STALE)?;
-        let mut new = old;
-        change(&mut new);
-        let refused = if old.identity() != new.identity() { Err(Error::Exists) } else { self.check(&new) };
-        if let Err(error) = refused {
-            self.set_state(index, state & !LOCK);
-            return Err(error);
-        }
+        let start = self.record_start(index, state);
+        let old = self.words(start).unwrap_or_default();
+        let mut remote = Remote::from_words(old);
+        change(&mut remote);
+        let mut new = remote.to_words();
+        new[0] |= old[0] & HEADER_LEN;
         let mut header = [0; 64];
-        let count = self.header.div_ceil(4);
-        let header = header.get_mut(..count).unwrap_or_default();
-        let from = self.record_start(index, state).wrapping_add(RECORD_WORDS);
+        let header = header.get_mut(..self.header.div_ceil(4)).unwrap_or_default();
         for (at, word) in header.iter_mut().enumerate() {
-            *word = self.records.get(from.wrapping_add(at)).map_or(0, |word| word.load(Relaxed));
+            let word_of_header = start.wrapping_add(RECORD_WORDS).wrapping_add(at);
+            *word = self.records.get(word_of_header).map_or(0, |word| word.load(Relaxed));
         }
-        let mut words = new.to_words();
-        let len = self.words(self.record_start(index, state)).map_or(0, |[first, ..]| first & HEADER_LEN);
-        if let [first, ..] = &mut words {
-            *first |= len;
-        }
-        let flipped = self.write(index, state, &words, header);
+        let flipped = self.write(index, state, &new, header);
         self.set_state(index, flipped & !LOCK);
         Ok(())
     }
@@ -476,9 +480,7 @@ impl<'t> Remotes<'t> {
         let state = self.lock(id)?;
         let index = id.0.index();
         let mut words = self.words(self.record_start(index, state)).ok_or(STALE)?;
-        if let [first, ..] = &mut words {
-            *first = *first & !HEADER_LEN | (header.len() as u32) << 8;
-        }
+        words[0] = words[0] & !HEADER_LEN | (header.len() as u32) << 8;
         let mut bytes = [0; 64];
         for (word, chunk) in bytes.iter_mut().zip(header.chunks(4)) {
             let mut four = [0; 4];
@@ -518,12 +520,12 @@ impl<'t> Remotes<'t> {
         alive.then_some(RemoteId(id))
     }
 
-    /// What a learned entry says to name this remote.
+    /// What a learned entry says to name this remote, and whether it is configured.
     #[inline]
-    pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<Handle> {
+    pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<(Handle, bool)> {
         let state = self.states.get(id.0.index())?.load(Acquire);
         let handle = Handle::new(Handle::LEARNED, learned_generation(state), id.0.index() as u32);
-        is_alive(state, id.0).then_some(handle)
+        is_alive(state, id.0).then_some((handle, state & CONFIGURED != 0))
     }
 
     pub(crate) fn learned_at(&self, index: usize) -> Census<'t> {
@@ -591,7 +593,7 @@ impl<'t> Remotes<'t> {
     }
 
     fn read_header(&self, start: usize, words: [u32; RECORD_WORDS], header: &mut [u8]) -> Option<usize> {
-        let len = ((words.first()? & HEADER_LEN) >> 8) as usize;
+        let len = ((words[0] & HEADER_LEN) >> 8) as usize;
         let first = start.wrapping_add(RECORD_WORDS);
         for (at, chunk) in header.get_mut(..len.min(header.len()))?.chunks_mut(4).enumerate() {
             let word = self.records.get(first.wrapping_add(at))?.load(Relaxed).to_ne_bytes();

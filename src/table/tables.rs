@@ -3,8 +3,9 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    BuildError, Capacity, Error, Line, Lists, Remotes, Settings, WorkerId, bucket::Map, hash::Seed,
-    line::Words, meta::Meta, regions::Regions, remote, settings::Clocks, vni::Vnis, worker::Workers,
+    Ageing, BuildError, Capacity, Error, Fdb, Line, Lists, Remotes, Settings, WorkerId, bucket::Map,
+    fdb::Limits, hash::Seed, line::Words, meta::Meta, regions::Regions, remote, settings::Clocks, vni::Vnis,
+    worker::Workers,
 };
 
 /// The tables of a data plane, on storage that the caller provides: an array in a `static`, a borrowed slice, a
@@ -87,6 +88,11 @@ impl<S: AsRef<[Line]>> Tables<S> {
         &self.settings
     }
 
+    /// The forwarding database.
+    pub fn fdb(&self) -> Fdb<'_> {
+        self.fdb_in(&self.regions())
+    }
+
     /// The remotes.
     pub fn remotes(&self) -> Remotes<'_> {
         self.remotes_in(&self.regions())
@@ -118,8 +124,42 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.workers_in(&self.regions()).unregister(worker);
     }
 
-    fn regions(&self) -> Regions<'_> {
+    /// Changes how long entries that age stay; what is there ages by it at once.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::NoAge`] for no time; [`BuildError::Ageing`] for one that is more than 32 times as long as the
+    /// one that the tables were built with, which sets how finely they count.
+    pub fn set_ageing(&self, ageing: Ageing) -> Result<(), BuildError> {
+        if ageing == Ageing::After(core::time::Duration::ZERO) {
+            return Err(BuildError::NoAge);
+        }
+        let limit = self.clocks.fdb.ticks(ageing).ok_or(BuildError::Ageing)?;
+        Meta::new(self.regions().meta).fdb_limit().store(limit.into(), Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn regions(&self) -> Regions<'_> {
         Regions::new(&self.capacity, self.storage.as_ref())
+    }
+
+    pub(super) fn fdb_in<'t>(&self, regions: &Regions<'t>) -> Fdb<'t> {
+        Fdb {
+            map: Map::new(regions.fdb, regions.fdb_cold, self.seeds.fdb),
+            vnis: self.vnis_in(regions),
+            remotes: self.remotes_in(regions),
+            lists: self.lists_in(regions),
+            quotas: Words(regions.quotas),
+            meta: Meta::new(regions.meta),
+            clock: self.clocks.fdb,
+            limits: Limits {
+                entries: self.capacity.entries,
+                learned: self.settings.learned_limit,
+                quota: self.settings.quota_limit,
+                vni: self.settings.vni_limit,
+                learn_from: self.settings.learn_from,
+            },
+        }
     }
 
     fn workers_in<'t>(&self, regions: &Regions<'t>) -> Workers<'t> {

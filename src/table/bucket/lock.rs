@@ -81,12 +81,11 @@ impl<'t> Locked<'t> {
     }
 
     /// Whatever is in the two buckets.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = (Place, Slot)> {
-        [false, true].into_iter().flat_map(move |second| {
-            let guard = self.guard(second);
-            (0..SLOTS).filter_map(move |slot| {
-                Some((Place { second, slot }, self.map.slot(guard.line, guard.index, slot)?))
-            })
+    pub(crate) fn slots(&self) -> [Option<(Place, Slot)>; 2 * SLOTS] {
+        core::array::from_fn(|at| {
+            let place = Place { second: at >= SLOTS, slot: at % SLOTS };
+            let guard = self.guard(place.second);
+            Some((place, self.map.slot(guard.line, guard.index, place.slot)?))
         })
     }
 

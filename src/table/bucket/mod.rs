@@ -212,7 +212,7 @@ impl<'t> Map<'t> {
     }
 }
 
-impl<'t> Home<'t> {
+impl Home<'_> {
     /// Loads a word of the first bucket: the processor fetches the line while others are asked for.
     #[inline]
     pub(crate) fn touch(&self) -> u32 {

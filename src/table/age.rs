@@ -1,0 +1,177 @@
+//! The sweep: what is expired, flushed or orphaned goes, a few lines at a time.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::{Event, Tables, bucket::Busy, clock::Now, fdb::Fdb, line::Line};
+use crate::time::Instant;
+
+/// What a step of the sweep did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[must_use]
+#[non_exhaustive]
+pub struct Aged {
+    /// Entries that were removed, those included of which no event tells because they were flushed before.
+    pub removed: usize,
+    /// The sweep came to its end: the next call begins a new one.
+    pub complete: bool,
+    /// Somebody else is sweeping: nothing was done.
+    pub busy: bool,
+}
+
+impl<S: AsRef<[Line]>> Tables<S> {
+    /// Goes on with the sweep for at most `budget` lines of [`sweep_lines`](Self::sweep_lines), and tells what
+    /// expired. Entries that are expired are not used before that either; a sweep gives their room back, and
+    /// numbers of what was flushed or removed. It should come around once in an ageing time, and must come around
+    /// within 2^15 ticks, which is 57 ageing times at least: from then on everything that ages counts as expired,
+    /// until the next one.
+    pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
+        let regions = self.regions();
+        let fdb = self.fdb_in(&regions);
+        let meta = fdb.meta;
+        let mut aged = Aged::default();
+        if meta.sweep_state().fetch_or(SWEEPING, Acquire) & SWEEPING != 0 {
+            return Aged { busy: true, ..aged };
+        }
+        let _unlock = Unlock(&meta);
+        let mut at = meta.sweep_cursor().load(Relaxed) as usize;
+        if at == 0 {
+            meta.fdb_sweep_began().store(fdb.clock.tick(now).max(1), Relaxed);
+            meta.sweep_state().fetch_and(!SKIPPED, Relaxed);
+        }
+        let present = fdb.clock.at(now, meta.fdb_ages());
+        let lines = Lines::of(&fdb, 0);
+        for _ in 0..budget {
+            let done = match lines.at(at) {
+                Place::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
+                Place::Lists(line) => {
+                    if fdb.lists.sweep(line) {
+                        Ok(0)
+                    } else {
+                        Err(Busy)
+                    }
+                }
+                Place::Remotes(first) => {
+                    (first..first.saturating_add(REMOTES)).for_each(|index| fdb.remotes.remove_unused(index));
+                    Ok(0)
+                }
+                Place::Neighbors(_) => Ok(0),
+                Place::End => {
+                    aged.complete = true;
+                    break;
+                }
+            };
+            match done {
+                Ok(removed) => aged.removed = aged.removed.saturating_add(removed),
+                Err(Busy) => {
+                    meta.sweep_state().fetch_or(SKIPPED, Relaxed);
+                }
+            }
+            at = at.saturating_add(1);
+        }
+        aged.complete |= matches!(lines.at(at), Place::End);
+        if aged.complete {
+            at = 0;
+            if meta.sweep_state().load(Relaxed) & SKIPPED == 0 {
+                meta.fdb_swept().store(meta.fdb_sweep_began().load(Relaxed), Relaxed);
+                meta.neighbors_swept().store(meta.neighbors_sweep_began().load(Relaxed), Relaxed);
+                meta.passes().fetch_add(1, Release);
+            }
+        }
+        meta.sweep_cursor().store(at as u32, Relaxed);
+        aged
+    }
+
+    /// How many lines a whole sweep looks at.
+    pub fn sweep_lines(&self) -> usize {
+        let regions = self.regions();
+        Lines::of(&self.fdb_in(&regions), 0).total()
+    }
+}
+
+impl Fdb<'_> {
+    /// Removes the dead from a bucket; answers how many.
+    fn sweep_bucket(&self, now: Now, bucket: usize, each: &mut impl FnMut(Event)) -> Result<usize, Busy> {
+        // Looked at first without a lock: most buckets have no dead.
+        if !self.map.bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
+            return Ok(0);
+        }
+        let mut removed = 0usize;
+        let mut locked = self.map.lock_bucket(bucket)?;
+        for (place, slot) in locked.slots().into_iter().enumerate() {
+            let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) else { continue };
+            let expired = self.entry(now, &slot).filter(|_| self.is_current(&slot));
+            locked.remove(place);
+            self.settle(&slot);
+            removed = removed.saturating_add(1);
+            // Flushed entries and those of removed remotes went when that was asked for.
+            if let Some(entry) = expired {
+                each(Event::Expired(entry));
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// The parts of a sweep, in their order.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    entries: usize,
+    lists: usize,
+    remotes: usize,
+    neighbors: usize,
+}
+
+enum Place {
+    Entries(usize),
+    Lists(usize),
+    Remotes(usize),
+    Neighbors(usize),
+    End,
+}
+
+impl Lines {
+    fn of(fdb: &Fdb<'_>, neighbors: usize) -> Self {
+        Self {
+            entries: fdb.map.len(),
+            lists: fdb.lists.lines.len(),
+            remotes: (fdb.remotes.count as usize).div_ceil(REMOTES),
+            neighbors,
+        }
+    }
+
+    const fn total(self) -> usize {
+        self.entries.saturating_add(self.lists).saturating_add(self.remotes).saturating_add(self.neighbors)
+    }
+
+    fn at(self, mut at: usize) -> Place {
+        let parts: [(usize, fn(usize) -> Place); 4] = [
+            (self.entries, Place::Entries),
+            (self.lists, Place::Lists),
+            (self.remotes, |line| Place::Remotes(line.saturating_mul(REMOTES))),
+            (self.neighbors, Place::Neighbors),
+        ];
+        for (count, place) in parts {
+            match at.checked_sub(count) {
+                None => return place(at),
+                Some(rest) => at = rest,
+            }
+        }
+        Place::End
+    }
+}
+
+/// Ends the sweep's turn, also when a caller's callback panics.
+struct Unlock<'a, 't>(&'a super::meta::Meta<'t>);
+
+impl Drop for Unlock<'_, '_> {
+    fn drop(&mut self) {
+        self.0.sweep_state().fetch_and(!SWEEPING, Release);
+    }
+}
+
+/// Remotes that count as a line of the sweep.
+const REMOTES: usize = 4;
+
+// Bits of the sweep's state.
+const SWEEPING: u32 = 1;
+const SKIPPED: u32 = 2;

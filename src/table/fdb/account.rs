@@ -1,0 +1,332 @@
+//! Who pays for an entry: counts per table, VNI, remote and quota group, and what gives way in a full table.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::{
+    super::{
+        Destination, Quota, RemoteId,
+        bucket::{Key, Locked, Place, Slot},
+        census::{Census, Refused},
+        clock::Now,
+        handle::Handle,
+        line::AtomicU32,
+        meta,
+        vni::Domain,
+    },
+    Fdb, State,
+    entry::{Attributes, Entry},
+};
+use crate::wire::MacAddr;
+
+/// The account of a learned entry; noted in its cookie, so that it is given back to whom it was taken from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Account {
+    /// The remote's own.
+    Own,
+    /// That of all remotes of the VNI that are not configured.
+    Unconfigured,
+    /// That of a quota group.
+    Shared(u16),
+}
+
+impl Account {
+    pub(super) const fn to_cookie(self) -> u32 {
+        match self {
+            Self::Own => 0,
+            Self::Unconfigured => 1,
+            Self::Shared(group) => 2 + group as u32,
+        }
+    }
+
+    pub(super) const fn from_cookie(cookie: u32) -> Self {
+        match cookie {
+            0 => Self::Own,
+            1 => Self::Unconfigured,
+            group => Self::Shared(group.wrapping_sub(2) as u16),
+        }
+    }
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Limit {
+    Table,
+    Vni,
+    Quota,
+    /// Not a limit: what the entry would belong to was flushed meanwhile.
+    Over,
+}
+
+impl<'t> Fdb<'t> {
+    /// Which account an entry learned from this remote goes to.
+    pub(super) fn account(&self, remote: RemoteId, configured: bool) -> Account {
+        match self.remotes.get(remote).map(|remote| remote.quota) {
+            _ if !configured => Account::Unconfigured,
+            Some(Quota::Shared(group)) => Account::Shared(group),
+            _ => Account::Own,
+        }
+    }
+
+    /// The counter of an account that is not the remote's own.
+    fn counter(&self, domain: &Domain<'t>, account: Account) -> Option<&'t AtomicU32> {
+        match account {
+            Account::Own => None,
+            Account::Unconfigured => Some(domain.unconfigured()),
+            Account::Shared(group) => self.quotas.get(usize::from(group)),
+        }
+    }
+
+    /// How many learned entries an account has.
+    fn balance(&self, domain: &Domain<'t>, remote: usize, account: Account) -> u32 {
+        match self.counter(domain, account) {
+            Some(counter) => counter.load(Relaxed),
+            None => self.remotes.learned_at(remote).read().1,
+        }
+    }
+
+    /// The most entries of a VNI.
+    pub(super) fn vni_limit(&self, domain: &Domain<'_>) -> u32 {
+        match domain.limit().load(Relaxed) {
+            0 => self.limits.vni,
+            limit => limit,
+        }
+    }
+
+    /// Counts an entry that somebody adds.
+    pub(super) fn take_configured(&self, domain: &Domain<'_>) -> Result<(), Limit> {
+        let learned = domain.learned().read().1;
+        if !meta::count_below(domain.configured(), self.vni_limit(domain).saturating_sub(learned)) {
+            return Err(Limit::Vni);
+        }
+        if !meta::count_below(self.meta.entries(), self.limits.entries) {
+            meta::uncount(domain.configured());
+            return Err(Limit::Table);
+        }
+        Ok(())
+    }
+
+    pub(super) fn give_configured(&self, domain: &Domain<'_>) {
+        meta::uncount(self.meta.entries());
+        meta::uncount(domain.configured());
+    }
+
+    /// Counts a learned entry on the account of its remote.
+    pub(super) fn take_account(
+        &self,
+        domain: &Domain<'t>,
+        handle: Handle,
+        account: Account,
+    ) -> Result<(), Limit> {
+        let own = if account == Account::Own { self.limits.quota } else { u32::MAX };
+        let before = match self.remotes.learned_at(handle.index()).add(handle.generation(), own) {
+            Ok(before) => before,
+            Err(Refused::Full) => return Err(Limit::Quota),
+            Err(Refused::Over) => return Err(Limit::Over),
+        };
+        let first = match self.counter(domain, account) {
+            None => before == 0,
+            Some(counter) => {
+                let limit = self.limits.quota;
+                let count = |count: u32| (count < limit).then(|| count.wrapping_add(1));
+                match counter.fetch_update(Relaxed, Relaxed, count) {
+                    Ok(before) => before == 0,
+                    Err(_) => {
+                        self.remotes.learned_at(handle.index()).remove(handle.generation());
+                        return Err(Limit::Quota);
+                    }
+                }
+            }
+        };
+        if first {
+            self.meta.active_quotas().fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    pub(super) fn give_account(&self, domain: &Domain<'t>, handle: Handle, account: Account) {
+        let before = self.remotes.learned_at(handle.index()).remove(handle.generation());
+        let last = match self.counter(domain, account) {
+            None => before == Some(1),
+            Some(counter) => meta::uncount(counter) == 1,
+        };
+        if last {
+            meta::uncount(self.meta.active_quotas());
+        }
+    }
+
+    /// Counts a learned entry everywhere but on its account.
+    pub(super) fn take_learned(&self, domain: &Domain<'_>, generation: u32) -> Result<(), Limit> {
+        let limit = self.vni_limit(domain).saturating_sub(domain.configured().load(Relaxed));
+        let counted: Census<'_> = domain.learned();
+        counted.add(generation, limit).map_err(|refused| match refused {
+            Refused::Full => Limit::Vni,
+            Refused::Over => Limit::Over,
+        })?;
+        if !meta::count_below(self.meta.learned(), self.limits.learned) {
+            counted.remove(generation);
+            return Err(Limit::Table);
+        }
+        if !meta::count_below(self.meta.entries(), self.limits.entries) {
+            counted.remove(generation);
+            meta::uncount(self.meta.learned());
+            return Err(Limit::Table);
+        }
+        Ok(())
+    }
+
+    pub(super) fn give_learned(&self, domain: &Domain<'_>, generation: u32) {
+        domain.learned().remove(generation);
+        meta::uncount(self.meta.learned());
+        meta::uncount(self.meta.entries());
+    }
+
+    /// The entry of a slot, dead or alive; `None` where its VNI or its destination is gone.
+    pub(crate) fn entry(&self, now: Now, slot: &Slot) -> Option<Entry> {
+        let [high, low, a, b, c, d, e, f] = slot.key.0.to_be_bytes();
+        let Attributes { state, router, sticky } = Attributes::from_byte(slot.cold.attributes);
+        let learned = state == State::Learned;
+        Some(Entry {
+            vni: self.vnis.domain(u16::from_be_bytes([high, low]))?.vni()?,
+            mac: MacAddr([a, b, c, d, e, f]),
+            destination: self.destination(Handle(slot.content.value))?,
+            state,
+            router,
+            sticky,
+            origin: slot.cold.origin,
+            cookie: if learned { 0 } else { slot.cold.cookie },
+            age: state.ages().then(|| self.clock.duration(now.age(slot.content.stamp))),
+        })
+    }
+
+    /// Whether no lookup finds this entry any more.
+    pub(crate) fn is_dead(&self, now: Now, slot: &Slot) -> bool {
+        let Some(domain) = self.domain_of(slot.key).filter(|domain| domain.vni().is_some()) else {
+            return true;
+        };
+        let handle = Handle(slot.content.value);
+        !is_current(&domain, slot) || now.expired(slot.content.stamp) || self.destination(handle).is_none()
+    }
+
+    /// Whether an entry was not flushed with others of its VNI.
+    pub(crate) fn is_current(&self, slot: &Slot) -> bool {
+        self.domain_of(slot.key).is_some_and(|domain| is_current(&domain, slot))
+    }
+
+    pub(super) fn domain_of(&self, key: Key) -> Option<Domain<'t>> {
+        self.vnis.domain((key.0 >> 48) as u16)
+    }
+
+    /// Gives back what an entry took that was just removed.
+    pub(crate) fn settle(&self, slot: &Slot) {
+        let handle = Handle(slot.content.value);
+        let Some(domain) = self.domain_of(slot.key) else { return };
+        if handle.kind() == Handle::LEARNED {
+            self.give_learned(&domain, slot.content.tag.into());
+            self.give_account(&domain, handle, Account::from_cookie(slot.cold.cookie));
+        } else {
+            self.give_configured(&domain);
+            if handle.kind() == Handle::LIST {
+                self.lists.free_owned(handle);
+            }
+        }
+    }
+
+    /// Removes an entry from a locked pair, with all that it counts for.
+    pub(super) fn remove_from(&self, locked: &mut Locked<'t>, place: Place, slot: &Slot) {
+        locked.remove(place);
+        self.settle(slot);
+    }
+
+    /// Removes the dead from both buckets of a locked pair; answers whether there were any.
+    pub(super) fn bury(&self, now: Now, locked: &mut Locked<'t>) -> bool {
+        let mut any = false;
+        for (place, slot) in locked.slots().into_iter().flatten() {
+            if self.is_dead(now, &slot) {
+                self.remove_from(locked, place, &slot);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// In a full table: removes, from the two buckets where the newcomer may go, the learned entry whose account
+    /// is furthest above its fair share; none, where none is above. The share is what there is room for, divided
+    /// by the accounts that have entries, the newcomer's included.
+    pub(super) fn evict(&self, now: Now, locked: &mut Locked<'t>, newcomer_is_first: bool) -> Option<Entry> {
+        let room = self.limits.learned.min(self.limits.entries);
+        let (entries, learned) = (self.meta.entries().load(Relaxed), self.meta.learned().load(Relaxed));
+        let room = room.min(self.limits.entries.saturating_sub(entries.saturating_sub(learned)));
+        let accounts = self.meta.active_quotas().load(Relaxed).saturating_add(newcomer_is_first.into());
+        let share = room / accounts.max(1);
+        let balance = |slot: &Slot| {
+            let handle = Handle(slot.content.value);
+            let domain = (handle.kind() == Handle::LEARNED).then(|| self.domain_of(slot.key)).flatten()?;
+            Some(self.balance(&domain, handle.index(), Account::from_cookie(slot.cold.cookie)))
+        };
+        let candidates = locked.slots().into_iter().flatten();
+        let candidates = candidates.filter_map(|(place, slot)| Some((balance(&slot)?, place, slot)));
+        let (most, place, slot) = candidates.max_by_key(|(balance, ..)| *balance)?;
+        if most <= share {
+            return None;
+        }
+        let evicted = self.entry(now, &slot);
+        self.remove_from(locked, place, &slot);
+        evicted
+    }
+
+    /// Whether an account has no learned entry yet.
+    pub(super) fn is_new(&self, domain: &Domain<'t>, handle: Handle, account: Account) -> bool {
+        self.balance(domain, handle.index(), account) == 0
+    }
+
+    /// Notes that entries died without being removed: who finds the table full then looks for them.
+    pub(crate) fn note_deaths(&self) {
+        self.meta.dead_buckets().store(self.map.len() as u32, Relaxed);
+    }
+
+    /// In a full table with dead entries somewhere: goes on looking for them until there is room for one more;
+    /// answers whether there is. Two that look at the same time look at the same buckets: that costs time and
+    /// nothing else.
+    pub(super) fn help(&self, now: Now) -> bool {
+        let left = self.meta.dead_buckets();
+        for _ in 0..HELP {
+            let before = left.load(Relaxed);
+            let Some(bucket) = before.checked_sub(1) else { return false };
+            let any = self.bury_bucket(now, bucket as usize);
+            let _ = left.compare_exchange(before, bucket, Relaxed, Relaxed);
+            if any {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn bury_bucket(&self, now: Now, bucket: usize) -> bool {
+        let Ok(mut locked) = self.map.lock_bucket(bucket) else { return false };
+        let mut any = false;
+        for (place, slot) in locked.slots().into_iter().enumerate() {
+            if let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) {
+                locked.remove(place);
+                self.settle(&slot);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The remote of a destination, where that is one.
+    pub(super) const fn remote_of(destination: Destination) -> Option<RemoteId> {
+        match destination {
+            Destination::Remote(remote) => Some(remote),
+            _ => None,
+        }
+    }
+}
+
+fn is_current(domain: &Domain<'_>, slot: &Slot) -> bool {
+    Handle(slot.content.value).kind() != Handle::LEARNED
+        || u32::from(slot.content.tag) == domain.learned().read().0
+}
+
+/// Buckets looked through for dead entries when the table is full, by each that finds it so.
+const HELP: usize = 64;

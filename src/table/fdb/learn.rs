@@ -1,0 +1,277 @@
+//! Learning: a frame from this MAC came from that remote.
+
+use super::{
+    super::{
+        Destination, LearnFrom, RemoteId,
+        bucket::{Busy, Cold, Content, Key, Slot},
+        clock::Now,
+        handle::Handle,
+        vni::Domain,
+    },
+    Fdb, State,
+    account::{Account, Limit},
+    entry::Attributes,
+    key,
+    operations::Put,
+};
+use crate::{
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+/// What came of a frame's source.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Learned {
+    /// There is a new entry; in a full table another one went for it.
+    New {
+        /// The entry that went.
+        evicted: Option<Evicted>,
+    },
+    /// All this was known.
+    Refreshed,
+    /// The address was elsewhere before.
+    Moved {
+        /// Where.
+        from: RemoteId,
+    },
+    /// Somebody else is at work in the same place: the next packet learns.
+    Busy,
+    /// An entry went, but somebody else was faster to take its room: the next packet learns.
+    Evicted(Evicted),
+    /// Nothing was learned.
+    Refused(Refusal),
+}
+
+/// A learned entry that had to go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Evicted {
+    /// The overlay segment.
+    pub vni: Vni,
+    /// The address.
+    pub mac: MacAddr,
+    /// Where it was.
+    pub remote: RemoteId,
+}
+
+/// Why nothing was learned.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The source is no host's address: all-zero, multicast or broadcast.
+    InvalidSource,
+    /// The tables do not know the VNI.
+    UnknownVni,
+    /// The remote was removed.
+    StaleRemote,
+    /// The remote was not configured, and only configured ones teach.
+    UnconfiguredRemote,
+    /// A permanent or static entry says that the address is elsewhere, or several places. (Linux drops the frame.)
+    Static,
+    /// A sticky entry says that the address is elsewhere.
+    Sticky,
+    /// The table is full, and nobody here has more than a fair share.
+    TableFull,
+    /// The VNI has as many entries as it may have.
+    VniLimit,
+    /// The remote's quota group has as many entries as it may have.
+    QuotaLimit,
+}
+
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::InvalidSource => "source MAC of no host",
+            Self::UnknownVni => "unknown VNI",
+            Self::StaleRemote => "remote that was removed",
+            Self::UnconfiguredRemote => "remote that is not configured",
+            Self::Static => "static entry elsewhere",
+            Self::Sticky => "sticky entry elsewhere",
+            Self::TableFull => "table full",
+            Self::VniLimit => "limit of the VNI",
+            Self::QuotaLimit => "limit of the quota group",
+        })
+    }
+}
+
+impl<'t> Fdb<'t> {
+    /// Notes that frames from `mac` come from `remote`. To be called last, when everything else about the packet
+    /// has been found good. What is known already is read, and written once per tick at most.
+    pub fn learn(&self, now: Instant, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
+        if !mac.is_unicast() {
+            return Learned::Refused(Refusal::InvalidSource);
+        }
+        let domain = match self.vnis.find(vni) {
+            Ok(Some(domain)) => domain,
+            Ok(None) => return Learned::Refused(Refusal::UnknownVni),
+            Err(Busy) => return Learned::Busy,
+        };
+        let Some((handle, configured)) = self.remotes.learned_handle(remote) else {
+            return Learned::Refused(Refusal::StaleRemote);
+        };
+        if !configured && self.limits.learn_from == LearnFrom::Configured {
+            return Learned::Refused(Refusal::UnconfiguredRemote);
+        }
+        let source = Source { domain, key: key(domain.number, mac), remote, handle, configured };
+        let present = self.clock.at(now, self.meta.fdb_ages());
+        match self.find(present, &domain, source.key) {
+            Ok(Some(known)) if is_same(known, &source) => self.refresh(present, known, &source),
+            Ok(Some(known)) => self.elsewhere(present, known, &source),
+            Ok(None) => {
+                self.clock.start(now, self.meta.fdb_ages());
+                self.discover(self.clock.at(now, self.meta.fdb_ages()), &source)
+            }
+            Err(Busy) => Learned::Busy,
+        }
+    }
+
+    /// The entry says the same: all that may change is when it was confirmed.
+    #[inline]
+    fn refresh(&self, now: Now, known: Content, source: &Source<'t>) -> Learned {
+        if known.stamp == super::super::clock::ETERNAL || now.age(known.stamp) == 0 {
+            return Learned::Refreshed;
+        }
+        let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
+        match locked.find(source.key) {
+            Some((place, slot)) if slot.content.value == known.value => {
+                if now.age(slot.content.stamp) > 0 {
+                    locked.set_stamp(place, now.stamp());
+                }
+                Learned::Refreshed
+            }
+            _ => Learned::Busy,
+        }
+    }
+
+    /// The entry says something else.
+    fn elsewhere(&self, now: Now, known: Content, source: &Source<'t>) -> Learned {
+        let Some(Destination::Remote(from)) = self.destination(Handle(known.value)) else {
+            return Learned::Refused(Refusal::Static);
+        };
+        // The same host by another handle, with a port of its own, say: the address counts.
+        let place = |id| {
+            self.remotes.get(id).map(|remote| {
+                let link_local =
+                    matches!(remote.address, core::net::IpAddr::V6(a) if a.is_unicast_link_local());
+                (remote.address, link_local.then_some(remote.egress))
+            })
+        };
+        if place(from) == place(source.remote) {
+            return self.refresh(now, known, source);
+        }
+        let Some(cold) = self.map.cold_of(source.key, known.value) else { return Learned::Busy };
+        let attributes = Attributes::from_byte(cold.attributes);
+        if !attributes.state.moves() {
+            return Learned::Refused(Refusal::Static);
+        }
+        if attributes.sticky {
+            return Learned::Refused(Refusal::Sticky);
+        }
+        self.roam(now, known, from, source)
+    }
+
+    fn roam(&self, now: Now, known: Content, from: RemoteId, source: &Source<'t>) -> Learned {
+        let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
+        let found = locked.find(source.key).filter(|(_, slot)| slot.content.value == known.value);
+        let Some((place, slot)) = found else { return Learned::Busy };
+        let state = Attributes::from_byte(slot.cold.attributes).state;
+        if state == State::Learned {
+            let account = self.account(source.remote, source.configured);
+            if let Err(limit) = self.take_account(&source.domain, source.handle, account) {
+                return refused(limit);
+            }
+            self.give_account(
+                &source.domain,
+                Handle(slot.content.value),
+                Account::from_cookie(slot.cold.cookie),
+            );
+            if slot.cold.cookie != account.to_cookie() {
+                locked.set_cold(place, Cold { cookie: account.to_cookie(), ..slot.cold });
+            }
+            locked.set_value(place, source.handle.0);
+        } else {
+            locked.set_value(place, source.remote.0.0);
+        }
+        if state.ages() {
+            locked.set_stamp(place, now.stamp());
+        }
+        Learned::Moved { from }
+    }
+
+    /// There is no entry.
+    fn discover(&self, now: Now, source: &Source<'t>) -> Learned {
+        let Source { domain, key, remote, handle, configured } = *source;
+        let account = self.account(remote, configured);
+        let first = self.is_new(&domain, handle, account);
+        let generation = domain.learned().read().0;
+        let mut evicted = None;
+        let taken = self.take_learned(&domain, generation).or_else(|limit| {
+            if self.help(now) && self.take_learned(&domain, generation).is_ok() {
+                return Ok(());
+            }
+            if limit != Limit::Table {
+                return Err(limit);
+            }
+            evicted = self.give_way(now, key, first).ok_or(limit)?;
+            self.take_learned(&domain, generation)
+        });
+        let instead = |answer| evicted.map_or(answer, Learned::Evicted);
+        if let Err(limit) = taken {
+            return instead(refused(limit));
+        }
+        if let Err(limit) = self.take_account(&domain, handle, account) {
+            self.give_learned(&domain, generation);
+            return instead(refused(limit));
+        }
+        let content = Content { value: handle.0, tag: generation as u8, stamp: now.stamp() };
+        let cold = Cold { cookie: account.to_cookie(), origin: 0, attributes: Attributes::LEARNED.to_byte() };
+        let put = self.put(now, &Slot { key, content, cold });
+        if put != Ok(Put::New) {
+            self.give_account(&domain, handle, account);
+            self.give_learned(&domain, generation);
+        }
+        match put {
+            Ok(Put::New) => Learned::New { evicted },
+            Ok(Put::Full) => instead(Learned::Refused(Refusal::TableFull)),
+            Ok(Put::There) | Err(Busy) => instead(Learned::Busy),
+        }
+    }
+
+    /// Makes room for a newcomer at the cost of who has more than a fair share. `Some(None)` where the dead were
+    /// enough.
+    fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Option<Evicted>> {
+        let mut locked = self.map.lock(key).ok()?;
+        if self.bury(now, &mut locked) {
+            return Some(None);
+        }
+        let entry = self.evict(now, &mut locked, first)?;
+        let remote = Self::remote_of(entry.destination)?;
+        Some(Some(Evicted { vni: entry.vni, mac: entry.mac, remote }))
+    }
+}
+
+/// What a frame says.
+#[derive(Clone, Copy, Debug)]
+struct Source<'t> {
+    domain: Domain<'t>,
+    key: Key,
+    remote: RemoteId,
+    handle: Handle,
+    configured: bool,
+}
+
+/// Whether an entry names the remote that the frame came from, learned or not.
+#[inline]
+fn is_same(known: Content, source: &Source<'_>) -> bool {
+    known.value == source.handle.0 || known.value == source.remote.0.0
+}
+
+const fn refused(limit: Limit) -> Learned {
+    match limit {
+        Limit::Table => Learned::Refused(Refusal::TableFull),
+        Limit::Vni => Learned::Refused(Refusal::VniLimit),
+        Limit::Quota => Learned::Refused(Refusal::QuotaLimit),
+        Limit::Over => Learned::Busy,
+    }
+}

@@ -1,0 +1,183 @@
+//! The forwarding database: which remote has this MAC.
+//!
+//! (VNI, MAC) names a destination. A lookup reads the word of the VNI, one bucket of the map (two for those
+//! that were displaced), and the word of state of the remote; it writes nothing and waits for nobody.
+
+mod account;
+mod dump;
+mod entry;
+mod flush;
+mod learn;
+mod operations;
+
+pub use self::{
+    dump::{Cursor, Dump},
+    entry::{Entry, NewEntry, State},
+    flush::{Filter, Flushed},
+    learn::{Evicted, Learned, Refusal},
+    operations::Change,
+};
+
+use core::hint::black_box;
+
+use super::{
+    Destination, GroupId, LearnFrom, ListId, Lists, Remotes,
+    bucket::{Busy, Content, Home, Key, Map},
+    clock::{Clock, Now},
+    handle::Handle,
+    line::Words,
+    meta::Meta,
+    vni::{Domain, Vnis},
+};
+use crate::{
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+/// The forwarding database of [`Tables`](super::Tables).
+#[derive(Clone, Copy, Debug)]
+pub struct Fdb<'t> {
+    pub(crate) map: Map<'t>,
+    pub(crate) vnis: Vnis<'t>,
+    pub(crate) remotes: Remotes<'t>,
+    pub(crate) lists: Lists<'t>,
+    pub(crate) quotas: Words<'t>,
+    pub(crate) meta: Meta<'t>,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+}
+
+/// What the settings say about the forwarding database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) entries: u32,
+    pub(crate) learned: u32,
+    pub(crate) quota: u32,
+    pub(crate) vni: u32,
+    pub(crate) learn_from: LearnFrom,
+}
+
+/// What the forwarding database knows of an address.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[must_use]
+pub enum Lookup {
+    /// Where it is.
+    Found(Destination),
+    /// Nothing: no entry, or one that is expired or whose remote was removed.
+    #[default]
+    Unknown,
+    /// Entries kept moving in its place; to be treated as unknown.
+    Busy,
+}
+
+impl Lookup {
+    /// Where the address is, if that is known.
+    pub const fn destination(self) -> Option<Destination> {
+        match self {
+            Self::Found(destination) => Some(destination),
+            _ => None,
+        }
+    }
+}
+
+impl<'t> Fdb<'t> {
+    /// Where `mac` is. Exactly this entry: whoever floods what is unknown looks [`MacAddr::ZERO`] up next.
+    #[inline]
+    pub fn lookup(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
+        let now = self.clock.at(now, self.meta.fdb_ages());
+        match self.vnis.find(vni) {
+            Ok(Some(domain)) => {
+                let key = key(domain.number, mac);
+                self.map.home(key).map_or(Lookup::Unknown, |home| self.look(now, vni, &domain, home, key))
+            }
+            Ok(None) => Lookup::Unknown,
+            Err(Busy) => Lookup::Busy,
+        }
+    }
+
+    /// Many lookups at once, while the processor waits for memory once per 32 of them: all first buckets are
+    /// asked for before the first is looked at. One answer per key; of two slices of different lengths the
+    /// shorter one counts.
+    pub fn lookup_batch(&self, now: Instant, keys: &[(Vni, MacAddr)], answers: &mut [Lookup]) {
+        let now = self.clock.at(now, self.meta.fdb_ages());
+        let mut last: Option<(Vni, Result<Option<Domain<'t>>, Busy>)> = None;
+        for (keys, answers) in keys.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
+            let mut homes: [Option<(Domain<'t>, Home<'t>, Key)>; BATCH] = [None; BATCH];
+            let mut touched = 0;
+            for ((&(vni, mac), slot), answer) in keys.iter().zip(&mut homes).zip(answers.iter_mut()) {
+                let domain = match last {
+                    Some((last, domain)) if last == vni => domain,
+                    _ => self.vnis.find(vni),
+                };
+                last = Some((vni, domain));
+                *answer = if domain.is_err() { Lookup::Busy } else { Lookup::Unknown };
+                if let Ok(Some(domain)) = domain {
+                    let key = key(domain.number, mac);
+                    *slot = self.map.home(key).map(|home| (domain, home, key));
+                }
+            }
+            for (_, home, _) in homes.iter().flatten() {
+                touched |= home.touch();
+            }
+            black_box(touched);
+            for ((&(vni, _), slot), answer) in keys.iter().zip(homes).zip(answers) {
+                if let Some((domain, home, key)) = slot {
+                    *answer = self.look(now, vni, &domain, home, key);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn look(&self, now: Now, vni: Vni, domain: &Domain<'t>, home: Home<'t>, key: Key) -> Lookup {
+        let found = match home.find(key, current(domain)) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Lookup::Unknown,
+            Err(Busy) => return Lookup::Busy,
+        };
+        if now.expired(found.stamp) {
+            return Lookup::Unknown;
+        }
+        match self.destination(Handle(found.value)) {
+            // The number that was looked up was this VNI's all the time.
+            Some(destination) if domain.is(vni) => Lookup::Found(destination),
+            _ => Lookup::Unknown,
+        }
+    }
+
+    /// What a value says, if what it names is still there.
+    #[inline]
+    fn destination(&self, handle: Handle) -> Option<Destination> {
+        match handle.kind() {
+            Handle::REMOTE | Handle::LEARNED => self.remotes.resolve(handle).map(Destination::Remote),
+            Handle::LIST if self.lists.is_alive(handle) => Some(Destination::List(ListId(handle))),
+            Handle::GROUP if self.lists.is_alive(handle) => Some(Destination::Group(GroupId(handle))),
+            _ if handle == Handle::LOCAL => Some(Destination::Local),
+            _ if handle == Handle::BLACKHOLE => Some(Destination::Blackhole),
+            _ => None,
+        }
+    }
+
+    /// The live entry of a key, as a lookup finds it.
+    fn find(&self, now: Now, domain: &Domain<'t>, key: Key) -> Result<Option<Content>, Busy> {
+        let found = self.map.find(key, current(domain))?;
+        Ok(found.filter(|found| !now.expired(found.stamp) && self.destination(Handle(found.value)).is_some()))
+    }
+}
+
+/// Whether what was learned was learned since the VNI's last flush.
+#[inline]
+fn current(domain: &Domain<'_>) -> impl Fn(u32, u8) -> bool + use<> {
+    let generation = domain.learned().read().0 as u8;
+    move |value, tag| Handle(value).kind() != Handle::LEARNED || tag == generation
+}
+
+#[inline]
+const fn key(domain: u16, mac: MacAddr) -> Key {
+    let [a, b, c, d, e, f] = mac.0;
+    let [high, low] = domain.to_be_bytes();
+    Key(u64::from_be_bytes([high, low, a, b, c, d, e, f]))
+}
+
+/// Lookups that wait for memory together.
+const BATCH: usize = 32;

@@ -1,0 +1,396 @@
+//! What people and control planes do to the forwarding database, by the names that `bridge fdb` has for it.
+
+use core::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
+
+use super::{
+    super::{
+        Destination, Error, HandleKind, MacKind, RemoteId, Resource,
+        bucket::{Busy, Content, Locked, Place, Slot},
+        clock::{ETERNAL, Now},
+        handle::Handle,
+        list::OWNED,
+        vni::Domain,
+    },
+    Fdb, State,
+    account::Limit,
+    entry::{Entry, NewEntry},
+    key,
+};
+use crate::{
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+/// What an operation did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Change {
+    /// There is a new entry.
+    Created,
+    /// The entry was there and is another now, or has a destination more or less.
+    Updated,
+    /// Everything was as asked for.
+    Unchanged,
+    /// The entry is gone.
+    Removed,
+}
+
+impl<'t> Fdb<'t> {
+    /// Adds an entry; a VNI that the tables do not know yet is added too. An all-zero or multicast MAC with a
+    /// remote gets a replication list of its own, for [`append`](Self::append) to add to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], whatever the destination of what is there; [`Error::Full`]; [`Error::Stale`] for a
+    /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
+    /// MAC; [`Error::Busy`].
+    pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
+        let new = entry.into();
+        self.check(mac, &new)?;
+        let domain = self.vnis.find_or_add(vni)?;
+        match self.there(&domain, mac, &new)? {
+            Some(_) => Err(Error::Exists),
+            None => self.create(&domain, mac, &new),
+        }
+    }
+
+    /// Adds a remote to an all-zero or multicast entry, behind those that are there; or adds the entry. What else
+    /// is said about the entry is said anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MacKind`] for a unicast MAC that has another destination (Linux: success, and nothing appended);
+    /// [`Error::DestinationKind`] where either destination is no remote; otherwise as for [`add`](Self::add).
+    pub fn append(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<Change, Error> {
+        let new = entry.into();
+        self.check(mac, &new)?;
+        let domain = self.vnis.find_or_add(vni)?;
+        let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
+            return self.create(&domain, mac, &new).map(|()| Change::Created);
+        };
+        let handle = Handle(slot.content.value);
+        let kind = kind(mac);
+        let pushed = match (kind, new.destination) {
+            (_, new) if handle.kind() != Handle::LIST && Some(new) == self.destination(handle) => false,
+            (MacKind::Unicast, _) => return Err(Error::MacKind { operation: "append", kind }),
+            (_, Destination::Remote(remote)) if handle.kind() == Handle::LIST => {
+                self.lists.push(handle, remote)?
+            }
+            _ => return Err(Error::DestinationKind { operation: "append" }),
+        };
+        let value = if handle.kind() == Handle::LIST { handle } else { new.destination.handle() };
+        let rewritten = self.rewrite(&domain, &mut locked, place, &slot, &new, value);
+        Ok(if pushed || rewritten { Change::Updated } else { Change::Unchanged })
+    }
+
+    /// Points a unicast entry elsewhere, or adds it. Nothing of what was there stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MacKind`] for all-zero and multicast MACs; [`Error::DestinationKind`] where only one of the old and
+    /// the new destination is a next-hop group; otherwise as for [`add`](Self::add).
+    pub fn replace(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<Change, Error> {
+        let new = entry.into();
+        let kind = kind(mac);
+        if kind != MacKind::Unicast {
+            return Err(Error::MacKind { operation: "replace", kind });
+        }
+        self.check(mac, &new)?;
+        let domain = self.vnis.find_or_add(vni)?;
+        let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
+            return self.create(&domain, mac, &new).map(|()| Change::Created);
+        };
+        let (old, value) = (Handle(slot.content.value), new.destination.handle());
+        if (old.kind() == Handle::GROUP) != (value.kind() == Handle::GROUP) {
+            return Err(Error::DestinationKind { operation: "replace" });
+        }
+        let rewritten = self.rewrite(&domain, &mut locked, place, &slot, &new, value);
+        Ok(if rewritten { Change::Updated } else { Change::Unchanged })
+    }
+
+    /// Removes an entry with all its destinations; answers what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Busy`].
+    pub fn delete(&self, now: Instant, vni: Vni, mac: MacAddr) -> Result<Entry, Error> {
+        let now = self.clock.at(now, self.meta.fdb_ages());
+        let (mut locked, place, slot) = self.found(now, vni, mac)?;
+        let entry = self.entry(now, &slot).ok_or(Error::NotFound)?;
+        self.remove_from(&mut locked, place, &slot);
+        Ok(entry)
+    }
+
+    /// Removes one destination of an entry, and with the last one the entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::NoSuchDestination`] (Linux: success, and nothing removed); [`Error::Busy`].
+    pub fn delete_destination(
+        &self,
+        now: Instant,
+        vni: Vni,
+        mac: MacAddr,
+        destination: impl Into<Destination>,
+    ) -> Result<Change, Error> {
+        let now = self.clock.at(now, self.meta.fdb_ages());
+        let (mut locked, place, slot) = self.found(now, vni, mac)?;
+        let (handle, destination) = (Handle(slot.content.value), destination.into());
+        match destination {
+            Destination::Remote(remote) if handle.kind() == Handle::LIST => {
+                match self.lists.delete_where(handle, |member| member == remote)? {
+                    (0, _) => return Err(Error::NoSuchDestination),
+                    (_, true) => return Ok(Change::Updated),
+                    (_, false) => {}
+                }
+            }
+            _ if self.destination(handle) != Some(destination) => return Err(Error::NoSuchDestination),
+            _ => {}
+        }
+        self.remove_from(&mut locked, place, &slot);
+        Ok(Change::Removed)
+    }
+
+    /// The entry of `mac`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Busy`].
+    pub fn get(&self, now: Instant, vni: Vni, mac: MacAddr) -> Result<Entry, Error> {
+        let now = self.clock.at(now, self.meta.fdb_ages());
+        let (_, _, slot) = self.found(now, vni, mac)?;
+        self.entry(now, &slot).ok_or(Error::NotFound)
+    }
+
+    /// Makes `vni` known, which operations that add do by themselves; learning does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`], [`Error::Busy`], [`Error::SweepPending`].
+    pub fn add_vni(&self, vni: Vni) -> Result<(), Error> {
+        self.vnis.find_or_add(vni).map(|_| ())
+    }
+
+    /// Forgets `vni`: at once none of its entries and neighbours is found any more. Its room is used again after
+    /// two sweeps and a quiescent point of every worker.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Busy`].
+    pub fn remove_vni(&self, vni: Vni) -> Result<(), Error> {
+        self.vnis.remove(vni)?;
+        self.note_deaths();
+        Ok(())
+    }
+
+    /// Whether the tables know `vni`.
+    pub fn knows(&self, vni: Vni) -> bool {
+        matches!(self.vnis.find(vni), Ok(Some(_)))
+    }
+
+    /// Sets the most entries of `vni`, learned or not (Linux: `maxaddress`); `None` for what
+    /// [`Settings::vni_limit`](super::super::Settings::vni_limit) says. What is there stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`], [`Error::Busy`], [`Error::SweepPending`] where the VNI has to be added first.
+    pub fn set_limit(&self, vni: Vni, limit: Option<NonZeroU32>) -> Result<(), Error> {
+        let limit = limit.map_or(0, NonZeroU32::get);
+        self.vnis.find_or_add(vni)?.limit().store(limit, Relaxed);
+        Ok(())
+    }
+
+    /// Entries that take room: those of all VNIs, and what died but was not swept yet.
+    pub fn count(&self) -> usize {
+        self.meta.entries().load(Relaxed) as usize
+    }
+
+    /// Entries of `vni`: added ones and learned ones. Those that expired count until they are swept.
+    pub fn count_vni(&self, vni: Vni) -> (usize, usize) {
+        match self.vnis.find(vni) {
+            Ok(Some(domain)) => {
+                let configured = domain.configured().load(Relaxed);
+                (configured as usize, domain.learned().read().1 as usize)
+            }
+            _ => (0, 0),
+        }
+    }
+
+    fn check(&self, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+        match new.destination {
+            Destination::List(_) if kind(mac) == MacKind::Unicast => {
+                Err(Error::MacKind { operation: "a replication list", kind: MacKind::Unicast })
+            }
+            destination if self.destination(destination.handle()).is_none() => {
+                Err(Error::Stale(match destination {
+                    Destination::List(_) => HandleKind::List,
+                    Destination::Group(_) => HandleKind::Group,
+                    _ => HandleKind::Remote,
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The present of an operation that may know none.
+    fn now(&self, new: &NewEntry) -> Now {
+        match new.now {
+            Some(now) => {
+                self.clock.start(now, self.meta.fdb_ages());
+                self.clock.at(now, self.meta.fdb_ages())
+            }
+            None => Now::UNKNOWN,
+        }
+    }
+
+    /// The live entry of `mac`, locked.
+    fn found(&self, now: Now, vni: Vni, mac: MacAddr) -> Result<(Locked<'t>, Place, Slot), Error> {
+        let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
+        let locked = self.map.lock(key(domain.number, mac))?;
+        let (place, slot) = locked.find(key(domain.number, mac)).ok_or(Error::NotFound)?;
+        if self.is_dead(now, &slot) { Err(Error::NotFound) } else { Ok((locked, place, slot)) }
+    }
+
+    /// The same for an operation that adds: nothing is no error, and a dead entry is removed.
+    fn there(
+        &self,
+        domain: &Domain<'t>,
+        mac: MacAddr,
+        new: &NewEntry,
+    ) -> Result<Option<(Locked<'t>, Place, Slot)>, Error> {
+        let key = key(domain.number, mac);
+        let mut locked = self.map.lock(key)?;
+        let Some((place, slot)) = locked.find(key) else { return Ok(None) };
+        if self.is_dead(self.now(new), &slot) {
+            self.remove_from(&mut locked, place, &slot);
+            return Ok(None);
+        }
+        Ok(Some((locked, place, slot)))
+    }
+
+    fn create(&self, domain: &Domain<'t>, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+        let now = self.now(new);
+        let full = |limit| match limit {
+            Limit::Vni => Error::Full { what: Resource::EntriesOfVni, limit: self.vni_limit(domain) },
+            _ => Error::Full { what: Resource::Entries, limit: self.limits.entries },
+        };
+        let mut taken = self.take_configured(domain);
+        while taken.is_err() && self.help(now) {
+            taken = self.take_configured(domain);
+        }
+        taken.map_err(full)?;
+        let created = self.destination_of(mac, new).and_then(|value| {
+            let content = Content { value: value.0, tag: 0, stamp: self.stamp(now, new.state) };
+            let slot = Slot { key: key(domain.number, mac), content, cold: new.cold() };
+            let put = match self.put(now, &slot) {
+                Ok(Put::New) => return Ok(()),
+                Ok(Put::There) => Error::Exists,
+                Ok(Put::Full) => full(Limit::Table),
+                Err(Busy) => Error::Busy,
+            };
+            if value != new.destination.handle() {
+                self.lists.free_owned(value);
+            }
+            Err(put)
+        });
+        if created.is_err() {
+            self.give_configured(domain);
+        }
+        created
+    }
+
+    /// The value of a new entry: its destination, or a list that starts with it.
+    fn destination_of(&self, mac: MacAddr, new: &NewEntry) -> Result<Handle, Error> {
+        match new.destination {
+            Destination::Remote(remote) if kind(mac) != MacKind::Unicast => {
+                self.lists.create(OWNED, &[remote])
+            }
+            destination => Ok(destination.handle()),
+        }
+    }
+
+    const fn stamp(&self, now: Now, state: State) -> u16 {
+        if state.ages() { now.stamp() } else { ETERNAL }
+    }
+
+    /// Says anew all that an entry says; answers whether anything is different but its age.
+    fn rewrite(
+        &self,
+        domain: &Domain<'t>,
+        locked: &mut Locked<'t>,
+        place: Place,
+        slot: &Slot,
+        new: &NewEntry,
+        value: Handle,
+    ) -> bool {
+        let learned = Handle(slot.content.value).kind() == Handle::LEARNED;
+        if learned {
+            // Somebody's from now on: it counts for the table and the VNI alone.
+            domain.configured().fetch_add(1, Relaxed);
+            self.meta.entries().fetch_add(1, Relaxed);
+        }
+        locked.set_stamp(place, self.stamp(self.now(new), new.state));
+        if slot.cold != new.cold() {
+            locked.set_cold(place, new.cold());
+        }
+        if slot.content.value != value.0 {
+            locked.set_value(place, value.0);
+        }
+        if learned {
+            self.settle(slot);
+        }
+        slot.cold != new.cold() || slot.content.value != value.0
+    }
+
+    /// Puts an entry into its place, between those that live.
+    pub(super) fn put(&self, now: Now, slot: &Slot) -> Result<Put, Busy> {
+        for _ in 0..PUT_TRIES {
+            let mut locked = self.map.lock(slot.key)?;
+            if let Some((place, there)) = locked.find(slot.key) {
+                if !self.is_dead(now, &there) {
+                    return Ok(Put::There);
+                }
+                self.remove_from(&mut locked, place, &there);
+            }
+            if locked.insert(slot).is_some() || (self.bury(now, &mut locked) && locked.insert(slot).is_some())
+            {
+                return Ok(Put::New);
+            }
+            drop(locked);
+            if !self.map.make_room(slot.key, self.meta.relocations()) {
+                return Ok(Put::Full);
+            }
+        }
+        Err(Busy)
+    }
+
+    /// The destinations of an entry: one remote, or those of its list or group in order.
+    pub fn remotes_of(&self, destination: Destination) -> impl Iterator<Item = RemoteId> + use<'t> {
+        let (one, many) = match destination {
+            Destination::Remote(remote) => (Some(remote), None),
+            Destination::List(list) => (None, Some(self.lists.members(list))),
+            Destination::Group(group) => (None, Some(self.lists.members(group))),
+            _ => (None, None),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Put {
+    New,
+    There,
+    Full,
+}
+
+const fn kind(mac: MacAddr) -> MacKind {
+    match mac {
+        _ if mac.is_unicast() => MacKind::Unicast,
+        _ if mac.is_multicast() => MacKind::Multicast,
+        _ => MacKind::Zero,
+    }
+}
+
+/// How often room is made for an entry before somebody else takes it.
+const PUT_TRIES: usize = 4;

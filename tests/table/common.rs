@@ -1,0 +1,29 @@
+//! What the tests of the tables share.
+
+use encap::{
+    table::{Capacity, Line, Remote, RemoteId, Settings, Tables},
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+pub const VNI: Vni = Vni::truncate(42);
+pub const NOW: Instant = Instant::from_secs(1_000);
+
+pub fn small() -> Capacity {
+    Capacity { quotas: 4, neighbors: 64, routes: 64, ..Capacity::fdb(256) }
+}
+
+pub fn tables(capacity: Capacity, settings: Settings) -> Tables<Box<[Line]>> {
+    Tables::with_capacity(capacity, settings, [0x1234_5678, 0x9abc_def0]).unwrap()
+}
+
+/// A host's MAC address.
+pub fn mac(number: u32) -> MacAddr {
+    let [a, b, c, d] = number.to_be_bytes();
+    MacAddr([0x02, 0, a, b, c, d])
+}
+
+/// A remote at 192.0.2.`last`.
+pub fn remote(tables: &Tables<Box<[Line]>>, last: u8) -> RemoteId {
+    tables.remotes().find_or_add(&Remote::new([192, 0, 2, last].into(), 4789)).unwrap()
+}
