@@ -89,6 +89,7 @@ impl<'t> Lists<'t> {
         let head = list.into().0;
         self.lock(head)?;
         self.free(head);
+        self.meta.note_deaths();
         Ok(())
     }
 

@@ -67,7 +67,8 @@ words! {
     neighbors_sweep_began = written[14],
     /// Remotes in use.
     remotes = written[13],
-    /// Buckets in which entries may have died without being removed.
+    /// Buckets, from the first on, in which entries may have died without being removed; more than there are for
+    /// all.
     dead_buckets = written[15],
 }
 
@@ -91,6 +92,11 @@ impl<'t> Meta<'t> {
     #[inline]
     pub(crate) fn neighbor_ages(self) -> Ages<'t> {
         Ages { swept: self.neighbors_swept(), limit: self.neighbors_limit() }
+    }
+
+    /// Notes that entries may have died without being removed: who finds the table full then looks for them.
+    pub(crate) fn note_deaths(self) {
+        self.dead_buckets().store(u32::MAX, Relaxed);
     }
 
     /// Ends the epoch in which what was just withdrawn could still be found; answers the next one.

@@ -349,6 +349,7 @@ impl<'t> Remotes<'t> {
         store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
         self.set_state(index, removed & !LOCK);
         meta::uncount(self.meta.remotes());
+        self.meta.note_deaths();
         Ok(())
     }
 
@@ -362,6 +363,7 @@ impl<'t> Remotes<'t> {
         let state = self.lock(id)?;
         let begun = self.begin_generation(id.0.index(), state);
         self.set_state(id.0.index(), begun.map_or(state, |(state, _)| state) & !LOCK);
+        self.meta.note_deaths();
         begun.map(|(_, flushed)| flushed)
     }
 

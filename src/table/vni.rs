@@ -150,6 +150,7 @@ impl<'t> Vnis<'t> {
         domain.line.word(WINDOW_MARKS).store(0, Relaxed);
         domain.line.word(NAME).store(REMOVED, Release);
         meta::uncount(self.meta.vnis());
+        self.meta.note_deaths();
         Ok(())
     }
 }

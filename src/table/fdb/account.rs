@@ -279,11 +279,6 @@ impl<'t> Fdb<'t> {
         self.balance(domain, handle.index(), account) == 0
     }
 
-    /// Notes that entries died without being removed: who finds the table full then looks for them.
-    pub(crate) fn note_deaths(&self) {
-        self.meta.dead_buckets().store(self.map.len() as u32, Relaxed);
-    }
-
     /// In a full table with dead entries somewhere: goes on looking for them until there is room for one more;
     /// answers whether there is. Two that look at the same time look at the same buckets: that costs time and
     /// nothing else.
@@ -291,7 +286,7 @@ impl<'t> Fdb<'t> {
         let left = self.meta.dead_buckets();
         for _ in 0..HELP {
             let before = left.load(Relaxed);
-            let Some(bucket) = before.checked_sub(1) else { return false };
+            let Some(bucket) = before.min(self.map.len() as u32).checked_sub(1) else { return false };
             let any = self.bury_bucket(now, bucket as usize);
             let _ = left.compare_exchange(before, bucket, Relaxed, Relaxed);
             if any {

@@ -181,7 +181,7 @@ impl Fdb<'_> {
     pub fn flush_learned(&self, vni: Vni) -> Result<usize, Error> {
         let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
         let flushed = domain.flush_learned(self.meta.passes().load(Acquire))?;
-        self.note_deaths();
+        self.meta.note_deaths();
         Ok(flushed as usize)
     }
 
@@ -191,8 +191,6 @@ impl Fdb<'_> {
     ///
     /// As for [`flush_learned`](Self::flush_learned), and [`Error::Stale`].
     pub fn flush_learned_from(&self, remote: RemoteId) -> Result<usize, Error> {
-        let flushed = self.remotes.flush_learned(remote)?;
-        self.note_deaths();
-        Ok(flushed as usize)
+        Ok(self.remotes.flush_learned(remote)? as usize)
     }
 }

@@ -178,9 +178,7 @@ impl<'t> Fdb<'t> {
     ///
     /// [`Error::NotFound`], [`Error::Busy`].
     pub fn remove_vni(&self, vni: Vni) -> Result<(), Error> {
-        self.vnis.remove(vni)?;
-        self.note_deaths();
-        Ok(())
+        self.vnis.remove(vni)
     }
 
     /// Whether the tables know `vni`.
