@@ -12,11 +12,13 @@
 //! members come last. A line whose members are all gone is unlinked, but leads on to the next for those who are
 //! just reading it; it is used again when all workers have passed a quiescent point.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+mod chain;
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
-    Error, GroupId, HandleKind, ListId, RemoteId, Resource,
-    handle::{GENERATIONS, Handle},
+    Error, GroupId, ListId, RemoteId, Resource,
+    handle::Handle,
     hash::Seed,
     line::{Line, fence},
     meta::Meta,
@@ -139,182 +141,6 @@ impl<'t> Lists<'t> {
         Ok(head)
     }
 
-    /// Takes a line that nobody can still be reading.
-    fn claim(&self, state: u32) -> Result<usize, Error> {
-        let count = self.lines.len();
-        let start = self.meta.list_rotor().load(Relaxed) as usize;
-        let mut pending = false;
-        for at in 0..count {
-            let index = start.wrapping_add(at) % count;
-            let Some(line) = self.lines.get(index) else { break };
-            let old = line.word(STATE).load(Acquire);
-            if old & USED != 0 {
-                continue;
-            }
-            if !self.is_nobodys(line, old) {
-                pending = true;
-                continue;
-            }
-            // The next generation begins with the next use: who still walks the line of before notices.
-            let generation = next_generation(old) << GENERATION_SHIFT;
-            if line.word(STATE).compare_exchange(old, generation | USED | LOCK, Acquire, Relaxed).is_err() {
-                continue;
-            }
-            fence(Release);
-            line.word(NEXT).store(0, Relaxed);
-            for member in MEMBER..MEMBER + MEMBERS {
-                line.word(member).store(0, Relaxed);
-            }
-            line.word(STATE).store(generation | USED | state, Release);
-            self.meta.list_rotor().store(index.wrapping_add(1) as u32, Relaxed);
-            return Ok(index);
-        }
-        Err(if pending { Error::SweepPending } else { self.full() })
-    }
-
-    fn is_nobodys(&self, line: &Line, state: u32) -> bool {
-        let epoch = line.word(EPOCH).load(Relaxed);
-        let passes = self.meta.passes().load(Acquire).wrapping_sub(line.word(PASSES).load(Relaxed));
-        let wrapped = next_generation(state) == 0;
-        epoch == 0 || (self.workers.passed(epoch) && (!wrapped || passes >= 2))
-    }
-
-    /// Gives back a line that nothing leads to any more.
-    fn retire(&self, line: &Line) {
-        let generation = line.word(STATE).load(Relaxed) >> GENERATION_SHIFT << GENERATION_SHIFT;
-        // Withdrawn first: who reads the epoch that begins now does not find it any more.
-        line.word(STATE).store(generation | USED | LOCK, Release);
-        line.word(PASSES).store(self.meta.passes().load(Acquire), Relaxed);
-        line.word(EPOCH).store(self.meta.next_epoch().max(1), Release);
-        line.word(STATE).store(generation, Release);
-    }
-
-    /// Removes a locked list with all its lines.
-    fn free(&self, head: Handle) {
-        let mut next = head.index();
-        for _ in 0..self.lines.len() {
-            let Some(line) = self.lines.get(next) else { return };
-            let after = line.word(NEXT).load(Relaxed);
-            self.retire(line);
-            match after.checked_sub(1) {
-                Some(index) => next = index as usize,
-                None => return,
-            }
-        }
-    }
-
-    fn is_head(&self, head: Handle, state: u32) -> bool {
-        let kind = if state & GROUP == 0 { Handle::LIST } else { Handle::GROUP };
-        state & (USED | HEAD) == USED | HEAD
-            && state >> GENERATION_SHIFT == head.generation()
-            && kind == head.kind()
-    }
-
-    fn lock(&self, head: Handle) -> Result<&'t Line, Error> {
-        let stale =
-            Error::Stale(if head.kind() == Handle::LIST { HandleKind::List } else { HandleKind::Group });
-        let line = self.lines.get(head.index()).ok_or(stale)?;
-        for _ in 0..SPINS {
-            let state = line.word(STATE).load(Acquire);
-            if !self.is_head(head, state) {
-                return Err(stale);
-            }
-            let free = state & LOCK == 0;
-            if free && line.word(STATE).compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
-                return Ok(line);
-            }
-            core::hint::spin_loop();
-        }
-        Err(Error::Busy)
-    }
-
-    fn unlock(&self, head: Handle) {
-        if let Some(line) = self.lines.get(head.index()) {
-            line.word(STATE).store(line.word(STATE).load(Relaxed) & !LOCK, Release);
-        }
-    }
-
-    pub(crate) fn push(&self, head: Handle, remote: RemoteId) -> Result<bool, Error> {
-        if self.remotes.resolve(remote.0).is_none() {
-            return Err(Error::Stale(HandleKind::Remote));
-        }
-        self.lock(head)?;
-        let pushed = self.push_locked(head, remote);
-        self.unlock(head);
-        pushed
-    }
-
-    fn push_locked(&self, head: Handle, remote: RemoteId) -> Result<bool, Error> {
-        let (mut last, mut hole, mut end) = (None, None, None);
-        for line in self.chain(head) {
-            last = Some(line);
-            for position in MEMBER..MEMBER + MEMBERS {
-                let member = line.word(position).load(Relaxed);
-                if member == remote.0.0 {
-                    return Ok(false);
-                }
-                if member != 0 {
-                    end = None;
-                } else {
-                    hole = hole.or(Some((line, position)));
-                    end = end.or(Some((line, position)));
-                }
-            }
-        }
-        if end.is_none() {
-            if let (Some(last), Ok(index)) = (last, self.claim(0)) {
-                end = self.lines.get(index).map(|line| (line, MEMBER));
-                // The member is there before anybody can come by.
-                if let Some((line, position)) = end {
-                    line.word(position).store(remote.0.0, Release);
-                    last.word(NEXT).store((index as u32).wrapping_add(1), Release);
-                    return Ok(true);
-                }
-            }
-        }
-        // Without a line to spare, a hole has to do: the order is lost before the member is.
-        let (line, position) = end.or(hole).ok_or_else(|| self.full())?;
-        line.word(position).store(remote.0.0, Release);
-        Ok(true)
-    }
-
-    /// Takes the members out that `which` names, and unlinks lines that are empty then. Under the lock.
-    fn take_out(&self, head: Handle, which: impl Fn(Handle) -> bool) -> usize {
-        let mut found = 0usize;
-        let mut before: Option<&Line> = None;
-        for line in self.chain(head) {
-            let mut left = false;
-            for position in MEMBER..MEMBER + MEMBERS {
-                let member = line.word(position).load(Relaxed);
-                if member != 0 && which(Handle(member)) {
-                    line.word(position).store(0, Release);
-                    found = found.saturating_add(1);
-                } else {
-                    left |= member != 0;
-                }
-            }
-            match before {
-                Some(before) if !left => {
-                    before.word(NEXT).store(line.word(NEXT).load(Relaxed), Release);
-                    self.retire(line);
-                }
-                _ => before = Some(line),
-            }
-        }
-        found
-    }
-
-    /// The lines of a locked list; the next one is read before a line is handed out.
-    fn chain(&self, head: Handle) -> impl Iterator<Item = &'t Line> {
-        let lines = self.lines;
-        let mut next = Some(head.index());
-        (0..lines.len()).map_while(move |_| {
-            let line = lines.get(next?)?;
-            next = line.word(NEXT).load(Relaxed).checked_sub(1).map(|index| index as usize);
-            Some(line)
-        })
-    }
-
     /// Deletes the members that `which` names; answers how many went and whether others are left.
     pub(crate) fn delete_where(
         &self,
@@ -424,10 +250,6 @@ impl Iterator for Walk<'_> {
     }
 }
 
-const fn next_generation(state: u32) -> u32 {
-    (state >> GENERATION_SHIFT).wrapping_add(1) & GENERATIONS
-}
-
 /// Members of a line.
 const MEMBERS: usize = 12;
 
@@ -445,6 +267,3 @@ const HEAD: u32 = 4;
 pub(crate) const OWNED: u32 = 8;
 pub(crate) const GROUP: u32 = 16;
 const GENERATION_SHIFT: u32 = 5;
-
-/// How often a writer tries to get a lock.
-const SPINS: usize = 64;

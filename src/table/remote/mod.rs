@@ -1,0 +1,152 @@
+//! Remotes: the other ends of tunnels.
+
+mod slot;
+mod table;
+
+pub(crate) use self::slot::{ACCOUNT_WORDS, record_lines};
+pub use self::table::Remotes;
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::wire::{MacAddr, Vni};
+
+/// The other end of a tunnel, as the tables hold it.
+///
+/// Address, port, VNI and egress name it; the rest can be changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub struct Remote {
+    /// Its address in the underlay.
+    pub address: IpAddr,
+    /// UDP destination port; 0 for tunnels without one.
+    pub port: u16,
+    /// The VNI that goes into the tunnel header, where it is not that of the entry which names this remote.
+    pub vni: Option<Vni>,
+    /// What the caller's packets leave by: an interface, a VRF; 0 if there is no choice.
+    pub egress: u32,
+    /// The next hop's MAC address, where the outer framing is Ethernet and it is known.
+    pub next_hop: Option<MacAddr>,
+    /// The longest outer IP packet on the way there, in bytes; 0 where nothing is known.
+    pub mtu: u16,
+    /// Who shares the room for what is learned with it.
+    pub quota: Quota,
+}
+
+/// Who shares the room for learned entries: when a table is full, nobody below its fair share loses any.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Quota {
+    /// The remote is a group of its own.
+    #[default]
+    Own,
+    /// All remotes of this group, counted from 0, share.
+    Shared(u16),
+}
+
+impl Remote {
+    /// The remote at this address, with nothing special about it.
+    pub const fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port, vni: None, egress: 0, next_hop: None, mtu: 0, quota: Quota::Own }
+    }
+
+    /// Sets the VNI that goes into the tunnel header.
+    pub const fn vni(self, vni: Vni) -> Self {
+        Self { vni: Some(vni), ..self }
+    }
+
+    /// Sets what packets leave by.
+    pub const fn egress(self, egress: u32) -> Self {
+        Self { egress, ..self }
+    }
+
+    /// Sets the next hop's MAC address.
+    pub const fn next_hop(self, mac: MacAddr) -> Self {
+        Self { next_hop: Some(mac), ..self }
+    }
+
+    /// Sets the MTU of the way there, in bytes of outer IP packet.
+    pub const fn mtu(self, mtu: u16) -> Self {
+        Self { mtu, ..self }
+    }
+
+    /// Sets who shares the room for what is learned.
+    pub const fn quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
+    }
+
+    /// What names it.
+    fn identity(&self) -> [u32; 8] {
+        let [a, b, c, d] = match self.address {
+            IpAddr::V4(address) => [address.to_bits(), 0, 0, 0],
+            IpAddr::V6(address) => words(address),
+        };
+        let vni = self.vni.map_or(0, |vni| HAS_VNI | vni.value());
+        let family = if self.address.is_ipv6() { 6 } else { 4 };
+        [a, b, c, d, self.port.into(), vni, self.egress, family]
+    }
+
+    fn to_words(self) -> [u32; RECORD_WORDS] {
+        let [a, b, c, d, port, vni, egress, family] = self.identity();
+        let [m0, m1, m2, m3, m4, m5] = self.next_hop.unwrap_or(MacAddr::ZERO).0;
+        let has_mac = if self.next_hop.is_some() { HAS_MAC } else { 0 };
+        let quota = match self.quota {
+            Quota::Own => 0,
+            Quota::Shared(group) => 1 + u32::from(group),
+        };
+        [
+            u32::from(self.mtu) << 16 | family,
+            a,
+            b,
+            c,
+            d,
+            port,
+            vni,
+            egress,
+            u32::from_be_bytes([m0, m1, m2, m3]),
+            u32::from_be_bytes([0, 0, m4, m5]) | has_mac,
+            quota,
+        ]
+    }
+
+    fn from_words(words: [u32; RECORD_WORDS]) -> Self {
+        let [first, a, b, c, d, port, vni, egress, mac_high, mac_low, quota] = words;
+        let ([m0, m1, m2, m3], [_, _, m4, m5]) = (mac_high.to_be_bytes(), mac_low.to_be_bytes());
+        Self {
+            address: match first & 0xff {
+                6 => IpAddr::V6(address(a, b, c, d)),
+                _ => IpAddr::V4(Ipv4Addr::from_bits(a)),
+            },
+            port: port as u16,
+            vni: (vni & HAS_VNI != 0).then_some(Vni::truncate(vni)),
+            egress,
+            next_hop: (mac_low & HAS_MAC != 0).then_some(MacAddr([m0, m1, m2, m3, m4, m5])),
+            mtu: (first >> 16) as u16,
+            quota: quota.checked_sub(1).map_or(Quota::Own, |group| Quota::Shared(group as u16)),
+        }
+    }
+}
+
+/// The words of an IPv6 address, first to last.
+pub(crate) fn words(address: Ipv6Addr) -> [u32; 4] {
+    let bits = address.to_bits();
+    [96, 64, 32, 0].map(|shift| (bits >> shift) as u32)
+}
+
+/// The IPv6 address of these words.
+pub(crate) fn address(a: u32, b: u32, c: u32, d: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits([a, b, c, d].into_iter().fold(0, |bits, word| bits << 32 | u128::from(word)))
+}
+
+/// Words of a record before its outer header.
+const RECORD_WORDS: usize = 11;
+
+/// Bits of a record's first word: the length of its header in bytes.
+const HEADER_LEN: u32 = 0xff00;
+
+/// Marks a VNI that is there.
+const HAS_VNI: u32 = 1 << 24;
+
+/// Marks a next hop that is there.
+const HAS_MAC: u32 = 1 << 16;

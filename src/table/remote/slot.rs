@@ -1,0 +1,224 @@
+//! A remote's place in the table: its state, its two records, its account.
+
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+use super::{
+    super::{
+        Error, HandleKind, Quota, RemoteId,
+        bucket::Key,
+        census::{Census, LAST},
+        generation::Window,
+        handle::{GENERATIONS, Handle},
+        line::{Line, Words, fence},
+        meta,
+    },
+    HEADER_LEN, RECORD_WORDS, Remote, Remotes,
+};
+
+impl<'t> Remotes<'t> {
+    /// Locks a slot that nobody uses and that no worker can still name.
+    pub(super) fn claim(&self, search: usize) -> Option<(usize, u32)> {
+        let count = self.count as usize;
+        let start = self.meta.remote_rotor().load(Relaxed) as usize;
+        for at in 0..count.min(search) {
+            let index = start.wrapping_add(at) % count;
+            let word = self.states.get(index)?;
+            let state = word.load(Acquire);
+            if state & (LIVE | LOCK) != 0 || !self.is_nobodys(index, state) {
+                continue;
+            }
+            if word.compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
+                self.meta.remote_rotor().store(index.wrapping_add(1) as u32, Relaxed);
+                return Some((index, state | LOCK));
+            }
+        }
+        // The next search goes on where this one ended.
+        self.meta
+            .remote_rotor()
+            .store(start.wrapping_add(search.min(count)) as u32 % self.count.max(1), Relaxed);
+        None
+    }
+
+    /// Whether no worker can hold a handle of this slot, and no entry can carry the next generation.
+    pub(super) fn is_nobodys(&self, index: usize, state: u32) -> bool {
+        let load = |word| self.account(index, word).map_or(0, |word| word.load(Relaxed));
+        let passes = self.meta.passes().load(Acquire).wrapping_sub(load(REMOVED_PASSES));
+        let wrapped = generation(state) == 0 && load(REMOVED_EPOCH) != 0;
+        load(REMOVED_EPOCH) == 0 || (self.workers.passed(load(REMOVED_EPOCH)) && (!wrapped || passes >= 2))
+    }
+
+    /// Under the lock: the state with the next generation of what is learned, and how many entries that ends.
+    pub(super) fn begin_generation(&self, index: usize, state: u32) -> Result<(u32, u32), Error> {
+        let (Some(marks), Some(passes)) =
+            (self.account(index, WINDOW_MARKS), self.account(index, WINDOW_PASSES))
+        else {
+            return Err(STALE);
+        };
+        let census = self.learned_at(index);
+        let next = Window { marks, passes }.next(census.read().0, LAST, self.meta.passes().load(Acquire));
+        let next = next.ok_or(Error::SweepPending)?;
+        let flushed = census.begin(next);
+        let own = self.record(index).is_some_and(|remote| remote.quota == Quota::Own);
+        if flushed > 0 && own && state & CONFIGURED != 0 {
+            meta::uncount(self.meta.active_quotas());
+        }
+        Ok((with_learned(state, next), flushed))
+    }
+
+    /// Changes what does not name a remote.
+    pub(super) fn change(&self, id: RemoteId, change: impl FnOnce(&mut Remote)) -> Result<(), Error> {
+        let state = self.lock(id)?;
+        let index = id.0.index();
+        let start = self.record_start(index, state);
+        let old = self.words(start).unwrap_or_default();
+        let mut remote = Remote::from_words(old);
+        change(&mut remote);
+        let mut new = remote.to_words();
+        new[0] |= old[0] & HEADER_LEN;
+        let mut header = [0; 64];
+        let header = header.get_mut(..self.header.div_ceil(4)).unwrap_or_default();
+        for (at, word) in header.iter_mut().enumerate() {
+            let word_of_header = start.wrapping_add(RECORD_WORDS).wrapping_add(at);
+            *word = self.records.get(word_of_header).map_or(0, |word| word.load(Relaxed));
+        }
+        let flipped = self.write(index, state, &new, header);
+        self.set_state(index, flipped & !LOCK);
+        Ok(())
+    }
+
+    pub(crate) fn learned_at(&self, index: usize) -> Census<'t> {
+        static NONE: AtomicU32 = AtomicU32::new(0);
+        Census(self.account(index, LEARNED).unwrap_or(&NONE))
+    }
+
+    pub(super) fn key(&self, remote: &Remote) -> Key {
+        Key(self.seed.fingerprint(&remote.identity()))
+    }
+
+    pub(super) fn account(&self, index: usize, word: usize) -> Option<&'t AtomicU32> {
+        self.accounts.get(index.wrapping_mul(ACCOUNT_WORDS).wrapping_add(word))
+    }
+
+    pub(super) fn lock(&self, id: RemoteId) -> Result<u32, Error> {
+        let word = self.states.get(id.0.index()).ok_or(STALE)?;
+        for _ in 0..SPINS {
+            let state = word.load(Acquire);
+            if !is_alive(state, id.0) {
+                return Err(STALE);
+            }
+            let free = state & LOCK == 0;
+            if free && word.compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
+                return Ok(state | LOCK);
+            }
+            core::hint::spin_loop();
+        }
+        Err(Error::Busy)
+    }
+
+    /// Only by who holds the lock.
+    pub(super) fn set_state(&self, index: usize, state: u32) {
+        if let Some(word) = self.states.get(index) {
+            word.store(state, Release);
+        }
+    }
+
+    /// The record that holds, under the lock.
+    pub(super) fn record(&self, index: usize) -> Option<Remote> {
+        let state = self.states.get(index)?.load(Relaxed);
+        Some(Remote::from_words(self.words(self.record_start(index, state))?))
+    }
+
+    /// First word of the record that holds by this state.
+    pub(super) const fn record_start(&self, index: usize, state: u32) -> usize {
+        index.wrapping_mul(2).wrapping_add((state >> FLIPS_SHIFT & 1) as usize).wrapping_mul(self.stride)
+    }
+
+    pub(super) fn words(&self, start: usize) -> Option<[u32; RECORD_WORDS]> {
+        let mut words = [0; RECORD_WORDS];
+        for (at, word) in words.iter_mut().enumerate() {
+            *word = self.records.get(start.wrapping_add(at))?.load(Relaxed);
+        }
+        Some(words)
+    }
+
+    pub(super) fn read_header(
+        &self,
+        start: usize,
+        words: [u32; RECORD_WORDS],
+        header: &mut [u8],
+    ) -> Option<usize> {
+        let len = ((words[0] & HEADER_LEN) >> 8) as usize;
+        let first = start.wrapping_add(RECORD_WORDS);
+        for (at, chunk) in header.get_mut(..len.min(header.len()))?.chunks_mut(4).enumerate() {
+            let word = self.records.get(first.wrapping_add(at))?.load(Relaxed).to_ne_bytes();
+            chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);
+        }
+        Some(len.min(header.len()))
+    }
+
+    /// Fills the record that does not hold, under the lock; answers the state in which it does.
+    pub(super) fn write(&self, index: usize, state: u32, words: &[u32; RECORD_WORDS], header: &[u32]) -> u32 {
+        let flipped = state.wrapping_add(1 << FLIPS_SHIFT);
+        let start = self.record_start(index, flipped);
+        // Whoever reads a word of this record also reads that the state has changed before.
+        fence(Release);
+        for (at, &word) in words.iter().chain(header).enumerate() {
+            if let Some(to) = self.records.get(start.wrapping_add(at)) {
+                to.store(word, Relaxed);
+            }
+        }
+        flipped
+    }
+}
+
+#[inline]
+pub(super) const fn is_alive(state: u32, handle: Handle) -> bool {
+    state & LIVE != 0 && generation(state) == handle.generation()
+}
+
+#[inline]
+pub(super) const fn generation(state: u32) -> u32 {
+    state >> GENERATION_SHIFT & GENERATIONS
+}
+
+#[inline]
+pub(super) const fn learned_generation(state: u32) -> u32 {
+    state >> LEARNED_SHIFT & LAST
+}
+
+/// A state with another generation of what is learned.
+pub(super) const fn with_learned(state: u32, generation: u32) -> u32 {
+    state & !(LAST << LEARNED_SHIFT) | generation << LEARNED_SHIFT
+}
+
+/// Lines of a record that holds an outer header of so many bytes.
+pub(crate) const fn record_lines(header: u32) -> usize {
+    Words::lines(RECORD_WORDS + header.div_ceil(4) as usize)
+}
+
+pub(super) const STALE: Error = Error::Stale(HandleKind::Remote);
+
+// A word of state: flips (12 bits, the lowest of which names the record that holds) | generation of what is
+// learned (8) | generation (9) | …
+pub(super) const LIVE: u32 = 1;
+pub(super) const CONFIGURED: u32 = 2;
+pub(super) const LOCK: u32 = 4;
+pub(super) const GENERATION_SHIFT: u32 = 3;
+const LEARNED_SHIFT: u32 = 12;
+const FLIPS_SHIFT: u32 = 20;
+
+/// Words of each remote that only writers need.
+pub(crate) const ACCOUNT_WORDS: usize = 5;
+const LEARNED: usize = 0;
+const WINDOW_MARKS: usize = 1;
+const WINDOW_PASSES: usize = 2;
+pub(super) const REMOVED_EPOCH: usize = 3;
+pub(super) const REMOVED_PASSES: usize = 4;
+
+/// How often a writer tries to get a lock.
+const SPINS: usize = 64;
+
+const _: () = assert!(Line::WORDS == 16 && record_lines(84) == 2);

@@ -1,0 +1,349 @@
+//! The table of remotes: what people and packets do to it.
+
+use core::{
+    net::IpAddr,
+    sync::atomic::Ordering::{Acquire, Relaxed, Release},
+};
+
+use super::{
+    super::{
+        Error, RemoteId, Resource, Underlay,
+        bucket::{Added, Busy, Cold, Content, Map, Slot},
+        handle::{GENERATIONS, Handle},
+        hash::Seed,
+        line::{Words, fence},
+        meta::{self, Meta},
+        worker::Workers,
+    },
+    HEADER_LEN, Quota, Remote,
+    slot::{
+        CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, generation, is_alive,
+        learned_generation, with_learned,
+    },
+};
+use crate::wire::MacAddr;
+
+/// The table of remotes.
+///
+/// A remote has two records, and a word of state that says which of them holds. Readers compare the state before
+/// and after; writers fill the other record and switch. So a reader waits for nobody, and a record that changes
+/// twice while it is read is read again.
+#[derive(Clone, Copy, Debug)]
+pub struct Remotes<'t> {
+    pub(crate) map: Map<'t>,
+    pub(crate) states: Words<'t>,
+    pub(crate) accounts: Words<'t>,
+    pub(crate) records: Words<'t>,
+    /// Words of one record.
+    pub(crate) stride: usize,
+    /// Bytes of outer header that a record holds.
+    pub(crate) header: usize,
+    pub(crate) count: u32,
+    pub(crate) quotas: u32,
+    pub(crate) unconfigured_limit: u32,
+    pub(crate) underlay: Underlay,
+    pub(crate) seed: Seed,
+    pub(crate) meta: Meta<'t>,
+    pub(crate) workers: Workers<'t>,
+}
+
+impl<'t> Remotes<'t> {
+    /// Adds a remote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`] or [`Error::NotUnicast`] for an
+    /// address that the underlay cannot have; [`Error::NoSuchQuota`]; [`Error::SweepPending`] where there is only
+    /// room that a sweep or a worker's quiescent point has not freed yet.
+    pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
+        self.check(remote)?;
+        self.insert(remote, CONFIGURED, usize::MAX)
+    }
+
+    /// The remote of this name, added if it is not there; what is there is not changed, but counts as configured
+    /// from now on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`add`](Self::add) but [`Error::Exists`].
+    pub fn find_or_add(&self, remote: &Remote) -> Result<RemoteId, Error> {
+        match self.find(remote) {
+            Some(id) if self.is_configured(id) => Ok(id),
+            // What was learned from it is learned anew, on its own account.
+            Some(id) => {
+                self.remove(id)?;
+                self.add(remote)
+            }
+            None => self.add(remote),
+        }
+    }
+
+    /// The remote of this name, added as one that was not configured if it is not there: for learning from
+    /// anybody. Bounded work, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] where there are as many as
+    /// [`Settings::unconfigured_remotes`](super::Settings::unconfigured_remotes) says; otherwise as for
+    /// [`add`](Self::add).
+    pub fn find_or_learn(&self, remote: &Remote) -> Result<RemoteId, Error> {
+        if let Some(id) = self.find(remote) {
+            return Ok(id);
+        }
+        self.check(remote)?;
+        if !meta::count_below(self.meta.unconfigured(), self.unconfigured_limit) {
+            return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit: self.unconfigured_limit });
+        }
+        self.insert(remote, 0, LEARN_SEARCH).inspect_err(|_| {
+            meta::uncount(self.meta.unconfigured());
+        })
+    }
+
+    fn check(&self, remote: &Remote) -> Result<(), Error> {
+        let (family, unicast) = match remote.address {
+            IpAddr::V4(a) => (self.underlay != Underlay::Ipv6, !a.is_multicast() && !a.is_broadcast()),
+            IpAddr::V6(a) => (self.underlay != Underlay::Ipv4, !a.is_multicast()),
+        };
+        match remote.quota {
+            _ if !family => Err(Error::Family),
+            _ if !unicast || remote.address.is_unspecified() => Err(Error::NotUnicast),
+            Quota::Shared(quota) if u32::from(quota) >= self.quotas => {
+                Err(Error::NoSuchQuota { quota, had: self.quotas })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn insert(&self, remote: &Remote, configured: u32, search: usize) -> Result<RemoteId, Error> {
+        if self.find(remote).is_some() {
+            return Err(Error::Exists);
+        }
+        let full = Error::Full { what: Resource::Remotes, limit: self.count };
+        if !meta::count_below(self.meta.remotes(), self.count) {
+            return Err(full);
+        }
+        let Some((index, state)) = self.claim(search) else {
+            meta::uncount(self.meta.remotes());
+            return Err(Error::SweepPending);
+        };
+        let learned = self.learned_at(index).read().0.max(1);
+        self.learned_at(index).begin(learned);
+        let state = with_learned(state, learned);
+        let flipped = self.write(index, state, &remote.to_words(), &[]);
+        let handle = Handle::new(Handle::REMOTE, generation(state), index as u32);
+        let free = |answer: Error| {
+            // Nobody has seen the handle.
+            self.set_state(index, flipped & !(LIVE | LOCK | CONFIGURED));
+            meta::uncount(self.meta.remotes());
+            Err(answer)
+        };
+        self.set_state(index, flipped & !(LOCK | CONFIGURED) | LIVE | configured);
+        let content = Content { value: handle.0, tag: 0, stamp: 0 };
+        match self
+            .map
+            .add(&Slot { key: self.key(remote), content, cold: Cold::default() }, self.meta.relocations())
+        {
+            Ok(Added::New) => Ok(RemoteId(handle)),
+            Ok(Added::There(_)) => free(Error::Exists),
+            Ok(Added::Full) => free(full),
+            Err(Busy) => free(Error::Busy),
+        }
+    }
+
+    /// Removes a remote: entries and members that name it are as if they were not there. Its room is used again
+    /// when every worker has passed a quiescent point.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where too much was flushed since the last
+    /// sweep.
+    pub fn remove(&self, id: RemoteId) -> Result<(), Error> {
+        let remote = self.get(id).ok_or(STALE)?;
+        let mut index_of = self.map.lock(self.key(&remote))?;
+        let state = self.lock(id)?;
+        let index = id.0.index();
+        let state = match self.begin_generation(index, state) {
+            Ok((state, _)) => state,
+            Err(error) => {
+                self.set_state(index, state & !LOCK);
+                return Err(error);
+            }
+        };
+        if let Some((place, _)) =
+            index_of.find(self.key(&remote)).filter(|(_, slot)| slot.content.value == id.0.0)
+        {
+            index_of.remove(place);
+        }
+        let next = generation(state).wrapping_add(1) & GENERATIONS;
+        let removed = state & !(LIVE | GENERATIONS << GENERATION_SHIFT) | next << GENERATION_SHIFT;
+        // Withdrawn first: who reads the epoch that begins now does not find it any more.
+        self.set_state(index, removed);
+        if state & CONFIGURED == 0 {
+            meta::uncount(self.meta.unconfigured());
+        }
+        let store = |word, value| {
+            if let Some(word) = self.account(index, word) {
+                word.store(value, Release);
+            }
+        };
+        store(REMOVED_PASSES, self.meta.passes().load(Acquire));
+        store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
+        self.set_state(index, removed & !LOCK);
+        meta::uncount(self.meta.remotes());
+        self.meta.note_deaths();
+        Ok(())
+    }
+
+    /// Forgets at once what was learned from this remote; answers how many entries that were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed 254 times since the last
+    /// two sweeps.
+    pub fn flush_learned(&self, id: RemoteId) -> Result<u32, Error> {
+        let state = self.lock(id)?;
+        let begun = self.begin_generation(id.0.index(), state);
+        self.set_state(id.0.index(), begun.map_or(state, |(state, _)| state) & !LOCK);
+        self.meta.note_deaths();
+        begun.map(|(_, flushed)| flushed)
+    }
+
+    /// The remote that has the same address, port, VNI and egress.
+    pub fn find(&self, remote: &Remote) -> Option<RemoteId> {
+        let found = self.map.find(self.key(remote), |_, _| true).ok()??;
+        let id = RemoteId(Handle(found.value));
+        (self.get(id)?.identity() == remote.identity()).then_some(id)
+    }
+
+    /// What a handle names; `None` where it was removed.
+    pub fn get(&self, id: RemoteId) -> Option<Remote> {
+        self.read(id, &mut []).map(|(remote, _)| remote)
+    }
+
+    /// The remote and its outer header, as many bytes of it as fit into `header`; answers how many those are.
+    pub fn read(&self, id: RemoteId, header: &mut [u8]) -> Option<(Remote, usize)> {
+        let state = self.states.get(id.0.index())?;
+        for _ in 0..RETRIES {
+            let before = state.load(Acquire);
+            if !is_alive(before, id.0) {
+                return None;
+            }
+            let record = self.record_start(id.0.index(), before);
+            let words = self.words(record)?;
+            let len = self.read_header(record, words, header)?;
+            fence(Acquire);
+            if (state.load(Relaxed) ^ before) & !LOCK == 0 {
+                return Some((Remote::from_words(words), len));
+            }
+        }
+        None
+    }
+
+    /// Whether somebody configured it, rather than that it was learned from.
+    pub fn is_configured(&self, id: RemoteId) -> bool {
+        self.states.get(id.0.index()).is_some_and(|state| {
+            let state = state.load(Acquire);
+            is_alive(state, id.0) && state & CONFIGURED != 0
+        })
+    }
+
+    /// Entries learned from it that hold now.
+    pub fn learned(&self, id: RemoteId) -> Option<u32> {
+        self.get(id)?;
+        Some(self.learned_at(id.0.index()).read().1)
+    }
+
+    /// Sets the next hop's MAC address, or says that it is not known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`].
+    pub fn set_next_hop(&self, id: RemoteId, mac: Option<MacAddr>) -> Result<(), Error> {
+        self.change(id, |remote| remote.next_hop = mac)
+    }
+
+    /// Sets the MTU of the way there, in bytes of outer IP packet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`].
+    pub fn set_mtu(&self, id: RemoteId, mtu: u16) -> Result<(), Error> {
+        self.change(id, |remote| remote.mtu = mtu)
+    }
+
+    /// Sets the prebuilt outer header: bytes that the tables only keep.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`]; [`Error::HeaderTooLong`] where it is longer than
+    /// [`Capacity::header`](super::Capacity::header).
+    pub fn set_header(&self, id: RemoteId, header: &[u8]) -> Result<(), Error> {
+        if header.len() > self.header {
+            return Err(Error::HeaderTooLong { needed: header.len(), had: self.header });
+        }
+        let state = self.lock(id)?;
+        let index = id.0.index();
+        let mut words = self.words(self.record_start(index, state)).ok_or(STALE)?;
+        words[0] = words[0] & !HEADER_LEN | (header.len() as u32) << 8;
+        let mut bytes = [0; 64];
+        for (word, chunk) in bytes.iter_mut().zip(header.chunks(4)) {
+            let mut four = [0; 4];
+            four.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            *word = u32::from_ne_bytes(four);
+        }
+        let flipped =
+            self.write(index, state, &words, bytes.get(..header.len().div_ceil(4)).unwrap_or_default());
+        self.set_state(index, flipped & !LOCK);
+        Ok(())
+    }
+
+    /// All remotes, configured or not; those that come and go meanwhile may be among them.
+    pub fn iter(&self) -> impl Iterator<Item = (RemoteId, Remote)> + 't {
+        let remotes = *self;
+        (0..self.count).filter_map(move |index| {
+            let state = remotes.states.get(index as usize)?.load(Acquire);
+            let id = RemoteId(Handle::new(Handle::REMOTE, generation(state), index));
+            Some((id, remotes.get(id)?))
+        })
+    }
+
+    /// How many remotes there are.
+    pub fn count(&self) -> usize {
+        self.meta.remotes().load(Relaxed) as usize
+    }
+
+    /// What a value word of the forwarding database names, if that is still there.
+    #[inline]
+    pub(crate) fn resolve(&self, handle: Handle) -> Option<RemoteId> {
+        let state = self.states.get(handle.index())?.load(Acquire);
+        let id = Handle::new(Handle::REMOTE, generation(state), handle.index() as u32);
+        let alive = match handle.kind() {
+            Handle::LEARNED => state & LIVE != 0 && learned_generation(state) == handle.generation(),
+            _ => is_alive(state, handle),
+        };
+        alive.then_some(RemoteId(id))
+    }
+
+    /// What a learned entry says to name this remote, and whether it is configured.
+    #[inline]
+    pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<(Handle, bool)> {
+        let state = self.states.get(id.0.index())?.load(Acquire);
+        let handle = Handle::new(Handle::LEARNED, learned_generation(state), id.0.index() as u32);
+        is_alive(state, id.0).then_some((handle, state & CONFIGURED != 0))
+    }
+
+    /// Removes a remote that was not configured if nothing is learned from it any more; for the sweep.
+    pub(crate) fn remove_unused(&self, index: usize) {
+        let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
+        if state & (LIVE | CONFIGURED) == LIVE && self.learned_at(index).read().1 == 0 {
+            // Who learns from it just now finds the handle stale; somebody at work here leaves it for next time.
+            let _ = self.remove(RemoteId(Handle::new(Handle::REMOTE, generation(state), index as u32)));
+        }
+    }
+}
+
+/// How often a reader reads a record that changes.
+const RETRIES: usize = 8;
+
+/// Slots looked at for a remote that a packet brings.
+const LEARN_SEARCH: usize = 64;
