@@ -7,6 +7,8 @@
 //! - [`wire`]: one header per file. A header is an owned `Copy` value; `parse` and `to_bytes` are pure
 //!   functions over bytes.
 //! - [`packet`]: a packet somewhere in the caller's buffer, with room before it for headers to come.
+//! - [`table`]: who is where: a forwarding database, neighbours, routes, remotes; bounded, ageing, shared by all
+//!   cores without waiting.
 //! - [`tunnel`]: whole packets. An endpoint is configured once; then it encapsulates and decapsulates in place.
 //!
 //! # A packet's walk
@@ -40,7 +42,7 @@
 //! 3. Encoding cannot fail once the value exists: every field's type is bounded ([`wire::Vni`],
 //!    [`wire::Dscp`]…).
 //! 4. What `parse` returns is valid; accessors cannot fail.
-//! 5. No socket, no clock, no thread, no randomness inside: the hash seed and the storage are parameters.
+//! 5. No socket, no clock, no thread, no randomness inside: `now`, the hash seed and the storage are parameters.
 //! 6. One decision per input, as a return value, and bounded work per call.
 //! 7. What the RFCs leave open, or the kernel does differently, is a named setting with a documented default
 //!    ([`tunnel::Policy`], [`tunnel::Builder`]).

@@ -23,7 +23,6 @@ use crate::{
 
 /// What an operation did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[must_use]
 pub enum Change {
     /// There is a new entry.
     Created,
