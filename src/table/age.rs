@@ -22,8 +22,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// Goes on with the sweep for at most `budget` lines of [`sweep_lines`](Self::sweep_lines), and tells what
     /// expired. Entries that are expired are not used before that either; a sweep gives their room back, and
     /// numbers of what was flushed or removed. It should come around once in an ageing time, and must come around
-    /// within 2^15 ticks, which is 57 ageing times at least: from then on everything that ages counts as expired,
-    /// until the next one.
+    /// within 20 ageing times: from then on everything that ages counts as expired, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let regions = self.regions();
         let fdb = self.fdb_in(&regions);
@@ -91,8 +90,9 @@ impl<S: AsRef<[Line]>> Tables<S> {
 impl Fdb<'_> {
     /// Removes the dead from a bucket; answers how many.
     fn sweep_bucket(&self, now: Now, bucket: usize, each: &mut impl FnMut(Event)) -> Result<usize, Busy> {
-        // Looked at first without a lock: most buckets have no dead.
-        if !self.map.bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
+        // Looked at first without a lock: most buckets have no dead. Not while somebody else holds it, though: what
+        // he is about to put there may be dead by now.
+        if !self.map.still_bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
             return Ok(0);
         }
         let mut removed = 0usize;

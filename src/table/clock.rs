@@ -60,7 +60,8 @@ impl Clock {
         let tick = self.tick(now);
         let swept = words.swept.load(Relaxed);
         let overdue = swept != 0 && (tick.wrapping_sub(swept) as i32) > OVERDUE;
-        Now { tick, limit: if overdue { 0 } else { words.limit.load(Relaxed) as u16 } }
+        let limit = words.limit.load(Relaxed) as u16;
+        Now { tick, limit: if overdue && limit != NEVER { 0 } else { limit } }
     }
 
     /// The number of this tick.
@@ -137,13 +138,13 @@ pub(crate) const ETERNAL: u16 = 0;
 /// The limit of a table in which nothing expires.
 pub(crate) const NEVER: u16 = u16::MAX;
 
-/// Ages above are stamps from the future.
-const FUTURE: u16 = 0xefff;
+/// Ages above are stamps from the future: a clock may jump back by as many ticks, and nothing is older for it.
+const FUTURE: u16 = 0x8000;
 
 /// Ticks without a complete sweep after which no stamp is trusted.
-const OVERDUE: i32 = 0x8000;
+const OVERDUE: i32 = 0x5000;
 
 /// The longest age that can be told: with the time between two sweeps it stays below [`FUTURE`].
-const LONGEST: u16 = 0x6000;
+const LONGEST: u16 = 0x3000;
 
 const _: () = assert!(LONGEST as i32 + OVERDUE <= FUTURE as i32);

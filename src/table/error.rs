@@ -183,10 +183,10 @@ pub enum BuildError {
         most: u32,
     },
     /// The times after which a neighbour is stale and removed are too far apart to be told in the same ticks.
-    #[error("a neighbour must be removed at most 16 times as late as it is stale")]
+    #[error("a neighbour must be removed at most 12 times as late as it is stale")]
     NeighborAgeing,
     /// The ageing time is too long for the ticks that the tables count in.
-    #[error("an ageing time more than 32 times as long as the one that the tables were built with")]
+    #[error("an ageing time more than 12 times as long as the one that the tables were built with")]
     Ageing,
     /// An ageing time of zero.
     #[error("an ageing time of zero: nothing would ever be known")]

@@ -33,7 +33,7 @@ pub struct Settings {
     /// How long a learned neighbour counts as reachable without being confirmed; then it is stale. Default: 30 s
     /// (RFC 4861, section 10, REACHABLE_TIME).
     pub reachable: Duration,
-    /// How long a learned neighbour stays without being confirmed, at most 16 times as long as
+    /// How long a learned neighbour stays without being confirmed, at most 12 times as long as
     /// [`reachable`](Self::reachable). Default: 300 s.
     pub neighbor_ageing: Ageing,
 }

@@ -172,6 +172,16 @@ impl<'t> Map<'t> {
         Err(Busy)
     }
 
+    /// The same, but only if nobody holds the bucket's lock: nothing is on its way into it.
+    pub(crate) fn still_bucket(&self, index: usize) -> Result<[Option<Slot>; SLOTS], Busy> {
+        let Some(line) = self.buckets.get(index) else { return Ok([None; SLOTS]) };
+        let control = line.word(CONTROL).load(Acquire);
+        let slots = core::array::from_fn(|slot| self.slot(line, index, slot));
+        fence(Acquire);
+        let still = control & LOCK == 0 && line.word(CONTROL).load(Relaxed) == control;
+        if still { Ok(slots) } else { Err(Busy) }
+    }
+
     /// A slot as it is now; consistent under the lock, or where the control word is compared after.
     fn slot(&self, line: &Line, bucket: usize, slot: usize) -> Option<Slot> {
         let value = line.word(VALUES + slot).load(Acquire);

@@ -113,7 +113,7 @@ impl<'t> Fdb<'t> {
         if !configured && self.limits.learn_from == LearnFrom::Configured {
             return Learned::Refused(Refusal::UnconfiguredRemote);
         }
-        let source = Source { domain, key: key(domain.number, mac), remote, handle, configured };
+        let source = Source { vni, domain, key: key(domain.number, mac), remote, handle, configured };
         let present = self.clock.at(now, self.meta.fdb_ages());
         match self.find(present, &domain, source.key) {
             Ok(Some(known)) if is_same(known, &source) => self.refresh(present, known, &source),
@@ -201,7 +201,7 @@ impl<'t> Fdb<'t> {
 
     /// There is no entry.
     fn discover(&self, now: Now, source: &Source<'t>) -> Learned {
-        let Source { domain, key, remote, handle, configured } = *source;
+        let Source { vni, domain, key, remote, handle, configured } = *source;
         let account = self.account(remote, configured);
         let first = self.is_new(&domain, handle, account);
         let generation = domain.learned().read().0;
@@ -226,7 +226,7 @@ impl<'t> Fdb<'t> {
         }
         let content = Content { value: handle.0, tag: generation as u8, stamp: now.stamp() };
         let cold = Cold { cookie: account.to_cookie(), origin: 0, attributes: Attributes::LEARNED.to_byte() };
-        let put = self.put(now, &Slot { key, content, cold });
+        let put = self.put(now, vni, &Slot { key, content, cold });
         if put != Ok(Put::New) {
             self.give_account(&domain, handle, account);
             self.give_learned(&domain, generation);
@@ -234,7 +234,7 @@ impl<'t> Fdb<'t> {
         match put {
             Ok(Put::New) => Learned::New { evicted },
             Ok(Put::Full) => instead(Learned::Refused(Refusal::TableFull)),
-            Ok(Put::There) | Err(Busy) => instead(Learned::Busy),
+            Ok(Put::There | Put::Dead) | Err(Busy) => instead(Learned::Busy),
         }
     }
 
@@ -254,6 +254,7 @@ impl<'t> Fdb<'t> {
 /// What a frame says.
 #[derive(Clone, Copy, Debug)]
 struct Source<'t> {
+    vni: Vni,
     domain: Domain<'t>,
     key: Key,
     remote: RemoteId,

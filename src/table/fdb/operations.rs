@@ -49,7 +49,7 @@ impl<'t> Fdb<'t> {
         let domain = self.vnis.find_or_add(vni)?;
         match self.there(&domain, mac, &new)? {
             Some(_) => Err(Error::Exists),
-            None => self.create(&domain, mac, &new),
+            None => self.create(vni, &domain, mac, &new),
         }
     }
 
@@ -65,7 +65,7 @@ impl<'t> Fdb<'t> {
         self.check(mac, &new)?;
         let domain = self.vnis.find_or_add(vni)?;
         let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
-            return self.create(&domain, mac, &new).map(|()| Change::Created);
+            return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
         };
         let handle = Handle(slot.content.value);
         let kind = kind(mac);
@@ -97,7 +97,7 @@ impl<'t> Fdb<'t> {
         self.check(mac, &new)?;
         let domain = self.vnis.find_or_add(vni)?;
         let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
-            return self.create(&domain, mac, &new).map(|()| Change::Created);
+            return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
         };
         let (old, value) = (Handle(slot.content.value), new.destination.handle());
         if (old.kind() == Handle::GROUP) != (value.kind() == Handle::GROUP) {
@@ -265,25 +265,29 @@ impl<'t> Fdb<'t> {
         Ok(Some((locked, place, slot)))
     }
 
-    fn create(&self, domain: &Domain<'t>, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+    fn create(&self, vni: Vni, domain: &Domain<'t>, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         let now = self.now(new);
         let full = |limit| match limit {
             Limit::Vni => Error::Full { what: Resource::EntriesOfVni, limit: self.vni_limit(domain) },
             _ => Error::Full { what: Resource::Entries, limit: self.limits.entries },
         };
         let mut taken = self.take_configured(domain);
-        while taken.is_err() && self.help(now) {
+        for _ in 0..HELP_TRIES {
+            if taken.is_ok() || !self.help(now) {
+                break;
+            }
             taken = self.take_configured(domain);
         }
         taken.map_err(full)?;
         let created = self.destination_of(mac, new).and_then(|value| {
             let content = Content { value: value.0, tag: 0, stamp: self.stamp(now, new.state) };
             let slot = Slot { key: key(domain.number, mac), content, cold: new.cold() };
-            let put = match self.put(now, &slot) {
+            let put = match self.put(now, vni, &slot) {
                 Ok(Put::New) => return Ok(()),
                 Ok(Put::There) => Error::Exists,
                 Ok(Put::Full) => full(Limit::Table),
-                Err(Busy) => Error::Busy,
+                // The VNI or the destination was removed meanwhile.
+                Ok(Put::Dead) | Err(Busy) => Error::Busy,
             };
             if value != new.destination.handle() {
                 self.lists.free_owned(value);
@@ -340,7 +344,7 @@ impl<'t> Fdb<'t> {
     }
 
     /// Puts an entry into its place, between those that live.
-    pub(super) fn put(&self, now: Now, slot: &Slot) -> Result<Put, Busy> {
+    pub(super) fn put(&self, now: Now, vni: Vni, slot: &Slot) -> Result<Put, Busy> {
         for _ in 0..PUT_TRIES {
             let mut locked = self.map.lock(slot.key)?;
             if let Some((place, there)) = locked.find(slot.key) {
@@ -348,6 +352,10 @@ impl<'t> Fdb<'t> {
                     return Ok(Put::There);
                 }
                 self.remove_from(&mut locked, place, &there);
+            }
+            // Under the lock, which no sweep passes by: numbers that are used again are not those of this entry.
+            if !self.domain_of(slot.key).is_some_and(|domain| domain.is(vni)) || self.is_dead(now, slot) {
+                return Ok(Put::Dead);
             }
             if locked.insert(slot).is_some() || (self.bury(now, &mut locked) && locked.insert(slot).is_some())
             {
@@ -379,6 +387,7 @@ pub(super) enum Put {
     New,
     There,
     Full,
+    Dead,
 }
 
 const fn kind(mac: MacAddr) -> MacKind {
@@ -388,6 +397,9 @@ const fn kind(mac: MacAddr) -> MacKind {
         _ => MacKind::Zero,
     }
 }
+
+/// How often dead entries are looked for, where all that are found may be of other VNIs.
+const HELP_TRIES: usize = 16;
 
 /// How often room is made for an entry before somebody else takes it.
 const PUT_TRIES: usize = 4;

@@ -1,6 +1,6 @@
 //! The chain of lines behind a list: taken, linked, unlinked, given back.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{
     super::{
@@ -8,7 +8,7 @@ use super::{
         handle::{GENERATIONS, Handle},
         line::{Line, fence},
     },
-    EPOCH, GENERATION_SHIFT, GROUP, HEAD, LOCK, Lists, MEMBER, MEMBERS, NEXT, PASSES, STATE, USED,
+    DOOMED, EPOCH, GENERATION_SHIFT, GROUP, HEAD, LOCK, Lists, MEMBER, MEMBERS, NEXT, PASSES, STATE, USED,
 };
 
 impl<'t> Lists<'t> {
@@ -103,7 +103,10 @@ impl<'t> Lists<'t> {
 
     pub(super) fn unlock(&self, head: Handle) {
         if let Some(line) = self.lines.get(head.index()) {
-            line.word(STATE).store(line.word(STATE).load(Relaxed) & !LOCK, Release);
+            let doomed = line.word(STATE).fetch_and(!LOCK, AcqRel) & DOOMED != 0;
+            if doomed && self.lock(head).is_ok() {
+                self.free(head);
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //!      +-------+------+---------------+---------+-------+
 //!      | state | next | 12 members    | epoch   |passes |
 //!      +-------+------+---------------+---------+-------+
-//! state: generation (9 bits) | … | group | owned | head | used | lock
+//! state: generation (9 bits) | doomed | group | owned | head | used | lock
 //! ```
 //!
 //! A member keeps its position for as long as it is in, so whoever walks a chain meets it exactly once. New
@@ -14,7 +14,7 @@
 
 mod chain;
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::{
     Error, GroupId, ListId, RemoteId, Resource,
@@ -158,10 +158,14 @@ impl<'t> Lists<'t> {
 
     /// Frees a list if the forwarding database made it.
     pub(crate) fn free_owned(&self, head: Handle) {
-        if self.lines.get(head.index()).is_some_and(|line| line.word(STATE).load(Acquire) & OWNED != 0)
-            && self.lock(head).is_ok()
-        {
-            self.free(head);
+        let Some(line) = self.lines.get(head.index()) else { return };
+        let state = line.word(STATE).load(Acquire);
+        if self.is_head(head, state) && state & OWNED != 0 {
+            // Who holds the lock, if somebody does, frees it instead.
+            line.word(STATE).fetch_or(DOOMED, AcqRel);
+            if self.lock(head).is_ok() {
+                self.free(head);
+            }
         }
     }
 
@@ -266,4 +270,5 @@ const USED: u32 = 2;
 const HEAD: u32 = 4;
 pub(crate) const OWNED: u32 = 8;
 pub(crate) const GROUP: u32 = 16;
-const GENERATION_SHIFT: u32 = 5;
+const DOOMED: u32 = 32;
+const GENERATION_SHIFT: u32 = 6;
