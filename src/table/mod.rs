@@ -76,6 +76,7 @@ mod regions;
 mod remote;
 mod route;
 mod settings;
+mod store;
 mod tables;
 mod vni;
 mod worker;
@@ -91,7 +92,12 @@ pub use fdb::{
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
 pub use list::{Lists, Members, Walk};
+pub use neighbor::{
+    Neighbor, NeighborCursor, NeighborDump, NeighborLearned, NeighborRefusal, NeighborState, Neighbors,
+    NeighborsFlushed, NewNeighbor,
+};
 pub use remote::{Quota, Remote, Remotes};
+pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
 pub use tables::Tables;
 pub use worker::WorkerId;

@@ -104,11 +104,6 @@ impl<'t> Records<'t> {
         (generation.load(Relaxed) & GENERATIONS == handle.generation()).then_some(content)
     }
 
-    /// A word that may change in place, under the lock of the map's buckets.
-    pub(crate) fn cell(self, handle: Handle, word: usize) -> Option<&'t AtomicU32> {
-        self.word(handle.index(), word.wrapping_add(1))
-    }
-
     /// Frees a record that no value of the map names any more.
     pub(crate) fn remove(self, handle: Handle) {
         let (index, bit) = (handle.index() / 32, handle.index() % 32);

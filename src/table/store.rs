@@ -52,11 +52,7 @@ pub(crate) enum Step<const N: usize> {
 impl<const N: usize> Store<'_, N> {
     /// The record of `key` for which `is` holds.
     #[inline]
-    pub(crate) fn find(
-        &self,
-        key: Key,
-        is: impl Fn(&[u32; N]) -> bool,
-    ) -> Result<Option<Stored<N>>, Busy> {
+    pub(crate) fn find(&self, key: Key, is: impl Fn(&[u32; N]) -> bool) -> Result<Option<Stored<N>>, Busy> {
         for _ in 0..RETRIES {
             let Some(found) = self.map.find(key, |_, _| true)? else { return Ok(None) };
             // Freed meanwhile: another one took its place, or none.
@@ -120,6 +116,12 @@ impl<const N: usize> Store<'_, N> {
         Err(Error::Busy)
     }
 
+    /// Whether a record for which `is` holds is in a bucket.
+    pub(crate) fn any_in_bucket(&self, bucket: usize, is: impl Fn(&Stored<N>) -> bool) -> Result<bool, Busy> {
+        let slots = self.map.bucket(bucket)?;
+        Ok(slots.into_iter().flatten().any(|slot| self.stored(slot.content).is_none_or(|stored| is(&stored))))
+    }
+
     /// Removes from a bucket what `goes`; answers how many went.
     pub(crate) fn sweep_bucket(
         &self,
@@ -129,7 +131,9 @@ impl<const N: usize> Store<'_, N> {
         let mut gone = 0usize;
         let mut locked = self.map.lock_bucket(bucket)?;
         for (place, slot) in locked.slots().into_iter().enumerate() {
-            if let Some(slot) = slot.filter(|slot| self.stored(slot.content).is_some_and(|stored| goes(&stored))) {
+            if let Some(slot) =
+                slot.filter(|slot| self.stored(slot.content).is_some_and(|stored| goes(&stored)))
+            {
                 locked.remove(place);
                 self.free(Handle(slot.content.value));
                 gone = gone.saturating_add(1);
@@ -150,7 +154,10 @@ impl<const N: usize> Store<'_, N> {
                 cursor.slot = cursor.slot.saturating_add(1);
                 let Some(slot) = slot else { continue };
                 // Replaced meanwhile: whatever has its key is as good.
-                match self.stored(slot.content).map_or_else(|| self.find(slot.key, |_| true), |is| Ok(Some(is))) {
+                match self
+                    .stored(slot.content)
+                    .map_or_else(|| self.find(slot.key, |_| true), |is| Ok(Some(is)))
+                {
                     Ok(Some(stored)) => return Some(stored),
                     Ok(None) => {}
                     Err(Busy) => cursor.skipped = true,
@@ -193,7 +200,7 @@ impl<const N: usize> Store<'_, N> {
         dead: &impl Fn(&Stored<N>) -> bool,
     ) -> Result<bool, Error> {
         let count = || meta::count_below(self.count, self.limit);
-        if !count() && !(self.bury(locked, dead) && count()) {
+        if !(count() || self.bury(locked, dead) && count()) {
             return Err(self.full());
         }
         let Some(handle) = self.records.add(key.0 as usize, &new.words) else {
@@ -213,7 +220,7 @@ impl<const N: usize> Store<'_, N> {
     fn bury(&self, locked: &mut Locked<'_>, dead: &impl Fn(&Stored<N>) -> bool) -> bool {
         let is_dead = |slot: &Slot| self.stored(slot.content).is_some_and(|stored| dead(&stored));
         let mut any = false;
-        while let Some((place, slot)) = locked.slots().find(|(_, slot)| is_dead(slot)) {
+        while let Some((place, slot)) = locked.slots().into_iter().flatten().find(|(_, slot)| is_dead(slot)) {
             locked.remove(place);
             self.free(Handle(slot.content.value));
             any = true;

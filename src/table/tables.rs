@@ -3,8 +3,20 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    Ageing, BuildError, Capacity, Error, Fdb, Line, Lists, Remotes, Settings, WorkerId, bucket::Map,
-    fdb::Limits, hash::Seed, line::Words, meta::Meta, regions::Regions, remote, settings::Clocks, vni::Vnis,
+    Ageing, BuildError, Capacity, Error, Fdb, Line, Lists, Neighbors, Remotes, Resource, Routes, Settings,
+    WorkerId,
+    bucket::Map,
+    fdb::Limits,
+    hash::Seed,
+    line::Words,
+    meta::Meta,
+    neighbor,
+    regions::Regions,
+    remote,
+    route::{self, Lengths},
+    settings::Clocks,
+    store::Store,
+    vni::Vnis,
     worker::Workers,
 };
 
@@ -103,6 +115,16 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.lists_in(&self.regions())
     }
 
+    /// The neighbours.
+    pub fn neighbors(&self) -> Neighbors<'_> {
+        self.neighbors_in(&self.regions())
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> Routes<'_> {
+        self.routes_in(&self.regions())
+    }
+
     /// Registers a worker: one that keeps handles ([`RemoteId`](super::RemoteId), members of a list) from one call
     /// to the next while others remove what they name. From now on nothing that is removed makes room before this
     /// worker has said [`quiesce`](Self::quiesce).
@@ -128,7 +150,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::NoAge`] for no time; [`BuildError::Ageing`] for one that is more than 32 times as long as the
+    /// [`BuildError::NoAge`] for no time; [`BuildError::Ageing`] for one that is more than 12 times as long as the
     /// one that the tables were built with, which sets how finely they count.
     pub fn set_ageing(&self, ageing: Ageing) -> Result<(), BuildError> {
         if ageing == Ageing::After(core::time::Duration::ZERO) {
@@ -159,6 +181,43 @@ impl<S: AsRef<[Line]>> Tables<S> {
                 vni: self.settings.vni_limit,
                 learn_from: self.settings.learn_from,
             },
+        }
+    }
+
+    pub(super) fn neighbors_in<'t>(&self, regions: &Regions<'t>) -> Neighbors<'t> {
+        let meta = Meta::new(regions.meta);
+        Neighbors {
+            store: Store {
+                map: Map::new(regions.neighbor_map, &[], self.seeds.neighbors),
+                records: neighbor::RECORDS
+                    .records(regions.neighbor_records, self.capacity.neighbors as usize),
+                count: meta.neighbors(),
+                limit: self.capacity.neighbors,
+                what: Resource::Neighbors,
+                relocations: meta.relocations(),
+            },
+            vnis: self.vnis_in(regions),
+            meta,
+            clock: self.clocks.neighbors,
+            reachable: self.clocks.reachable,
+            snooping: self.settings.snooping,
+            seed: self.seeds.neighbors,
+        }
+    }
+
+    fn routes_in<'t>(&self, regions: &Regions<'t>) -> Routes<'t> {
+        let meta = Meta::new(regions.meta);
+        Routes {
+            store: Store {
+                map: Map::new(regions.route_map, &[], self.seeds.routes),
+                records: route::RECORDS.records(regions.route_records, self.capacity.routes as usize),
+                count: meta.routes(),
+                limit: self.capacity.routes,
+                what: Resource::Routes,
+                relocations: meta.relocations(),
+            },
+            lengths: Lengths(Words(regions.route_lengths)),
+            seed: self.seeds.routes,
         }
     }
 

@@ -1,0 +1,162 @@
+//! Neighbours: who has this IP address (RFC 826; RFC 4861, section 5.1).
+//!
+//! (VNI, IP address) names a MAC address and what is known of it. A lookup reads the word of the VNI, a bucket
+//! and a record; it writes nothing and waits for nobody.
+
+mod dump;
+mod entry;
+mod learn;
+mod operations;
+mod snoop;
+mod state;
+
+use core::net::IpAddr;
+
+use self::entry::{RECORD_WORDS, Record, to_words};
+pub use self::{
+    dump::{NeighborCursor, NeighborDump, NeighborsFlushed},
+    entry::{Neighbor, NewNeighbor},
+    learn::{NeighborLearned, NeighborRefusal},
+    state::NeighborState,
+};
+use super::{
+    Error, Snooping,
+    bucket::{Busy, Key},
+    clock::{Clock, ETERNAL, Now},
+    hash::Seed,
+    meta::Meta,
+    record::Shape,
+    store::{Store, Stored},
+    vni::{Domain, Vnis},
+};
+use crate::{time::Instant, wire::Vni};
+
+/// How records lie in storage: two to a line.
+pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
+
+/// The neighbour table of [`Tables`](super::Tables).
+///
+/// What is reachable counts as stale when it was not confirmed for
+/// [`Settings::reachable`](super::Settings::reachable), and what ages is not found any more when it was not
+/// confirmed for [`Settings::neighbor_ageing`](super::Settings::neighbor_ageing), swept or not.
+///
+/// ```
+/// use encap::{table::{Capacity, Settings, Tables}, time::Instant, wire::{MacAddr, Vni}};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tables = Tables::with_capacity(Capacity::default(), Settings::default(), [0x5eed, 0xbeef])?;
+/// let neighbors = tables.neighbors();
+/// let vni = Vni::new(42).ok_or("a VNI has 24 bits")?;
+/// neighbors.add(vni, "10.1.0.2".parse()?, MacAddr([2, 0, 0, 0, 1, 2]))?;
+///
+/// let neighbor = neighbors.get(Instant::ZERO, vni, "10.1.0.2".parse()?)?;
+/// assert_eq!(neighbor.to_string(), "10.1.0.2 lladdr 02:00:00:00:01:02 PERMANENT");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Neighbors<'t> {
+    pub(crate) store: Store<'t, RECORD_WORDS>,
+    pub(crate) vnis: Vnis<'t>,
+    pub(crate) meta: Meta<'t>,
+    pub(crate) clock: Clock,
+    /// Age at which what is reachable is stale.
+    pub(crate) reachable: u16,
+    pub(crate) snooping: Snooping,
+    pub(crate) seed: Seed,
+}
+
+impl Neighbors<'_> {
+    /// Who has `address`; for packets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] where neighbours kept changing in its place; to be treated as unknown.
+    #[inline]
+    pub fn lookup(&self, now: Instant, vni: Vni, address: IpAddr) -> Result<Option<Neighbor>, Error> {
+        let now = self.now(now);
+        let Some(domain) = self.vnis.find(vni)? else { return Ok(None) };
+        let stored = self.find(&domain, address)?;
+        // The number that was looked up was this VNI's all the time.
+        Ok(stored.filter(|_| domain.is(vni)).and_then(|stored| self.live(now, vni, stored)))
+    }
+
+    /// Neighbours that take room: those of all VNIs, and what expired but was not swept yet.
+    pub fn count(&self) -> usize {
+        self.store.count()
+    }
+
+    #[inline]
+    fn now(&self, now: Instant) -> Now {
+        self.clock.at(now, self.meta.neighbor_ages())
+    }
+
+    /// The present, from which on there are stamps.
+    fn start(&self, now: Instant) -> Now {
+        self.clock.start(now, self.meta.neighbor_ages());
+        self.now(now)
+    }
+
+    #[inline]
+    fn find(&self, domain: &Domain<'_>, address: IpAddr) -> Result<Option<Stored<RECORD_WORDS>>, Busy> {
+        self.store.find(self.key(domain.number, address), |words| Record::is(words, domain.number, address))
+    }
+
+    #[inline]
+    fn key(&self, domain: u16, address: IpAddr) -> Key {
+        let ([a, b, c, d], v6) = to_words(address);
+        let domain = u32::from(domain);
+        Key(if v6 {
+            self.seed.fingerprint(&[domain | 1 << 16, a, b, c, d])
+        } else {
+            self.seed.fingerprint(&[domain, a])
+        })
+    }
+
+    /// The neighbour of a record, unless it has expired.
+    #[inline]
+    fn live(&self, now: Now, vni: Vni, stored: Stored<RECORD_WORDS>) -> Option<Neighbor> {
+        let record = Record::from_words(stored.words);
+        (!has_expired(now, &record, stored.stamp)).then(|| self.show(now, vni, record, stored.stamp))
+    }
+
+    /// The neighbour of a record, expired or not.
+    #[inline]
+    fn show(&self, now: Now, vni: Vni, record: Record, stamp: u16) -> Neighbor {
+        // While a neighbour begins to age it may still have the stamp of one that does not.
+        let age = || if stamp == ETERNAL { 0 } else { now.age(stamp) };
+        Neighbor {
+            vni,
+            address: record.address,
+            mac: record.mac,
+            state: self.state(now, &record, stamp),
+            router: record.router,
+            age: record.state.ages().then(|| self.clock.duration(age())),
+        }
+    }
+
+    /// The state now: what was reachable too long ago is stale.
+    #[inline]
+    fn state(&self, now: Now, record: &Record, stamp: u16) -> NeighborState {
+        match record.state {
+            NeighborState::Reachable if now.expired_after(stamp, self.reachable) => NeighborState::Stale,
+            state => state,
+        }
+    }
+
+    /// The VNI of a record, unless it was removed.
+    fn vni_of(&self, record: &Record) -> Option<Vni> {
+        self.vnis.domain(record.domain)?.vni()
+    }
+
+    /// Whether no lookup finds this record any more.
+    fn is_dead(&self, now: Now, stored: &Stored<RECORD_WORDS>) -> bool {
+        let record = Record::from_words(stored.words);
+        has_expired(now, &record, stored.stamp) || self.vni_of(&record).is_none()
+    }
+}
+
+#[inline]
+fn has_expired(now: Now, record: &Record, stamp: u16) -> bool {
+    record.state.ages() && now.expired(stamp)
+}
