@@ -87,7 +87,8 @@ pub use clock::Ageing;
 pub use error::{BuildError, Error, HandleKind, MacKind, Resource};
 pub use event::Event;
 pub use fdb::{
-    Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, State,
+    Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row, Show,
+    State, Target,
 };
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;

@@ -9,6 +9,7 @@ mod entry;
 mod flush;
 mod learn;
 mod operations;
+mod show;
 
 pub use self::{
     dump::{Cursor, Dump},
@@ -16,6 +17,7 @@ pub use self::{
     flush::{Filter, Flushed},
     learn::{Evicted, Learned, Refusal},
     operations::Change,
+    show::{Row, Show, Target},
 };
 
 use core::hint::black_box;
