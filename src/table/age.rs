@@ -2,7 +2,13 @@
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use super::{Event, Tables, bucket::Busy, clock::Now, fdb::Fdb, line::Line};
+use super::{
+    Event, Tables,
+    bucket::{Busy, SLOTS},
+    clock::Now,
+    fdb::Fdb,
+    line::Line,
+};
 use crate::time::Instant;
 
 /// What a step of the sweep did.
@@ -25,7 +31,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// within 20 ageing times: from then on everything that ages counts as expired, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let regions = self.regions();
-        let fdb = self.fdb_in(&regions);
+        let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
         let meta = fdb.meta;
         let mut aged = Aged::default();
         if meta.sweep_state().fetch_or(SWEEPING, Acquire) & SWEEPING != 0 {
@@ -35,10 +41,12 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let mut at = meta.sweep_cursor().load(Relaxed) as usize;
         if at == 0 {
             meta.fdb_sweep_began().store(fdb.clock.tick(now).max(1), Relaxed);
+            meta.neighbors_sweep_began().store(neighbors.clock.tick(now).max(1), Relaxed);
             meta.sweep_state().fetch_and(!SKIPPED, Relaxed);
         }
         let present = fdb.clock.at(now, meta.fdb_ages());
-        let lines = Lines::of(&fdb, 0);
+        let present_neighbors = neighbors.clock.at(now, meta.neighbor_ages());
+        let lines = Lines::of(&fdb, neighbors.buckets());
         for _ in 0..budget {
             let done = match lines.at(at) {
                 Place::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
@@ -53,7 +61,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
                     (first..first.saturating_add(REMOTES)).for_each(|index| fdb.remotes.remove_unused(index));
                     Ok(0)
                 }
-                Place::Neighbors(_) => Ok(0),
+                Place::Neighbors(bucket) => {
+                    let mut tell = |gone| each(Event::NeighborExpired(gone));
+                    neighbors.sweep_bucket(present_neighbors, bucket, &mut tell)
+                }
                 Place::End => {
                     aged.complete = true;
                     break;
@@ -83,7 +94,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// How many lines a whole sweep looks at.
     pub fn sweep_lines(&self) -> usize {
         let regions = self.regions();
-        Lines::of(&self.fdb_in(&regions), 0).total()
+        Lines::of(&self.fdb_in(&regions), self.neighbors_in(&regions).buckets()).total()
     }
 }
 
@@ -97,7 +108,7 @@ impl Fdb<'_> {
         }
         let mut removed = 0usize;
         let mut locked = self.map.lock_bucket(bucket)?;
-        for (place, slot) in locked.slots().into_iter().enumerate() {
+        for (place, slot) in (0..SLOTS).zip(locked.slots()) {
             let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) else { continue };
             let expired = self.entry(now, &slot).filter(|_| self.is_current(&slot));
             locked.remove(place);

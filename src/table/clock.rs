@@ -48,7 +48,7 @@ impl Clock {
         match ageing {
             Ageing::Never => Some(NEVER),
             Ageing::After(duration) => {
-                let ticks = micros(duration).div_ceil(1 << self.shift).saturating_add(1);
+                let ticks = micros(duration).div_ceil(1u64.wrapping_shl(self.shift)).saturating_add(1);
                 u16::try_from(ticks).ok().filter(|&ticks| ticks <= LONGEST)
             }
         }
@@ -67,7 +67,7 @@ impl Clock {
     /// The number of this tick.
     #[inline]
     pub(crate) const fn tick(self, now: Instant) -> u32 {
-        (now.as_micros() >> self.shift) as u32
+        now.as_micros().wrapping_shr(self.shift) as u32
     }
 
     /// Notes that a time is known, before the first stamp of a table is made.
@@ -80,7 +80,7 @@ impl Clock {
 
     /// The time that so many ticks take.
     pub(crate) const fn duration(self, ticks: u16) -> Duration {
-        Duration::from_micros((ticks as u64) << self.shift)
+        Duration::from_micros((ticks as u64).wrapping_shl(self.shift))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happened to entries without anybody naming them one by one.
 
-use super::fdb::Entry;
+use super::{Neighbor, fdb::Entry};
 
 /// A change that a sweep or a flush tells of; nothing keeps them for later.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -8,6 +8,8 @@ use super::fdb::Entry;
 pub enum Event {
     /// The entry was not confirmed in time.
     Expired(Entry),
+    /// The neighbour was not confirmed in time.
+    NeighborExpired(Neighbor),
     /// The entry was flushed.
     Removed(Entry),
     /// Some remotes of the entry were flushed; others stay.

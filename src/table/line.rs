@@ -1,6 +1,9 @@
 //! The one unit of storage of all tables.
 
-pub(crate) use core::sync::atomic::{AtomicU32, fence};
+pub(crate) use core::{
+    hint::spin_loop,
+    sync::atomic::{AtomicU32, fence},
+};
 
 /// Sixteen 32-bit words on a cache line of their own: what every table is made of.
 ///

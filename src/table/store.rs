@@ -116,9 +116,9 @@ impl<const N: usize> Store<'_, N> {
         Err(Error::Busy)
     }
 
-    /// Whether a record for which `is` holds is in a bucket.
+    /// Whether a record for which `is` holds is in a bucket; nobody knows while a writer holds it.
     pub(crate) fn any_in_bucket(&self, bucket: usize, is: impl Fn(&Stored<N>) -> bool) -> Result<bool, Busy> {
-        let slots = self.map.bucket(bucket)?;
+        let slots = self.map.still_bucket(bucket)?;
         Ok(slots.into_iter().flatten().any(|slot| self.stored(slot.content).is_none_or(|stored| is(&stored))))
     }
 
@@ -130,7 +130,7 @@ impl<const N: usize> Store<'_, N> {
     ) -> Result<usize, Busy> {
         let mut gone = 0usize;
         let mut locked = self.map.lock_bucket(bucket)?;
-        for (place, slot) in locked.slots().into_iter().enumerate() {
+        for (place, slot) in (0..SLOTS).zip(locked.slots()) {
             if let Some(slot) =
                 slot.filter(|slot| self.stored(slot.content).is_some_and(|stored| goes(&stored)))
             {

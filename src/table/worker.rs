@@ -24,9 +24,9 @@ pub(crate) struct Workers<'t> {
 
 impl Workers<'_> {
     pub(crate) fn register(self) -> Result<WorkerId, Error> {
-        for (index, line) in self.lines.iter().enumerate() {
+        for (index, line) in (0..u32::MAX).zip(self.lines) {
             if line.word(ONLINE).compare_exchange(0, 1, SeqCst, Relaxed).is_ok() {
-                let worker = WorkerId(index as u32);
+                let worker = WorkerId(index);
                 self.quiesce(&worker);
                 return Ok(worker);
             }

@@ -73,6 +73,10 @@ def covering(name, exceptions):
     return None
 
 
+# What converts to a type, and is one choice for a parameter of which no more is known.
+CONVERSIONS = {"AsRef": "&'static ", "Into": ""}
+
+
 @dataclass
 class Function:
     name: str
@@ -160,13 +164,9 @@ class Crate:
         signature = item["inner"]["function"]["sig"]
         params = item["inner"]["function"]["generics"]["params"]
         params = [param["name"] for param in params if "lifetime" not in param["kind"]]
-        if any(not name.startswith("impl Into") for name in params):
+        if any(not name.startswith(("impl Into", "impl FnMut")) for name in params):
             return function
-        args = []
-        for _, of in signature["inputs"]:
-            # impl Into<T> is called with a T.
-            into = of["impl_trait"][0]["trait_bound"]["trait"] if "impl_trait" in of else None
-            args.append(f"any::<{self.rust(type_arguments(into)[0], {})}>()" if into else "any()")
+        args = [self.argument(of) for _, of in signature["inputs"]]
         call = f"call{len(args)}"
         end = ".for_each(drop)" if "'impl_trait'" in str(signature["output"]) else ""
         for chosen in choices:
@@ -174,6 +174,16 @@ class Crate:
             symbol = ".".join([name, *map(mark, chosen.values())])
             function.instances.append((symbol, f"{call}({', '.join([callee, *args])}){end}"))
         return function
+
+    def argument(self, of):
+        if "impl_trait" not in of:
+            return "any()"
+        bound = of["impl_trait"][0]["trait_bound"]["trait"]
+        if bound["path"] == "FnMut":
+            output = bound["args"]["parenthesized"]["output"]
+            return "|told| { black_box(told); " + ("any() }" if output else "}")
+        # impl Into<T> is called with a T.
+        return f"any::<{self.rust(type_arguments(bound)[0], {})}>()"
 
     def choices(self, block):
         """What the generic parameters of an impl may be."""
@@ -183,6 +193,11 @@ class Crate:
                 options.append([(param["name"], value) for value in ("false", "true")])
             elif "type" in param["kind"]:
                 bounds = param["kind"]["type"]["bounds"]
+                bound = bounds[0]["trait_bound"]["trait"] if bounds else {"path": None}
+                if bound["path"] in CONVERSIONS:
+                    [to] = type_arguments(bound)
+                    options.append([(param["name"], CONVERSIONS[bound["path"]] + self.rust(to, {}))])
+                    continue
                 traits = {bound["trait_bound"]["trait"]["id"] for bound in bounds}
                 options.append([(param["name"], kind) for kind in self.implementers(traits)])
         return [dict(chosen) for chosen in itertools.product(*options)]

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{
-    super::line::{AtomicU32, Line, fence},
+    super::line::{AtomicU32, Line, fence, spin_loop},
     Busy, CONTROL, Cold, HIGHS, Key, LOCK, LOWS, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES, key_of,
     with_byte,
 };
@@ -105,7 +105,7 @@ impl<'t> Locked<'t> {
 
     /// Points an entry elsewhere: one store, no reader notices anything else.
     pub(crate) fn set_value(&mut self, place: Place, value: u32) {
-        self.guard(place.second).line.word(VALUES + place.slot).store(value, Release);
+        self.guard(place.second).line.word(VALUES | place.slot % SLOTS).store(value, Release);
     }
 
     pub(crate) fn set_stamp(&mut self, place: Place, stamp: u16) {
@@ -150,6 +150,8 @@ impl<'t> Locked<'t> {
             self.first.count_overflow(true);
             self.first.clear(old);
         } else {
+            // A reader that came after the copy was announced and before it was there must not miss both.
+            self.first.begin();
             self.second.clear(old);
             self.first.count_overflow(false);
         }
@@ -211,7 +213,7 @@ impl<'t> Guard<'t> {
             {
                 return Some(Self { line, index, control: control | LOCK });
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
         None
     }
@@ -228,7 +230,7 @@ impl<'t> Guard<'t> {
     }
 
     fn free(&self) -> Option<usize> {
-        (0..SLOTS).find(|&slot| self.line.word(VALUES + slot).load(Relaxed) == 0)
+        (0..SLOTS).find(|&slot| self.line.word(VALUES | slot % SLOTS).load(Relaxed) == 0)
     }
 
     /// Announces that words change which readers compare.
@@ -242,22 +244,22 @@ impl<'t> Guard<'t> {
     fn put(&mut self, map: &Map<'_>, slot: usize, entry: &Slot) {
         self.begin();
         let word = |index: usize| self.line.word(index);
-        word(LOWS + slot).store(entry.key.low(), Relaxed);
-        word(HIGHS + slot).store(entry.key.high(), Relaxed);
+        word(LOWS | slot % SLOTS).store(entry.key.low(), Relaxed);
+        word(HIGHS | slot % SLOTS).store(entry.key.high(), Relaxed);
         word(TAGS).store(with_byte(word(TAGS).load(Relaxed), slot, entry.content.tag), Relaxed);
         self.set_stamp(slot, entry.content.stamp);
         map.set_cold(self.index, slot, entry.cold);
-        word(VALUES + slot).store(entry.content.value, Release);
+        word(VALUES | slot % SLOTS).store(entry.content.value, Release);
     }
 
     fn set_stamp(&self, slot: usize, stamp: u16) {
-        let word = self.line.word(STAMPS + slot / 2);
+        let word = self.line.word(STAMPS | slot % SLOTS / 2);
         let shift = slot % 2 * 16;
         word.store(word.load(Relaxed) & !(0xffff << shift) | u32::from(stamp) << shift, Relaxed);
     }
 
     fn clear(&self, slot: usize) {
-        self.line.word(VALUES + slot).store(0, Release);
+        self.line.word(VALUES | slot % SLOTS).store(0, Release);
     }
 
     /// One more, or one fewer, of this bucket's entries lies in its second bucket. A count that was ever full

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{
     super::{
         Destination, Quota, RemoteId,
-        bucket::{Key, Locked, Place, Slot},
+        bucket::{Key, Locked, Place, SLOTS, Slot},
         census::{Census, Refused},
         clock::Now,
         handle::Handle,
@@ -299,7 +299,7 @@ impl<'t> Fdb<'t> {
     fn bury_bucket(&self, now: Now, bucket: usize) -> bool {
         let Ok(mut locked) = self.map.lock_bucket(bucket) else { return false };
         let mut any = false;
-        for (place, slot) in locked.slots().into_iter().enumerate() {
+        for (place, slot) in (0..SLOTS).zip(locked.slots()) {
             if let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) {
                 locked.remove(place);
                 self.settle(&slot);

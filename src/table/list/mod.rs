@@ -118,7 +118,9 @@ impl<'t> Lists<'t> {
 
     /// Lines in use.
     pub fn used(&self) -> usize {
-        self.lines.iter().filter(|line| line.word(STATE).load(Relaxed) & USED != 0).count()
+        self.lines.iter().fold(0, |used: usize, line| {
+            used.saturating_add((line.word(STATE).load(Relaxed) & USED != 0).into())
+        })
     }
 
     fn full(&self) -> Error {

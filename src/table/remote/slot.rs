@@ -80,7 +80,7 @@ impl<'t> Remotes<'t> {
         new[0] |= old[0] & HEADER_LEN;
         let mut header = [0; 64];
         let header = header.get_mut(..self.header.div_ceil(4)).unwrap_or_default();
-        for (at, word) in header.iter_mut().enumerate() {
+        for (at, word) in (0..self.header).zip(&mut *header) {
             let word_of_header = start.wrapping_add(RECORD_WORDS).wrapping_add(at);
             *word = self.records.get(word_of_header).map_or(0, |word| word.load(Relaxed));
         }
@@ -138,7 +138,7 @@ impl<'t> Remotes<'t> {
 
     pub(super) fn words(&self, start: usize) -> Option<[u32; RECORD_WORDS]> {
         let mut words = [0; RECORD_WORDS];
-        for (at, word) in words.iter_mut().enumerate() {
+        for (at, word) in (0..RECORD_WORDS).zip(&mut words) {
             *word = self.records.get(start.wrapping_add(at))?.load(Relaxed);
         }
         Some(words)
@@ -152,7 +152,7 @@ impl<'t> Remotes<'t> {
     ) -> Option<usize> {
         let len = ((words[0] & HEADER_LEN) >> 8) as usize;
         let first = start.wrapping_add(RECORD_WORDS);
-        for (at, chunk) in header.get_mut(..len.min(header.len()))?.chunks_mut(4).enumerate() {
+        for (at, chunk) in (0..len).zip(header.get_mut(..len.min(header.len()))?.chunks_mut(4)) {
             let word = self.records.get(first.wrapping_add(at))?.load(Relaxed).to_ne_bytes();
             chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);
         }
@@ -165,7 +165,7 @@ impl<'t> Remotes<'t> {
         let start = self.record_start(index, flipped);
         // Whoever reads a word of this record also reads that the state has changed before.
         fence(Release);
-        for (at, &word) in words.iter().chain(header).enumerate() {
+        for (at, &word) in (0..self.stride).zip(words.iter().chain(header)) {
             if let Some(to) = self.records.get(start.wrapping_add(at)) {
                 to.store(word, Relaxed);
             }

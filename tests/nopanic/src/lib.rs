@@ -56,6 +56,7 @@ calls! {
     call3(a: A, b: B, c: C);
     call4(a: A, b: B, c: C, d: D);
     call5(a: A, b: B, c: C, d: D, e: E);
+    call6(a: A, b: B, c: C, d: D, e: E, f6: F);
 }
 
 macro_rules! prove {
