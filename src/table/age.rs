@@ -154,20 +154,21 @@ impl Lines {
         self.entries.saturating_add(self.lists).saturating_add(self.remotes).saturating_add(self.neighbors)
     }
 
-    fn at(self, mut at: usize) -> Place {
-        let parts: [(usize, fn(usize) -> Place); 4] = [
-            (self.entries, Place::Entries),
-            (self.lists, Place::Lists),
-            (self.remotes, |line| Place::Remotes(line.saturating_mul(REMOTES))),
-            (self.neighbors, Place::Neighbors),
-        ];
-        for (count, place) in parts {
-            match at.checked_sub(count) {
-                None => return place(at),
-                Some(rest) => at = rest,
-            }
+    const fn at(self, at: usize) -> Place {
+        let lists = at.wrapping_sub(self.entries);
+        let remotes = lists.wrapping_sub(self.lists);
+        let neighbors = remotes.wrapping_sub(self.remotes);
+        if at < self.entries {
+            Place::Entries(at)
+        } else if lists < self.lists {
+            Place::Lists(lists)
+        } else if remotes < self.remotes {
+            Place::Remotes(remotes.saturating_mul(REMOTES))
+        } else if neighbors < self.neighbors {
+            Place::Neighbors(neighbors)
+        } else {
+            Place::End
         }
-        Place::End
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 
 impl<'t> Map<'t> {
-    pub(super) fn guard(&self, index: usize) -> Result<Guard<'t>, Busy> {
+    fn guard(&self, index: usize) -> Result<Guard<'t>, Busy> {
         Guard::lock(self.buckets.get(index).ok_or(Busy)?, index).ok_or(Busy)
     }
 
@@ -105,7 +105,7 @@ impl<'t> Locked<'t> {
 
     /// Points an entry elsewhere: one store, no reader notices anything else.
     pub(crate) fn set_value(&mut self, place: Place, value: u32) {
-        self.guard(place.second).line.word(VALUES | place.slot % SLOTS).store(value, Release);
+        self.guard(place.second).line.word(VALUES | (place.slot % SLOTS)).store(value, Release);
     }
 
     pub(crate) fn set_stamp(&mut self, place: Place, stamp: u16) {
@@ -230,7 +230,7 @@ impl<'t> Guard<'t> {
     }
 
     fn free(&self) -> Option<usize> {
-        (0..SLOTS).find(|&slot| self.line.word(VALUES | slot % SLOTS).load(Relaxed) == 0)
+        (0..SLOTS).find(|&slot| self.line.word(VALUES | (slot % SLOTS)).load(Relaxed) == 0)
     }
 
     /// Announces that words change which readers compare.
@@ -244,22 +244,22 @@ impl<'t> Guard<'t> {
     fn put(&mut self, map: &Map<'_>, slot: usize, entry: &Slot) {
         self.begin();
         let word = |index: usize| self.line.word(index);
-        word(LOWS | slot % SLOTS).store(entry.key.low(), Relaxed);
-        word(HIGHS | slot % SLOTS).store(entry.key.high(), Relaxed);
+        word(LOWS | (slot % SLOTS)).store(entry.key.low(), Relaxed);
+        word(HIGHS | (slot % SLOTS)).store(entry.key.high(), Relaxed);
         word(TAGS).store(with_byte(word(TAGS).load(Relaxed), slot, entry.content.tag), Relaxed);
         self.set_stamp(slot, entry.content.stamp);
         map.set_cold(self.index, slot, entry.cold);
-        word(VALUES | slot % SLOTS).store(entry.content.value, Release);
+        word(VALUES | (slot % SLOTS)).store(entry.content.value, Release);
     }
 
     fn set_stamp(&self, slot: usize, stamp: u16) {
-        let word = self.line.word(STAMPS | slot % SLOTS / 2);
+        let word = self.line.word(STAMPS | (slot % SLOTS / 2));
         let shift = slot % 2 * 16;
         word.store(word.load(Relaxed) & !(0xffff << shift) | u32::from(stamp) << shift, Relaxed);
     }
 
     fn clear(&self, slot: usize) {
-        self.line.word(VALUES | slot % SLOTS).store(0, Release);
+        self.line.word(VALUES | (slot % SLOTS)).store(0, Release);
     }
 
     /// One more, or one fewer, of this bucket's entries lies in its second bucket. A count that was ever full

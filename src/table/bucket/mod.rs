@@ -184,7 +184,7 @@ impl<'t> Map<'t> {
 
     /// A slot as it is now; consistent under the lock, or where the control word is compared after.
     fn slot(&self, line: &Line, bucket: usize, slot: usize) -> Option<Slot> {
-        let value = line.word(VALUES | slot % SLOTS).load(Acquire);
+        let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
         let content = Content { value, tag: tag(line, slot), stamp: stamp(line, slot) };
         (value != 0).then(|| Slot { key: key_of(line, slot), content, cold: self.cold(bucket, slot) })
     }
@@ -259,13 +259,13 @@ fn scan(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Option<C
     let control = line.word(CONTROL).load(Acquire) & !LOCK;
     let mut candidates = 0u32;
     for slot in 0..SLOTS {
-        candidates |= u32::from(line.word(LOWS | slot % SLOTS).load(Relaxed) == key.low()) << slot;
+        candidates |= u32::from(line.word(LOWS | (slot % SLOTS)).load(Relaxed) == key.low()) << slot;
     }
     while candidates != 0 {
         let slot = candidates.trailing_zeros() as usize;
         candidates &= candidates.wrapping_sub(1);
         // The key that belongs to this value, or one that came later: then the version tells.
-        let value = line.word(VALUES | slot % SLOTS).load(Acquire);
+        let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
         let content = Content { value, tag: tag(line, slot), stamp: stamp(line, slot) };
         if value != 0 && key_of(line, slot) == key && live(value, content.tag) {
             return (control, Some(content));
@@ -284,7 +284,7 @@ fn unchanged(line: &Line, control: u32) -> bool {
 #[inline]
 fn key_of(line: &Line, slot: usize) -> Key {
     let (low, high) =
-        (line.word(LOWS | slot % SLOTS).load(Relaxed), line.word(HIGHS | slot % SLOTS).load(Relaxed));
+        (line.word(LOWS | (slot % SLOTS)).load(Relaxed), line.word(HIGHS | (slot % SLOTS)).load(Relaxed));
     Key(u64::from(high) << 32 | u64::from(low))
 }
 
@@ -295,7 +295,7 @@ fn tag(line: &Line, slot: usize) -> u8 {
 
 #[inline]
 fn stamp(line: &Line, slot: usize) -> u16 {
-    (line.word(STAMPS | slot % SLOTS / 2).load(Relaxed) >> (slot % 2 * 16)) as u16
+    (line.word(STAMPS | (slot % SLOTS / 2)).load(Relaxed) >> (slot % 2 * 16)) as u16
 }
 
 const fn byte(word: u32, index: usize) -> u8 {

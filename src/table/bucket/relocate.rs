@@ -20,7 +20,7 @@ impl Map<'_> {
         let mut at = 0;
         while let Some(&node) = nodes.get(at).filter(|_| at < len) {
             let line = self.buckets.get(node.bucket)?;
-            if (0..SLOTS).any(|slot| line.word(VALUES | slot % SLOTS).load(Relaxed) == 0) {
+            if (0..SLOTS).any(|slot| line.word(VALUES | (slot % SLOTS)).load(Relaxed) == 0) {
                 return self.shift_back(&nodes, node, relocations);
             }
             for slot in 0..SLOTS {
