@@ -43,7 +43,7 @@ pub struct Filter {
     pub address: Option<IpAddr>,
     /// The remote's UDP port (`port`).
     pub port: Option<u16>,
-    /// The VNI that the remote is sent (`vni`).
+    /// The VNI that the remote is sent (`vni`), be it the entry's.
     pub remote_vni: Option<Vni>,
     /// What packets to the remote leave by (`via`).
     pub egress: Option<u32>,
@@ -135,7 +135,7 @@ impl Fdb<'_> {
         for (place, slot) in (0..SLOTS).zip(locked.slots()) {
             let Some(slot) = slot.filter(|slot| !self.is_dead(now, slot)) else { continue };
             let Some(entry) = self.entry(now, &slot).filter(|entry| filter.matches(entry)) else { continue };
-            let (remotes, whole) = self.flush_remotes(filter, &slot, entry.destination);
+            let (remotes, whole) = self.flush_remotes(filter, &slot, &entry);
             if whole {
                 locked.remove(place);
                 self.settle(&slot);
@@ -150,7 +150,7 @@ impl Fdb<'_> {
     }
 
     /// Takes the remotes that the filter names out of an entry; answers how many, and whether the entry goes.
-    fn flush_remotes(&self, filter: &Filter, slot: &Slot, destination: Destination) -> (usize, bool) {
+    fn flush_remotes(&self, filter: &Filter, slot: &Slot, entry: &Entry) -> (usize, bool) {
         if !filter.names_remotes() {
             return (0, true);
         }
@@ -158,11 +158,11 @@ impl Fdb<'_> {
             self.remotes.get(id).is_some_and(|remote| {
                 filter.address.is_none_or(|address| remote.address == address)
                     && filter.port.is_none_or(|port| remote.port == port)
-                    && filter.remote_vni.is_none_or(|vni| remote.vni == Some(vni))
+                    && filter.remote_vni.is_none_or(|vni| remote.vni.unwrap_or(entry.vni) == vni)
                     && filter.egress.is_none_or(|egress| remote.egress == egress)
             })
         };
-        match destination {
+        match entry.destination {
             Destination::Remote(remote) => (0, named(remote)),
             Destination::List(_) => {
                 let deleted = self.lists.delete_where(Handle(slot.content.value), named);
