@@ -4,7 +4,7 @@ use core::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
 
 use super::{
     super::{
-        Destination, Error, HandleKind, MacKind, RemoteId, Resource,
+        Destination, Error, HandleKind, ListId, MacKind, RemoteId, Resource,
         bucket::{Busy, Content, Locked, Place, Slot},
         clock::{ETERNAL, Now},
         handle::Handle,
@@ -42,10 +42,10 @@ impl<'t> Fdb<'t> {
     ///
     /// [`Error::Exists`], whatever the destination of what is there; [`Error::Full`]; [`Error::Stale`] for a
     /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
-    /// MAC; [`Error::Busy`].
+    /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
-        self.check(mac, &new)?;
+        self.check("add", mac, &new)?;
         let domain = self.vnis.find_or_add(vni)?;
         match self.there(&domain, mac, &new)? {
             Some(_) => Err(Error::Exists),
@@ -62,7 +62,7 @@ impl<'t> Fdb<'t> {
     /// [`Error::DestinationKind`] where either destination is no remote; otherwise as for [`add`](Self::add).
     pub fn append(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<Change, Error> {
         let new = entry.into();
-        self.check(mac, &new)?;
+        self.check("append", mac, &new)?;
         let domain = self.vnis.find_or_add(vni)?;
         let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
             return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
@@ -94,7 +94,7 @@ impl<'t> Fdb<'t> {
         if kind != MacKind::Unicast {
             return Err(Error::MacKind { operation: "replace", kind });
         }
-        self.check(mac, &new)?;
+        self.check("replace", mac, &new)?;
         let domain = self.vnis.find_or_add(vni)?;
         let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
             return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
@@ -213,8 +213,12 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    fn check(&self, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+    fn check(&self, operation: &'static str, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         match new.destination {
+            // It goes with that entry.
+            Destination::List(ListId(list)) if self.lists.is_owned(list) => {
+                Err(Error::DestinationKind { operation })
+            }
             Destination::List(_) if kind(mac) == MacKind::Unicast => {
                 Err(Error::MacKind { operation: "a replication list", kind: MacKind::Unicast })
             }
@@ -243,6 +247,9 @@ impl<'t> Fdb<'t> {
     /// The live entry of `mac`, locked.
     fn found(&self, now: Now, vni: Vni, mac: MacAddr) -> Result<(Locked<'t>, Place, Slot), Error> {
         let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
+        if self.map.len() == 0 {
+            return Err(Error::NotFound);
+        }
         let locked = self.map.lock(key(domain.number, mac))?;
         let (place, slot) = locked.find(key(domain.number, mac)).ok_or(Error::NotFound)?;
         if self.is_dead(now, &slot) { Err(Error::NotFound) } else { Ok((locked, place, slot)) }
@@ -256,6 +263,9 @@ impl<'t> Fdb<'t> {
         new: &NewEntry,
     ) -> Result<Option<(Locked<'t>, Place, Slot)>, Error> {
         let key = key(domain.number, mac);
+        if self.map.len() == 0 {
+            return Ok(None);
+        }
         let mut locked = self.map.lock(key)?;
         let Some((place, slot)) = locked.find(key) else { return Ok(None) };
         if self.is_dead(self.now(new), &slot) {

@@ -153,9 +153,18 @@ impl<'t> Lists<'t> {
         let found = self.take_out(head, |member| which(RemoteId(member)));
         let left = self
             .chain(head)
-            .any(|line| (MEMBER..MEMBER + MEMBERS).any(|at| line.word(at).load(Relaxed) != 0));
+            .flat_map(|line| (MEMBER..MEMBER + MEMBERS).map(|at| Handle(line.word(at).load(Relaxed))))
+            .any(|member| member.0 != 0 && self.remotes.resolve(member).is_some());
         self.unlock(head);
         Ok((found, left))
+    }
+
+    /// Whether the forwarding database made this list, for one of its entries.
+    pub(crate) fn is_owned(&self, head: Handle) -> bool {
+        self.lines.get(head.index()).is_some_and(|line| {
+            let state = line.word(STATE).load(Acquire);
+            self.is_head(head, state) && state & OWNED != 0
+        })
     }
 
     /// Frees a list if the forwarding database made it.
