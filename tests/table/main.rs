@@ -1,3 +1,12 @@
-//! The tables.
+//! The tables: every rule by name; a model that says what holds after any sequence of operations.
+#![allow(
+    clippy::expect_used,
+    clippy::field_reassign_with_default,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics; settings grow"
+)]
 
 mod common;
+mod fdb_operations;
