@@ -1,0 +1,207 @@
+//! What was read goes into tables; what does not is reported.
+
+use std::{collections::BTreeMap, fmt};
+
+use encap::{
+    table::{Capacity, Change, Destination, Entry, Error, Line, NewEntry, NewNeighbor, Remote, Tables},
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+use super::{
+    bridge::{FdbLine, State},
+    neigh::NeighLine,
+    words::Record,
+};
+
+/// What a dump does not say.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// The VNI of lines that do not say theirs.
+    pub(crate) vni: Option<Vni>,
+    /// The devices that are tunnels, with their VNIs; all are, where there is none.
+    pub(crate) devices: BTreeMap<String, Option<Vni>>,
+    /// The numbers of interfaces that remotes are reached by.
+    pub(crate) via: BTreeMap<String, u32>,
+    /// The port of lines that do not say theirs.
+    pub(crate) port: u16,
+}
+
+/// What became of records.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Records that are in the tables now.
+    pub(crate) used: usize,
+    /// What is not, each with the record's number.
+    pub(crate) remarks: Vec<(usize, Remark)>,
+}
+
+/// What of a record is not in the tables.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Remark {
+    /// All of it, and why.
+    Unused(String),
+    /// A part: what was left out or overruled.
+    Partly(String),
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unused(why) => write!(f, "not used: {why}"),
+            Self::Partly(what) => write!(f, "used {what}"),
+        }
+    }
+}
+
+/// Enough for so many records.
+pub(crate) fn capacity(entries: usize, neighbors: usize) -> Capacity {
+    let [entries, neighbors] = [entries, neighbors].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    Capacity {
+        entries,
+        vnis: entries.saturating_add(neighbors).clamp(1, 0xffff),
+        remotes: entries,
+        lists: entries,
+        members: entries,
+        neighbors,
+        ..Capacity::NONE
+    }
+}
+
+/// Fills the forwarding database with records of `bridge fdb show`.
+pub(crate) fn fdb<S: AsRef<[Line]>>(
+    tables: &Tables<S>,
+    names: &Names,
+    now: Instant,
+    records: &[Record],
+) -> Report {
+    load(records, |words| put_entry(tables, names, now, &FdbLine::parse(words)?))
+}
+
+/// Fills the neighbour table with records of `ip neigh show`.
+pub(crate) fn neighbors<S: AsRef<[Line]>>(
+    tables: &Tables<S>,
+    names: &Names,
+    now: Instant,
+    records: &[Record],
+) -> Report {
+    load(records, |words| put_neighbor(tables, names, now, &NeighLine::parse(words)?))
+}
+
+/// Has `put` put each record; it answers what was used only in part, or why nothing was.
+fn load(records: &[Record], put: impl Fn(&[String]) -> Result<Vec<String>, String>) -> Report {
+    let mut report = Report::default();
+    for Record { number, words } in records {
+        match words.as_deref().map_err(String::clone).and_then(&put) {
+            Ok(partly) => {
+                report.used += 1;
+                report.remarks.extend(partly.into_iter().map(|what| (*number, Remark::Partly(what))));
+            }
+            Err(why) => report.remarks.push((*number, Remark::Unused(why))),
+        }
+    }
+    report
+}
+
+fn put_entry<S: AsRef<[Line]>>(
+    tables: &Tables<S>,
+    names: &Names,
+    now: Instant,
+    line: &FdbLine,
+) -> Result<Vec<String>, String> {
+    if !line.is_self {
+        return Err(match &line.master {
+            Some(bridge) => format!("it is of the bridge {bridge}"),
+            None => "it is of a bridge".into(),
+        });
+    }
+    if line.vlan.is_some() {
+        return Err("entries of tunnels have no VLAN".into());
+    }
+    let vni = names.vni_of(line.src_vni, line.dev.as_deref())?;
+    let fdb = tables.fdb();
+    let there = fdb.get(now, vni, line.mac).ok();
+    if there.is_some() && line.mac.is_unicast() {
+        return Err(Error::Exists.to_string());
+    }
+    let new = NewEntry::to(names.destination(tables, line)?);
+    let new = match line.state {
+        Some(State::Permanent) => new,
+        Some(State::Static) => new.as_static(),
+        None if line.extern_learn => new.extern_learn(),
+        None => new.dynamic(now),
+    };
+    let new = if line.router { new.router() } else { new };
+    let new = if line.sticky { new.sticky() } else { new };
+    if fdb.append(vni, line.mac, new).map_err(|error| error.to_string())? == Change::Unchanged {
+        return Err("an earlier line says the same".into());
+    }
+    let mut partly: Vec<String> = line.unkept.iter().map(|word| format!("without {word}")).collect();
+    if line.extern_learn && line.state.is_some() {
+        // The tables have one or the other.
+        partly.push("without extern_learn".into());
+    }
+    let attributes = |entry: Entry| (entry.state, entry.router, entry.sticky);
+    let now_there = fdb.get(now, vni, line.mac).ok();
+    if there.is_some() && there.map(attributes) != now_there.map(attributes) {
+        partly.push("for the whole entry: earlier lines have another state or other flags".into());
+    }
+    Ok(partly)
+}
+
+fn put_neighbor<S: AsRef<[Line]>>(
+    tables: &Tables<S>,
+    names: &Names,
+    now: Instant,
+    line: &NeighLine,
+) -> Result<Vec<String>, String> {
+    if line.proxy {
+        return Err("it is an address to answer for, not a neighbour".into());
+    }
+    let state = line.state.ok_or("it has no state")?;
+    let mac = match line.lladdr {
+        Some(mac) => mac,
+        None if state.is_valid() => return Err("it has no MAC address (lladdr)".into()),
+        None => MacAddr::ZERO,
+    };
+    let vni = names.vni_of(line.vni, line.dev.as_deref())?;
+    let new = NewNeighbor::new(mac).state(state, now);
+    let new = if line.router { new.router() } else { new };
+    tables.neighbors().add(vni, line.address, new).map_err(|error| error.to_string())?;
+    Ok(line.unkept.iter().map(|word| format!("without {word}")).collect())
+}
+
+impl Names {
+    fn vni_of(&self, said: Option<Vni>, dev: Option<&str>) -> Result<Vni, String> {
+        let of_device = match dev {
+            Some(dev) if !self.devices.is_empty() => {
+                *self.devices.get(dev).ok_or_else(|| format!("{dev} is none of the devices asked for"))?
+            }
+            _ => None,
+        };
+        said.or(of_device).or(self.vni).ok_or_else(|| "its VNI is not known".into())
+    }
+
+    fn destination<S: AsRef<[Line]>>(
+        &self,
+        tables: &Tables<S>,
+        line: &FdbLine,
+    ) -> Result<Destination, String> {
+        let address = match (line.dst, line.nhid) {
+            _ if line.blackhole => return Ok(Destination::Blackhole),
+            (_, Some(group)) => return Err(format!("the members of next-hop group {group} are not known")),
+            (None, None) => return Err("it has no destination (dst)".into()),
+            (Some(address), None) if address.is_unspecified() => return Ok(Destination::Local),
+            (Some(address), None) => address,
+        };
+        let mut remote = Remote::new(address, line.port.unwrap_or(self.port));
+        remote.vni = line.vni;
+        if let Some(via) = &line.via {
+            // Tables print numbers.
+            let number = self.via.get(via).copied().or_else(|| via.parse().ok());
+            remote.egress =
+                number.ok_or_else(|| format!("the number of its interface {via} is not known"))?;
+        }
+        tables.remotes().find_or_add(&remote).map(Into::into).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,448 @@
+//! The reader of examples/fdb: what tables print it reads back, what `bridge` and `ip` print too, and it loses
+//! nothing in silence.
+
+#[path = "../../examples/fdb/bridge.rs"]
+mod bridge;
+#[path = "../../examples/fdb/load.rs"]
+mod load;
+#[path = "../../examples/fdb/neigh.rs"]
+mod neigh;
+#[path = "../../examples/fdb/words.rs"]
+mod words;
+
+use encap::{
+    table::{Destination, Line, NeighborState, NewEntry, NewNeighbor, Remote, Row, Settings, State, Tables},
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+use proptest::prelude::*;
+
+use self::{
+    load::{Names, Remark, Report},
+    words::Form,
+};
+use crate::common::{NOW, VNI, mac, small, tables};
+
+type Boxed = Tables<Box<[Line]>>;
+
+/// Tables with what two texts say, and what of those is not in them.
+pub(crate) fn load(names: &Names, fdb: &str, neigh: &str) -> (Boxed, Report, Report) {
+    let (fdb, neigh) = (words::records(fdb, Form::Fdb).unwrap(), words::records(neigh, Form::Neigh).unwrap());
+    let tables = tables(load::capacity(fdb.len(), neigh.len()), Settings::default());
+    let of_fdb = load::fdb(&tables, names, NOW, &fdb);
+    let of_neigh = load::neighbors(&tables, names, NOW, &neigh);
+    (tables, of_fdb, of_neigh)
+}
+
+/// What is in tables, in lines.
+pub(crate) fn print(tables: &Boxed, port: u16, says_vni: bool) -> Vec<String> {
+    let fdb = tables.fdb();
+    let mut entries: Vec<_> = fdb.dump(NOW).collect();
+    entries.sort_by_key(|entry| (entry.vni, entry.mac));
+    let show = |entry| {
+        let show = fdb.show(entry).default_port(port);
+        if says_vni { format!("{show:#}") } else { show.to_string() }
+    };
+    entries.iter().map(show).flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+pub(crate) fn names() -> Names {
+    let via = [("eth0".to_owned(), 2)].into();
+    Names { vni: Some(VNI), via, port: 4789, ..Names::default() }
+}
+
+/// What text says of rows: who learned an entry and when it does not say.
+fn rows(tables: &Boxed) -> Vec<(Vni, MacAddr, encap::table::Target, State, bool, bool)> {
+    let fdb = tables.fdb();
+    let mut entries: Vec<_> = fdb.dump(NOW).collect();
+    entries.sort_by_key(|entry| (entry.vni, entry.mac));
+    let said = |row: Row| {
+        let state = if row.state == State::Learned { State::Dynamic } else { row.state };
+        (row.vni, row.mac, row.target, state, row.router, row.sticky)
+    };
+    entries.iter().flat_map(|entry| fdb.rows(entry)).map(said).collect()
+}
+
+/// An operation on a table.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    vni: u32,
+    mac: MacAddr,
+    /// A remote: address, port, VNI, egress.
+    remote: Option<(std::net::IpAddr, u16, Option<u32>, u32)>,
+    blackhole: bool,
+    state: u8,
+    router: bool,
+    sticky: bool,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let mac = prop_oneof![
+        4 => (0u32..20).prop_map(mac),
+        1 => Just(MacAddr::ZERO),
+        1 => Just(MacAddr::BROADCAST),
+        1 => Just(MacAddr([1, 0, 0x5e, 0, 0, 5])),
+    ];
+    let address = prop_oneof![
+        (1u8..9).prop_map(|last| [192, 0, 2, last].into()),
+        (1u16..5).prop_map(|last| [0x2001, 0xdb8, 0, 0, 1, 0, 0, last].into()),
+        any::<std::net::IpAddr>(),
+    ];
+    let port = prop_oneof![Just(4789), Just(8472), any::<u16>()];
+    let vni = prop::option::of(prop_oneof![Just(42), 0u32..1 << 24]);
+    let remote = prop::option::weighted(0.8, (address, port, vni, prop_oneof![Just(0), any::<u32>()]));
+    let rest = (any::<bool>(), 0u8..5, any::<bool>(), any::<bool>());
+    let step = (41u32..44, mac, remote, rest).prop_map(|(vni, mac, remote, rest)| {
+        let (blackhole, state, router, sticky) = rest;
+        Step { vni, mac, remote, blackhole, state, router, sticky }
+    });
+    prop::collection::vec(step, 0..40)
+}
+
+fn apply(tables: &Boxed, step: Step) {
+    let (fdb, vni) = (tables.fdb(), Vni::truncate(step.vni));
+    let destination = match step.remote {
+        Some((address, port, vni, egress)) => {
+            let mut remote = Remote::new(address, port).egress(egress);
+            remote.vni = vni.map(Vni::truncate);
+            // Addresses of groups and of nobody are refused.
+            let Ok(remote) = tables.remotes().find_or_add(&remote) else { return };
+            if step.state == 4 {
+                let _ = fdb.add_vni(vni_of(step));
+                let _ = fdb.learn(NOW, vni_of(step), step.mac, remote);
+                return;
+            }
+            Destination::Remote(remote)
+        }
+        None if step.blackhole => Destination::Blackhole,
+        None => Destination::Local,
+    };
+    let new = NewEntry::to(destination).origin(step.state, 9);
+    let new = match step.state {
+        0 => new,
+        1 => new.as_static(),
+        2 => new.dynamic(NOW),
+        _ => new.extern_learn(),
+    };
+    let new = if step.router { new.router() } else { new };
+    let _ = fdb.append(vni, step.mac, if step.sticky { new.sticky() } else { new });
+}
+
+fn vni_of(step: Step) -> Vni {
+    Vni::truncate(step.vni)
+}
+
+proptest! {
+    /// What `show` prints, the loader reads back: the same tables, which print the same.
+    #[test]
+    fn what_is_printed_is_read_back(steps in steps(), port in prop_oneof![Just(4789u16), Just(0), any::<u16>()]) {
+        let first = tables(small(), Settings::default());
+        for step in steps {
+            apply(&first, step);
+        }
+        let text = print(&first, port, true);
+        let (second, report, _) = load(&Names { port, ..Names::default() }, &text.join("\n"), "");
+        prop_assert_eq!(&report.remarks, &[]);
+        prop_assert_eq!(report.used, text.len());
+        prop_assert_eq!(rows(&second), rows(&first));
+        prop_assert_eq!(print(&second, port, true), text);
+    }
+
+    /// The same of a device of one VNI, which does not say it.
+    #[test]
+    fn a_device_of_one_vni_is_read_back(steps in steps()) {
+        let first = tables(small(), Settings::default());
+        for step in steps {
+            apply(&first, Step { vni: 42, ..step });
+        }
+        let text = print(&first, 4789, false);
+        let (second, report, _) = load(&names(), &text.join("\n"), "");
+        prop_assert_eq!(&report.remarks, &[]);
+        prop_assert_eq!(rows(&second), rows(&first));
+        prop_assert_eq!(print(&second, 4789, false), text);
+    }
+
+    #[test]
+    fn neighbours_are_read_back(
+        neighbors in prop::collection::vec((any::<std::net::IpAddr>(), 0usize..8, any::<bool>(), 41u32..44), 0..40),
+    ) {
+        let first = tables(small(), Settings::default());
+        for (number, (address, state, router, vni)) in (1..).zip(neighbors) {
+            let new = NewNeighbor::new(mac(number)).state(STATES[state], NOW);
+            let new = if router { new.router() } else { new };
+            // Addresses of groups and of nobody are refused.
+            let _ = first.neighbors().add(Vni::truncate(vni), address, new);
+        }
+        let print = |tables: &Boxed| {
+            let mut lines: Vec<_> = tables.neighbors().dump(NOW).map(|entry| format!("{entry:#}")).collect();
+            lines.sort();
+            lines
+        };
+        let (second, _, report) = load(&Names::default(), "", &print(&first).join("\n"));
+        prop_assert_eq!(&report.remarks, &[]);
+        prop_assert_eq!(print(&second), print(&first));
+    }
+
+    /// Every line is used or reported, whatever it is made of.
+    #[test]
+    fn nothing_is_lost_in_silence(
+        lines in prop::collection::vec(prop::collection::vec(prop::sample::select(&WORDS[..]), 1..9), 0..20),
+    ) {
+        let text: Vec<String> = lines.iter().map(|words| words.join(" ")).collect();
+        let (tables, fdb, neigh) = load(&names(), &text.join("\n"), &text.join("\n"));
+        for report in [fdb, neigh] {
+            let unused = report.remarks.iter().filter(|(_, remark)| matches!(remark, Remark::Unused(_))).count();
+            prop_assert_eq!(report.used + unused, lines.len());
+        }
+        let printed = print(&tables, 4789, true);
+        prop_assert!(printed.len() <= lines.len());
+    }
+}
+
+const STATES: [NeighborState; 8] = [
+    NeighborState::Permanent,
+    NeighborState::NoArp,
+    NeighborState::Reachable,
+    NeighborState::Stale,
+    NeighborState::Delay,
+    NeighborState::Probe,
+    NeighborState::Incomplete,
+    NeighborState::Failed,
+];
+
+const WORDS: [&str; 30] = [
+    "00:00:00:00:00:00",
+    "02:00:00:00:00:01",
+    "192.0.2.1",
+    "2001:db8::1",
+    "0.0.0.0",
+    "dev",
+    "vx0",
+    "dst",
+    "port",
+    "4789",
+    "vni",
+    "77",
+    "src_vni",
+    "via",
+    "eth0",
+    "ifindex",
+    "nhid",
+    "used",
+    "3/4",
+    "self",
+    "router",
+    "extern_learn",
+    "offload",
+    "sticky",
+    "master",
+    "permanent",
+    "static",
+    "lladdr",
+    "PERMANENT",
+    "blackhole",
+];
+
+/// Lines that iproute2 prints, and what becomes of them.
+#[test]
+fn lines_of_bridge() {
+    let is = |line: &str, expected: &str, remarks: &[&str]| {
+        let (tables, report, _) = load(&names(), line, "");
+        assert_eq!(print(&tables, 4789, false).join("\n"), expected, "{line}");
+        let said: Vec<String> = report.remarks.iter().map(|(_, remark)| remark.to_string()).collect();
+        assert_eq!(said, remarks, "{line}");
+    };
+    let same = |line: &str| is(line, line, &[]);
+    let refused = |line: &str, why: &str| is(line, "", &[&format!("not used: {why}")]);
+
+    same("5e:f8:4f:00:e3:37 dst 10.168.0.3 self permanent");
+    same("5e:f8:4f:00:e3:38 dst 10.168.0.3 port 5000 self permanent");
+    same("5e:f8:4f:00:e3:3b dst 10.168.0.3 port 5000 vni 77 self router static");
+    same("5e:f8:4f:00:e3:40 dst 10.168.0.3 self sticky static");
+    same("5e:f8:4f:00:e3:3c dst 10.168.0.3 self extern_learn");
+    same("5e:f8:4f:00:e3:3e dst 0.0.0.0 self permanent");
+    // Entries that age end in a space.
+    is("5e:f8:4f:00:e3:3d dst 10.168.0.3 self ", "5e:f8:4f:00:e3:3d dst 10.168.0.3 self", &[]);
+    is(
+        "00:00:00:00:00:00 dev vxlan0 dst 192.0.2.9 via eth0 used 12/34 self permanent",
+        "00:00:00:00:00:00 dst 192.0.2.9 via 2 self permanent",
+        &[],
+    );
+    is(
+        "5e:f8:4f:00:e3:3c dev vx0 dst fd00::2 used 0/0 self extern_learn offload ",
+        "5e:f8:4f:00:e3:3c dst fd00::2 self extern_learn",
+        &["used without offload"],
+    );
+    is(
+        "5e:f8:4f:00:e3:3c dev vx0 dst 10.168.0.3 self router extern_learn sticky static",
+        "5e:f8:4f:00:e3:3c dst 10.168.0.3 self router sticky static",
+        &["used without extern_learn"],
+    );
+    is("5e:f8:4f:00:e3:53 dst :: self permanent", "5e:f8:4f:00:e3:53 dst 0.0.0.0 self permanent", &[]);
+
+    refused("33:33:00:00:00:01 dev vxlan0 self permanent", "it has no destination (dst)");
+    refused("aa:00:00:00:00:01 dev vx0 master br0", "it is of the bridge br0");
+    refused("aa:00:00:00:00:01 dev vx0 vlan 1 master br0 permanent", "it is of the bridge br0");
+    refused("aa:00:00:00:00:01 dev vx0 vlan 1 offload master sticky static", "it is of a bridge");
+    refused("aa:00:00:00:00:01 dev vx0 extern_learn master sticky master br0 ", "it is of the bridge br0");
+    refused("aa:00:00:00:00:01 dev eth0 vlan 7 self permanent", "entries of tunnels have no VLAN");
+    refused("5e:f8:4f:00:e3:42 nhid 10 self permanent", "the members of next-hop group 10 are not known");
+    refused(
+        "5e:f8:4f:00:e3:42 dst 192.0.2.1 via eth9 self permanent",
+        "the number of its interface eth9 is not known",
+    );
+    refused(
+        "5e:f8:4f:00:e3:42 dst 192.0.2.1 via ifindex 3 link-netnsid 0 self permanent",
+        "via an interface of another network namespace",
+    );
+    refused("00:00:00:00:00:00 dst 239.1.1.1 via eth0 self permanent", "the address is no unicast address");
+    refused("5e:f8:4f:00:e3:42 dst 192.0.2.1 self stale", "stale is not a word of a tunnel's entry");
+    refused(
+        "Deleted 5e:f8:4f:00:e3:42 dst 192.0.2.1 self",
+        "a line begins with Deleted: not a MAC address: six hexadecimal bytes with colons between them are needed",
+    );
+    refused("5e:f8:4f:00:e3:42 dst 192.0.2 self", "dst 192.0.2: invalid IP address syntax");
+    refused("5e:f8:4f:00:e3:42 dst 192.0.2.1 dst 192.0.2.2 self", "dst twice");
+    refused(
+        "5e:f8:4f:00:e3:42 dst 192.0.2.1 vni 16777216 self",
+        "vni 16777216: 16777216 is too large for a Vni: at most 16777215",
+    );
+    refused("5e:f8:4f:00:e3:42 self dst", "nothing follows dst");
+}
+
+/// Lines of the same entry.
+#[test]
+fn lines_are_counted_and_entries_are_not_said_twice() {
+    let text = "# a comment\n\n\
+        00:00:00:00:00:00 dst 192.0.2.1 self permanent\n\
+        00:00:00:00:00:00 dst 192.0.2.2 self permanent\n\
+        00:00:00:00:00:00 dst 192.0.2.1 self permanent\n\
+        00:00:00:00:00:00 dst 192.0.2.3 self static\n\
+        02:00:00:00:00:01 dst 192.0.2.1 self permanent\n\
+        02:00:00:00:00:01 dst 192.0.2.2 self permanent\n";
+    let (tables, report, _) = load(&names(), text, "");
+    let remarks: Vec<String> =
+        report.remarks.iter().map(|(number, remark)| format!("{number}: {remark}")).collect();
+    assert_eq!(
+        remarks,
+        [
+            "5: not used: an earlier line says the same",
+            "6: used for the whole entry: earlier lines have another state or other flags",
+            "8: not used: there is an entry of this key already",
+        ]
+    );
+    assert_eq!(report.used, 4);
+    assert_eq!(tables.fdb().count(), 2);
+}
+
+#[test]
+fn devices_say_the_vni() {
+    let devices = [("vx0".to_owned(), Some(Vni::truncate(7))), ("vx1".to_owned(), None)].into();
+    let names = Names { devices, port: 4789, ..Names::default() };
+    let text = "02:00:00:00:00:01 dev vx0 dst 192.0.2.1 self\n\
+        02:00:00:00:00:01 dev vx1 dst 192.0.2.1 src_vni 8 self\n\
+        02:00:00:00:00:01 dev vx1 dst 192.0.2.1 self\n\
+        02:00:00:00:00:01 dev vx2 dst 192.0.2.1 src_vni 9 self\n\
+        02:00:00:00:00:02 dst 192.0.2.1 self\n";
+    let (tables, report, _) = load(&names, text, "");
+    assert_eq!(
+        print(&tables, 4789, true),
+        [7, 8].map(|vni| format!("02:00:00:00:00:01 dst 192.0.2.1 src_vni {vni} self"))
+    );
+    let unused = |why: &str| Remark::Unused(why.into());
+    let unknown = unused("its VNI is not known");
+    let other = unused("vx2 is none of the devices asked for");
+    assert_eq!(report.remarks, [(3, unknown.clone()), (4, other), (5, unknown)]);
+}
+
+/// `bridge -s -j fdb show` and `ip -j neigh show`, as they print it.
+#[test]
+fn json_says_the_same_as_text() {
+    let text = "5e:f8:4f:00:e3:51 dev vx1 dst 10.168.0.3 port 4800 vni 200 src_vni 100 via eth0 used 1/2 self permanent\n\
+        5e:f8:4f:00:e3:3c dst 10.168.0.3 used 0/0 self router extern_learn sticky static\n\
+        5e:f8:4f:00:e3:3d dst 10.168.0.3 self \n\
+        5e:f8:4f:00:e3:42 nhid 10 self permanent\n\
+        5e:f8:4f:00:e3:43 dev vx0 master br0 \n";
+    let json = r#"[
+        {"mac":"5e:f8:4f:00:e3:51","ifname":"vx1","dst":"10.168.0.3","port":4800,"vni":200,"src_vni":100,
+         "viaIf":"eth0","used":1,"updated":2,"flags":["self"],"state":"permanent"},
+        {"mac":"5e:f8:4f:00:e3:3c","dst":"10.168.0.3","used":0,"updated":0,
+         "flags":["self","router","extern_learn","sticky"],"state":"static"},
+        {"mac":"5e:f8:4f:00:e3:3d","dst":"10.168.0.3","flags":["self"],"state":""},
+        {"mac":"5e:f8:4f:00:e3:42","nhid":10,"flags":["self"],"state":"permanent"},
+        {"mac":"5e:f8:4f:00:e3:43","ifname":"vx0","flags":[],"master":"br0","state":""}
+    ]"#;
+    let neigh = "10.1.1.3 dev vx0 lladdr 02:00:00:00:00:03 extern_learn NOARP \n\
+        10.1.1.2 lladdr 02:00:00:00:00:02 router  ref 1 used 0/0/0probes 0 REACHABLE \n\
+        10.1.1.4  used 0/0/0probes 6 FAILED \n";
+    let neigh_json = r#"[
+        {"dst":"10.1.1.3","dev":"vx0","lladdr":"02:00:00:00:00:03","extern_learn":null,"state":["NOARP"]},
+        {"dst":"10.1.1.2","lladdr":"02:00:00:00:00:02","router":null,"refcnt":1,"used":0,"confirmed":0,
+         "updated":0,"probes":0,"state":["REACHABLE"]},
+        {"dst":"10.1.1.4","used":0,"confirmed":0,"updated":0,"probes":6,"state":["FAILED"]}
+    ]"#;
+    let (of_text, fdb, neighbors) = load(&names(), text, neigh);
+    let (of_json, fdb_json, neighbors_json) = load(&names(), json, neigh_json);
+    assert_eq!((fdb.used, fdb.remarks), (fdb_json.used, fdb_json.remarks.clone()));
+    assert_eq!((neighbors.used, neighbors.remarks), (neighbors_json.used, neighbors_json.remarks));
+    assert_eq!((fdb_json.used, fdb_json.remarks.len()), (3, 3));
+    assert_eq!(neighbors_json.used, 3);
+    assert_eq!(rows(&of_text), rows(&of_json));
+    assert_eq!(print(&of_text, 4789, true), print(&of_json, 4789, true));
+
+    for (json, why) in [
+        (r#"[1]"#, "not an object"),
+        (r#"[{"dst":"192.0.2.1"}]"#, "no mac"),
+        (r#"[{"mac":"02:00:00:00:00:01","rank":7}]"#, "rank is not a word of a tunnel's entry"),
+        (r#"[{"mac":"02:00:00:00:00:01","dst":{}}]"#, "dst: {} is not expected"),
+    ] {
+        let (_, report, _) = load(&names(), json, "");
+        assert_eq!(report.remarks, [(1, Remark::Unused(why.into()))]);
+    }
+    assert!(words::records("[", Form::Fdb).is_err());
+}
+
+#[test]
+fn lines_of_ip_neigh() {
+    let is = |line: &str, expected: &str, remarks: &[&str]| {
+        let (tables, _, report) = load(&names(), "", line);
+        let lines: Vec<String> = tables.neighbors().dump(NOW).map(|entry| entry.to_string()).collect();
+        assert_eq!(lines.join("\n"), expected, "{line}");
+        let said: Vec<String> = report.remarks.iter().map(|(_, remark)| remark.to_string()).collect();
+        assert_eq!(said, remarks, "{line}");
+    };
+    let refused = |line: &str, why: &str| is(line, "", &[&format!("not used: {why}")]);
+    is(
+        "10.1.1.2 dev vx0 lladdr 02:00:00:00:00:02 router REACHABLE ",
+        "10.1.1.2 lladdr 02:00:00:00:00:02 router REACHABLE",
+        &[],
+    );
+    is("fd00:1::1 lladdr 02:00:00:00:00:01 STALE", "fd00:1::1 lladdr 02:00:00:00:00:01 STALE", &[]);
+    is("10.1.1.9 dev vx0  FAILED", "10.1.1.9 FAILED", &[]);
+    is(
+        "10.1.1.3 dev vx0 lladdr 02:00:00:00:00:03 extern_learn offload protocol zebra NOARP",
+        "10.1.1.3 lladdr 02:00:00:00:00:03 NOARP",
+        &["used without extern_learn", "used without offload", "used without protocol"],
+    );
+    refused("10.1.1.9 dev vx0 proxy", "it is an address to answer for, not a neighbour");
+    refused("10.1.1.9 dev vx0 lladdr 02:00:00:00:00:03", "it has no state");
+    refused("10.1.1.9 dev vx0 lladdr 02:00:00:00:00:03 NONE", "NONE is not a word of a neighbour");
+    refused("10.1.1.9 dev vx0 REACHABLE", "it has no MAC address (lladdr)");
+    refused("ff02::1 dev vx0 lladdr 33:33:00:00:00:01 NOARP", "the address is no unicast address");
+}
+
+/// The files that come with the example.
+#[test]
+fn samples() {
+    let devices = [("vx0".to_owned(), Some(VNI)), ("vx1".to_owned(), None)].into();
+    let (tables, fdb, neigh) = load(
+        &Names { devices, vni: None, ..names() },
+        include_str!("../../examples/fdb/sample.fdb"),
+        include_str!("../../examples/fdb/sample.neigh"),
+    );
+    let numbers = |report: &Report| report.remarks.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+    assert_eq!((fdb.used, numbers(&fdb)), (9, vec![2, 3, 4, 10, 12]));
+    assert_eq!((neigh.used, numbers(&neigh)), (5, vec![2, 6, 8]));
+    assert_eq!((tables.fdb().count(), tables.neighbors().count()), (8, 5));
+    assert!(tables.fdb().dump(Instant::ZERO).count() > 0);
+}
