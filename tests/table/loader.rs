@@ -17,10 +17,8 @@ use encap::{
 };
 use proptest::prelude::*;
 
-use self::{
-    load::{Names, Remark, Report},
-    words::Form,
-};
+pub(crate) use self::load::{Names, Report};
+use self::{load::Remark, words::Form};
 use crate::common::{NOW, VNI, mac, small, tables};
 
 type Boxed = Tables<Box<[Line]>>;

@@ -8,5 +8,10 @@
     reason = "a test that fails panics; settings grow"
 )]
 
+mod bridge;
 mod common;
 mod fdb_operations;
+mod loader;
+#[cfg(feature = "serde")]
+mod serde;
+mod show;
