@@ -54,16 +54,16 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Enough for so many records.
+/// Enough for so many records, within the bounds of tables.
 pub(crate) fn capacity(entries: usize, neighbors: usize) -> Capacity {
     let [entries, neighbors] = [entries, neighbors].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     Capacity {
-        entries,
+        entries: entries.min(1 << 28),
         vnis: entries.saturating_add(neighbors).clamp(1, 0xffff),
-        remotes: entries,
-        lists: entries,
-        members: entries,
-        neighbors,
+        remotes: entries.min(1 << 20),
+        lists: entries.min(1 << 18),
+        members: entries.min(1 << 22),
+        neighbors: neighbors.min(1 << 19),
         ..Capacity::NONE
     }
 }

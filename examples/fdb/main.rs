@@ -74,6 +74,8 @@ impl<T: TryFrom<u32, Error: fmt::Display>> FromStr for Number<T> {
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fdb: {error}");
             ExitCode::FAILURE
@@ -152,6 +154,10 @@ fn print<S: AsRef<[encap::table::Line]>>(args: &Args, tables: &Tables<S>) -> io:
         if says_vni { writeln!(out, "{neighbor:#}")? } else { writeln!(out, "{neighbor}")? }
     }
     Ok(())
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// A time to count from.

@@ -12,6 +12,7 @@ mod bridge;
 mod common;
 mod fdb_operations;
 mod loader;
+mod loader_round;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;
