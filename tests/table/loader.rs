@@ -169,6 +169,12 @@ fn devices_say_the_vni() {
     let unknown = unused("its VNI is not known");
     let other = unused("vx2 is none of the devices asked for");
     assert_eq!(report.remarks, [(3, unknown.clone()), (4, other), (5, unknown)]);
+
+    // The line knows best, then the device.
+    let names = Names { vni: Some(VNI), ..names };
+    let (tables, ..) = load(&names, text, "");
+    let vnis: Vec<u32> = rows(&tables).iter().map(|row| row.0.value()).collect();
+    assert_eq!(vnis, [7, 8, 42, 42]);
 }
 
 /// `bridge -s -j fdb show` and `ip -j neigh show`, as they print it.
