@@ -67,6 +67,7 @@
 extern crate alloc;
 
 pub mod packet;
+#[cfg(target_has_atomic = "32")]
 pub mod table;
 pub mod time;
 pub mod tunnel;
