@@ -84,7 +84,7 @@ impl<'t> Remotes<'t> {
     /// # Errors
     ///
     /// [`Error::Full`] where there are as many as
-    /// [`Settings::unconfigured_remotes`](super::Settings::unconfigured_remotes) says; otherwise as for
+    /// [`Settings::unconfigured_remotes`](super::super::Settings::unconfigured_remotes) says; otherwise as for
     /// [`add`](Self::add).
     pub fn find_or_learn(&self, remote: &Remote) -> Result<RemoteId, Error> {
         if let Some(id) = self.find(remote) {
@@ -276,7 +276,7 @@ impl<'t> Remotes<'t> {
     /// # Errors
     ///
     /// [`Error::Stale`], [`Error::Busy`]; [`Error::HeaderTooLong`] where it is longer than
-    /// [`Capacity::header`](super::Capacity::header).
+    /// [`Capacity::header`](super::super::Capacity::header).
     pub fn set_header(&self, id: RemoteId, header: &[u8]) -> Result<(), Error> {
         if header.len() > self.header {
             return Err(Error::HeaderTooLong { needed: header.len(), had: self.header });
