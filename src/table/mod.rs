@@ -46,7 +46,7 @@
 //! # What is promised
 //!
 //! - A table built for N entries takes N entries of any keys, and then refuses. An entry of the forwarding
-//!   database takes 21.4 bytes that lookups read and 8 that they do not (32 and 12 in tables of some twenty).
+//!   database takes 21.3 bytes that lookups read and 8 that they do not (32 and 12 in tables of some twenty).
 //! - An entry that is there during a whole call is found by it, also while others are moved about.
 //! - Places are chosen by a keyed hash: without the seed nobody can make entries meet.
 //! - An entry that ages is never given up before its time, and less than max(1 ms, ageing / 256) after it; it is
@@ -87,8 +87,8 @@ pub use clock::Ageing;
 pub use error::{BuildError, Error, HandleKind, MacKind, Resource};
 pub use event::Event;
 pub use fdb::{
-    Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row, Show,
-    State, Target,
+    Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row,
+    Show, State, Target,
 };
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
