@@ -27,3 +27,12 @@ pub fn mac(number: u32) -> MacAddr {
 pub fn remote(tables: &Tables<Box<[Line]>>, last: u8) -> RemoteId {
     tables.remotes().find_or_add(&Remote::new([192, 0, 2, last].into(), 4789)).unwrap()
 }
+
+/// Tells threads to stop when dropped, also by a failed assertion: a scope waits for them.
+pub struct Stop<'a>(pub &'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}

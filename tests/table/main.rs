@@ -13,6 +13,11 @@ mod common;
 mod fdb_operations;
 mod loader;
 mod loader_round;
+mod neighbor;
+mod neighbor_model;
+mod neighbor_snoop;
+mod neighbor_threads;
+mod route;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;

@@ -41,10 +41,12 @@ pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
 /// confirmed for [`Settings::neighbor_ageing`](super::Settings::neighbor_ageing), swept or not.
 ///
 /// ```
-/// use encap::{table::{Capacity, Settings, Tables}, time::Instant, wire::{MacAddr, Vni}};
+/// use encap::{table::{Capacity, Line, Tables}, time::Instant, wire::{MacAddr, Vni}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let tables = Tables::with_capacity(Capacity::default(), Settings::default(), [0x5eed, 0xbeef])?;
+/// const CAPACITY: Capacity = Capacity { neighbors: 64, vnis: 4, ..Capacity::NONE };
+/// static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+/// let tables = Tables::new(&LINES, CAPACITY, [0x5eed, 0xbeef])?;
 /// let neighbors = tables.neighbors();
 /// let vni = Vni::new(42).ok_or("a VNI has 24 bits")?;
 /// neighbors.add(vni, "10.1.0.2".parse()?, MacAddr([2, 0, 0, 0, 1, 2]))?;

@@ -31,10 +31,12 @@ pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
 /// The routes of [`Tables`](super::Tables), of both families.
 ///
 /// ```
-/// use encap::table::{Capacity, NextHop, Settings, Tables};
+/// use encap::table::{Capacity, Line, NextHop, Tables};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let tables = Tables::with_capacity(Capacity::default(), Settings::default(), [0x5eed, 0xbeef])?;
+/// const CAPACITY: Capacity = Capacity { routes: 64, ..Capacity::NONE };
+/// static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+/// let tables = Tables::new(&LINES, CAPACITY, [0x5eed, 0xbeef])?;
 /// let host = NextHop::Peer { address: "192.0.2.2".parse()?, port: 8285 };
 /// tables.routes().add("10.1.2.0/24".parse()?, host)?;
 ///
