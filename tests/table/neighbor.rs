@@ -241,3 +241,16 @@ fn a_removed_vni_takes_its_neighbours_with_it() {
     tables.fdb().add_vni(VNI).unwrap();
     assert_eq!(neighbors.lookup(NOW, VNI, HOST), Ok(None));
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn neighbours_survive_json() {
+    let tables = tables(small(), Settings::default());
+    for (address, state) in [(HOST, NeighborState::Permanent), (HOST6.into(), NeighborState::Reachable)] {
+        let new = NewNeighbor::new(mac(1)).state(state, NOW).router();
+        tables.neighbors().add(VNI, address, new).unwrap();
+        let neighbor = tables.neighbors().get(after(1), VNI, address).unwrap();
+        let json = serde_json::to_string(&neighbor).unwrap();
+        assert_eq!(serde_json::from_str::<encap::table::Neighbor>(&json).unwrap(), neighbor, "{json}");
+    }
+}

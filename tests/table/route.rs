@@ -271,3 +271,20 @@ fn a_route_that_is_there_is_found() {
         assert!(found > 100 * busy, "{found} found, {busy} times busy");
     });
 }
+
+/// Prefixes are text, and what is no prefix is refused with the reason.
+#[cfg(feature = "serde")]
+#[test]
+fn routes_survive_json() {
+    let gateway = NextHop::Gateway { vni: Vni::truncate(1), address: [10, 1, 2, 0].into() };
+    for route in [
+        Route { prefix: prefix("10.1.2.0/24"), via: gateway },
+        Route { prefix: prefix("::/0"), via: peer(1) },
+    ] {
+        let json = serde_json::to_string(&route).unwrap();
+        assert!(json.contains(&format!("\"{}\"", route.prefix)), "{json}");
+        assert_eq!(serde_json::from_str::<Route>(&json).unwrap(), route);
+    }
+    let error = serde_json::from_str::<Prefix>("\"10.1.2.1/24\"").unwrap_err().to_string();
+    assert!(error.contains("bits are set in 10.1.2.1 behind the first 24"), "{error}");
+}
