@@ -71,7 +71,13 @@ impl<'t> Remotes<'t> {
     /// Changes what does not name a remote.
     pub(super) fn change(&self, id: RemoteId, change: impl FnOnce(&mut Remote)) -> Result<(), Error> {
         let state = self.lock(id)?;
-        let index = id.0.index();
+        let changed = self.change_locked(id.0.index(), state, change);
+        self.set_state(id.0.index(), changed & !LOCK);
+        Ok(())
+    }
+
+    /// The same under the lock; answers the state in which the change holds.
+    pub(super) fn change_locked(&self, index: usize, state: u32, change: impl FnOnce(&mut Remote)) -> u32 {
         let start = self.record_start(index, state);
         let old = self.words(start).unwrap_or_default();
         let mut remote = Remote::from_words(old);
@@ -84,9 +90,7 @@ impl<'t> Remotes<'t> {
             let word_of_header = start.wrapping_add(RECORD_WORDS).wrapping_add(at);
             *word = self.records.get(word_of_header).map_or(0, |word| word.load(Relaxed));
         }
-        let flipped = self.write(index, state, &new, header);
-        self.set_state(index, flipped & !LOCK);
-        Ok(())
+        self.write(index, state, &new, header)
     }
 
     pub(crate) fn learned_at(&self, index: usize) -> Census<'t> {

@@ -60,22 +60,42 @@ impl<'t> Remotes<'t> {
         self.insert(remote, CONFIGURED, usize::MAX)
     }
 
-    /// The remote of this name, added if it is not there; what is there is not changed, but counts as configured
-    /// from now on.
+    /// The remote of this name, added if it is not there. What is there is not changed; one that was not configured
+    /// is from now on, with the quota that is said here, and what was learned from it is learned anew.
     ///
     /// # Errors
     ///
     /// Those of [`add`](Self::add) but [`Error::Exists`].
     pub fn find_or_add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         match self.find(remote) {
-            Some(id) if self.is_configured(id) => Ok(id),
-            // What was learned from it is learned anew, on its own account.
-            Some(id) => {
-                self.remove(id)?;
-                self.add(remote)
-            }
+            Some(id) => self.configure(id, remote).map(|()| id),
             None => self.add(remote),
         }
+    }
+
+    fn configure(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
+        if self.is_configured(id) {
+            return Ok(());
+        }
+        self.check(remote)?;
+        let (index, state) = (id.0.index(), self.lock(id)?);
+        let unlock = |answer| {
+            self.set_state(index, state & !LOCK);
+            answer
+        };
+        if state & CONFIGURED != 0 {
+            return unlock(Ok(()));
+        }
+        // Entries count on the account of before: they are forgotten.
+        let (begun, _) = match self.begin_generation(index, state) {
+            Ok(begun) => begun,
+            Err(error) => return unlock(Err(error)),
+        };
+        let changed = self.change_locked(index, begun, |there| there.quota = remote.quota);
+        self.set_state(index, (changed | CONFIGURED) & !LOCK);
+        meta::uncount(self.meta.unconfigured());
+        self.meta.note_deaths();
+        Ok(())
     }
 
     /// The remote of this name, added as one that was not configured if it is not there: for learning from
