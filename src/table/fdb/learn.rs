@@ -203,25 +203,29 @@ impl<'t> Fdb<'t> {
     fn discover(&self, now: Now, source: &Source<'t>) -> Learned {
         let Source { vni, domain, key, remote, handle, configured } = *source;
         let account = self.account(remote, configured);
-        let first = self.is_new(&domain, handle, account);
         let generation = domain.learned().read().0;
-        let mut evicted = None;
-        let taken = self.take_learned(&domain, generation).or_else(|limit| {
-            if self.help(now) && self.take_learned(&domain, generation).is_ok() {
-                return Ok(());
-            }
-            if limit != Limit::Table {
-                return Err(limit);
-            }
-            evicted = self.give_way(now, key, first).ok_or(limit)?;
+        // The account first: for one that is refused by its own limit nobody else gives way.
+        let take = || {
+            self.take_account(&domain, handle, account)?;
             self.take_learned(&domain, generation)
-        });
+                .inspect_err(|_| self.give_account(&domain, handle, account))
+        };
+        let mut taken = take();
+        if taken.is_err() && self.bury_at(now, key) {
+            taken = take();
+        }
+        if taken.is_err() && self.help(now) {
+            taken = take();
+        }
+        let mut evicted = None;
+        if taken == Err(Limit::Table) {
+            evicted = self.give_way(now, key, self.is_new(&domain, handle, account));
+            if evicted.is_some() {
+                taken = take();
+            }
+        }
         let instead = |answer| evicted.map_or(answer, Learned::Evicted);
         if let Err(limit) = taken {
-            return instead(refused(limit));
-        }
-        if let Err(limit) = self.take_account(&domain, handle, account) {
-            self.give_learned(&domain, generation);
             return instead(refused(limit));
         }
         let content = Content { value: handle.0, tag: generation as u8, stamp: now.stamp() };
@@ -238,16 +242,17 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// Makes room for a newcomer at the cost of who has more than a fair share. `Some(None)` where the dead were
-    /// enough.
-    fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Option<Evicted>> {
+    /// Removes the dead where the newcomer may go; answers whether there were any.
+    fn bury_at(&self, now: Now, key: Key) -> bool {
+        self.map.lock(key).is_ok_and(|mut locked| self.bury(now, &mut locked))
+    }
+
+    /// Makes room for a newcomer at the cost of who has more than a fair share.
+    fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Evicted> {
         let mut locked = self.map.lock(key).ok()?;
-        if self.bury(now, &mut locked) {
-            return Some(None);
-        }
         let entry = self.evict(now, &mut locked, first)?;
         let remote = Self::remote_of(entry.destination)?;
-        Some(Some(Evicted { vni: entry.vni, mac: entry.mac, remote }))
+        Some(Evicted { vni: entry.vni, mac: entry.mac, remote })
     }
 }
 
