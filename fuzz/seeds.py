@@ -192,7 +192,41 @@ GENEVE_OPTION = {
     "header-cut-off": b("0102 03 00 0102 03"),
 }
 
-TARGETS = {"wire": WIRE, "decap": DECAP, "encap_decap": ENCAP_DECAP, "geneve_option": GENEVE_OPTION}
+# Four bytes choose sizes, limits, times and the seed; each six are a call. Its number is modulo 64: put 0, delete
+# 12, delete a destination 15, learn 18, flush 32, 34 and 35, wait 36, clock back 39, sleep 40, sweep 41, ageing 43,
+# remotes 44 (e: add, find or learn, find or add), 48 and 50, VNIs 51 to 53, lists 54 to 60, workers 61.
+REMOTES = b("2c 07 00 00 00 00" "2c 08 00 00 00 00" "2c 09 00 00 00 01" "2c 04 02 00 00 02")
+VNIS = b("33 00 00 00 00 00" "33 01 00 00 00 00")
+LEARN = b("12 00 04 00 00 00" "12 00 05 10 00 00" "12 01 04 00 00 00" "12 00 04 10 00 00")
+
+TABLES = {
+    "put-and-delete": b("0f 00 04 00")
+    + REMOTES
+    + b("00 00 04 04 03 00" "00 00 00 04 00 01" "00 00 00 14 00 01" "00 00 04 14 00 02" "0f 00 00 04 00 00" "0c 00 04 00 00 00"),
+    "learn-move-age": b("3f 00 04 00") + REMOTES + VNIS + LEARN + b("24 03 00 00 00 00" "24 03 00 00 00 00" "29 00 00 00 00 00"),
+    "full-table": b("3c 00 04 01")
+    + REMOTES
+    + VNIS
+    + b("".join(f"12 00 {mac:02x} 00 00 00" for mac in range(4, 12)))
+    + b("".join(f"12 01 {mac:02x} 10 00 00" for mac in range(4, 12))),
+    "quota-limit": b("3d 10 04 02") + REMOTES + VNIS + LEARN * 3,
+    "flushes": b("3f 00 04 03") + REMOTES + VNIS + LEARN + b("23 00 00 00 00 00" "22 00 00 00 00 00") + LEARN + b("20 0c 07 00 01 00"),
+    "sleep": b("3f 00 04 04") + REMOTES + VNIS + LEARN + b("28 00 00 00 00 00") + LEARN + b("29 00 00 00 00 00") + LEARN,
+    "lists-and-groups": b("3f 00 04 05")
+    + REMOTES
+    + b("36 00 01 02 00 00" "36 00 01 02 00 01" "00 00 00 02 00 00" "00 00 04 03 00 00" "3a 00 01 00 00 00" "3c 00 00 00 00 00"),
+    "worker": b("13 00 04 06") + b("3d 00 00 00 00 00") + REMOTES + b("30 00 00 00 00 00" "2c 0a 00 00 00 00" "3d 02 00 00 00 00" "2c 0a 00 00 00 00"),
+    "vni-comes-back": b("33 00 04 07") + REMOTES + VNIS + LEARN + b("34 00 00 00 00 00" "33 00 00 00 00 00" "29 00 00 00 00 00" "29 00 00 00 00 00" "33 00 00 00 00 00") + LEARN,
+    "clock-back": b("3f 00 04 08") + REMOTES + VNIS + LEARN + b("27 03 00 00 00 00") + LEARN + b("24 03 00 00 00 00") * 3,
+}
+
+TARGETS = {
+    "wire": WIRE,
+    "decap": DECAP,
+    "encap_decap": ENCAP_DECAP,
+    "geneve_option": GENEVE_OPTION,
+    "tables": TABLES,
+}
 
 
 def main(folder):

@@ -9,6 +9,8 @@
 #[allow(dead_code, reason = "the tests of the laws use more of it")]
 #[path = "suite/laws.rs"]
 mod laws;
+#[path = "table/fdb_model/mod.rs"]
+mod model;
 #[path = "tunnel/laws.rs"]
 mod tunnel_laws;
 
@@ -43,4 +45,9 @@ fn encap_decap() {
 #[test]
 fn geneve_option() {
     replay("geneve_option", tunnel_laws::geneve_option);
+}
+
+#[test]
+fn tables() {
+    replay("tables", model::tables);
 }

@@ -10,7 +10,9 @@
 
 mod bridge;
 mod common;
+mod fdb_model;
 mod fdb_operations;
+mod fdb_properties;
 mod loader;
 mod loader_round;
 mod neighbor;
