@@ -8,6 +8,7 @@
     reason = "a test that fails panics; settings grow"
 )]
 
+mod adversary;
 mod bridge;
 mod common;
 mod fdb_model;
