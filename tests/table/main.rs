@@ -19,8 +19,9 @@ mod loader_round;
 mod neighbor;
 mod neighbor_model;
 mod neighbor_snoop;
-mod neighbor_threads;
+mod neighbor_stress;
 mod route;
+mod route_stress;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;
