@@ -134,8 +134,9 @@ impl<'t> Locked<'t> {
         }
     }
 
-    /// Moves the entry of `key` from one bucket to the other: copied first, cleared second.
-    pub(super) fn shift(&mut self, key: Key, from: usize, to: usize) -> bool {
+    /// Moves the entry of `key` from one bucket to the other: copied first, cleared second; `relocations` counts it
+    /// between, so that a dump which was too early for the one and too late for the other sees another count.
+    pub(super) fn shift(&mut self, key: Key, from: usize, to: usize, relocations: &AtomicU32) -> bool {
         let to_second = (self.first.index, self.second.index) == (from, to);
         if !to_second && (self.second.index, self.first.index) != (from, to) {
             return false;
@@ -146,6 +147,7 @@ impl<'t> Locked<'t> {
             return false;
         };
         sink.put(&self.map, free, &slot);
+        relocations.fetch_add(1, Release);
         if to_second {
             self.first.count_overflow(true);
             self.first.clear(old);

@@ -22,7 +22,9 @@
 //!   fenced, so that whoever reads a word of the new key also reads the new version. (A Relaxed version passes
 //!   every stress test on x86 and is wrong.)
 //! - Publishing, moving to another destination and deleting are one store of the value.
-//! - A relocated entry is copied first and cleared second, under both locks, with the overflow counted between.
+//! - A relocated entry is copied first and cleared second, under both locks. Between the two the first bucket's
+//!   control word changes: the overflow is counted or, on the way back, the version is changed once more, for those
+//!   who began after the copy was announced and before it was there.
 //! - A reader loads the control word, finds a key, loads its value with Acquire, compares the key again, and
 //!   then the control word. A miss compares those of both buckets. Whatever has changed means: once more, and
 //!   after [`RETRIES`] times [`Busy`]. So a stalled writer stops no reader, and an entry that is there during a

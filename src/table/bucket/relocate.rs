@@ -43,13 +43,13 @@ impl Map<'_> {
     fn shift_back(&self, nodes: &[Node; NODES], hole: Node, relocations: &AtomicU32) -> Option<()> {
         let mut node = hole;
         while let Some(&parent) = nodes.get(node.parent) {
-            let moves =
-                self.lock(node.key).is_ok_and(|mut both| both.shift(node.key, parent.bucket, node.bucket));
+            let moves = self
+                .lock(node.key)
+                .is_ok_and(|mut both| both.shift(node.key, parent.bucket, node.bucket, relocations));
             if !moves {
                 return None;
             }
             node = parent;
-            relocations.fetch_add(1, Relaxed);
         }
         Some(())
     }
