@@ -63,7 +63,8 @@ mod tests {
             assert_eq!(window.next(generation, 7, 4), Some(generation + 1));
         }
         assert_eq!(window.next(6, 7, 4), None, "7 was current at the mark and may still be there");
-        assert_eq!(window.next(6, 7, 6), Some(7));
+        assert_eq!(window.next(6, 7, 6), None, "7 was current after the mark, too, for all that this knows");
+        assert_eq!(window.next(6, 7, 8), Some(7));
     }
 
     /// With a sweep now and then, the numbers never run out.
