@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::{
     Error, Resource,
-    bucket::{Busy, Cold, Content, Key, Locked, Map, SLOTS, Slot},
+    bucket::{Busy, Cold, Content, Dead, Key, Locked, Map, SLOTS, Slot},
     handle::Handle,
     meta,
     record::Records,
@@ -98,7 +98,11 @@ impl<const N: usize> Store<'_, N> {
                 (Step::Put(new), None) => {
                     if !self.insert(&mut locked, key, new, &dead)? {
                         drop(locked);
-                        if !self.map.make_room(key, self.relocations) {
+                        let dead = Dead {
+                            is: &|slot| self.stored(slot.content).is_some_and(|stored| dead(&stored)),
+                            settle: &|slot| self.free(Handle(slot.content.value)),
+                        };
+                        if !self.map.relocate(key, self.relocations, &dead)? {
                             return Err(self.full());
                         }
                         continue;

@@ -25,3 +25,4 @@ mod route_stress;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;
+mod sweep;

@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{
     super::line::{AtomicU32, Line, fence, spin_loop},
-    Busy, CONTROL, Cold, HIGHS, Key, LOCK, LOWS, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES, key_of,
-    with_byte,
+    Busy, CONTROL, Cold, Dead, HIGHS, Key, LOCK, LOWS, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES,
+    key_of, with_byte,
 };
 
 impl<'t> Map<'t> {
@@ -33,7 +33,7 @@ impl<'t> Map<'t> {
                 return Ok(Added::New);
             }
             drop(locked);
-            if !self.make_room(slot.key, relocations) {
+            if !self.relocate(slot.key, relocations, &Dead::NONE)? {
                 return Ok(Added::Full);
             }
         }
@@ -136,7 +136,15 @@ impl<'t> Locked<'t> {
 
     /// Moves the entry of `key` from one bucket to the other: copied first, cleared second; `relocations` counts it
     /// between, so that a dump which was too early for the one and too late for the other sees another count.
-    pub(super) fn shift(&mut self, key: Key, from: usize, to: usize, relocations: &AtomicU32) -> bool {
+    /// A dead entry is removed instead: its slot is as good as a free one.
+    pub(super) fn shift(
+        &mut self,
+        key: Key,
+        from: usize,
+        to: usize,
+        relocations: &AtomicU32,
+        dead: &Dead<'_>,
+    ) -> bool {
         let to_second = (self.first.index, self.second.index) == (from, to);
         if !to_second && (self.second.index, self.first.index) != (from, to) {
             return false;
@@ -146,6 +154,11 @@ impl<'t> Locked<'t> {
         let (Some((old, slot)), Some(free)) = (source.find(&self.map, key), sink.free()) else {
             return false;
         };
+        if (dead.is)(&slot) {
+            self.remove(Place { second: !to_second, slot: old });
+            (dead.settle)(&slot);
+            return true;
+        }
         sink.put(&self.map, free, &slot);
         relocations.fetch_add(1, Release);
         if to_second {

@@ -39,7 +39,10 @@ mod relocate;
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-pub(crate) use self::lock::{Added, Locked, Place};
+pub(crate) use self::{
+    lock::{Added, Locked, Place},
+    relocate::Dead,
+};
 use super::{
     hash::Seed,
     line::{Line, Words, fence},

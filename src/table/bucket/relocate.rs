@@ -2,17 +2,22 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::{super::line::AtomicU32, Key, Map, SLOTS, VALUES, key_of};
+use super::{super::line::AtomicU32, Busy, Key, Map, SLOTS, Slot, VALUES, key_of};
 
 impl Map<'_> {
-    /// Makes a free slot in one of the two buckets of `key` by moving others to their other buckets.
-    /// The way is looked for without locks, at most [`NODES`] buckets far, and
-    /// gone from its end, so that every step is valid by itself.
-    pub(crate) fn make_room(&self, key: Key, relocations: &AtomicU32) -> bool {
-        self.room(key, relocations).is_some()
+    /// Makes a free slot in one of the two buckets of `key` by moving others to their other buckets; answers whether
+    /// that can be. The way is looked for without locks, at most [`NODES`] buckets far, and gone from its end, so
+    /// that every step is valid by itself. What is dead is not moved but removed: else it could move out of a
+    /// sweep's way for ever.
+    pub(crate) fn relocate(&self, key: Key, relocations: &AtomicU32, dead: &Dead<'_>) -> Result<bool, Busy> {
+        match self.way(key) {
+            Some((nodes, hole)) => self.shift_back(&nodes, hole, relocations, dead).map(|()| true),
+            None => Ok(false),
+        }
     }
 
-    fn room(&self, key: Key, relocations: &AtomicU32) -> Option<()> {
+    /// The buckets looked at, and the one of them with a free slot.
+    fn way(&self, key: Key) -> Option<([Node; NODES], Node)> {
         let (first, second) = self.places(key);
         let mut nodes = [Node { bucket: first, parent: usize::MAX, key: Key(0) }; NODES];
         *nodes.get_mut(1)? = Node { bucket: second, parent: usize::MAX, key: Key(0) };
@@ -21,7 +26,7 @@ impl Map<'_> {
         while let Some(&node) = nodes.get(at).filter(|_| at < len) {
             let line = self.buckets.get(node.bucket)?;
             if (0..SLOTS).any(|slot| line.word(VALUES | (slot % SLOTS)).load(Relaxed) == 0) {
-                return self.shift_back(&nodes, node, relocations);
+                return Some((nodes, node));
             }
             for slot in 0..SLOTS {
                 // Racing with writers: whether the key is still there is seen when it is moved.
@@ -40,19 +45,36 @@ impl Map<'_> {
         None
     }
 
-    fn shift_back(&self, nodes: &[Node; NODES], hole: Node, relocations: &AtomicU32) -> Option<()> {
+    fn shift_back(
+        &self,
+        nodes: &[Node; NODES],
+        hole: Node,
+        relocations: &AtomicU32,
+        dead: &Dead<'_>,
+    ) -> Result<(), Busy> {
         let mut node = hole;
         while let Some(&parent) = nodes.get(node.parent) {
-            let moves = self
-                .lock(node.key)
-                .is_ok_and(|mut both| both.shift(node.key, parent.bucket, node.bucket, relocations));
-            if !moves {
-                return None;
+            let mut both = self.lock(node.key)?;
+            if !both.shift(node.key, parent.bucket, node.bucket, relocations, dead) {
+                return Err(Busy);
             }
             node = parent;
         }
-        Some(())
+        Ok(())
     }
+}
+
+/// What a table knows of entries that nobody finds any more.
+pub(crate) struct Dead<'a> {
+    /// Whether an entry is one.
+    pub(crate) is: &'a dyn Fn(&Slot) -> bool,
+    /// What is to be done when it was removed.
+    pub(crate) settle: &'a dyn Fn(&Slot),
+}
+
+impl Dead<'_> {
+    /// Of a table whose entries are always removed.
+    pub(crate) const NONE: Self = Self { is: &|_| false, settle: &|_| {} };
 }
 
 /// A step of the way to a free slot.

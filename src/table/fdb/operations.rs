@@ -5,7 +5,7 @@ use core::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
 use super::{
     super::{
         Destination, Error, HandleKind, ListId, MacKind, RemoteId, Resource,
-        bucket::{Busy, Content, Locked, Place, Slot},
+        bucket::{Busy, Content, Dead, Locked, Place, Slot},
         clock::{ETERNAL, Now},
         handle::Handle,
         list::OWNED,
@@ -372,7 +372,8 @@ impl<'t> Fdb<'t> {
                 return Ok(Put::New);
             }
             drop(locked);
-            if !self.map.make_room(slot.key, self.meta.relocations()) {
+            let dead = Dead { is: &|slot| self.is_dead(now, slot), settle: &|slot| self.settle(slot) };
+            if !self.map.relocate(slot.key, self.meta.relocations(), &dead)? {
                 return Ok(Put::Full);
             }
         }
