@@ -367,6 +367,25 @@ mod tests {
         }
     }
 
+    /// Else it could move out of a sweep's way.
+    #[test]
+    fn the_dead_are_removed_and_not_moved() {
+        let lines = lines(2);
+        let map = Map::new(&lines, &[], Seed::derive([5, 6], 0));
+        let (key, settled, moved) = (Key(7), core::cell::Cell::new(0), AtomicU32::new(0));
+        assert!(add(&map, key));
+        let (first, second) = map.places(key);
+        let dead = Dead { is: &|slot| slot.key == key, settle: &|_| settled.set(settled.get() + 1) };
+        assert!(map.lock(key).unwrap().shift(key, first, second, &moved, &dead));
+        assert_eq!(map.find(key, |_, _| true), Ok(None));
+        assert_eq!((settled.get(), moved.load(Relaxed)), (1, 0));
+        // The living are.
+        assert!(add(&map, key));
+        assert!(map.lock(key).unwrap().shift(key, first, second, &moved, &Dead::NONE));
+        assert!(map.find(key, |_, _| true).unwrap().is_some());
+        assert_eq!((settled.get(), moved.load(Relaxed)), (1, 1));
+    }
+
     /// The count of overflows falls back to nothing: no miss reads two lines for ever.
     #[test]
     fn overflow_is_counted_back() {
