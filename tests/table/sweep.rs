@@ -1,7 +1,7 @@
-//! What a complete sweep promises: whatever was dead when it began is gone when it ends.
+//! Sweeps: of the dead, and of what a control plane does not want any more.
 
 use encap::{
-    table::{Capacity, Learned, Settings},
+    table::{Capacity, Cursor, Event, Learned, NewEntry, Settings},
     wire::Vni,
 };
 
@@ -36,4 +36,30 @@ fn whatever_was_dead_when_a_sweep_began_is_gone_when_it_ends() {
         }
         assert_eq!(fdb.dump(NOW).count(), fdb.count(), "round {round}");
     }
+}
+
+#[test]
+fn a_sweep_by_origin_takes_what_a_resync_did_not_touch() {
+    let tables = tables(small(), Settings::default());
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    // Sync 4,294,967,295 of control plane 7 brought these; sync 0 came next, and brought only the even ones again.
+    for host in 0..20 {
+        fdb.add(VNI, mac(host), NewEntry::to(a).origin(7, u32::MAX)).unwrap();
+    }
+    fdb.add(VNI, mac(100), NewEntry::to(a).origin(8, u32::MAX)).unwrap();
+    fdb.add(VNI, mac(101), a).unwrap();
+    for host in (0..20).step_by(2) {
+        fdb.replace(VNI, mac(host), NewEntry::to(a).origin(7, 0)).unwrap();
+    }
+    let (mut cursor, mut gone) = (Some(Cursor::default()), vec![]);
+    while let Some(from) = cursor {
+        let step = fdb.sweep(NOW, 7, 0, from, 10, |event| match event {
+            Event::Removed(entry) => gone.push(entry.mac),
+            other => panic!("{other:?}"),
+        });
+        cursor = step.next;
+    }
+    gone.sort();
+    assert_eq!(gone, (1..20).step_by(2).map(mac).collect::<Vec<_>>());
+    assert_eq!(fdb.count(), 12);
 }

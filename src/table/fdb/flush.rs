@@ -123,6 +123,21 @@ impl Fdb<'_> {
         flushed
     }
 
+    /// Removes from at most `budget` buckets the entries of a control plane that its last resync did not touch:
+    /// those of `origin` whose cookie is before `older_than`, counted around. As [`flush`](Self::flush) with
+    /// [`Filter::untouched`].
+    pub fn sweep(
+        &self,
+        now: Instant,
+        origin: u8,
+        older_than: u32,
+        from: Cursor,
+        budget: usize,
+        each: impl FnMut(Event),
+    ) -> Flushed {
+        self.flush(now, &Filter::untouched(origin, older_than), from, budget, each)
+    }
+
     fn flush_bucket(
         &self,
         now: Now,

@@ -57,6 +57,7 @@ calls! {
     call4(a: A, b: B, c: C, d: D);
     call5(a: A, b: B, c: C, d: D, e: E);
     call6(a: A, b: B, c: C, d: D, e: E, f6: F);
+    call7(a: A, b: B, c: C, d: D, e: E, f7: F, g: G);
 }
 
 macro_rules! prove {
