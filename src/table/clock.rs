@@ -59,9 +59,12 @@ impl Clock {
     pub(crate) fn at(self, now: Instant, words: Ages<'_>) -> Now {
         let tick = self.tick(now);
         let swept = words.swept.load(Relaxed);
-        let overdue = swept != 0 && (tick.wrapping_sub(swept) as i32) > OVERDUE;
+        // Neither since then nor, for a clock that was set back, a little before.
+        let since = tick.wrapping_sub(swept);
+        let overdue = swept != 0 && since > OVERDUE && since < (FUTURE as u32).wrapping_neg();
         let limit = words.limit.load(Relaxed) as u16;
-        Now { tick, limit: if overdue && limit != NEVER { 0 } else { limit } }
+        let stamp = (now.as_micros().wrapping_shr(self.shift) % STAMPS) as u16;
+        Now { stamp: stamp.wrapping_add(1), limit: if overdue && limit != NEVER { 0 } else { limit } }
     }
 
     /// The number of this tick.
@@ -96,26 +99,27 @@ pub(crate) struct Ages<'t> {
 /// The present, in ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
-    pub(crate) tick: u32,
+    stamp: u16,
     /// Age at which an entry is expired.
     limit: u16,
 }
 
 impl Now {
     /// No time is known: nothing is young, nothing is expired.
-    pub(crate) const UNKNOWN: Self = Self { tick: 0, limit: NEVER };
+    pub(crate) const UNKNOWN: Self = Self { stamp: 1, limit: NEVER };
 
     /// The stamp of what is confirmed now; never [`ETERNAL`].
     #[inline]
     pub(crate) const fn stamp(self) -> u16 {
-        let stamp = self.tick as u16;
-        if stamp == ETERNAL { 1 } else { stamp }
+        self.stamp
     }
 
     /// Ticks since `stamp`; none where the stamp is of a clock that is ahead.
     #[inline]
     pub(crate) const fn age(self, stamp: u16) -> u16 {
-        let age = (self.tick as u16).wrapping_sub(stamp);
+        // Around, past the stamp that there is not.
+        let skipped = (self.stamp < stamp) as u16;
+        let age = self.stamp.wrapping_sub(stamp).wrapping_sub(skipped);
         if age > FUTURE { 0 } else { age }
     }
 
@@ -132,6 +136,9 @@ impl Now {
     }
 }
 
+/// How many stamps there are: all of 16 bits but [`ETERNAL`], so that no tick counts as another.
+const STAMPS: u64 = 0xffff;
+
 /// The stamp of what does not age.
 pub(crate) const ETERNAL: u16 = 0;
 
@@ -142,9 +149,9 @@ pub(crate) const NEVER: u16 = u16::MAX;
 const FUTURE: u16 = 0x8000;
 
 /// Ticks without a complete sweep after which no stamp is trusted.
-const OVERDUE: i32 = 0x5000;
+const OVERDUE: u32 = 0x5000;
 
 /// The longest age that can be told: with the time between two sweeps it stays below [`FUTURE`].
 const LONGEST: u16 = 0x3000;
 
-const _: () = assert!(LONGEST as i32 + OVERDUE <= FUTURE as i32);
+const _: () = assert!(LONGEST as u32 + OVERDUE <= FUTURE as u32);
