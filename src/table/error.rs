@@ -186,7 +186,7 @@ pub enum BuildError {
     #[error("a neighbour must be removed at most 12 times as late as it is stale")]
     NeighborAgeing,
     /// The ageing time is too long for the ticks that the tables count in.
-    #[error("an ageing time more than 12 times as long as the one that the tables were built with")]
+    #[error("an ageing time that is too long for the ticks that the tables were built to count in")]
     Ageing,
     /// An ageing time of zero.
     #[error("an ageing time of zero: nothing would ever be known")]

@@ -113,9 +113,10 @@ impl Settings {
         }
         let fdb = Clock::new(self.ageing);
         let neighbors = Clock::new(Ageing::After(self.reachable));
-        let limits = fdb.ticks(self.ageing).zip(neighbors.ticks(self.neighbor_ageing));
-        let limits = limits.zip(neighbors.ticks(Ageing::After(self.reachable)));
-        let ((fdb_limit, neighbors_limit), reachable) = limits.ok_or(BuildError::NeighborAgeing)?;
+        let fdb_limit = fdb.ticks(self.ageing).ok_or(BuildError::Ageing)?;
+        let limits =
+            neighbors.ticks(self.neighbor_ageing).zip(neighbors.ticks(Ageing::After(self.reachable)));
+        let (neighbors_limit, reachable) = limits.ok_or(BuildError::NeighborAgeing)?;
         Ok(Clocks { fdb, fdb_limit, neighbors, neighbors_limit, reachable })
     }
 }
