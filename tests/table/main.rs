@@ -9,20 +9,25 @@
 )]
 
 mod adversary;
+mod ageing;
 mod bridge;
 mod common;
 mod fdb_model;
 mod fdb_operations;
 mod fdb_properties;
+mod learning;
+mod lists;
 mod loader;
 mod loader_round;
 mod neighbor;
 mod neighbor_model;
 mod neighbor_snoop;
 mod neighbor_stress;
+mod remotes;
 mod route;
 mod route_stress;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;
 mod sweep;
+mod stress;
