@@ -4,7 +4,7 @@ use core::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
 use super::{
     clock::Ages,
-    line::{AtomicU32, Line, fence},
+    line::{AtomicU32, Line, fence, nowhere},
 };
 
 /// Lines of these words.
@@ -75,10 +75,9 @@ words! {
 impl<'t> Meta<'t> {
     /// Without storage all counters are one that nobody looks at.
     pub(crate) fn new(lines: &'t [Line]) -> Self {
-        static NONE: Line = Line::new();
         match lines {
             [read, written, ..] => Self { read, written },
-            _ => Self { read: &NONE, written: &NONE },
+            _ => Self { read: nowhere(), written: nowhere() },
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     super::{
         Error, HandleKind, RemoteId,
         handle::{GENERATIONS, Handle},
-        line::{Line, fence},
+        line::{Line, fence, spin_loop},
     },
     DOOMED, EPOCH, GENERATION_SHIFT, GROUP, HEAD, LOCK, Lists, MEMBER, MEMBERS, NEXT, PASSES, STATE, USED,
 };
@@ -96,7 +96,7 @@ impl<'t> Lists<'t> {
             if free && line.word(STATE).compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
                 return Ok(line);
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
         Err(Error::Busy)
     }

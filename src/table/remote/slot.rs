@@ -1,9 +1,6 @@
 //! A remote's place in the table: its state, its two records, its account.
 
-use core::sync::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::{
     super::{
@@ -12,7 +9,7 @@ use super::{
         census::{Census, LAST},
         generation::Window,
         handle::{GENERATIONS, Handle},
-        line::{Line, Words, fence},
+        line::{AtomicU32, Line, Words, fence, nowhere, spin_loop},
         meta,
     },
     HEADER_LEN, RECORD_WORDS, Remote, Remotes,
@@ -94,8 +91,7 @@ impl<'t> Remotes<'t> {
     }
 
     pub(crate) fn learned_at(&self, index: usize) -> Census<'t> {
-        static NONE: AtomicU32 = AtomicU32::new(0);
-        Census(self.account(index, LEARNED).unwrap_or(&NONE))
+        Census(self.account(index, LEARNED).unwrap_or_else(|| nowhere().word(0)))
     }
 
     pub(super) fn key(&self, remote: &Remote) -> Key {
@@ -117,7 +113,7 @@ impl<'t> Remotes<'t> {
             if free && word.compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
                 return Ok(state | LOCK);
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
         Err(Error::Busy)
     }
