@@ -2,7 +2,10 @@
 //! what the tables answer. Asserted by tests and by the fuzz target alike.
 
 mod calls;
+mod flush;
+mod learn;
 mod op;
+mod put;
 mod reference;
 
 use std::time::Duration;

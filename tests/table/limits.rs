@@ -1,0 +1,216 @@
+//! Limits of what is learned, and who gives way in a full table: who floods it loses his own.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use encap::{
+    table::{
+        Capacity, Destination, Evicted, Fdb, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote,
+        RemoteId, Settings, Tables,
+    },
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+use crate::common::{NOW, VNI, mac, remote, small, tables};
+
+const NEW: Learned = Learned::New { evicted: None };
+
+/// Tables that know the VNI, with these settings.
+fn with(capacity: Capacity, set: impl FnOnce(&mut Settings)) -> Tables<Box<[Line]>> {
+    let mut settings = Settings::default();
+    set(&mut settings);
+    let tables = tables(capacity, settings);
+    tables.fdb().add_vni(VNI).unwrap();
+    tables
+}
+
+fn later(seconds: u64) -> Instant {
+    NOW.saturating_add(Duration::from_secs(seconds))
+}
+
+fn is_at(fdb: &Fdb<'_>, now: Instant, mac: MacAddr, to: impl Into<Destination>) {
+    assert_eq!(fdb.lookup(now, VNI, mac), Lookup::Found(to.into()));
+}
+
+/// A frame is never lost to a full table (Linux too); the answer says why nothing was learned.
+#[test]
+fn limit_of_the_table() {
+    let tables = with(Capacity { entries: 16, ..small() }, |_| {});
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    for number in 0..16 {
+        fdb.add(VNI, mac(number), a).unwrap();
+    }
+    assert_eq!(fdb.learn(NOW, VNI, mac(99), a), Learned::Refused(Refusal::TableFull));
+    assert!((0..16).all(|number| fdb.get(NOW, VNI, mac(number)).is_ok()), "nothing static gave way");
+}
+
+#[test]
+fn limit_of_what_is_learned_leaves_room_for_others() {
+    let tables = with(Capacity { entries: 16, ..small() }, |settings| settings.learned_limit = 10);
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    for number in 0..1_000 {
+        let _ = fdb.learn(NOW, VNI, mac(number), a);
+    }
+    assert_eq!(fdb.count_vni(VNI), (0, 10));
+    for number in 2_000..2_006 {
+        fdb.add(VNI, mac(number), a).unwrap();
+    }
+    assert_eq!(fdb.count(), 16);
+}
+
+#[test]
+fn limit_of_the_vni() {
+    let tables = with(small(), |settings| settings.vni_limit = 2);
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    fdb.add(VNI, MacAddr::ZERO, a).unwrap();
+    assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
+    assert_eq!(fdb.learn(NOW, VNI, mac(2), a), Learned::Refused(Refusal::VniLimit));
+    assert_eq!(fdb.learn(NOW, VNI, mac(1), a), Learned::Refreshed);
+    fdb.set_limit(VNI, NonZeroU32::new(3)).unwrap();
+    assert_eq!(fdb.learn(NOW, VNI, mac(2), a), NEW);
+    let other = Vni::truncate(43);
+    fdb.add_vni(other).unwrap();
+    assert_eq!(fdb.learn(NOW, other, mac(2), a), NEW);
+}
+
+#[test]
+fn limit_of_the_quota_group() {
+    let tables = with(small(), |settings| settings.quota_limit = 2);
+    let fdb = tables.fdb();
+    let add = |last, quota| {
+        tables.remotes().add(&Remote::new([192, 0, 2, last].into(), 4789).quota(quota)).unwrap()
+    };
+    let own = add(1, Quota::Own);
+    let shared = [add(2, Quota::Shared(1)), add(3, Quota::Shared(1))];
+    let refused = Learned::Refused(Refusal::QuotaLimit);
+    assert_eq!([1, 2, 3].map(|number| fdb.learn(NOW, VNI, mac(number), own)), [NEW, NEW, refused]);
+    assert_eq!(fdb.learn(NOW, VNI, mac(4), shared[0]), NEW);
+    assert_eq!(fdb.learn(NOW, VNI, mac(5), shared[1]), NEW);
+    assert_eq!(shared.map(|from| fdb.learn(NOW, VNI, mac(6), from)), [refused; 2]);
+    // To roam into a full group is refused as well; out of it is not, and makes room.
+    assert_eq!(fdb.learn(NOW, VNI, mac(4), own), refused);
+    is_at(&fdb, NOW, mac(4), shared[0]);
+    fdb.delete(NOW, VNI, mac(1)).unwrap();
+    assert_eq!(fdb.learn(NOW, VNI, mac(4), own), Learned::Moved { from: shared[0] });
+    assert_eq!(fdb.learn(NOW, VNI, mac(6), shared[1]), NEW);
+}
+
+/// What expired in the newcomer's own place does not stand in its way, swept or not.
+#[test]
+fn an_address_that_expired_is_learned_again_at_the_limit() {
+    let sets: [fn(&mut Settings); 3] = [
+        |settings| settings.vni_limit = 1,
+        |settings| settings.quota_limit = 1,
+        |settings| settings.learned_limit = 1,
+    ];
+    for set in sets {
+        let tables = with(small(), set);
+        let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+        assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
+        assert_eq!(fdb.lookup(later(302), VNI, mac(1)), Lookup::Unknown);
+        assert_eq!(fdb.learn(later(302), VNI, mac(1), a), NEW);
+        assert_eq!(fdb.count(), 1);
+    }
+}
+
+/// A full table of learned entries: one that is above its fair share gives way.
+#[test]
+fn eviction_takes_from_who_has_more_than_a_fair_share() {
+    let tables = with(Capacity { entries: 64, ..small() }, |_| {});
+    let (fdb, rich, poor) = (tables.fdb(), remote(&tables, 1), remote(&tables, 2));
+    for number in 0..64 {
+        assert_eq!(fdb.learn(NOW, VNI, mac(number), rich), NEW);
+    }
+    // Up to its half the poor one takes from the rich one, wherever there is one of his in its place.
+    let mut known = 0;
+    for number in 1_000..1_200 {
+        match fdb.learn(NOW, VNI, mac(number), poor) {
+            Learned::New { evicted: Some(Evicted { vni, mac, remote, .. }) } => {
+                assert_eq!(vni, VNI);
+                assert_eq!(fdb.lookup(NOW, VNI, mac), Lookup::Unknown);
+                if remote == rich {
+                    known += 1;
+                } else {
+                    assert!(known > 32, "{known} are no more than a fair share");
+                }
+            }
+            Learned::Refused(Refusal::TableFull) => assert!(known >= 32),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(fdb.count(), 64);
+    }
+    let learned = |id| tables.remotes().learned(id).unwrap();
+    assert_eq!((learned(rich), learned(poor)), (32, 32));
+}
+
+/// One who is refused by his own limit must not cost others anything.
+#[test]
+fn nobody_gives_way_for_one_that_is_refused_anyway() {
+    let tables = with(Capacity { entries: 64, ..small() }, |settings| settings.quota_limit = 24);
+    let fdb = tables.fdb();
+    let [a, b, c] = [1, 2, 3].map(|last| remote(&tables, last));
+    for (from, numbers) in [(a, 0..24), (b, 100..124), (c, 200..216)] {
+        for number in numbers {
+            assert_eq!(fdb.learn(NOW, VNI, mac(number), from), NEW);
+        }
+    }
+    assert_eq!(fdb.count(), 64);
+    for number in 1_000..2_000 {
+        assert_eq!(fdb.learn(NOW, VNI, mac(number), a), Learned::Refused(Refusal::QuotaLimit));
+    }
+    assert_eq!([a, b, c].map(|id| tables.remotes().learned(id)), [Some(24), Some(24), Some(16)]);
+}
+
+/// Hazard: exhaustion by random source MACs. Who floods loses only his own.
+#[test]
+fn a_flood_of_addresses_costs_only_the_flooder() {
+    let tables = with(Capacity { entries: 512, ..small() }, |_| {});
+    let fdb = tables.fdb();
+    let [flooder, neighbour, other] = [1, 2, 3].map(|last| remote(&tables, last));
+    for number in 0..100 {
+        fdb.add(VNI, mac(number), neighbour).unwrap();
+        assert_eq!(fdb.learn(NOW, VNI, mac(1_000 + number), neighbour), NEW);
+        assert_eq!(fdb.learn(NOW, VNI, mac(2_000 + number), other), NEW);
+    }
+    for number in 10_000..60_000 {
+        let _ = fdb.learn(NOW, VNI, mac(number), flooder);
+    }
+    for number in 0..100 {
+        is_at(&fdb, NOW, mac(number), neighbour);
+        is_at(&fdb, NOW, mac(1_000 + number), neighbour);
+        is_at(&fdb, NOW, mac(2_000 + number), other);
+    }
+    // And who comes later finds room, at the flooder's cost.
+    let late = remote(&tables, 4);
+    let new = (3_000..3_100)
+        .filter(|&number| matches!(fdb.learn(NOW, VNI, mac(number), late), Learned::New { .. }));
+    assert!(new.count() > 50);
+    assert_eq!(tables.remotes().learned(neighbour), Some(100));
+}
+
+/// The same with forged addresses of tunnel endpoints: all that were not configured share one account.
+#[test]
+fn a_flood_of_endpoints_costs_only_the_unconfigured() {
+    let tables = with(Capacity { entries: 256, ..small() }, |settings| settings.learn_from = LearnFrom::Any);
+    let (fdb, known) = (tables.fdb(), remote(&tables, 1));
+    for number in 0..100 {
+        assert_eq!(fdb.learn(NOW, VNI, mac(number), known), NEW);
+    }
+    let mut forged = 0;
+    for number in 0..20_000_u32 {
+        let [_, _, c, d] = number.to_be_bytes();
+        if let Ok(id) = tables.remotes().find_or_learn(&Remote::new([10, 9, c, d].into(), 4789)) {
+            forged += 1;
+            let _ = fdb.learn(NOW, VNI, mac(10_000 + number), id);
+        }
+        let _ = fdb.learn(NOW, VNI, mac(100_000 + number), known_or(&tables, number));
+    }
+    assert_eq!(forged, 61, "64 places, and three were taken");
+    assert!((0..100).all(|number| fdb.lookup(NOW, VNI, mac(number)) == Lookup::Found(known.into())));
+}
+
+/// One of two remotes that were not configured.
+fn known_or(tables: &Tables<Box<[Line]>>, number: u32) -> RemoteId {
+    let last = 200 + (number % 2) as u8;
+    tables.remotes().find_or_learn(&Remote::new([192, 0, 2, last].into(), 4789)).unwrap()
+}
