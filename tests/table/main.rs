@@ -9,9 +9,9 @@
 )]
 
 mod adversary;
-mod ageing;
 mod bridge;
 mod common;
+mod expiry;
 mod fdb_bulk;
 mod fdb_model;
 mod fdb_operations;
@@ -31,5 +31,5 @@ mod route_stress;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;
-mod sweep;
 mod stress;
+mod sweep;
