@@ -1,0 +1,27 @@
+//! The lock-free tables of `encap`, run by [loom] in the orders that the memory model allows.
+//!
+//! The source files are the crate's own, by `#[path]`; only `line.rs` is not: its words are loom's, which also
+//! answer what another processor might still read. [`model`] is what all models share, [`bucket`] has those of the
+//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. `tests/` names them.
+//!
+//! # What is not covered
+//!
+//! - Executions with more preemptions than the bound that each model names. `LOOM_MAX_PREEMPTIONS=4` sets it.
+//! - Loads of what is stored later (load buffering), which loom does not have.
+//! - Versions and counts that wrap.
+//!
+//! [loom]: https://docs.rs/loom
+
+pub mod bucket;
+pub mod lists;
+pub mod model;
+pub mod planted;
+pub mod remotes;
+mod table;
+mod tables;
+#[allow(dead_code, reason = "models need no clock")]
+#[path = "../../../src/time.rs"]
+mod time;
+mod wire {
+    pub(crate) use encap::wire::{MacAddr, Vni};
+}

@@ -1,0 +1,153 @@
+//! Remotes, lists and what they lie on, filled before a model begins.
+
+use std::rc::Rc;
+
+use loom::thread::{self, JoinHandle};
+
+use crate::table::{
+    Lists, Remotes, Underlay,
+    bucket::Map,
+    hash::Seed,
+    line::{Line, Words, enter},
+    meta::Meta,
+    worker::Workers,
+};
+
+/// Lines of a part of the tables.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Part {
+    Meta,
+    Workers,
+    /// The index of the remotes.
+    Index,
+    States,
+    Accounts,
+    Records,
+    Lists,
+}
+
+const PARTS: [Part; 7] =
+    [Part::Meta, Part::Workers, Part::Index, Part::States, Part::Accounts, Part::Records, Part::Lists];
+
+/// How large the tables are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) workers: usize,
+    /// Remotes that can be added.
+    pub(crate) remotes: u32,
+    /// Lines of lists.
+    pub(crate) lists: usize,
+}
+
+impl Shape {
+    fn lines(self, part: Part) -> usize {
+        let remotes = self.remotes as usize;
+        match part {
+            Part::Meta => crate::table::meta::LINES,
+            Part::Workers => self.workers,
+            Part::Index => Map::buckets(remotes),
+            // Those that only lists name have a state and nothing else.
+            Part::States => 3,
+            Part::Accounts => remotes,
+            Part::Records => 2 * remotes,
+            Part::Lists => self.lists,
+        }
+    }
+}
+
+/// The tables and the memory that they are in.
+pub(crate) struct Tables {
+    shape: Shape,
+    parts: [Vec<Line>; PARTS.len()],
+}
+
+impl Tables {
+    pub(crate) fn lines(&self, part: Part) -> &[Line] {
+        &self.parts[part as usize]
+    }
+
+    pub(crate) fn meta(&self) -> Meta<'_> {
+        Meta::new(self.lines(Part::Meta))
+    }
+
+    pub(crate) fn workers(&self) -> Workers<'_> {
+        Workers { lines: self.lines(Part::Workers), meta: self.meta() }
+    }
+
+    pub(crate) fn remotes(&self) -> Remotes<'_> {
+        Remotes {
+            map: Map::new(self.lines(Part::Index), &[], SEED),
+            states: Words(self.lines(Part::States)),
+            accounts: Words(self.lines(Part::Accounts)),
+            records: Words(self.lines(Part::Records)),
+            stride: Line::WORDS,
+            header: 4,
+            count: self.shape.remotes,
+            quotas: 0,
+            unconfigured_limit: self.shape.remotes,
+            underlay: Underlay::Both,
+            seed: SEED,
+            meta: self.meta(),
+            workers: self.workers(),
+        }
+    }
+
+    pub(crate) fn lists(&self) -> Lists<'_> {
+        Lists {
+            lines: self.lines(Part::Lists),
+            remotes: self.remotes(),
+            seed: SEED,
+            meta: self.meta(),
+            workers: self.workers(),
+        }
+    }
+}
+
+/// The words of tables, once and for all executions.
+#[derive(Clone)]
+pub(crate) struct Image {
+    shape: Shape,
+    parts: [Vec<[u32; Line::WORDS]>; PARTS.len()],
+    /// Which words of a line are loom's.
+    modelled: fn(Part, usize) -> u16,
+}
+
+impl Image {
+    /// Tables as `fill` leaves them, and its answer. In the model those words are loom's that `modelled` says, by
+    /// part and line: all that one thread changes while others use them.
+    pub(crate) fn new<R>(
+        shape: Shape,
+        modelled: fn(Part, usize) -> u16,
+        fill: impl FnOnce(&Tables) -> R,
+    ) -> (Self, R) {
+        let parts = PARTS.map(|part| (0..shape.lines(part)).map(|_| Line::new()).collect());
+        let tables = Tables { shape, parts };
+        let answer = fill(&tables);
+        let parts = tables.parts.each_ref().map(|lines| lines.iter().map(Line::words).collect());
+        (Self { shape, parts, modelled }, answer)
+    }
+
+    /// These words, in new memory.
+    pub(crate) fn tables(&self) -> Rc<Tables> {
+        let line = |part, index, words| Line::partly(words, (self.modelled)(part, index));
+        let parts = PARTS.map(|part| {
+            let lines = self.parts[part as usize].iter().enumerate();
+            lines.map(|(index, &words)| line(part, index, words)).collect()
+        });
+        Rc::new(Tables { shape: self.shape, parts })
+    }
+}
+
+/// Runs `f` in the second thread of a model.
+pub(crate) fn spawn<R: 'static>(
+    tables: &Rc<Tables>,
+    f: impl FnOnce(&Tables) -> R + 'static,
+) -> JoinHandle<R> {
+    let tables = Rc::clone(tables);
+    thread::spawn(move || {
+        enter(1);
+        f(&tables)
+    })
+}
+
+const SEED: Seed = Seed::derive([1, 2], 3);
