@@ -100,9 +100,7 @@ impl<P: Protocol> Endpoint<P> {
             Ok(_) => return Err(fatal.first().unwrap_or(DropReason::TooDeep)),
             Err(reason) => return Err(fatal.with(reason).first().unwrap_or(reason)),
         };
-        carried.strip_from(packet);
-        let Carried { encapsulation, protocol, start: stripped, .. } = carried;
-        Ok(Inner { encapsulation, outer, protocol, stripped })
+        Ok(carried.take_from(packet, outer))
     }
 
     /// Decapsulates a burst: each packet with the knowledge that stands at its place in `metas`, and what came of it
@@ -128,12 +126,20 @@ impl<P: Protocol> Endpoint<P> {
         meta: &DecapMeta,
         seen: &mut Anomalies,
     ) -> Result<(Option<OuterFacts>, Carried), DropReason> {
+        let (outer, opened) = self.open(view, meta, seen)?;
+        Ok((outer, Carried::new(opened, ecn_of(outer), &self.policy, seen)?))
+    }
+
+    /// Reads down to the tunnel's own header, and not into what it carries.
+    #[inline(always)]
+    pub(crate) fn open<'a>(
+        &self,
+        view: View<'a>,
+        meta: &DecapMeta,
+        seen: &mut Anomalies,
+    ) -> Result<(Option<OuterFacts>, Opened<'a>), DropReason> {
         let start = match self.outer.framing {
-            Framing::Payload => {
-                let opened = self.protocol.open(view, &self.policy, seen)?;
-                let ecn = meta.outer.map_or(Ecn::NotEct, |outer| outer.ecn());
-                return Ok((meta.outer, Carried::new(opened, ecn, &self.policy, seen)?));
-            }
+            Framing::Payload => return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?)),
             Framing::Ip => Start::Ip,
             Framing::Ethernet(_) => Start::Ethernet,
         };
@@ -166,10 +172,15 @@ impl<P: Protocol> Endpoint<P> {
             };
         }
         let opened = self.protocol.open(packet, &self.policy, seen)?;
-        let carried = Carried::new(opened, Ecn::from_ds_field(ip.header.ds_field()), &self.policy, seen)?;
         let (source_port, destination_port) = ports;
-        Ok((Some(OuterFacts { source_port, destination_port, udp_checksum, ..ip.facts() }), carried))
+        Ok((Some(OuterFacts { source_port, destination_port, udp_checksum, ..ip.facts() }), opened))
     }
+}
+
+/// The ECN field of the outer header; that of a header which nobody told us about counts as Not-ECT.
+#[inline(always)]
+pub(crate) fn ecn_of(outer: Option<OuterFacts>) -> Ecn {
+    outer.map_or(Ecn::NotEct, |outer| outer.ecn())
 }
 
 /// A packet found inside the one that carries it.
@@ -215,6 +226,14 @@ impl Carried {
             version: peek.version,
             l3: peek.l3,
         })
+    }
+
+    /// Makes `packet`, in which this was found, the carried packet, and says what came out.
+    #[inline(always)]
+    pub(crate) fn take_from(&self, packet: &mut Packet<'_>, outer: Option<OuterFacts>) -> Inner {
+        self.strip_from(packet);
+        let Self { encapsulation, protocol, start: stripped, .. } = *self;
+        Inner { encapsulation, outer, protocol, stripped }
     }
 
     /// Makes `packet`, in which this was found, the carried packet.

@@ -53,6 +53,8 @@ drop_reasons! {
     MartianSource "martian-source";
     /// The outer destination is neither this endpoint nor a multicast group. Not a tunnel packet.
     OtherDestination "other-destination";
+    /// The outer source is not this tunnel's remote. Not a packet of this tunnel.
+    OtherSource "other-source";
     /// An extension header is cut off, or there are too many of them.
     Ipv6Extensions "ipv6-extensions";
     /// The outer packet is a fragment; a receiver may discard those (RFC 7348, section 4.3).
@@ -117,6 +119,12 @@ drop_reasons! {
     GreKeepalive "gre-keepalive";
     /// GRE with a payload of another protocol than this tunnel's (RFC 2784, section 2.4).
     GreProtocol "gre-protocol";
+    /// GRE without a checksum where the tunnel wants one, or with one where that is refused.
+    GreChecksumFlag "gre-checksum-flag";
+    /// GRE without a sequence number, on a tunnel that has them.
+    GreSequenceMissing "gre-sequence-missing";
+    /// A GRE sequence number that is late or was there already (RFC 2890, section 2.2).
+    GreSequence "gre-sequence";
     /// The ERSPAN header is cut off.
     ErspanTruncated "erspan-truncated";
     /// An ERSPAN version other than 1 and 2.
@@ -129,6 +137,9 @@ drop_reasons! {
     InnerVlan "inner-vlan";
     /// Marked by a router on the way, for a transport that does not understand the mark (RFC 6040).
     InnerEcn "inner-ecn";
+    /// The packet is for the end of the tunnel that encapsulated it: forwarded, it would run in circles (RFC 2784,
+    /// section 3.1).
+    InnerLoop "inner-loop";
     /// Tunnels nested deeper than the reader follows.
     TooDeep "too-deep";
 }
@@ -138,7 +149,12 @@ impl DropReason {
     pub const fn is_not_ours(self) -> bool {
         matches!(
             self,
-            Self::NotIp | Self::OtherDestination | Self::OtherProtocol | Self::OtherPort | Self::GreKey
+            Self::NotIp
+                | Self::OtherDestination
+                | Self::OtherSource
+                | Self::OtherProtocol
+                | Self::OtherPort
+                | Self::GreKey
         )
     }
 

@@ -287,6 +287,9 @@ impl Outer {
             DontFragment::Unset => false,
             DontFragment::Set => true,
             DontFragment::Inherit => flow.peek.dont_fragment(flow.packet),
+            DontFragment::InheritIpv4 => {
+                flow.peek.version == Some(IpVersion::V4) && flow.peek.dont_fragment(flow.packet)
+            }
         };
         let (identification, flags) = if dont_fragment { (0, DF) } else { (self.identification(flow), 0) };
         let ds_field = self.dscp(flow.peek) | ecn;

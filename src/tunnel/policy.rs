@@ -21,6 +21,9 @@ pub struct Policy {
     /// The fewest bytes of GRE, header and payload, that are taken. Linux over IPv4: 12, which drops the answers to
     /// keepalives.
     pub gre_min_len: u8,
+    /// Whether GRE tunnels that carry IP deliver packets of any other protocol as well, except Ethernet, ERSPAN and
+    /// protocol 0. RFC 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them.
+    pub allow_other_gre_protocols: bool,
     /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
     /// Linux takes it in all packets.
     pub allow_zero_udp_length_ipv6: bool,
@@ -54,6 +57,7 @@ impl Policy {
         geneve_reserved_bits: 0,
         gre_reserved_bits: Reserved0::MUST_DISCARD,
         gre_min_len: 0,
+        allow_other_gre_protocols: false,
         allow_zero_udp_length_ipv6: false,
         allow_zero_checksum_ipv6: false,
         verify_udp_checksum: true,
@@ -76,12 +80,14 @@ impl Policy {
 
     /// What the drivers of Linux 6.18 do over an IPv4 underlay. Over IPv6 GRE's reserved bits are ignored and there
     /// is no shortest packet: [`Reserved0::NONE`] and 0. No policy holds what depends on a device's own settings: that a
-    /// GRE device refuses packets whose checksum flag differs from its own, and those out of sequence.
+    /// GRE device refuses packets whose checksum flag differs from its own, and those out of sequence
+    /// ([`gre::Config::linux`](super::gre::Config::linux)).
     pub const LINUX: Self = Self {
         vxlan_reserved_bits: vxlan::RESERVED,
         gpe_reserved_bits: vxlan_gpe::RESERVED | vxlan_gpe::BUM,
         gre_reserved_bits: Reserved0::from_flags(0x0078),
         gre_min_len: 12,
+        allow_other_gre_protocols: true,
         allow_zero_udp_length_ipv6: true,
         allow_inner_vlan: true,
         allow_control_messages: true,

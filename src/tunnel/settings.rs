@@ -87,6 +87,9 @@ pub enum DontFragment {
     Set,
     /// Set for inner IPv4 with the flag and for inner IPv6, through VLAN tags.
     Inherit,
+    /// Set for inner IPv4 with the flag, through VLAN tags: as Linux's `nopmtudisc`, so that an IPv6 packet of 1280
+    /// bytes gets through any underlay (RFC 7676, section 3.1).
+    InheritIpv4,
 }
 
 /// The flow label of an outer IPv6 header.
@@ -240,6 +243,16 @@ pub enum ConfigError {
     /// TTL 0: the packets would not leave this host.
     #[error("TTL 0")]
     TtlZero,
+    /// The remote's address is the local one: all that is received would come from ourselves.
+    #[error("remote address {0} is the local address")]
+    RemoteIsLocal(IpAddr),
+    /// A GRE tunnel without path MTU discovery that does not inherit the TTL: packets in a loop would grow and never
+    /// expire.
+    #[error("no path MTU discovery, which needs an inherited TTL")]
+    TtlWithoutPathMtuDiscovery,
+    /// A GRE tunnel that ignores DF of inner packets and has path MTU discovery, which sets DF of all outer ones.
+    #[error("ignoring inner DF needs a tunnel without path MTU discovery")]
+    IgnoreDfWithPathMtuDiscovery,
     /// Group Based Policy and the Generic Protocol Extension use the same bits of VXLAN.
     #[error("VXLAN with Group Based Policy and with the Generic Protocol Extension: one of the two")]
     GroupPolicyWithGpe,
@@ -319,6 +332,12 @@ pub enum EncapError {
     /// The tunnel has sequence numbers, and [`EncapMeta::sequence`] has none.
     #[error("no sequence number for a tunnel that sends them")]
     SequenceMissing,
+    /// The packet is one that this tunnel made: it would be wrapped again and again.
+    #[error("inner packet: one of this tunnel's own outer packets")]
+    Loop,
+    /// A GRE keepalive is an IP packet between two hosts: not for a tunnel of frames, or one to a group.
+    #[error("no keepalives on a tunnel of frames, or to a group")]
+    NoKeepalives,
     /// The packet has not enough memory before it.
     #[error(transparent)]
     Packet(#[from] crate::packet::Error),

@@ -1,26 +1,29 @@
-//! GRE endpoints (RFC 2784, RFC 2890): IP packets or Ethernet frames directly over IP or in UDP (RFC 8086), with key,
-//! checksum and sequence number as wanted.
+//! The endpoint: GRE with key, checksum and sequence number as wanted, without state.
 
 use core::net::IpAddr;
 
-use super::{
-    Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
-    Remote,
-    inner::Peek,
-    offload,
-    outer::Flow,
-    protocol::{Opened, OverUdp, Rules},
-    underlay::View,
-};
-use crate::wire::{
-    Error, EtherType, IpProtocol,
-    checksum::{State, Sum},
-    gre::{self, Key},
-    ipv4, ipv6, wccp,
+use crate::{
+    tunnel::{
+        self, Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload,
+        Policy, Remote,
+        inner::Peek,
+        offload,
+        outer::Flow,
+        protocol::{Opened, OverUdp, Rules},
+        underlay::View,
+    },
+    wire::{
+        Error, EtherType, IpProtocol,
+        checksum::{State, Sum},
+        erspan,
+        gre::{self, Key},
+        ipv4, ipv6, wccp,
+    },
 };
 
 /// One end of GRE tunnels, on the packet level: no state. Sequence numbers come from the caller
-/// ([`EncapMeta::sequence`]), those received are reported and not judged.
+/// ([`EncapMeta::sequence`]), those received are reported and not judged: for that there is
+/// [`Tunnel`](super::Tunnel).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,13 +38,13 @@ use crate::wire::{
 /// # Ok(())
 /// # }
 /// ```
-pub type Endpoint = super::Endpoint<Gre>;
+pub type Endpoint = tunnel::Endpoint<Gre>;
 
 /// The same in UDP (RFC 8086), port 4754: the outer UDP checksum is on over IPv6, and the source port spreads flows.
 ///
 /// Section 2.1 wants a tunnel over the Internet to carry only traffic that is congestion controlled: that is for the
 /// caller to see to.
-pub type UdpEndpoint = super::Endpoint<Gre<true>>;
+pub type UdpEndpoint = tunnel::Endpoint<Gre<true>>;
 
 /// Bytes of IPv4 and GRE headers; checksum, key and sequence number take four more each.
 pub const OVERHEAD_IPV4: usize = ipv4::Header::MIN_LEN + gre::Header::MIN_LEN;
@@ -93,7 +96,7 @@ impl UdpEndpoint {
     }
 }
 
-impl<const UDP: bool> super::Endpoint<Gre<UDP>> {
+impl<const UDP: bool> tunnel::Endpoint<Gre<UDP>> {
     /// Another end of the tunnel.
     ///
     /// # Errors
@@ -221,10 +224,19 @@ impl<const UDP: bool> Rules for Gre<UDP> {
             seen.insert_if(header.key != self.input_key, DropReason::GreKey);
             let is_keepalive = opened.encapsulation.is_keepalive() && opened.payload.len() == 0;
             seen.insert_if(is_keepalive, DropReason::GreKeepalive);
-            seen.insert_if(!self.payload.takes(opened.protocol), DropReason::GreProtocol);
+            let takes = self.payload.takes(opened.protocol)
+                || policy.allow_other_gre_protocols
+                    && self.payload == Payload::Ip
+                    && is_other(opened.protocol);
+            seen.insert_if(!takes, DropReason::GreProtocol);
         }
         Ok(opened)
     }
+}
+
+/// Whether this is neither IP nor what Linux has devices of another kind for.
+const fn is_other(protocol: EtherType) -> bool {
+    !matches!(protocol, EtherType::TEB | erspan::ETHERTYPE_II | erspan::ETHERTYPE_III | EtherType(0))
 }
 
 /// Reads a GRE header and verifies its checksum, as far as the packet is there; steps over WCCP's redirect header.
@@ -235,11 +247,7 @@ pub(crate) fn open<'a>(
     seen: &mut Anomalies,
 ) -> Result<Opened<'a>, DropReason> {
     let bytes = packet.bytes();
-    let (header, payload) = gre::Header::parse(bytes).map_err(|error| match error {
-        Error::SourceRouting => DropReason::GreRouting,
-        Error::Version { .. } => DropReason::GreVersion,
-        _ => DropReason::GreTruncated,
-    })?;
+    let (header, payload) = gre::Header::parse(bytes).map_err(reason)?;
     seen.insert_if(packet.len() < usize::from(policy.gre_min_len), DropReason::GreTruncated);
     seen.insert_if(header.reserved.intersects(policy.gre_reserved_bits), DropReason::GreReservedBits);
     let checksum = match header.checksum {
@@ -255,4 +263,13 @@ pub(crate) fn open<'a>(
         protocol = if is_v6 { EtherType::IPV6 } else { EtherType::IPV4 };
     }
     Ok(Opened { encapsulation: Encapsulation::Gre { header, checksum }, protocol, payload })
+}
+
+/// Why a GRE header cannot be read.
+pub(super) fn reason(error: Error) -> DropReason {
+    match error {
+        Error::SourceRouting => DropReason::GreRouting,
+        Error::Version { .. } => DropReason::GreVersion,
+        _ => DropReason::GreTruncated,
+    }
 }

@@ -1,0 +1,93 @@
+//! What a tunnel counts: the counters of a network device that Linux's GRE keeps.
+
+use crate::tunnel::DropReason;
+
+/// Counters of a tunnel, named as Linux's. What Linux drops without counting is not counted: a broken GRE header, a
+/// wrong checksum, a packet of another tunnel.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets delivered.
+    pub rx_packets: u64,
+    /// Their bytes, without outer headers.
+    pub rx_bytes: u64,
+    /// Those of them that were sent to a multicast group.
+    pub multicast: u64,
+    /// Packets of this tunnel that were dropped, for all reasons below and for [`DropReason::InnerLoop`].
+    pub rx_errors: u64,
+    /// With or without a checksum against what the tunnel wants: [`DropReason::GreChecksumFlag`].
+    pub rx_crc_errors: u64,
+    /// Out of sequence: [`DropReason::GreSequence`] and [`DropReason::GreSequenceMissing`].
+    pub rx_fifo_errors: u64,
+    /// Without a whole inner header: [`DropReason::InnerTruncated`].
+    pub rx_length_errors: u64,
+    /// Marked by a router for a transport that does not understand it: [`DropReason::InnerEcn`].
+    pub rx_frame_errors: u64,
+    /// Keepalives received, the remote's and our own.
+    pub rx_keepalives: u64,
+    /// Packets encapsulated.
+    pub tx_packets: u64,
+    /// Their bytes, without outer headers.
+    pub tx_bytes: u64,
+    /// Packets that were refused.
+    pub tx_errors: u64,
+}
+
+impl Counters {
+    /// Nothing yet.
+    pub(super) const ZERO: Self = Self {
+        rx_packets: 0,
+        rx_bytes: 0,
+        multicast: 0,
+        rx_errors: 0,
+        rx_crc_errors: 0,
+        rx_fifo_errors: 0,
+        rx_length_errors: 0,
+        rx_frame_errors: 0,
+        rx_keepalives: 0,
+        tx_packets: 0,
+        tx_bytes: 0,
+        tx_errors: 0,
+    };
+
+    #[inline]
+    pub(super) const fn delivered(&mut self, bytes: usize, is_multicast: bool) {
+        count(&mut self.rx_packets, 1);
+        count(&mut self.rx_bytes, bytes as u64);
+        count(&mut self.multicast, is_multicast as u64);
+    }
+
+    pub(super) const fn dropped(&mut self, reason: DropReason) {
+        let counter = match reason {
+            DropReason::GreChecksumFlag => &mut self.rx_crc_errors,
+            DropReason::GreSequence | DropReason::GreSequenceMissing => &mut self.rx_fifo_errors,
+            DropReason::InnerTruncated => &mut self.rx_length_errors,
+            DropReason::InnerEcn => &mut self.rx_frame_errors,
+            DropReason::InnerLoop => return count(&mut self.rx_errors, 1),
+            _ => return,
+        };
+        count(counter, 1);
+        count(&mut self.rx_errors, 1);
+    }
+
+    pub(super) const fn keepalive(&mut self) {
+        count(&mut self.rx_keepalives, 1);
+    }
+
+    #[inline]
+    pub(super) const fn sent(&mut self, bytes: usize) {
+        count(&mut self.tx_packets, 1);
+        count(&mut self.tx_bytes, bytes as u64);
+    }
+
+    pub(super) const fn refused(&mut self) {
+        count(&mut self.tx_errors, 1);
+    }
+}
+
+/// Counters wrap.
+#[inline]
+const fn count(counter: &mut u64, n: u64) {
+    *counter = counter.wrapping_add(n);
+}

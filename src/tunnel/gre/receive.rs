@@ -1,0 +1,171 @@
+//! A tunnel's packets on receipt: whose they are, whether they are in order, and keepalives among them.
+
+use super::{ChecksumRule, Tunnel, keepalive};
+use crate::{
+    packet::Packet,
+    time::Instant,
+    tunnel::{
+        Anomalies, DecapMeta, DropReason, Encapsulation, Framing, Inner,
+        decap::{Carried, ecn_of},
+        protocol::Opened,
+        underlay::View,
+    },
+    wire::{EtherType, gre, rewrite},
+};
+
+/// What a packet that was received turned out to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "the answer to a keepalive is to be sent"]
+#[non_exhaustive]
+pub enum Received {
+    /// An inner packet, which is what the packet is now.
+    Packet(Inner),
+    /// A keepalive of the remote's. The packet is now its answer, with the outer headers of the tunnel's framing: to
+    /// be sent like those that were encapsulated.
+    KeepaliveRequest,
+    /// Our own keepalive, which the remote has sent back. The packet is left as it was.
+    KeepaliveAnswer,
+}
+
+impl Tunnel {
+    /// Checks the outer headers of `packet`, which must come from the remote, judges its sequence number and strips
+    /// them, or finds that it is a keepalive.
+    ///
+    /// # Errors
+    ///
+    /// The first [`DropReason`] that applies; the packet is left as it was. As in Linux, a sequence number counts as
+    /// received even where the inner packet is then refused.
+    #[inline]
+    pub fn decap(&mut self, now: Instant, packet: &mut Packet<'_>) -> Result<Received, DropReason> {
+        self.decap_with(now, packet, &DecapMeta::new())
+    }
+
+    /// As [`decap`](Self::decap), with what the caller knows of the packet.
+    ///
+    /// # Errors
+    ///
+    /// The first [`DropReason`] that applies; the packet is left as it was.
+    #[inline]
+    pub fn decap_with(
+        &mut self,
+        now: Instant,
+        packet: &mut Packet<'_>,
+        meta: &DecapMeta,
+    ) -> Result<Received, DropReason> {
+        let received = self.receive(now, packet, meta);
+        match &received {
+            Ok(Received::Packet(inner)) => {
+                let is_multicast = inner.outer.is_some_and(|outer| outer.destination.is_multicast());
+                self.counters.delivered(packet.len(), is_multicast);
+            }
+            Ok(_) => self.counters.keepalive(),
+            Err(reason) => self.counters.dropped(*reason),
+        }
+        if received.is_ok() {
+            self.last_received = Some(now);
+        }
+        received
+    }
+
+    #[inline(always)]
+    fn receive(
+        &mut self,
+        now: Instant,
+        packet: &mut Packet<'_>,
+        meta: &DecapMeta,
+    ) -> Result<Received, DropReason> {
+        let mut seen = Anomalies::NONE;
+        let fatal = self.endpoint.fatal;
+        let (outer, opened) = self
+            .endpoint
+            .open(View::whole(packet.as_slice()), meta, &mut seen)
+            .map_err(|reason| seen.and(fatal).with(reason).first().unwrap_or(reason))?;
+        let Opened { encapsulation: Encapsulation::Gre { header, .. }, protocol, payload } = opened else {
+            return Err(DropReason::OtherProtocol);
+        };
+        let remote = self.remote.address();
+        if let Some(outer) = outer {
+            let (from, to) = (outer.source, outer.destination);
+            let is_group = remote.is_multicast();
+            seen.insert_if(!is_group && from != remote, DropReason::OtherSource);
+            seen.insert_if(
+                if is_group { to != remote } else { to.is_multicast() },
+                DropReason::OtherDestination,
+            );
+        }
+        if self.rules.key_by_value && value(header.key) != value(self.rules.ikey) {
+            return Err(seen.and(fatal).with(DropReason::GreKey).first().unwrap_or(DropReason::GreKey));
+        }
+        let wrong = seen.and(fatal);
+        let of_keepalives = Anomalies::NONE.with(DropReason::GreKeepalive).with(DropReason::GreProtocol);
+        if self.rules.keepalives && wrong == of_keepalives {
+            return Ok(Received::KeepaliveAnswer);
+        }
+        if let Some(reason) = wrong.first() {
+            return Err(reason);
+        }
+        match (header.checksum, self.rules.icsum, self.rules.checksum) {
+            (None, true, _) | (Some(_), false, ChecksumRule::Linux) => {
+                return Err(DropReason::GreChecksumFlag);
+            }
+            _ => {}
+        }
+        if self.rules.iseq {
+            self.filter.accept(now, header.sequence)?;
+        }
+        let inner = payload.bytes();
+        let carried = Carried::new(opened, ecn_of(outer), &self.endpoint.policy, &mut seen)?;
+        if let Some(reason) = seen.and(fatal).first() {
+            return Err(reason);
+        }
+        let is_ip = matches!(protocol, EtherType::IPV4 | EtherType::IPV6);
+        if is_ip && (self.rules.keepalives || self.rules.discard_loops) {
+            let encapsulator = outer.map_or(remote, |outer| outer.source);
+            let is_back = keepalive::ends(inner).is_some_and(|(_, to, _)| to == encapsulator);
+            if is_back {
+                let request = keepalive::find_request(inner, self.local(), encapsulator);
+                match request.filter(|_| self.rules.keepalives) {
+                    Some(request) => {
+                        carried.strip_from(packet);
+                        self.answer(packet, &request);
+                        return Ok(Received::KeepaliveRequest);
+                    }
+                    None if self.rules.discard_loops => return Err(DropReason::InnerLoop),
+                    None => {}
+                }
+            }
+        }
+        Ok(Received::Packet(carried.take_from(packet, outer)))
+    }
+
+    /// Makes the answer of what was inside a keepalive: one hop less, and the framing of this tunnel.
+    fn answer(&self, packet: &mut Packet<'_>, request: &keepalive::Request) {
+        // The packet is as long, has hops left, and stands where longer headers stood: nothing fails here.
+        let _ = packet.trim(request.end);
+        let _ = rewrite::decrement_ttl(packet.as_mut_slice());
+        match self.endpoint.outer.framing {
+            Framing::Payload => {
+                let _ = packet.strip(request.gre);
+            }
+            Framing::Ip => {}
+            Framing::Ethernet(_) => {
+                let len = self.endpoint.outer.link_len();
+                if let Some((room, _)) = packet.split_headroom(len) {
+                    for (to, from) in room.iter_mut().zip(self.remote.header.iter()) {
+                        *to = *from;
+                    }
+                    packet.grow_front(len);
+                }
+            }
+        }
+    }
+}
+
+/// No key and key zero, which are the same to Linux over IPv6.
+#[inline]
+const fn value(key: Option<gre::Key>) -> u32 {
+    match key {
+        Some(key) => key.0,
+        None => 0,
+    }
+}

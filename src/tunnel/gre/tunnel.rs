@@ -1,0 +1,318 @@
+//! The tunnel: an endpoint with one remote, and what must be remembered from packet to packet.
+
+use core::net::IpAddr;
+
+use super::{Config, Counters, Endpoint, InputKey, Selector, SequenceFilter, keepalive, prove::Rules};
+use crate::{
+    packet::{self, Header, Packet},
+    time::Instant,
+    tunnel::{
+        ConfigError, EncapError, EncapMeta, Payload, Remote,
+        inner::{IpVersion, Peek},
+        protocol::Rules as _,
+    },
+    wire::{EtherType, IpProtocol, ethernet, gre, icmpv4, icmpv6},
+};
+
+/// A GRE tunnel between two hosts, as `ip tunnel add` makes one.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use encap::{Packet, time::Instant, tunnel::gre::{Received, Tunnel}, wire::gre::Key};
+///
+/// let (a, b) = ("192.0.2.1".parse()?, "192.0.2.2".parse()?);
+/// let (one, two) = (Key(0x111111), Key(0x222222));
+/// let mut here = Tunnel::new(a, b).ikey(one).okey(two).csum(true).seq(true).ttl(255).build()?;
+/// let mut there = Tunnel::new(b, a).ikey(two).okey(one).csum(true).seq(true).ttl(255).build()?;
+///
+/// let mut buffer = [0x45; 128];
+/// let mut packet = Packet::new(&mut buffer, here.headroom(), 20)?;
+/// here.encap(&mut packet)?;
+/// let now = Instant::from_secs(1); // of the caller's clock
+/// match there.decap(now, &mut packet)? {
+///     Received::Packet(inner) => assert_eq!(inner.encapsulation.sequence(), Some(0)),
+///     Received::KeepaliveRequest => {} // the packet is the answer now: send it
+///     _ => {}                          // there.last_received() says that the remote lives
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Packets that are too long
+///
+/// [`encap`](Self::encap) refuses them as [`EncapError::TooLong`] and leaves them as they were, so that the sender can
+/// be told, with [`tunnel::icmp`](crate::tunnel::icmp):
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::net::Ipv4Addr;
+/// # use encap::{Packet, tunnel::{EncapError, gre::Tunnel, icmp}};
+/// # let mut tunnel = Tunnel::new("192.0.2.1".parse()?, "192.0.2.2".parse()?).mtu(600).build()?;
+/// # let mut buffer = [0; 1100];
+/// # buffer[100..120].copy_from_slice(&[
+/// #     0x45, 0, 3, 232, 0, 1, 0x40, 0, 64, 17, 0x23, 0, 10, 1, 0, 1, 10, 1, 0, 2,
+/// # ]);
+/// # let mut packet = Packet::new(&mut buffer, 100, 1000)?;
+/// # let router = Ipv4Addr::new(10, 1, 0, 254);
+/// if let Err(EncapError::TooLong { .. }) = tunnel.encap(&mut packet) {
+///     // It was IPv4, so it is now a packet to its sender. For IPv6: `report_ipv6` and `packet_too_big`.
+///     icmp::report_ipv4(&mut packet, tunnel.fragmentation_needed(), router, 64)?;
+/// }
+/// # assert_eq!(packet.len(), 576);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A tunnel whose outer packets have DF refuses every packet that is too long. An IPv4 packet without DF should be
+/// fragmented before it goes in.
+#[derive(Clone, Copy, Debug)]
+pub struct Tunnel {
+    pub(super) endpoint: Endpoint,
+    pub(super) remote: Remote,
+    pub(super) rules: Rules,
+    /// The longest packet that fits into the underlay's MTU.
+    max_inner: u16,
+    /// Number of the next packet.
+    sequence: u32,
+    /// IPv4 identification of the next packet without DF.
+    identification: u16,
+    pub(super) filter: SequenceFilter,
+    pub(super) last_received: Option<Instant>,
+    pub(super) counters: Counters,
+}
+
+impl Tunnel {
+    /// The settings of a tunnel from `local` to `remote` that carries IP packets, without key, checksum and sequence
+    /// numbers.
+    #[expect(clippy::new_ret_no_self, reason = "a tunnel is made by `build`, once its settings are proven")]
+    pub const fn new(local: IpAddr, remote: IpAddr) -> Config {
+        Config::new(local, remote)
+    }
+
+    pub(super) const fn of(endpoint: Endpoint, remote: Remote, rules: Rules, filter: SequenceFilter) -> Self {
+        Self {
+            endpoint,
+            remote,
+            rules,
+            max_inner: 0,
+            sequence: 0,
+            identification: 0,
+            filter,
+            last_received: None,
+            counters: Counters::ZERO,
+        }
+    }
+
+    /// Puts the outer headers before `packet`, into its headroom, with the next sequence number.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was, and no number is used up.
+    #[inline]
+    pub fn encap(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
+        self.encap_with(packet, &EncapMeta::new())
+    }
+
+    /// As [`encap`](Self::encap), with what the caller knows of the packet; a sequence number of its own does not
+    /// count.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was, and no number is used up.
+    #[inline]
+    pub fn encap_with(&mut self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
+        let (len, meta) = (packet.len(), self.numbered(meta));
+        let made = match self.check(packet.as_slice()) {
+            Ok(()) => self.endpoint.encap_with(packet, &self.remote, &meta),
+            Err(error) => Err(error),
+        };
+        self.count_sent(len, made)
+    }
+
+    /// The outer headers of `packet` as a value, to be sent as `[header, packet]`, with the next sequence number.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; no number is used up.
+    #[inline]
+    pub fn header(&mut self, packet: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
+        let meta = self.numbered(meta);
+        let made = match self.check(packet) {
+            Ok(()) => self.endpoint.header(packet, &self.remote, &meta),
+            Err(error) => Err(error),
+        };
+        self.count_sent(packet.len(), made)
+    }
+
+    /// Makes `packet`, whatever it was, a keepalive: the remote sends it back
+    /// ([`Received::KeepaliveAnswer`](super::Received::KeepaliveAnswer)). Routers send one each ten seconds and give up after three. It needs headroom
+    /// for its own headers and for those of the tunnel, 72 bytes over IPv4 and 112 over IPv6 at most, besides
+    /// Ethernet's.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError::NoKeepalives`] on a tunnel of frames or to a multicast group, and those of
+    /// [`encap`](Self::encap); the packet is left as it was.
+    pub fn keepalive(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
+        let remote = self.remote.address();
+        if self.rules.payload != Payload::Ip || remote.is_multicast() {
+            return Err(EncapError::NoKeepalives);
+        }
+        let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };
+        if self.rules.ocsum {
+            answer = answer.with_checksum(&[]);
+        }
+        let inner = keepalive::request(self.local(), remote, &answer).ok_or(EncapError::NoKeepalives)?;
+        let need = self.overhead().saturating_add(inner.len());
+        let missing = packet::Error::Headroom { need, have: packet.headroom() };
+        let (room, _) = packet.split_headroom(need).ok_or(missing)?;
+        let outer = self.header(&inner, &EncapMeta::new())?;
+        for (to, from) in room.iter_mut().zip(outer.iter().chain(inner.iter())) {
+            *to = *from;
+        }
+        packet.grow_front(need);
+        // It is at least as long.
+        let _ = packet.trim(need);
+        Ok(())
+    }
+
+    /// What can stand against encapsulation besides what the endpoint finds.
+    #[inline]
+    fn check(&self, packet: &[u8]) -> Result<(), EncapError> {
+        if packet.len() > self.max_inner.into() && !self.may_fragment(packet) {
+            return Err(EncapError::TooLong { len: packet.len(), max: self.max_inner.into() });
+        }
+        if self.rules.discard_loops {
+            let own = (self.local(), self.remote.address(), IpProtocol::GRE);
+            if keepalive::ends(packet) == Some(own) {
+                return Err(EncapError::Loop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `packet` may go into an outer packet that is fragmented on its way: Linux's rules.
+    #[cold]
+    fn may_fragment(&self, packet: &[u8]) -> bool {
+        if self.rules.pmtudisc {
+            return false;
+        }
+        let Ok(peek) = Peek::new(self.rules.payload, packet) else { return true };
+        match peek.version {
+            Some(IpVersion::V4) => self.rules.ignore_df || !peek.dont_fragment(packet),
+            Some(IpVersion::V6) => self.mtu() < IPV6_MIN_MTU,
+            None => true,
+        }
+    }
+
+    /// What the caller knows of a packet, and the numbers that it gets.
+    #[inline]
+    fn numbered(&self, meta: &EncapMeta) -> EncapMeta {
+        EncapMeta {
+            sequence: self.rules.oseq.then_some(self.sequence),
+            identification: meta.identification.or(Some(self.identification)),
+            ..*meta
+        }
+    }
+
+    #[inline]
+    fn count_sent<T>(&mut self, len: usize, made: Result<T, EncapError>) -> Result<T, EncapError> {
+        if made.is_ok() {
+            self.sequence = self.sequence.wrapping_add(u32::from(self.rules.oseq));
+            self.identification = self.identification.wrapping_add(1);
+            self.counters.sent(len);
+        } else {
+            self.counters.refused();
+        }
+        made
+    }
+}
+
+/// What the tunnel is, and what it remembers.
+impl Tunnel {
+    /// Our own address.
+    pub const fn local(&self) -> IpAddr {
+        self.endpoint.local()
+    }
+
+    /// Address of the other end.
+    pub const fn remote(&self) -> IpAddr {
+        self.remote.address()
+    }
+
+    /// Bytes that encapsulation puts before a packet.
+    pub const fn overhead(&self) -> usize {
+        self.endpoint.overhead()
+    }
+
+    /// Bytes that a buffer should have before a packet.
+    pub const fn headroom(&self) -> usize {
+        self.endpoint.headroom()
+    }
+
+    /// The longest inner IP packet, without VLAN tags, that fits into the underlay's MTU.
+    pub const fn mtu(&self) -> usize {
+        let link = match self.rules.payload {
+            Payload::Ethernet => ethernet::Header::LEN,
+            Payload::Ip => 0,
+        };
+        (self.max_inner as usize).saturating_sub(link)
+    }
+
+    /// From now on the underlay has this MTU, as the path to the remote may have changed it. Nothing else changes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Mtu`] where it is more than an IP packet can have, or nothing is left; the MTU stays as it was.
+    pub fn set_mtu(&mut self, underlay_mtu: usize) -> Result<(), ConfigError> {
+        self.endpoint.inner_mtu(underlay_mtu)?;
+        let overhead = self.endpoint.outer.network_len().saturating_add(self.endpoint.protocol.header_len());
+        self.max_inner = u16::try_from(underlay_mtu.saturating_sub(overhead)).unwrap_or(u16::MAX);
+        Ok(())
+    }
+
+    /// What the sender of an IPv4 packet that is too long is to be told.
+    pub const fn fragmentation_needed(&self) -> icmpv4::Problem {
+        icmpv4::Problem::FragmentationNeeded { mtu: self.mtu() as u16 }
+    }
+
+    /// What the sender of an IPv6 packet that is too long is to be told: never less than 1280 bytes, which every path
+    /// must carry (RFC 8200, section 5). A path MTU discovery that leaves less makes the tunnel useless for IPv6 (RFC
+    /// 7676, section 3.1).
+    pub const fn packet_too_big(&self) -> icmpv6::Problem {
+        let mtu = if self.mtu() < IPV6_MIN_MTU { IPV6_MIN_MTU } else { self.mtu() };
+        icmpv6::Problem::PacketTooBig { mtu: mtu as u32 }
+    }
+
+    /// The sequence number of the next packet that is sent.
+    pub const fn next_sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// What is remembered of received sequence numbers.
+    pub const fn sequence_filter(&mut self) -> &mut SequenceFilter {
+        &mut self.filter
+    }
+
+    /// When a packet or keepalive of the remote's was last taken.
+    pub const fn last_received(&self) -> Option<Instant> {
+        self.last_received
+    }
+
+    /// What was counted so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What tells this tunnel from others, for [`Tunnels`](super::Tunnels), `id` being the caller's name for it.
+    pub const fn selector(&self, id: u32) -> Selector {
+        let selector = Selector::new(id, self.rules.payload, self.local(), self.remote());
+        match self.rules.ikey {
+            Some(key) => selector.key(InputKey::Key(key)),
+            None => selector,
+        }
+    }
+}
+
+/// What every link must carry (RFC 8200, section 5).
+const IPV6_MIN_MTU: usize = 1280;
