@@ -14,6 +14,7 @@ mod config;
 mod extensions;
 mod geneve;
 mod gre_receive;
+mod gre_tunnel;
 mod inspection;
 mod laws;
 mod outer_fields;
