@@ -295,6 +295,54 @@ fn extended_tunnels_allocate_nothing() {
     }
 }
 
+#[test]
+fn gre_tunnels_allocate_nothing() {
+    let (_, ip) = FRAME.split_at(14);
+    for (local, remote) in ends() {
+        for (payload, inner) in [(Payload::Ethernet, &FRAME[..]), (Payload::Ip, ip)] {
+            let tunnel = |from, to| {
+                let plain = tunnel::gre::Tunnel::new(from, to).payload(payload).key(gre::Key(7));
+                plain.csum(true).seq(true).mtu(200).build().unwrap()
+            };
+            let (mut here, mut there) = (tunnel(local, remote), tunnel(remote, local));
+            assert_eq!(allocations(|| gre_tunnel(&mut here, &mut there, inner)), 0);
+        }
+    }
+}
+
+/// Takes `inner` from one end to the other, then what is refused, and a keepalive both ways.
+fn gre_tunnel(here: &mut tunnel::gre::Tunnel, there: &mut tunnel::gre::Tunnel, inner: &[u8]) {
+    const HEADROOM: usize = 128;
+    let now = Instant::ZERO;
+    let mut buffer = [0; 512];
+    for (byte, from) in buffer.iter_mut().skip(HEADROOM).zip(inner) {
+        *byte = *from;
+    }
+    let mut packet = Packet::new(&mut buffer, HEADROOM, inner.len()).unwrap();
+    here.encap(&mut packet).unwrap();
+    let arrived = tunnel::gre::Arrived::read(packet.as_slice(), tunnel::Start::Ip).unwrap();
+    let selectors = [there.selector(1)];
+    let tunnels = tunnel::gre::Tunnels::new(&selectors).unwrap();
+    assert_eq!(tunnels.find(&arrived), Some(1));
+    assert!(matches!(there.decap(now, &mut packet), Ok(tunnel::gre::Received::Packet(_))));
+    black_box(&*here.header(inner, &EncapMeta::new()).unwrap());
+
+    // The number is used up, the packet too long, nothing there.
+    let mut packet = Packet::new(&mut buffer, 0, HEADROOM + inner.len()).unwrap();
+    assert!(told(there.decap(now, &mut packet)).is_err());
+    let mut packet = Packet::new(&mut buffer, HEADROOM, 300).unwrap();
+    assert!(told(here.encap(&mut packet)).is_err());
+    let mut packet = Packet::new(&mut buffer, HEADROOM, 0).unwrap();
+    assert!(told(here.encap(&mut packet)).is_err());
+    let mut packet = Packet::new(&mut buffer, HEADROOM, 0).unwrap();
+    if told(here.keepalive(&mut packet)).is_ok() {
+        assert_eq!(there.decap(now, &mut packet), Ok(tunnel::gre::Received::KeepaliveRequest));
+        assert_eq!(here.decap(now, &mut packet), Ok(tunnel::gre::Received::KeepaliveAnswer));
+    }
+    assert!(told(tunnel::gre::Tunnels::new(&[there.selector(1), there.selector(2)])).is_err());
+    assert!(told(tunnel::gre::Tunnel::new(here.local(), here.local()).build()).is_err());
+}
+
 /// Sends `inner` to an end that does not take it.
 fn refused<P: Protocol>(here: &Endpoint<P>, there: &Endpoint<P>, to: &Remote, inner: &[u8]) {
     const HEADROOM: usize = 128;

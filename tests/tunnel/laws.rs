@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use encap::{
     Packet,
+    time::Instant,
     tunnel::{
         Builder, DontFragment, DropReason, EncapError, EncapMeta, Endpoint, Framing, Inner, InnerChecksum,
         Link, MAX_DEPTH, OuterDscp, OuterFlowLabel, OverUdp, Payload, Policy, Ports, Profile, Protocol,
@@ -40,7 +41,11 @@ pub(crate) fn decap(data: &[u8]) {
     let payload = if choice & 64 == 0 { Payload::Ip } else { Payload::Ethernet };
     let gre = gre::Endpoint::new(B[v6]).framing(framing).policy(policy).payload(payload);
     let gre = if choice & 128 == 0 { gre } else { gre.key(Key(7)) };
-    decap_one(&gre.build().unwrap(), packet);
+    let gre = gre.build().unwrap();
+    decap_one(&gre, packet);
+    let tunnel = gre::Tunnel::new(B[v6], A[v6]).framing(framing).policy(policy).payload(payload);
+    let tunnel = if choice & 128 == 0 { tunnel } else { tunnel.key(Key(7)) };
+    tunnel_one(tunnel, &gre, packet, &policy);
     decap_one(&ip_udp::Endpoint::new(B[v6]).framing(framing).policy(policy).build().unwrap(), packet);
     decap_one(
         &vxlan::Endpoint::new(B[v6]).gpe(payload).framing(framing).policy(policy).build().unwrap(),
@@ -81,6 +86,39 @@ fn decap_one<P: Protocol>(tunnel: &Endpoint<P>, bytes: &[u8]) {
             assert_eq!(packet.into_range(), (0, bytes.len()));
             assert_eq!(buffer, bytes, "a refused packet is left as it was");
         }
+    }
+}
+
+/// A tunnel takes no packet that its endpoint refuses, and does the same with it; it takes a number once; and it is
+/// found by what it takes.
+fn tunnel_one(config: gre::Config, endpoint: &gre::Endpoint, bytes: &[u8], policy: &Policy) {
+    let mut tunnel = config.iseq(true).build().unwrap();
+    let mut selector = [tunnel.selector(5)];
+    selector[0].link = Some(1);
+    let arrived = [Start::Ip, Start::Ethernet].map(|start| gre::Arrived::read(bytes, start));
+    let mut buffer = bytes.to_vec();
+    let mut packet = Packet::new(&mut buffer, 0, bytes.len()).unwrap();
+    let received = tunnel.decap(Instant::ZERO, &mut packet);
+    let made = packet.as_slice().to_vec();
+    if let Ok(gre::Received::Packet(_) | gre::Received::KeepaliveRequest) = received {
+        let mut again = bytes.to_vec();
+        let mut again = Packet::new(&mut again, 0, bytes.len()).unwrap();
+        let inner = endpoint.decap(&mut again).unwrap();
+        if let Ok(gre::Received::Packet(same)) = received {
+            assert_eq!((inner, &made[..]), (same, again.as_slice()));
+        }
+        let found = arrived
+            .iter()
+            .flatten()
+            .any(|arrived| gre::Tunnels::new(&selector).unwrap().find(&arrived.link(1)) == Some(5));
+        assert!(found || inner.outer.is_none() || policy.allow_any_destination);
+        let mut duplicate = bytes.to_vec();
+        let mut duplicate = Packet::new(&mut duplicate, 0, bytes.len()).unwrap();
+        let verdict = tunnel.decap(Instant::ZERO, &mut duplicate);
+        let is_numbered = inner.encapsulation.sequence().is_some();
+        assert_eq!(verdict.err(), is_numbered.then_some(DropReason::GreSequence));
+    } else {
+        assert_eq!(made, bytes, "what is not taken is left as it was");
     }
 }
 

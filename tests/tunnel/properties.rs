@@ -2,8 +2,8 @@
 
 use encap::{
     Packet,
-    tunnel::{DecapMeta, DropReason, EncapError, EncapMeta, vxlan},
-    wire::{Ecn, Vni},
+    tunnel::{DecapMeta, DropReason, EncapError, EncapMeta, Payload, gre, vxlan},
+    wire::{Ecn, Vni, gre::Key},
 };
 use proptest::prelude::*;
 
@@ -43,7 +43,40 @@ fn almost_good() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// The same in GRE: every choice of optional fields, frames and packets, keepalives.
+fn almost_good_gre() -> impl Strategy<Value = Vec<u8>> {
+    let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
+    (any::<u8>(), any::<[bool; 6]>(), changes).prop_map(|(choice, on, changes)| {
+        let [v6, csum, seq, frames, keepalive, fix] = on;
+        let (a, b) = ends(v6);
+        let payload = if frames { Payload::Ethernet } else { Payload::Ip };
+        let tunnel = gre::Tunnel::new(a, b).payload(payload).csum(csum).seq(seq);
+        let mut tunnel = if choice & 128 == 0 { tunnel } else { tunnel.key(Key(7)) }.build().unwrap();
+        let inner = if frames { any_frame() } else { ipv6_packet(Ecn::Ect0, 64, b"y") };
+        let mut made = crate::common::edit(&inner, |packet| match keepalive && !frames {
+            true => tunnel.keepalive(packet),
+            false => tunnel.encap(packet),
+        })
+        .unwrap()
+        .1;
+        for (at, byte) in changes {
+            let at = at.index(made.len());
+            made[at] = byte;
+        }
+        if fix && made[0] == 0x45 {
+            crate::common::fix_ipv4(&mut made);
+        }
+        let choice = choice & 0b1011_1000 | u8::from(frames) << 6 | 2 | u8::from(v6);
+        [&[choice], &made[..]].concat()
+    })
+}
+
 proptest! {
+    #[test]
+    fn almost_good_gre_is_decapsulated_or_refused_by_name(data in almost_good_gre()) {
+        laws::decap(&data);
+    }
+
     #[test]
     fn any_bytes_are_decapsulated_or_refused_by_name(data in proptest::collection::vec(any::<u8>(), 0..200)) {
         laws::decap(&data);
@@ -143,8 +176,6 @@ fn bursts_give_each_packet_its_own_answer() {
 #[cfg(feature = "etherparse")]
 #[test]
 fn inner_packets_are_parsed_with_etherparse() {
-    use encap::tunnel::gre;
-
     let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
     let outer = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
     let (inner, made) = crate::common::decap(&receiver, &outer).unwrap();

@@ -130,7 +130,7 @@ fn rules_are_set_one_by_one() {
     let with_sum = Header { checksum: Some(0), ..plain };
     let at = |seconds, sequence| (Instant::from_secs(seconds), Header { sequence: Some(sequence), ..plain });
     let takes = |set: &dyn Fn(Config) -> Config, packets: &[(Instant, Header)]| {
-        let mut peer = peer(false, |c| set(c));
+        let mut peer = peer(false, set);
         let all = packets
             .iter()
             .map(|(now, header)| receive_at(&mut peer, *now, &to_peer(false, *header, &payload)).is_ok());
