@@ -71,6 +71,7 @@ pub mod packet;
 pub mod table;
 pub mod time;
 pub mod tunnel;
+pub mod vtep;
 pub mod wire;
 
 pub use packet::Packet;

@@ -92,15 +92,23 @@ impl<P: Protocol> Endpoint<P> {
     /// The first [`DropReason`] that applies; the packet is left as it was.
     #[inline]
     pub fn decap_with(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
+        let (inner, carried) = self.open(packet.as_slice(), meta)?;
+        carried.strip_from(packet);
+        Ok(inner)
+    }
+
+    /// All checks of decapsulation, for who has some of his own before anything is stripped.
+    #[inline(always)]
+    pub(crate) fn open(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
         let mut seen = Anomalies::NONE;
-        let read = self.read(View::whole(packet.as_slice()), meta, &mut seen);
+        let read = self.read(View::whole(packet), meta, &mut seen);
         let fatal = seen.and(self.fatal);
         let (outer, carried) = match read {
             Ok(read) if fatal.is_empty() => read,
             Ok(_) => return Err(fatal.first().unwrap_or(DropReason::TooDeep)),
             Err(reason) => return Err(fatal.with(reason).first().unwrap_or(reason)),
         };
-        Ok(carried.take_from(packet, outer))
+        Ok((carried.inner(outer), carried))
     }
 
     /// Decapsulates a burst: each packet with the knowledge that stands at its place in `metas`, and what came of it
@@ -228,12 +236,16 @@ impl Carried {
         })
     }
 
-    /// Makes `packet`, in which this was found, the carried packet, and says what came out.
+    /// What came out.
     #[inline(always)]
-    pub(crate) fn take_from(&self, packet: &mut Packet<'_>, outer: Option<OuterFacts>) -> Inner {
-        self.strip_from(packet);
+    pub(crate) const fn inner(&self, outer: Option<OuterFacts>) -> Inner {
         let Self { encapsulation, protocol, start: stripped, .. } = *self;
         Inner { encapsulation, outer, protocol, stripped }
+    }
+
+    /// The carried packet, in the one in which this was found.
+    pub(crate) fn bytes<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
+        packet.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Makes `packet`, in which this was found, the carried packet.

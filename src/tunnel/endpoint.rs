@@ -158,6 +158,17 @@ impl<P: Protocol> Endpoint<P> {
         Ok(underlay_mtu - overhead)
     }
 
+    /// Bytes of IP and tunnel headers between the underlay's MTU and the tunnel's payload.
+    pub(crate) const fn network_overhead(&self) -> usize {
+        self.outer.network_len() + self.tunnel_len as usize
+    }
+
+    /// A number that all packets of a flow have; `None` where the packet's headers are cut off.
+    pub(crate) fn flow_hash(&self, packet: &[u8]) -> Option<u32> {
+        let peek = Peek::new(self.protocol.payload(), packet).ok()?;
+        Some(self.outer.keys.flow(packet, &peek))
+    }
+
     /// The endpoint's own address.
     pub const fn local(&self) -> IpAddr {
         self.outer.local

@@ -62,6 +62,50 @@ impl Remote {
         self.max_inner as usize
     }
 
+    /// The remote as bytes, for a table to keep: [`FACTS`](Self::FACTS) of what patches need, then the outer
+    /// headers. They are meant for [`from_bytes`](Self::from_bytes) of the same build, and for nothing else.
+    pub fn to_bytes(&self, out: &mut [u8]) -> Option<usize> {
+        let len = Self::FACTS.saturating_add(self.header.len());
+        let (facts, header) = out.get_mut(..len)?.split_first_chunk_mut::<{ Self::FACTS }>()?;
+        let ip = match self.ip {
+            None => 0,
+            Some(IpVersion::V4) => 4,
+            Some(IpVersion::V6) => 6,
+        };
+        let [i0, i1] = self.ipv4_sum.to_be_bytes();
+        let [u0, u1] = self.udp_sum.value().to_be_bytes();
+        let [m0, m1] = self.max_inner.to_be_bytes();
+        *facts = [i0, i1, u0, u1, ip, self.l3, self.tunnel, self.auto_ttl, self.ds_field, 0, m0, m1];
+        header.copy_from_slice(&self.header);
+        Some(len)
+    }
+
+    /// The remote at `address` and `port` that was made to `bytes`.
+    pub fn from_bytes(address: IpAddr, port: u16, bytes: &[u8]) -> Option<Self> {
+        let (&[i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, _, m0, m1], header) =
+            bytes.split_first_chunk::<{ Self::FACTS }>()?;
+        Some(Self {
+            ipv4_sum: u16::from_be_bytes([i0, i1]),
+            udp_sum: Sum::ZERO.add_word(u16::from_be_bytes([u0, u1])),
+            ip: match ip {
+                4 => Some(IpVersion::V4),
+                6 => Some(IpVersion::V6),
+                _ => None,
+            },
+            l3,
+            tunnel,
+            auto_ttl,
+            ds_field,
+            max_inner: u16::from_be_bytes([m0, m1]),
+            header: Header::new(header)?,
+            address,
+            port,
+        })
+    }
+
+    /// Bytes of [`to_bytes`](Self::to_bytes) before the outer headers.
+    pub const FACTS: usize = 12;
+
     /// The same remote behind another next hop; nothing changes where the framing has no Ethernet header.
     #[must_use]
     pub fn with_next_hop(mut self, next_hop: MacAddr) -> Self {

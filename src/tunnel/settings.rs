@@ -154,6 +154,8 @@ pub struct EncapMeta {
     /// Identification of an outer IPv4 header without DF: a counter of the caller's. Without it, a hash
     /// of the packet's first 64 bytes. With DF the field is zero (RFC 6864, section 4.1).
     pub identification: Option<u16>,
+    /// Segment that a VXLAN tunnel sends instead of the remote's own: one remote serves many segments.
+    pub vni: Option<Vni>,
     /// Sequence number, which GRE with sequence numbers needs.
     pub sequence: Option<u32>,
     /// Policy that a VXLAN tunnel with Group Based Policy sends along.
@@ -168,6 +170,7 @@ impl EncapMeta {
         Self {
             hash: None,
             identification: None,
+            vni: None,
             sequence: None,
             group_policy: None,
             inner_checksum: InnerChecksum::Unknown,
@@ -184,6 +187,12 @@ impl EncapMeta {
     #[must_use]
     pub const fn identification(self, identification: u16) -> Self {
         Self { identification: Some(identification), ..self }
+    }
+
+    /// With this segment instead of the remote's.
+    #[must_use]
+    pub const fn vni(self, vni: Vni) -> Self {
+        Self { vni: Some(vni), ..self }
     }
 
     /// With this GRE sequence number.

@@ -139,6 +139,10 @@ impl Rules for Vxlan {
 
     #[inline]
     fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
+        if let (Some(vni), Some(header)) = (flow.meta.vni, header.first_chunk_mut()) {
+            let [_, _, _, _, v0, v1, v2, _]: &mut [u8; vxlan::Header::LEN] = header;
+            [_, *v0, *v1, *v2] = vni.value().to_be_bytes();
+        }
         if self.group_policy || self.gpe == Some(Payload::Ip) {
             self.patch_extension(header, flow);
         }

@@ -135,7 +135,8 @@ impl Tunnel {
                 }
             }
         }
-        Ok(Received::Packet(carried.take_from(packet, outer)))
+        carried.strip_from(packet);
+        Ok(Received::Packet(carried.inner(outer)))
     }
 
     /// Makes the answer of what was inside a keepalive: one hop less, and the framing of this tunnel.

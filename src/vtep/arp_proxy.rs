@@ -1,0 +1,126 @@
+//! ARP requests answered in place of the hosts behind tunnels (RFC 826; RFC 1027 for proxies).
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::{DropReason, Engine, Miss, Output, Proxy, Worker, overlay::Front};
+use crate::{
+    packet::Packet,
+    table::{Destination, Lookup, Neighbor},
+    time::Instant,
+    wire::{MacAddr, Vni, arp},
+};
+
+/// Answers the ARP packet in a frame, if that is for the VTEP to do; `None` where it goes on its way.
+pub(super) fn handle(
+    engine: &Engine<'_>,
+    worker: &mut Worker,
+    now: Instant,
+    vni: Vni,
+    front: &Front,
+    packet: &mut Packet<'_>,
+) -> Result<Option<Output>, DropReason> {
+    let kernel = engine.config.proxy == Proxy::KernelProxy;
+    // Linux does not look behind tags.
+    if kernel && front.tagged {
+        return Ok(None);
+    }
+    let bytes = packet.as_slice().get(front.l3..).and_then(|rest| rest.first_chunk());
+    let Some(bytes) = bytes else { return Err(DropReason::ArpTruncated) };
+    let found = match (kernel, parse(bytes, kernel)) {
+        (true, arp) => kernel_proxy(engine, worker, now, vni, arp.as_ref())?,
+        (false, Some(arp)) => neigh_suppress(engine, worker, now, vni, front, &arp),
+        (false, None) => None,
+    };
+    let Some((arp, mac)) = found else { return Ok(None) };
+    reply(front, packet, &arp, mac).ok_or(DropReason::ArpTruncated)?;
+    Ok(Some(Output::Reply))
+}
+
+/// The packet, if it is ARP for IPv4; Linux also takes hardware type 6, IEEE 802, which has the same addresses.
+fn parse(bytes: &[u8; arp::Header::LEN], kernel: bool) -> Option<arp::Header> {
+    let mut bytes = *bytes;
+    if let ([0, hardware @ 6, ..], true) = (&mut bytes, kernel) {
+        *hardware = 1;
+    }
+    arp::Header::from_bytes(&bytes).ok()
+}
+
+/// All ARP ends here, answered or not.
+fn kernel_proxy(
+    engine: &Engine<'_>,
+    worker: &mut Worker,
+    now: Instant,
+    vni: Vni,
+    arp: Option<&arp::Header>,
+) -> Result<Option<(arp::Header, MacAddr)>, DropReason> {
+    let Some(arp) = arp.filter(|arp| arp.operation == arp::Operation::REQUEST) else {
+        return Err(DropReason::ProxyConsumed);
+    };
+    if arp.target_ip.is_loopback() || arp.target_ip.is_multicast() {
+        return Err(DropReason::ProxyConsumed);
+    }
+    let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
+        worker.miss(Miss::L3 { vni, address: arp.target_ip.into() });
+        return Err(DropReason::ProxyConsumed);
+    };
+    if !neighbor.answers() || is_here(engine, now, &neighbor) {
+        return Err(DropReason::ProxyConsumed);
+    }
+    Ok(Some((*arp, neighbor.mac)))
+}
+
+/// Only what can be answered well is answered; all else goes on.
+fn neigh_suppress(
+    engine: &Engine<'_>,
+    worker: &mut Worker,
+    now: Instant,
+    vni: Vni,
+    front: &Front,
+    arp: &arp::Header,
+) -> Option<(arp::Header, MacAddr)> {
+    // What hosts say of themselves is worth knowing, where that is wanted.
+    let _ = engine.neighbors.snoop_arp(now, vni, arp);
+    let announces = arp.sender_ip == arp.target_ip;
+    if arp.operation != arp::Operation::REQUEST || announces || !front.link.destination.is_multicast() {
+        return None;
+    }
+    let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
+        worker.miss(Miss::L3 { vni, address: arp.target_ip.into() });
+        return None;
+    };
+    // Who asks for an address of its own probes whether somebody else has it.
+    let own = neighbor.mac == arp.sender_mac;
+    (neighbor.is_valid() && !own && !is_here(engine, now, &neighbor)).then_some((*arp, neighbor.mac))
+}
+
+fn neighbor(engine: &Engine<'_>, now: Instant, vni: Vni, address: Ipv4Addr) -> Option<Neighbor> {
+    engine.neighbors.lookup(now, vni, IpAddr::V4(address)).ok().flatten()
+}
+
+/// Whether a neighbour is on this side of the tunnel, and answers for itself.
+pub(super) fn is_here(engine: &Engine<'_>, now: Instant, neighbor: &Neighbor) -> bool {
+    engine.fdb.lookup(now, neighbor.vni, neighbor.mac) == Lookup::Found(Destination::Local)
+}
+
+/// Makes the frame the answer, tags and all, padding cut off.
+fn reply(front: &Front, packet: &mut Packet<'_>, request: &arp::Header, mac: MacAddr) -> Option<()> {
+    let answer = arp::Header {
+        operation: arp::Operation::REPLY,
+        sender_mac: mac,
+        sender_ip: request.target_ip,
+        target_mac: request.sender_mac,
+        target_ip: request.sender_ip,
+    };
+    packet.trim(front.l3.saturating_add(arp::Header::LEN)).ok()?;
+    let frame = packet.as_mut_slice();
+    let (link, rest) = frame.split_first_chunk_mut::<12>()?;
+    let body = rest.get_mut(front.l3.saturating_sub(12)..)?.first_chunk_mut()?;
+    let hardware: [u8; 2] = *<[u8]>::first_chunk(body)?;
+    *body = answer.to_bytes();
+    // The hardware type is the asker's.
+    *<[u8]>::first_chunk_mut(body)? = hardware;
+    let MacAddr([d0, d1, d2, d3, d4, d5]) = request.sender_mac;
+    let MacAddr([s0, s1, s2, s3, s4, s5]) = mac;
+    *link = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
+    Some(())
+}

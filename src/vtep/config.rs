@@ -1,0 +1,243 @@
+//! What a VTEP is told, by the names that `ip link add … type vxlan` has for it.
+
+use core::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
+};
+
+use crate::{
+    table,
+    tunnel::{self, DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
+    wire::{FlowLabel, MacAddr},
+};
+
+/// Settings of a [`Vtep`](super::Vtep). Fields have the names of Linux's options where there is one;
+/// [`Config::new`] gives what suits a VTEP in user space, [`Config::linux`] what the driver of Linux does.
+///
+/// | field | [`new`](Self::new) | [`linux`](Self::linux) |
+/// |---|---|---|
+/// | `dstport` | 4789 | 8472 |
+/// | `ttl`, `tos`, `label` | auto, 0, 0 | auto, 0, 0 |
+/// | `df` | set | unset |
+/// | `ecn` | RFC 6040 normal mode: CE is copied | CE becomes ECT(0) |
+/// | `srcport` | 49152..=65535 | 32768..=60999 |
+/// | `udpcsum` | off | on |
+/// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
+/// | `learning` | on, from configured remotes | on, from anybody |
+/// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
+/// | `proxy` | off | off |
+/// | `gbp` | off | off |
+/// | `localbypass` | on | on |
+/// | `reserved_bits` | none: ignored | all: dropped |
+/// | `inner_vlan` | off: tagged frames are dropped | on |
+/// | `too_big` | the sender is told | the sender is told |
+///
+/// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
+/// checked first, always.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Our address in an IPv4 underlay.
+    pub local: Option<Ipv4Addr>,
+    /// Our address in an IPv6 underlay.
+    pub local6: Option<Ipv6Addr>,
+    /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
+    /// All zeroes for none.
+    pub address: MacAddr,
+    /// UDP port that remotes send to.
+    pub dstport: u16,
+    /// The outer headers that are ours.
+    pub framing: Framing,
+    /// TTL of outer packets.
+    pub ttl: Ttl,
+    /// DSCP of outer packets.
+    pub tos: OuterDscp,
+    /// ECN of outer packets.
+    pub ecn: ecn::Mode,
+    /// DF of outer IPv4 packets.
+    pub df: DontFragment,
+    /// Flow label of outer IPv6 packets.
+    pub label: FlowLabel,
+    /// Whether outer IPv4 packets have a UDP checksum.
+    pub udpcsum: bool,
+    /// Whether outer IPv6 packets have none.
+    pub udp6zerocsumtx: bool,
+    /// Whether IPv6 packets without a UDP checksum are taken.
+    pub udp6zerocsumrx: bool,
+    /// UDP source ports, by the flow.
+    pub srcport: (u16, u16),
+    /// The bits of the VXLAN header that cause a drop when set.
+    pub reserved_bits: u64,
+    /// Whether packets to any address are taken, and not only those to ours.
+    pub any_destination: bool,
+    /// Whether frames may have VLAN tags, in both directions.
+    pub inner_vlan: bool,
+    /// Whether Group Based Policy is spoken.
+    pub gbp: bool,
+    /// Whether the source of received frames is learned.
+    pub learning: bool,
+    /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
+    pub proxy: Proxy,
+    /// Whether frames to a remote with our own address are handed over without a tunnel.
+    pub localbypass: bool,
+    /// What becomes of packets that are too long for the underlay.
+    pub too_big: TooBig,
+    /// MTU of the underlay in bytes; a remote can have its own.
+    pub mtu: u16,
+    /// Ageing, limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
+    pub tables: table::Settings,
+}
+
+/// Who answers ARP requests and neighbour solicitations.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Proxy {
+    /// Those who are asked.
+    #[default]
+    Off,
+    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As Linux's bridge does with
+    /// `neigh_suppress`, and EVPN asks for.
+    NeighSuppress,
+    /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
+    KernelProxy,
+}
+
+/// What becomes of an inner packet that is too long for the underlay.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum TooBig {
+    /// Its sender is told, if it may be: fragmentation needed, or packet too big.
+    #[default]
+    Tell,
+    /// It is dropped.
+    Drop,
+}
+
+/// Why a VTEP cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is neither an IPv4 nor an IPv6 address.
+    #[error("a VTEP needs a local address, IPv4 or IPv6")]
+    NoLocal,
+    /// Settings of the tunnel do not work.
+    #[error(transparent)]
+    Tunnel(#[from] tunnel::ConfigError),
+    /// The tables cannot be built.
+    #[error(transparent)]
+    Tables(#[from] table::BuildError),
+    /// Remotes have less room than the outer headers need.
+    #[error("remotes keep {had} bytes of outer headers, {needed} are needed: see Capacity::header")]
+    Header {
+        /// Bytes that are needed.
+        needed: usize,
+        /// Bytes that there are.
+        had: usize,
+    },
+    /// A flow label without an IPv6 underlay.
+    #[error("a flow label needs an IPv6 address in the underlay")]
+    LabelWithoutIpv6,
+}
+
+impl Config {
+    /// The defaults, with no address yet.
+    pub fn new() -> Self {
+        let (first, last) = srcport(49_152..=65_535);
+        Self {
+            local: None,
+            local6: None,
+            address: MacAddr::ZERO,
+            dstport: crate::wire::vxlan::PORT,
+            framing: Framing::Ip,
+            ttl: Ttl::Auto,
+            tos: OuterDscp::default(),
+            ecn: ecn::Mode::Normal,
+            df: DontFragment::Set,
+            label: FlowLabel::default(),
+            udpcsum: false,
+            udp6zerocsumtx: false,
+            udp6zerocsumrx: false,
+            srcport: (first, last),
+            reserved_bits: 0,
+            any_destination: false,
+            inner_vlan: false,
+            gbp: false,
+            learning: true,
+            proxy: Proxy::Off,
+            localbypass: true,
+            too_big: TooBig::Tell,
+            mtu: 1_500,
+            tables: table::Settings::default(),
+        }
+    }
+
+    /// What Linux does where it does something else, as the table above says.
+    pub fn linux() -> Self {
+        let (first, last) = srcport(32_768..=60_999);
+        let mut tables = table::Settings::default();
+        tables.learn_from = table::LearnFrom::Any;
+        Self {
+            dstport: 8_472,
+            ecn: ecn::Mode::Linux,
+            df: DontFragment::Unset,
+            udpcsum: true,
+            srcport: (first, last),
+            reserved_bits: Policy::LINUX.vxlan_reserved_bits,
+            any_destination: true,
+            inner_vlan: true,
+            tables,
+            ..Self::new()
+        }
+    }
+
+    /// Sets our address in the underlay; one of each family is possible.
+    #[must_use]
+    pub const fn local(mut self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.local = Some(address),
+            IpAddr::V6(address) => self.local6 = Some(address),
+        }
+        self
+    }
+
+    /// The endpoint of one family.
+    pub(super) fn endpoint(&self, local: IpAddr, seed: u64) -> Result<vxlan::Endpoint, ConfigError> {
+        let (first, last) = self.srcport;
+        let mut policy = Policy::RFC;
+        policy.vxlan_reserved_bits = self.reserved_bits;
+        policy.allow_any_destination = self.any_destination;
+        policy.allow_inner_vlan = self.inner_vlan;
+        policy.allow_zero_checksum_ipv6 = self.udp6zerocsumrx;
+        let builder = vxlan::Endpoint::new(local)
+            .port(self.dstport)
+            .framing(self.framing)
+            .ttl(self.ttl)
+            .dscp(self.tos)
+            .ecn(self.ecn)
+            .source_ports(first..=last)
+            .mtu(self.mtu.into())
+            .seed(seed)
+            .policy(policy)
+            .group_policy(self.gbp);
+        let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
+        Ok(match local {
+            IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),
+            IpAddr::V6(_) => builder
+                .flow_label(OuterFlowLabel::Fixed(self.label))
+                .udp_checksum(checksum(!self.udp6zerocsumtx)),
+        }
+        .build()?)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const fn srcport(ports: RangeInclusive<u16>) -> (u16, u16) {
+    (*ports.start(), *ports.end())
+}

@@ -1,0 +1,86 @@
+//! Why a VTEP drops a frame: one line per reason, which is variant, counter and text.
+
+use core::fmt;
+
+use crate::tunnel;
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident $name:literal;)+) => {
+        /// Why a VTEP dropped a frame or a packet. It is left as it was.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum DropReason {
+            /// The packet from the underlay is no good.
+            Decap(tunnel::DropReason),
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl DropReason {
+            /// Every reason but those of decapsulation.
+            pub const OWN: &[Self] = &[$(Self::$variant),+];
+
+            /// A short name for counters and logs.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::Decap(reason) => reason.name(),
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// Place of the reason's counter.
+            pub(super) fn index(self) -> usize {
+                match self {
+                    Self::Decap(reason) => Self::OWN.len().saturating_add(reason as usize),
+                    own => Self::OWN.iter().position(|&reason| reason == own).unwrap_or(0),
+                }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// A packet from the underlay for a VNI that nobody configured (RFC 7348, section 4.1).
+    UnknownVni "unknown-vni";
+    /// A frame out of a tunnel that has our own MAC address as its source: a loop, or an echo.
+    OwnMac "own-mac";
+    /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast.
+    InvalidSource "invalid-source";
+    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere.
+    SourceElsewhere "source-elsewhere";
+    /// A frame to send that ends before its Ethernet header, or its IP header, does.
+    FrameTruncated "frame-truncated";
+    /// A frame to send with a VLAN tag (RFC 7348, section 6.1), where that was not configured.
+    InnerVlan "inner-vlan";
+    /// A frame that came out of a tunnel must not go into one again.
+    SplitHorizon "split-horizon";
+    /// Nobody knows where the destination is, and there is no default destination.
+    NoDestination "no-destination";
+    /// The destination is on this side of the tunnel.
+    LocalDestination "local-destination";
+    /// An entry says that frames to this destination are dropped.
+    Blackhole "blackhole";
+    /// The remote was removed just now, or there is no address of ours in its family.
+    NoRemote "no-remote";
+    /// The frame is too long for the underlay, and its sender must not be told.
+    TooBig "too-big";
+    /// The buffer has not enough room before the frame.
+    NoHeadroom "no-headroom";
+    /// ARP or Neighbor Discovery that the proxy keeps to itself without an answer.
+    ProxyConsumed "proxy-consumed";
+    /// An ARP packet that is cut off.
+    ArpTruncated "arp-truncated";
+    /// What the caller says of the frame does not fit to it.
+    BadMeta "bad-meta";
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<tunnel::DropReason> for DropReason {
+    fn from(reason: tunnel::DropReason) -> Self {
+        Self::Decap(reason)
+    }
+}

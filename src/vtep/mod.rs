@@ -1,0 +1,284 @@
+//! A VTEP: frames in, packets out, and back; one decision each.
+//!
+//! A [`Vtep`] is shared by all cores; each has a [`Worker`] of its own. It has no sockets and no clock: the caller
+//! hands in frames and packets with the time, and does what the [`Output`] says.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use encap::{
+//!     Packet,
+//!     table::{Capacity, Line},
+//!     time::Instant,
+//!     vtep::{Config, Output, OverlayMeta, Vtep, Worker},
+//!     wire::{MacAddr, Vni},
+//! };
+//!
+//! const CAPACITY: Capacity = Capacity::fdb(1_024);
+//! static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+//! let config = Config::new().local("192.0.2.1".parse()?);
+//! let vtep = Vtep::new(&LINES, config, CAPACITY, [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210])?;
+//!
+//! // Whatever nobody knows goes to 192.0.2.2.
+//! let (vni, now) = (Vni::truncate(42), Instant::ZERO);
+//! let remote = vtep.remote("192.0.2.2".parse()?)?;
+//! vtep.fdb().append(vni, MacAddr::ZERO, remote)?;
+//!
+//! let mut worker = Worker::new(1);
+//! let mut buffer = [0xff; 256]; // a broadcast frame of 100 bytes, behind 100 bytes of room
+//! let mut packet = Packet::new(&mut buffer, 100, 100)?;
+//! match vtep.handle_overlay(&mut worker, now, &OverlayMeta::new(vni), &mut packet) {
+//!     Output::Send { remote: to, .. } => assert_eq!((to, packet.len()), (remote, 36 + 100)),
+//!     other => panic!("{other:?}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod arp_proxy;
+mod config;
+mod drop_reason;
+mod nd_proxy;
+mod output;
+mod overlay;
+mod replicas;
+mod send;
+mod underlay;
+mod worker;
+
+pub use self::{
+    config::{Config, ConfigError, Proxy, TooBig},
+    drop_reason::DropReason,
+    output::{Flood, Output, OverlayMeta},
+    replicas::{Replica, Replicas},
+    worker::{Counters, Miss, Worker},
+};
+
+use core::net::IpAddr;
+
+use crate::{
+    packet::Packet,
+    table::{
+        Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
+        WorkerId,
+    },
+    time::Instant,
+    tunnel::{self, DecapMeta, vxlan},
+};
+
+/// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
+#[derive(Debug)]
+pub struct Vtep<S> {
+    tables: Tables<S>,
+    config: Config,
+    ipv4: Option<vxlan::Endpoint>,
+    ipv6: Option<vxlan::Endpoint>,
+}
+
+/// All that a decision needs, the storage's type aside.
+#[derive(Clone, Copy, Debug)]
+struct Engine<'t> {
+    config: &'t Config,
+    ipv4: Option<&'t vxlan::Endpoint>,
+    ipv6: Option<&'t vxlan::Endpoint>,
+    fdb: Fdb<'t>,
+    neighbors: Neighbors<'t>,
+}
+
+impl<S: AsRef<[Line]>> Vtep<S> {
+    /// A VTEP whose tables lie on `storage`, which must be new. The seed must be nobody else's guess.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where settings cannot work, or not with each other.
+    pub fn new(storage: S, config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
+        let [entropy, _] = seed;
+        let endpoint =
+            |local: Option<IpAddr>| local.map(|local| config.endpoint(local, !entropy)).transpose();
+        let ipv4 = endpoint(config.local.map(IpAddr::V4))?;
+        let ipv6 = endpoint(config.local6.map(IpAddr::V6))?;
+        if ipv6.is_none() && config.label.value() != 0 {
+            return Err(ConfigError::LabelWithoutIpv6);
+        }
+        let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
+        let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
+        let had = capacity.header as usize;
+        if had < needed {
+            return Err(ConfigError::Header { needed, had });
+        }
+        let tables = Tables::with_settings(storage, capacity, config.tables, seed)?;
+        Ok(Self { tables, config, ipv4, ipv6 })
+    }
+
+    fn engine(&self) -> Engine<'_> {
+        Engine {
+            config: &self.config,
+            ipv4: self.ipv4.as_ref(),
+            ipv6: self.ipv6.as_ref(),
+            fdb: self.tables.fdb(),
+            neighbors: self.tables.neighbors(),
+        }
+    }
+
+    /// A frame that a local host sends: where does it go?
+    pub fn handle_overlay(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        self.engine().overlay(worker, now, meta, packet)
+    }
+
+    /// A burst of frames that local hosts send: each with the knowledge that stands at its place in `metas`, and
+    /// the decision at its place in `outputs`. Returns how many were handled: as many as the shortest has.
+    pub fn handle_overlay_batch(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let engine = self.engine();
+        let burst = metas.iter().zip(packets).zip(outputs);
+        burst.fold(0, |done, ((meta, packet), output)| {
+            *output = engine.overlay(worker, now, meta, packet);
+            done.saturating_add(1)
+        })
+    }
+
+    /// A packet from the underlay: whose frame is in it?
+    pub fn handle_underlay(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        self.engine().underlay(worker, now, meta, packet)
+    }
+
+    /// A burst of packets from the underlay, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    pub fn handle_underlay_batch(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[DecapMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let engine = self.engine();
+        let burst = metas.iter().zip(packets).zip(outputs);
+        burst.fold(0, |done, ((meta, packet), output)| {
+            *output = engine.underlay(worker, now, meta, packet);
+            done.saturating_add(1)
+        })
+    }
+
+    /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
+    /// same frame.
+    pub fn replicas<'a>(&'a self, worker: &'a mut Worker, flood: &Flood, frame: &'a [u8]) -> Replicas<'a> {
+        self.engine().replicas(worker, flood, frame)
+    }
+
+    /// Goes on with the sweep of the tables for at most `budget` lines; see [`Tables::age`].
+    pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(Event)) -> Aged {
+        self.tables.age(now, budget, each)
+    }
+
+    /// The remote at this address, with the configured port; added if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Remotes::add`] but [`Error::Exists`].
+    pub fn remote(&self, address: IpAddr) -> Result<RemoteId, Error> {
+        self.add_remote(&Remote::new(address, self.config.dstport))
+    }
+
+    /// This remote, with its outer headers; added if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Remotes::add`] but [`Error::Exists`].
+    pub fn add_remote(&self, remote: &Remote) -> Result<RemoteId, Error> {
+        let id = self.tables.remotes().find_or_add(remote)?;
+        self.engine().prepare(id, remote).ok_or(Error::Family)?;
+        Ok(id)
+    }
+
+    /// The forwarding database.
+    pub fn fdb(&self) -> Fdb<'_> {
+        self.tables.fdb()
+    }
+
+    /// The neighbours.
+    pub fn neighbors(&self) -> Neighbors<'_> {
+        self.tables.neighbors()
+    }
+
+    /// The remotes.
+    pub fn remotes(&self) -> Remotes<'_> {
+        self.tables.remotes()
+    }
+
+    /// The replication lists and next-hop groups.
+    pub fn lists(&self) -> Lists<'_> {
+        self.tables.lists()
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> Routes<'_> {
+        self.tables.routes()
+    }
+
+    /// All tables.
+    pub const fn tables(&self) -> &Tables<S> {
+        &self.tables
+    }
+
+    /// The settings.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Bytes that a buffer should have before a frame.
+    pub fn headroom(&self) -> usize {
+        self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom).max().unwrap_or(0)
+    }
+
+    /// Registers a worker's handles; see [`Tables::register`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] where there are as many as [`Capacity::workers`] says.
+    pub fn register(&self) -> Result<WorkerId, Error> {
+        self.tables.register()
+    }
+}
+
+impl<'t> Engine<'t> {
+    const fn endpoint(&self, address: IpAddr) -> Option<&'t vxlan::Endpoint> {
+        match address {
+            IpAddr::V4(_) => self.ipv4,
+            IpAddr::V6(_) => self.ipv6,
+        }
+    }
+
+    fn is_local(&self, address: IpAddr) -> bool {
+        self.endpoint(address).is_some_and(|endpoint| endpoint.local() == address)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Vtep<alloc::boxed::Box<[Line]>> {
+    /// A VTEP whose tables lie on storage of their own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_capacity(config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
+        let lines = (0..capacity.lines()).map(|_| Line::new()).collect();
+        Self::new(lines, config, capacity, seed)
+    }
+}

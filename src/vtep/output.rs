@@ -1,0 +1,86 @@
+//! What a VTEP answers: one decision for each frame or packet.
+
+use core::net::IpAddr;
+
+use super::DropReason;
+use crate::{
+    table::{ListId, RemoteId},
+    tunnel::InnerChecksum,
+    wire::{Vni, vxlan_gbp::GroupPolicy},
+};
+
+/// What to do with the frame or packet now. It is the caller's; this says what it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Output {
+    /// It has its outer headers: send it into the underlay.
+    Send {
+        /// To this remote.
+        remote: RemoteId,
+        /// Its address, for who sends by a socket.
+        address: IpAddr,
+        /// UDP port of the remote.
+        port: u16,
+        /// What packets to the remote leave by.
+        egress: u32,
+    },
+    /// It goes to several remotes: [`replicas`](super::Vtep::replicas) makes the headers.
+    Replicate(Flood),
+    /// It is an answer now: give it back to where the frame came from.
+    Reply,
+    /// It is a frame of this segment: hand it to whoever is there.
+    Deliver {
+        /// The segment.
+        vni: Vni,
+        /// The remote that it came from, if the tables know it.
+        source: Option<RemoteId>,
+        /// The sender's policy, with Group Based Policy.
+        policy: Option<GroupPolicy>,
+    },
+    /// The MAC address of the next hop to this remote is not known: find it out
+    /// ([`Remotes::set_next_hop`](crate::table::Remotes::set_next_hop)), and offer the frame again.
+    Resolve {
+        /// The remote.
+        remote: RemoteId,
+        /// Its address.
+        address: IpAddr,
+        /// What packets to it leave by.
+        egress: u32,
+    },
+    /// It is no tunnel packet of ours: for the rest of the network stack.
+    Pass,
+    /// It is dropped.
+    Drop(DropReason),
+}
+
+/// A frame to be sent to every member of a replication list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Flood {
+    pub(super) list: ListId,
+    pub(super) vni: Vni,
+    pub(super) meta: OverlayMeta,
+}
+
+/// What the caller knows of a frame to send. By default nothing but the segment, 0.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OverlayMeta {
+    /// The segment.
+    pub vni: Vni,
+    /// A flow hash, from a network card, say.
+    pub hash: Option<u32>,
+    /// What is known of the frame's transport checksum.
+    pub inner_checksum: InnerChecksum,
+    /// Policy to send along, with Group Based Policy.
+    pub policy: Option<GroupPolicy>,
+    /// The frame came out of a tunnel: it must not go into one again (split horizon).
+    pub from_tunnel: bool,
+}
+
+impl OverlayMeta {
+    /// A frame of this segment of which nothing else is known.
+    pub fn new(vni: Vni) -> Self {
+        Self { vni, ..Self::default() }
+    }
+}

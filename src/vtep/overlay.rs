@@ -1,0 +1,127 @@
+//! A frame that a local host sends.
+
+use super::{DropReason, Engine, Flood, Miss, Output, OverlayMeta, Proxy, Worker, arp_proxy, nd_proxy};
+use crate::{
+    packet::Packet,
+    table::{Destination, Lookup},
+    time::Instant,
+    wire::{EtherType, MacAddr, Vni, ethernet, vlan},
+};
+
+/// What a frame says before its payload, VLAN tags skipped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Front {
+    pub(super) link: ethernet::Header,
+    /// What the payload is, behind tags.
+    pub(super) ethertype: EtherType,
+    /// Where the payload starts.
+    pub(super) l3: usize,
+    pub(super) tagged: bool,
+}
+
+impl Front {
+    pub(super) fn of(frame: &[u8]) -> Option<Self> {
+        let (link, rest) = ethernet::Header::parse(frame).ok()?;
+        if !link.ethertype.is_vlan() {
+            return Some(Self { link, ethertype: link.ethertype, l3: ethernet::Header::LEN, tagged: false });
+        }
+        // A tag that is cut off, or more tags than are followed: carried, but not looked into.
+        let (ethertype, payload) = match vlan::skip_tags(link.ethertype, rest) {
+            Ok(untagged) => (untagged.ethertype, untagged.payload),
+            Err(_) => (link.ethertype, rest),
+        };
+        let l3 = frame.len().saturating_sub(payload.len());
+        Some(Self { link, ethertype, l3, tagged: true })
+    }
+}
+
+impl Engine<'_> {
+    pub(super) fn overlay(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        match self.route(worker, now, meta, packet) {
+            Ok(output) => output,
+            Err(reason) => {
+                worker.counters.drop(reason);
+                Output::Drop(reason)
+            }
+        }
+    }
+
+    fn route(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let front = Front::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        if front.tagged && !self.config.inner_vlan {
+            return Err(DropReason::InnerVlan);
+        }
+        if self.config.proxy != Proxy::Off {
+            let answered = match front.ethertype {
+                EtherType::ARP => arp_proxy::handle(self, worker, now, meta.vni, &front, packet)?,
+                EtherType::IPV6 => nd_proxy::handle(self, worker, now, meta.vni, &front, packet)?,
+                _ => None,
+            };
+            if let Some(output) = answered {
+                worker.counters.replies = worker.counters.replies.wrapping_add(1);
+                return Ok(output);
+            }
+        }
+        if meta.from_tunnel {
+            return Err(DropReason::SplitHorizon);
+        }
+        let destination = self.destination(worker, now, meta.vni, front.link.destination)?;
+        match destination {
+            Destination::Remote(remote) => self.send(worker, meta.vni, meta, remote, packet),
+            Destination::Group(group) => {
+                let flow = self.flow(meta, packet);
+                let member = self.fdb.lists.pick(group, flow).ok_or(DropReason::NoRemote)?;
+                self.send(worker, meta.vni, meta, member, packet)
+            }
+            Destination::List(list) => {
+                let mut members = self.fdb.lists.members(list);
+                match (members.next(), members.next()) {
+                    (None, _) => Err(DropReason::NoDestination),
+                    (Some(only), None) => self.send(worker, meta.vni, meta, only, packet),
+                    _ => Ok(Output::Replicate(Flood { list, vni: meta.vni, meta: *meta })),
+                }
+            }
+            Destination::Local => Err(DropReason::LocalDestination),
+            Destination::Blackhole => Err(DropReason::Blackhole),
+        }
+    }
+
+    /// Where frames to this address go: its entry, or else the default destination of the VNI.
+    fn destination(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        vni: Vni,
+        mac: MacAddr,
+    ) -> Result<Destination, DropReason> {
+        for mac in [mac, MacAddr::ZERO] {
+            match self.fdb.lookup(now, vni, mac) {
+                Lookup::Found(destination) => return Ok(destination),
+                Lookup::Busy => worker.counters.busy = worker.counters.busy.wrapping_add(1),
+                Lookup::Unknown => {}
+            }
+        }
+        if mac.is_unicast() {
+            worker.miss(Miss::L2 { vni, mac });
+        }
+        Err(DropReason::NoDestination)
+    }
+
+    /// A number that all packets of a flow have.
+    fn flow(&self, meta: &OverlayMeta, packet: &Packet<'_>) -> u32 {
+        let endpoint = self.ipv4.or(self.ipv6);
+        meta.hash.or_else(|| endpoint?.flow_hash(packet.as_slice())).unwrap_or(0)
+    }
+}

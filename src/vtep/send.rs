@@ -1,0 +1,206 @@
+//! A frame to one remote.
+
+use super::{DropReason, Engine, Output, OverlayMeta, TooBig, Worker};
+use crate::{
+    packet::Packet,
+    table::{Remote, RemoteId},
+    tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
+    wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6},
+};
+
+/// The outer headers of a remote, and what they are for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'t> {
+    pub(super) endpoint: &'t vxlan::Endpoint,
+    pub(super) remote: Remote,
+    pub(super) outer: tunnel::Remote,
+    /// The longest frame that fits.
+    pub(super) max: usize,
+}
+
+/// Why there is no way to a remote.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoWay {
+    /// It is us.
+    Here(Remote),
+    /// The next hop is not known.
+    Unresolved(Remote),
+    Gone,
+}
+
+impl<'t> Engine<'t> {
+    /// Makes the outer headers of a remote and has the table keep them.
+    pub(super) fn prepare(&self, id: RemoteId, remote: &Remote) -> Option<tunnel::Remote> {
+        let vni = remote.vni.unwrap_or_default();
+        let outer = self.endpoint(remote.address)?.remote_at(remote.address, remote.port, vni).ok()?;
+        let mut bytes = [0; MAX_BYTES];
+        let len = outer.to_bytes(&mut bytes)?;
+        // Somebody at work on the same remote: then it is made again next time.
+        let _ = self.fdb.remotes.set_header(id, bytes.get(..len)?);
+        Some(outer)
+    }
+
+    /// How to get to a remote.
+    pub(super) fn way(&self, id: RemoteId) -> Result<Way<'t>, NoWay> {
+        let mut bytes = [0; MAX_BYTES];
+        let (remote, len) = self.fdb.remotes.read(id, &mut bytes).ok_or(NoWay::Gone)?;
+        if self.config.localbypass && self.is_local(remote.address) {
+            return Err(NoWay::Here(remote));
+        }
+        let endpoint = self.endpoint(remote.address).ok_or(NoWay::Gone)?;
+        let kept =
+            tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
+        let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
+        if let Framing::Ethernet(link) = self.config.framing {
+            match remote.next_hop {
+                Some(mac) => outer = outer.with_next_hop(mac),
+                None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
+                None => {}
+            }
+        }
+        let path = match remote.mtu {
+            0 => usize::MAX,
+            mtu => usize::from(mtu).saturating_sub(endpoint.network_overhead()),
+        };
+        Ok(Way { endpoint, remote, outer, max: outer.max_inner().min(path) })
+    }
+
+    pub(super) fn encap_meta(
+        &self,
+        worker: &mut Worker,
+        vni: Vni,
+        remote: &Remote,
+        meta: &OverlayMeta,
+    ) -> EncapMeta {
+        let mut encap = EncapMeta::new().vni(remote.vni.unwrap_or(vni)).inner_checksum(meta.inner_checksum);
+        encap.identification = Some(worker.next_identification());
+        encap.hash = meta.hash;
+        encap.group_policy = meta.policy;
+        encap
+    }
+
+    /// Puts the outer headers of `id` before the frame.
+    pub(super) fn send(
+        &self,
+        worker: &mut Worker,
+        vni: Vni,
+        meta: &OverlayMeta,
+        id: RemoteId,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let way = match self.way(id) {
+            Ok(way) => way,
+            Err(NoWay::Here(remote)) => return self.bypass(worker, vni, meta, &remote, packet),
+            Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
+                return Ok(Output::Resolve { remote: id, address, egress });
+            }
+            Err(NoWay::Gone) => return Err(DropReason::NoRemote),
+        };
+        if packet.len() > way.max {
+            return self.too_big(worker, way.max, packet);
+        }
+        let encap = self.encap_meta(worker, vni, &way.remote, meta);
+        let len = packet.len() as u64;
+        way.endpoint.encap_with(packet, &way.outer, &encap).map_err(reason)?;
+        worker.counters.sent = worker.counters.sent.wrapping_add(1);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(len);
+        let Remote { address, port, egress, .. } = way.remote;
+        Ok(Output::Send { remote: id, address, port, egress })
+    }
+
+    /// A frame to ourselves needs no tunnel (Linux: `localbypass`).
+    fn bypass(
+        &self,
+        worker: &mut Worker,
+        vni: Vni,
+        meta: &OverlayMeta,
+        remote: &Remote,
+        packet: &Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let vni = remote.vni.unwrap_or(vni);
+        if !self.fdb.knows(vni) {
+            return Err(DropReason::UnknownVni);
+        }
+        worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
+        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
+        Ok(Output::Deliver { vni, source: None, policy: meta.policy })
+    }
+
+    /// Tells the sender of a frame that is too long, in its place, if it may be told: never by fragments.
+    fn too_big(
+        &self,
+        worker: &mut Worker,
+        max: usize,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        if self.config.too_big == TooBig::Drop {
+            return Err(DropReason::TooBig);
+        }
+        let Ok((link, ip)) = ethernet::Header::parse(packet.as_slice()) else {
+            return Err(DropReason::TooBig);
+        };
+        let mtu = max.saturating_sub(ethernet::Header::LEN);
+        let answer = match link.ethertype {
+            EtherType::IPV4 => ipv4::Header::parse(ip).ok().and_then(|(header, _)| {
+                let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
+                let may =
+                    header.dont_fragment && !header.more_fragments && header.fragment_offset.value() == 0;
+                may.then_some(Answer::V4(header, mtu))
+            }),
+            EtherType::IPV6 => ipv6::Header::parse(ip).ok().and_then(|(header, _)| {
+                let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
+                Some(Answer::V6(header, mtu))
+            }),
+            _ => None,
+        };
+        let answer = answer.ok_or(DropReason::TooBig)?;
+        if packet.headroom() < MAX_ANSWER {
+            return Err(DropReason::NoHeadroom);
+        }
+        // In front of the IP packet go the answer's headers; the Ethernet header is made anew.
+        packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::TooBig)?;
+        let told = match answer {
+            Answer::V4(header, mtu) => {
+                let problem = icmpv4::Problem::FragmentationNeeded { mtu };
+                icmp::report_ipv4(packet, problem, header.destination, header.ttl)
+            }
+            Answer::V6(header, mtu) => {
+                let problem = icmpv6::Problem::PacketTooBig { mtu };
+                icmp::report_ipv6(packet, problem, header.destination, header.hop_limit)
+            }
+        };
+        let back = ethernet::Header { destination: link.source, source: link.destination, ..link };
+        let header = if told.is_ok() { back } else { link };
+        if let Ok(room) = packet.prepend() {
+            *room = header.to_bytes();
+        }
+        told.map_err(|_| DropReason::TooBig)?;
+        worker.counters.replies = worker.counters.replies.wrapping_add(1);
+        Ok(Output::Reply)
+    }
+}
+
+enum Answer {
+    V4(ipv4::Header, u16),
+    V6(ipv6::Header, u32),
+}
+
+pub(super) const fn reason(error: EncapError) -> DropReason {
+    match error {
+        EncapError::InnerTruncated { .. } | EncapError::InnerNotIp => DropReason::FrameTruncated,
+        EncapError::InnerVlan => DropReason::InnerVlan,
+        EncapError::TooLong { .. } => DropReason::TooBig,
+        EncapError::Packet(_) => DropReason::NoHeadroom,
+        EncapError::PartialChecksum { .. } | EncapError::SequenceMissing => DropReason::BadMeta,
+    }
+}
+
+/// Bytes of a remote that a table keeps: facts and headers.
+const MAX_BYTES: usize = tunnel::Remote::FACTS + crate::packet::MAX_OVERHEAD;
+
+/// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
+const MIN_MTU_IPV4: u16 = 576;
+const MIN_MTU_IPV6: u32 = 1_280;
+
+/// Headers of the longest answer: IPv6 and ICMPv6.
+const MAX_ANSWER: usize = 48;

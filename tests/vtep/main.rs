@@ -1,0 +1,4 @@
+//! The VTEP engine.
+
+mod common;
+mod story;
