@@ -70,6 +70,8 @@ pub struct Config {
     pub reserved_bits: u64,
     /// Whether packets to any address are taken, and not only those to ours.
     pub any_destination: bool,
+    /// Whether frames to our own MAC address are routed: delivered as IP packets.
+    pub l3: bool,
     /// Whether frames may have VLAN tags, in both directions.
     pub inner_vlan: bool,
     /// Whether Group Based Policy is spoken.
@@ -136,6 +138,9 @@ pub enum ConfigError {
         /// Bytes that there are.
         had: usize,
     },
+    /// Routing without a MAC address of our own.
+    #[error("routing needs a unicast MAC address of our own")]
+    L3WithoutAddress,
     /// A flow label without an IPv6 underlay.
     #[error("a flow label needs an IPv6 address in the underlay")]
     LabelWithoutIpv6,
@@ -162,6 +167,7 @@ impl Config {
             srcport: (first, last),
             reserved_bits: 0,
             any_destination: false,
+            l3: false,
             inner_vlan: false,
             gbp: false,
             learning: true,

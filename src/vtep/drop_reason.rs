@@ -55,6 +55,10 @@ drop_reasons! {
     SplitHorizon "split-horizon";
     /// Nobody knows where the destination is, and there is no default destination.
     NoDestination "no-destination";
+    /// No route has the destination's prefix.
+    NoRoute "no-route";
+    /// Nobody knows the gateway's MAC address.
+    NoNeighbor "no-neighbor";
     /// The destination is on this side of the tunnel.
     LocalDestination "local-destination";
     /// An entry says that frames to this destination are dropped.

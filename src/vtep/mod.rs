@@ -37,6 +37,8 @@
 mod arp_proxy;
 mod config;
 mod drop_reason;
+mod icmp;
+mod l3;
 mod nd_proxy;
 mod output;
 mod overlay;
@@ -48,6 +50,7 @@ mod worker;
 pub use self::{
     config::{Config, ConfigError, Proxy, TooBig},
     drop_reason::DropReason,
+    icmp::Underlay,
     output::{Flood, Output, OverlayMeta},
     replicas::{Replica, Replicas},
     worker::{Counters, Miss, Worker},
@@ -82,6 +85,7 @@ struct Engine<'t> {
     ipv6: Option<&'t vxlan::Endpoint>,
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
+    routes: Routes<'t>,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -96,6 +100,9 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             |local: Option<IpAddr>| local.map(|local| config.endpoint(local, !entropy)).transpose();
         let ipv4 = endpoint(config.local.map(IpAddr::V4))?;
         let ipv6 = endpoint(config.local6.map(IpAddr::V6))?;
+        if config.l3 && !config.address.is_unicast() {
+            return Err(ConfigError::L3WithoutAddress);
+        }
         if ipv6.is_none() && config.label.value() != 0 {
             return Err(ConfigError::LabelWithoutIpv6);
         }
@@ -116,6 +123,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             ipv6: self.ipv6.as_ref(),
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
+            routes: self.tables.routes(),
         }
     }
 
@@ -174,6 +182,24 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             *output = engine.underlay(worker, now, meta, packet);
             done.saturating_add(1)
         })
+    }
+
+    /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
+    /// [`neighbors`](Self::neighbors) to its MAC address. `meta`'s segment means nothing; the route says which.
+    pub fn handle_ip(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        self.engine().ip(worker, now, meta, packet)
+    }
+
+    /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
+    /// packet of ours.
+    pub fn handle_underlay_icmp(&self, packet: &[u8]) -> Underlay {
+        self.engine().underlay_icmp(packet)
     }
 
     /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the

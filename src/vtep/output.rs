@@ -38,6 +38,13 @@ pub enum Output {
         /// The sender's policy, with Group Based Policy.
         policy: Option<GroupPolicy>,
     },
+    /// It is an IP packet for our own router, its Ethernet header stripped.
+    DeliverIp {
+        /// The segment that it came by.
+        vni: Vni,
+        /// The remote that it came from, if the tables know it.
+        source: Option<RemoteId>,
+    },
     /// The MAC address of the next hop to this remote is not known: find it out
     /// ([`Remotes::set_next_hop`](crate::table::Remotes::set_next_hop)), and offer the frame again.
     Resolve {

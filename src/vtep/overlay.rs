@@ -78,6 +78,17 @@ impl Engine<'_> {
             return Err(DropReason::SplitHorizon);
         }
         let destination = self.destination(worker, now, meta.vni, front.link.destination)?;
+        self.forward(worker, meta, destination, packet)
+    }
+
+    /// Sends a frame where the forwarding database says.
+    pub(super) fn forward(
+        &self,
+        worker: &mut Worker,
+        meta: &OverlayMeta,
+        destination: Destination,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
         match destination {
             Destination::Remote(remote) => self.send(worker, meta.vni, meta, remote, packet),
             Destination::Group(group) => {
@@ -99,7 +110,7 @@ impl Engine<'_> {
     }
 
     /// Where frames to this address go: its entry, or else the default destination of the VNI.
-    fn destination(
+    pub(super) fn destination(
         &self,
         worker: &mut Worker,
         now: Instant,

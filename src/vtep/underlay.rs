@@ -56,6 +56,11 @@ impl<'t> Engine<'t> {
         carried.strip_from(packet);
         worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
         worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
+        if self.is_routed(&front.link) {
+            // The Ethernet header is there, so this cannot fail.
+            let _ = packet.strip(front.l3);
+            return Ok(Output::DeliverIp { vni, source: remote });
+        }
         Ok(Output::Deliver { vni, source: remote, policy })
     }
 

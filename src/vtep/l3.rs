@@ -1,0 +1,82 @@
+//! Routing into VXLAN: IP packets without Ethernet, as flannel's and Calico's VXLAN and EVPN's symmetric routing have
+//! it.
+//!
+//! The longest prefix names a gateway in a segment, the neighbour table its MAC address, the forwarding database the
+//! remote; the packet gets an Ethernet header from our own MAC address to the gateway's. On the way back a frame to
+//! our own MAC address is stripped, and delivered as IP.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{DropReason, Engine, Miss, Output, OverlayMeta, Worker};
+use crate::{
+    packet::Packet,
+    table::NextHop,
+    time::Instant,
+    wire::{EtherType, ethernet, ipv4, ipv6},
+};
+
+impl Engine<'_> {
+    pub(super) fn ip(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        let output = self.route_ip(worker, now, meta, packet);
+        output.unwrap_or_else(|reason| {
+            worker.counters.drop(reason);
+            Output::Drop(reason)
+        })
+    }
+
+    fn route_ip(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let (destination, ethertype) = destination(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        let route = self.routes.lookup(destination).ok().flatten().ok_or(DropReason::NoRoute)?;
+        let NextHop::Gateway { vni, address } = route.via else { return Err(DropReason::NoRoute) };
+        let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
+        let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
+            worker.miss(Miss::L3 { vni, address });
+            return Err(DropReason::NoNeighbor);
+        };
+        let found = self.destination(worker, now, vni, neighbor.mac)?;
+        let link = ethernet::Header { destination: neighbor.mac, source: self.config.address, ethertype };
+        *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = link.to_bytes();
+        let meta = OverlayMeta { vni, ..*meta };
+        let sent = self.forward(worker, &meta, found, packet);
+        // What goes back to who offered it goes as it came, an answer too; what goes on stays a frame.
+        if matches!(sent, Ok(Output::Reply | Output::Resolve { .. }) | Err(_)) {
+            packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::FrameTruncated)?;
+        }
+        sent
+    }
+
+    /// Whether a frame out of a tunnel is for our own router.
+    pub(super) fn is_routed(&self, link: &ethernet::Header) -> bool {
+        self.config.l3
+            && link.destination == self.config.address
+            && matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6)
+    }
+}
+
+fn destination(packet: &[u8]) -> Option<(IpAddr, EtherType)> {
+    match packet.first()? >> 4 {
+        4 => {
+            let header: &[u8; ipv4::Header::MIN_LEN] = packet.first_chunk()?;
+            let [.., a, b, c, d] = *header;
+            Some((Ipv4Addr::new(a, b, c, d).into(), EtherType::IPV4))
+        }
+        6 => {
+            let header: &[u8; ipv6::Header::LEN] = packet.first_chunk()?;
+            let address: &[u8; 16] = header.last_chunk()?;
+            Some((Ipv6Addr::from(*address).into(), EtherType::IPV6))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! Routing: flannel's wiring of VXLAN (behaviour D2), and what breaks it.
+
+use encap::{
+    Packet,
+    table::{Capacity, Line, NextHop},
+    vtep::{Config, ConfigError, DropReason, Miss, Output, OverlayMeta, Vtep, Worker},
+    wire::{MacAddr, Vni},
+};
+
+use crate::common::*;
+
+const SEGMENT: Vni = Vni::truncate(1);
+
+/// Node `n` at 192.0.2.`n` has the hosts of 10.244.`n`.0/24, and knows of node `other` what flannel tells it: one
+/// permanent neighbour, one entry, one route.
+fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker) {
+    let mut config = Config::new().local(address(n));
+    (config.l3, config.learning, config.dstport, config.address) = (true, false, 8_472, mac(n));
+    let capacity = Capacity { neighbors: 8, routes: 8, ..Capacity::fdb(8) };
+    let vtep = Vtep::with_capacity(config, capacity, [3, n.into()]).unwrap();
+    let gateway = [10, 244, other, 0].into();
+    vtep.neighbors().add(SEGMENT, gateway, mac(other)).unwrap();
+    vtep.fdb().add(SEGMENT, mac(other), vtep.remote(address(other)).unwrap()).unwrap();
+    let subnet = format!("10.244.{other}.0/24").parse().unwrap();
+    vtep.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
+    (vtep, Worker::new(0))
+}
+
+/// A packet from 10.244.1.5 to 10.244.`n`.7.
+fn ip(n: u8, len: usize) -> Vec<u8> {
+    use encap::wire::ipv4;
+    let [l0, l1] = (20 + len as u16).to_be_bytes();
+    let header = [0x45, 0, l0, l1, 0, 1, 0x40, 0, 63, 17, 0, 0, 10, 244, 1, 5, 10, 244, n, 7];
+    let header = ipv4::Header::from_bytes(&header).unwrap().with_checksum().fixed_bytes();
+    [&header[..], &vec![0x5a; len]].concat()
+}
+
+fn send((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker), ip: &[u8]) -> (Output, Vec<u8>) {
+    let mut buffer = [&[0xee; ROOM][..], ip].concat();
+    let mut packet = Packet::new(&mut buffer, ROOM, ip.len()).unwrap();
+    let output = vtep.handle_ip(worker, NOW, &OverlayMeta::default(), &mut packet);
+    (output, packet.as_slice().to_vec())
+}
+
+fn receive((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker), bytes: &[u8]) -> (Output, Vec<u8>) {
+    let mut buffer = bytes.to_vec();
+    let mut packet = Packet::new(&mut buffer, 0, bytes.len()).unwrap();
+    let output = vtep.handle_underlay(worker, NOW, &Default::default(), &mut packet);
+    (output, packet.as_slice().to_vec())
+}
+
+#[test]
+fn d2_a_packet_crosses_by_route_neighbour_and_entry() {
+    let (mut here, mut there) = (node(1, 2), node(2, 1));
+    let packet = ip(2, 100);
+    let (output, outer) = send(&mut here, &packet);
+    assert!(
+        matches!(output, Output::Send { address: to, port: 8_472, .. } if to == address(2)),
+        "{output:?}"
+    );
+    // 20 of IPv4, 8 of UDP, 8 of VXLAN with VNI 1; then the frame from VTEP to VTEP.
+    assert_eq!(outer[28..36], [8, 0, 0, 0, 0, 0, 1, 0]);
+    assert_eq!(outer[36..50], [&mac(2).0[..], &mac(1).0, &[8, 0]].concat());
+    let (output, inner) = receive(&mut there, &outer);
+    let source = there.0.remote(address(1)).ok();
+    assert_eq!(output, Output::DeliverIp { vni: SEGMENT, source });
+    assert_eq!(inner, packet);
+    assert_eq!(there.0.fdb().count(), 1, "nothing was learned");
+}
+
+#[test]
+fn d2_what_is_not_there_is_dropped_by_name() {
+    let mut here = node(1, 2);
+    let packet = ip(3, 10);
+    assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoRoute), packet));
+
+    let packet = ip(2, 10);
+    let gateway = [10, 244, 2, 0].into();
+    here.0.fdb().delete(NOW, SEGMENT, mac(2)).unwrap();
+    assert_eq!(
+        send(&mut here, &packet),
+        (Output::Drop(DropReason::NoDestination), packet.clone()),
+        "no flooding"
+    );
+    assert_eq!(here.1.poll_event(), Some(Miss::L2 { vni: SEGMENT, mac: mac(2) }));
+    here.0.neighbors().delete(NOW, SEGMENT, gateway).unwrap();
+    assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoNeighbor), packet));
+    assert_eq!(here.1.poll_event(), Some(Miss::L3 { vni: SEGMENT, address: gateway }));
+}
+
+#[test]
+fn too_long_packets_are_answered_as_ip() {
+    let mut here = node(1, 2);
+    let fits = ip(2, 1_430);
+    assert!(matches!(send(&mut here, &fits).0, Output::Send { .. }), "1,450 bytes and 50 of headers");
+    let (output, answer) = send(&mut here, &ip(2, 1_431));
+    assert_eq!(output, Output::Reply);
+    let report = encap::wire::icmp_quote::parse(&answer).unwrap();
+    let too_big = encap::wire::icmpv4::Problem::FragmentationNeeded { mtu: 1_450 };
+    assert_eq!(report.problem, encap::wire::icmp_quote::Problem::V4(too_big));
+    assert_eq!(answer[16..20], [10, 244, 1, 5], "to the sender");
+}
+
+#[test]
+fn frames_to_others_stay_frames() {
+    let (mut here, mut there) = (node(1, 2), node(2, 1));
+    let (_, mut outer) = send(&mut here, &ip(2, 100));
+    outer[41] = 9; // the last byte of the inner destination
+    assert!(matches!(receive(&mut there, &outer).0, Output::Deliver { vni: SEGMENT, .. }));
+}
+
+#[test]
+fn routing_needs_a_mac_address() {
+    let mut config = Config::new().local(address(1));
+    config.l3 = true;
+    for mac in [MacAddr::ZERO, MacAddr::BROADCAST] {
+        config.address = mac;
+        let vtep = Vtep::with_capacity(config, Capacity::fdb(8), [1, 2]);
+        assert_eq!(vtep.err(), Some(ConfigError::L3WithoutAddress));
+    }
+}
