@@ -111,6 +111,14 @@ impl<P: Protocol> Endpoint<P> {
         Ok((carried.inner(outer), carried))
     }
 
+    /// Whether a packet is for somebody else, whatever else is wrong with it.
+    pub(crate) fn is_for_others(&self, packet: &[u8], meta: &DecapMeta) -> bool {
+        let mut seen = Anomalies::NONE;
+        let read = self.read(View::whole(packet), meta, &mut seen);
+        let refused = seen.and(self.fatal);
+        read.err().map_or(refused, |reason| refused.with(reason)).into_iter().any(DropReason::is_not_ours)
+    }
+
     /// Decapsulates a burst: each packet with the knowledge that stands at its place in `metas`, and what came of it
     /// at its place in `results`. Returns how many were handled: as many as the shortest of the three slices has.
     pub fn decap_batch(
@@ -159,11 +167,11 @@ impl<P: Protocol> Endpoint<P> {
         seen.insert_if(source == local, DropReason::MartianSource);
         let ours = destination == local || destination.is_multicast();
         seen.insert_if(!ours, DropReason::OtherDestination);
-        if ip.is_later_fragment {
-            return Err(DropReason::Fragment);
-        }
         if ip.protocol != P::PROTOCOL {
             return Err(DropReason::OtherProtocol);
+        }
+        if ip.is_later_fragment {
+            return Err(DropReason::Fragment);
         }
         let (mut packet, mut ports, mut udp_checksum) = (ip.payload, (0, 0), State::Absent);
         if P::PROTOCOL == IpProtocol::UDP {

@@ -226,10 +226,13 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`Remotes::add`] but [`Error::Exists`].
+    /// Those of [`Remotes::add`] but [`Error::Exists`]; [`Error::Family`] also where we have no address in its family,
+    /// and for port 0.
     pub fn add_remote(&self, remote: &Remote) -> Result<RemoteId, Error> {
+        // First, so that a remote to which there is no way is not left in the table.
+        let outer = self.engine().outer(remote).ok_or(Error::Family)?;
         let id = self.tables.remotes().find_or_add(remote)?;
-        self.engine().prepare(id, remote).ok_or(Error::Family)?;
+        self.engine().keep(id, &outer);
         Ok(id)
     }
 

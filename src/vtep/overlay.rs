@@ -63,6 +63,10 @@ impl Engine<'_> {
         if front.tagged && !self.config.inner_vlan {
             return Err(DropReason::InnerVlan);
         }
+        // Before the proxy: what came out of a tunnel was its sender's to answer, and is no local host's question.
+        if meta.from_tunnel {
+            return Err(DropReason::SplitHorizon);
+        }
         if self.config.proxy != Proxy::Off {
             let answered = match front.ethertype {
                 EtherType::ARP => arp_proxy::handle(self, worker, now, meta.vni, &front, packet)?,
@@ -73,9 +77,6 @@ impl Engine<'_> {
                 worker.counters.replies = worker.counters.replies.wrapping_add(1);
                 return Ok(output);
             }
-        }
-        if meta.from_tunnel {
-            return Err(DropReason::SplitHorizon);
         }
         let destination = self.destination(worker, now, meta.vni, front.link.destination)?;
         self.forward(worker, meta, destination, packet)
@@ -136,3 +137,6 @@ impl Engine<'_> {
         meta.hash.or_else(|| endpoint?.flow_hash(packet.as_slice())).unwrap_or(0)
     }
 }
+
+/// The longest [`Front`]: Ethernet, and as many VLAN tags as are followed.
+pub(super) const MAX_FRONT: usize = ethernet::Header::LEN + vlan::MAX_TAGS * vlan::Header::LEN;

@@ -1,11 +1,14 @@
 //! A frame to one remote.
 
-use super::{DropReason, Engine, Output, OverlayMeta, TooBig, Worker};
+use super::{
+    DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
+    overlay::{Front, MAX_FRONT},
+};
 use crate::{
     packet::Packet,
     table::{Remote, RemoteId},
     tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
-    wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6},
+    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6},
 };
 
 /// The outer headers of a remote, and what they are for.
@@ -29,22 +32,31 @@ pub(super) enum NoWay {
 }
 
 impl<'t> Engine<'t> {
-    /// Makes the outer headers of a remote and has the table keep them.
-    pub(super) fn prepare(&self, id: RemoteId, remote: &Remote) -> Option<tunnel::Remote> {
+    /// The outer headers of a remote; `None` where there is no way to it.
+    pub(super) fn outer(&self, remote: &Remote) -> Option<tunnel::Remote> {
         let vni = remote.vni.unwrap_or_default();
-        let outer = self.endpoint(remote.address)?.remote_at(remote.address, remote.port, vni).ok()?;
+        self.endpoint(remote.address)?.remote_at(remote.address, remote.port, vni).ok()
+    }
+
+    /// Has the table keep the outer headers of a remote.
+    pub(super) fn keep(&self, id: RemoteId, outer: &tunnel::Remote) {
         let mut bytes = [0; MAX_BYTES];
-        let len = outer.to_bytes(&mut bytes)?;
-        // Somebody at work on the same remote: then it is made again next time.
-        let _ = self.fdb.remotes.set_header(id, bytes.get(..len)?);
-        Some(outer)
+        let kept = outer.to_bytes(&mut bytes).and_then(|len| bytes.get(..len));
+        // Somebody at work on the same remote: then they are made again next time.
+        let _ = kept.map(|bytes| self.fdb.remotes.set_header(id, bytes));
+    }
+
+    fn prepare(&self, id: RemoteId, remote: &Remote) -> Option<tunnel::Remote> {
+        self.outer(remote).inspect(|outer| self.keep(id, outer))
     }
 
     /// How to get to a remote.
     pub(super) fn way(&self, id: RemoteId) -> Result<Way<'t>, NoWay> {
         let mut bytes = [0; MAX_BYTES];
         let (remote, len) = self.fdb.remotes.read(id, &mut bytes).ok_or(NoWay::Gone)?;
-        if self.config.localbypass && self.is_local(remote.address) {
+        // Another port is another VTEP's, at the same address.
+        let here = self.is_local(remote.address) && remote.port == self.config.dstport;
+        if self.config.localbypass && here {
             return Err(NoWay::Here(remote));
         }
         let endpoint = self.endpoint(remote.address).ok_or(NoWay::Gone)?;
@@ -136,11 +148,15 @@ impl<'t> Engine<'t> {
         if self.config.too_big == TooBig::Drop {
             return Err(DropReason::TooBig);
         }
-        let Ok((link, ip)) = ethernet::Header::parse(packet.as_slice()) else {
+        let front = Front::of(packet.as_slice()).ok_or(DropReason::TooBig)?;
+        let Front { link, l3, .. } = front;
+        // About what goes to many nobody is told (RFC 1122, section 3.2.2), nor many about anything.
+        if link.destination.is_multicast() || !link.source.is_unicast() {
             return Err(DropReason::TooBig);
-        };
-        let mtu = max.saturating_sub(ethernet::Header::LEN);
-        let answer = match link.ethertype {
+        }
+        let ip = packet.as_slice().get(l3..).unwrap_or_default();
+        let mtu = max.saturating_sub(l3);
+        let answer = match front.ethertype {
             EtherType::IPV4 => ipv4::Header::parse(ip).ok().and_then(|(header, _)| {
                 let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
                 let may =
@@ -149,7 +165,8 @@ impl<'t> Engine<'t> {
             }),
             EtherType::IPV6 => ipv6::Header::parse(ip).ok().and_then(|(header, _)| {
                 let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
-                Some(Answer::V6(header, mtu))
+                // The answer comes from the destination.
+                (!header.destination.is_multicast()).then_some(Answer::V6(header, mtu))
             }),
             _ => None,
         };
@@ -157,8 +174,11 @@ impl<'t> Engine<'t> {
         if packet.headroom() < MAX_ANSWER {
             return Err(DropReason::NoHeadroom);
         }
-        // In front of the IP packet go the answer's headers; the Ethernet header is made anew.
-        packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::TooBig)?;
+        // In front of the IP packet go the answer's headers; Ethernet's, tags and all, is put before them again.
+        let mut head = [0; MAX_FRONT];
+        let head = head.get_mut(..l3).ok_or(DropReason::TooBig)?;
+        head.copy_from_slice(packet.as_slice().get(..l3).unwrap_or_default());
+        packet.strip(l3).map_err(|_| DropReason::TooBig)?;
         let told = match answer {
             Answer::V4(header, mtu) => {
                 let problem = icmpv4::Problem::FragmentationNeeded { mtu };
@@ -169,10 +189,13 @@ impl<'t> Engine<'t> {
                 icmp::report_ipv6(packet, problem, header.destination, header.hop_limit)
             }
         };
-        let back = ethernet::Header { destination: link.source, source: link.destination, ..link };
-        let header = if told.is_ok() { back } else { link };
-        if let Ok(room) = packet.prepend() {
-            *room = header.to_bytes();
+        if let (Some(addresses), true) = (head.first_chunk_mut(), told.is_ok()) {
+            let MacAddr([d0, d1, d2, d3, d4, d5]) = link.source;
+            let MacAddr([s0, s1, s2, s3, s4, s5]) = link.destination;
+            *addresses = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
+        }
+        for &byte in head.iter().rev() {
+            *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = [byte];
         }
         told.map_err(|_| DropReason::TooBig)?;
         worker.counters.replies = worker.counters.replies.wrapping_add(1);
@@ -203,4 +226,4 @@ const MIN_MTU_IPV4: u16 = 576;
 const MIN_MTU_IPV6: u32 = 1_280;
 
 /// Headers of the longest answer: IPv6 and ICMPv6.
-const MAX_ANSWER: usize = 48;
+const MAX_ANSWER: usize = icmp_error::IPV6_HEADERS;
