@@ -81,7 +81,9 @@ fn neigh_suppress(
     // What hosts say of themselves is worth knowing, where that is wanted.
     let _ = engine.neighbors.snoop_arp(now, vni, arp);
     let announces = arp.sender_ip == arp.target_ip;
-    if arp.operation != arp::Operation::REQUEST || announces || !front.link.destination.is_multicast() {
+    let asks = arp.operation == arp::Operation::REQUEST && arp.sender_mac.is_unicast() && !announces;
+    // A request to one host asks whether that is still there: only it can tell.
+    if !asks || !front.link.destination.is_multicast() {
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {

@@ -57,6 +57,8 @@ drop_reasons! {
     NoDestination "no-destination";
     /// No route has the destination's prefix.
     NoRoute "no-route";
+    /// A TTL of 1 or 0: the packet goes no further, and nobody may be told.
+    TtlExpired "ttl-expired";
     /// Nobody knows the gateway's MAC address.
     NoNeighbor "no-neighbor";
     /// The destination is on this side of the tunnel.
@@ -65,6 +67,8 @@ drop_reasons! {
     Blackhole "blackhole";
     /// The remote was removed just now, or there is no address of ours in its family.
     NoRemote "no-remote";
+    /// A copy of a flooded frame to a remote whose next hop's MAC address is not known.
+    Unresolved "unresolved";
     /// The frame is too long for the underlay, and its sender must not be told.
     TooBig "too-big";
     /// The buffer has not enough room before the frame.

@@ -95,7 +95,7 @@ fn neigh_suppress(
     let _ = engine.neighbors.snoop_ns(now, vni, &received);
     let (source, target) = (received.ip.source, received.message.target);
     // A solicitation to one host asks whether that is still there: only it can tell.
-    if !received.ip.destination.is_multicast() {
+    if !received.ip.destination.is_multicast() || source.is_multicast() {
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, target) else {
@@ -103,7 +103,8 @@ fn neigh_suppress(
         return None;
     };
     let asker = received.options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);
-    if !neighbor.is_valid() || neighbor.mac == asker || is_here(engine, now, &neighbor) {
+    if !neighbor.is_valid() || neighbor.mac == asker || !asker.is_unicast() || is_here(engine, now, &neighbor)
+    {
         return None;
     }
     Some(answer(engine, now, &neighbor, source, target, asker))

@@ -118,14 +118,15 @@ impl Engine<'_> {
         vni: Vni,
         mac: MacAddr,
     ) -> Result<Destination, DropReason> {
+        let mut known = true;
         for mac in [mac, MacAddr::ZERO] {
             match self.fdb.lookup(now, vni, mac) {
                 Lookup::Found(destination) => return Ok(destination),
                 Lookup::Busy => worker.counters.busy = worker.counters.busy.wrapping_add(1),
-                Lookup::Unknown => {}
+                Lookup::Unknown => known = false,
             }
         }
-        if mac.is_unicast() {
+        if mac.is_unicast() && !known {
             worker.miss(Miss::L2 { vni, mac });
         }
         Err(DropReason::NoDestination)

@@ -1,12 +1,12 @@
 //! One frame to many remotes.
 
 use super::{
-    DropReason, Engine, Flood, Worker,
+    DropReason, Engine, Flood, Miss, Worker,
     send::{NoWay, reason},
 };
 use crate::{
     packet::Header,
-    table::{RemoteId, Walk},
+    table::{Remote, RemoteId, Walk},
 };
 
 /// A copy of a flooded frame: to be sent as `[header, frame]`.
@@ -26,7 +26,7 @@ pub struct Replica {
 }
 
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
-/// long as this, gets none, and the drop is counted.
+/// long as this, gets none, and the drop is counted; a next hop that is not known is a [`Miss`] as well.
 #[derive(Debug)]
 pub struct Replicas<'a> {
     engine: Engine<'a>,
@@ -61,7 +61,11 @@ impl Replicas<'_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
         let way = self.engine.way(id).map_err(|no| match no {
             NoWay::Here(_) => DropReason::LocalDestination,
-            NoWay::Unresolved(_) | NoWay::Gone => DropReason::NoRemote,
+            NoWay::Unresolved(Remote { address, egress, .. }) => {
+                self.worker.miss(Miss::NextHop { remote: id, address, egress });
+                DropReason::Unresolved
+            }
+            NoWay::Gone => DropReason::NoRemote,
         })?;
         if self.frame.len() > way.max {
             return Err(DropReason::TooBig);
@@ -71,7 +75,7 @@ impl Replicas<'_> {
         let counters = &mut self.worker.counters;
         counters.sent = counters.sent.wrapping_add(1);
         counters.sent_bytes = counters.sent_bytes.wrapping_add(self.frame.len() as u64);
-        let crate::table::Remote { address, port, egress, .. } = way.remote;
+        let Remote { address, port, egress, .. } = way.remote;
         Ok(Replica { remote: id, address, port, egress, header })
     }
 }

@@ -2,8 +2,10 @@
 
 use core::{net::IpAddr, ops::AddAssign};
 
-use super::DropReason;
+use super::{DropReason, rate::Bucket};
 use crate::{
+    table::RemoteId,
+    time::Instant,
     tunnel,
     wire::{MacAddr, Vni},
 };
@@ -102,6 +104,16 @@ pub enum Miss {
         /// The address.
         address: IpAddr,
     },
+    /// Which MAC address leads to this remote? A copy of a flooded frame was dropped for it; a frame to this remote
+    /// alone is [`Output::Resolve`](super::Output::Resolve).
+    NextHop {
+        /// The remote.
+        remote: RemoteId,
+        /// Its address.
+        address: IpAddr,
+        /// What packets to it leave by.
+        egress: u32,
+    },
 }
 
 /// State of one core; everything else of a [`Vtep`](super::Vtep) is shared.
@@ -109,6 +121,7 @@ pub enum Miss {
 pub struct Worker {
     pub(super) counters: Counters,
     identification: u16,
+    reports: Bucket,
     misses: [Option<Miss>; MISSES],
 }
 
@@ -148,6 +161,11 @@ impl Worker {
             }
         }
         self.counters.events_lost = self.counters.events_lost.wrapping_add(1);
+    }
+
+    /// Whether an ICMP error may be sent now.
+    pub(super) fn may_report(&mut self, now: Instant, per_second: u32) -> bool {
+        self.reports.take(now, per_second)
     }
 
     pub(super) fn next_identification(&mut self) -> u16 {

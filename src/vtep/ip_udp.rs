@@ -1,0 +1,337 @@
+//! flannel's `udp` backend: IP packets in UDP, routed by prefix, between a TUN device and a socket.
+//!
+//! A packet that a local host sends goes to the peer that has the longest prefix of its destination; its TTL goes down
+//! by one, once. What cannot be forwarded is answered by ICMP in its place: no route, TTL exceeded, too long. (flannel
+//! itself takes the first prefix that fits, counts the TTL twice and forwards a TTL of 0, quotes beyond the packet's
+//! end, and knows no IPv6.)
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use encap::{
+//!     Packet,
+//!     table::{Capacity, Line, NextHop},
+//!     time::Instant,
+//!     vtep::{Worker, ip_udp::{Backend, Config, Output}},
+//! };
+//!
+//! const CAPACITY: Capacity = Capacity { routes: 64, ..Capacity::NONE };
+//! static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+//! let config = Config::new().local("192.0.2.1".parse()?).address("10.5.1.0".parse()?);
+//! let backend = Backend::new(&LINES, config, CAPACITY, [1, 2])?;
+//! let peer = NextHop::Peer { address: "192.0.2.2".parse()?, port: 8285 };
+//! backend.routes().add("10.5.2.0/24".parse()?, peer)?;
+//!
+//! # let datagram: [u8; 28] = [
+//! #     0x45, 0, 0, 28, 0, 1, 0x40, 0, 64, 17, 0x23, 0xc4, 10, 5, 1, 9, 10, 5, 2, 9, 3, 0xe8, 7, 0xd0, 0, 8, 0, 0,
+//! # ];
+//! let mut buffer = [0; 128];
+//! buffer[64..92].copy_from_slice(&datagram); // from 10.5.1.9 to 10.5.2.9
+//! let mut packet = Packet::new(&mut buffer, 64, 28)?;
+//! let output = backend.handle_ip(&mut Worker::new(1), Instant::ZERO, &mut packet);
+//! assert_eq!(output, Output::Send { address: "192.0.2.2".parse()?, port: 8285 });
+//! assert_eq!(packet.as_slice()[8], 63);
+//! # Ok(())
+//! # }
+//! ```
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{ConfigError, DropReason, Worker};
+use crate::{
+    packet::Packet,
+    table::{Capacity, Line, NextHop, Routes, Settings, Tables},
+    time::Instant,
+    tunnel::{self, DecapMeta, EncapMeta, Framing, icmp, ip_udp},
+    wire::{icmpv4, icmpv6, ipv4, ipv6, rewrite},
+};
+
+/// Settings of a [`Backend`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Our address in an IPv4 underlay.
+    pub local: Option<Ipv4Addr>,
+    /// Our address in an IPv6 underlay.
+    pub local6: Option<Ipv6Addr>,
+    /// Our address in the overlay, which ICMP errors come from.
+    pub address: Option<Ipv4Addr>,
+    /// Our IPv6 address in the overlay, which ICMPv6 errors come from.
+    pub address6: Option<Ipv6Addr>,
+    /// UDP port that we listen on and send from. Default: 8285.
+    pub port: u16,
+    /// The outer headers that are ours. Default: none, for a UDP socket.
+    pub framing: Framing,
+    /// MTU of the underlay in bytes. Default: 1,500.
+    pub mtu: u16,
+    /// ICMP errors per second. Default: 1,000.
+    pub icmp_rate: u32,
+}
+
+impl Config {
+    /// The defaults, with no address yet.
+    pub const fn new() -> Self {
+        Self {
+            local: None,
+            local6: None,
+            address: None,
+            address6: None,
+            port: ip_udp::PORT,
+            framing: Framing::Payload,
+            mtu: 1_500,
+            icmp_rate: 1_000,
+        }
+    }
+
+    /// Sets our address in the underlay; one of each family is possible.
+    #[must_use]
+    pub const fn local(mut self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.local = Some(address),
+            IpAddr::V6(address) => self.local6 = Some(address),
+        }
+        self
+    }
+
+    /// Sets our address in the overlay; one of each family is possible.
+    #[must_use]
+    pub const fn address(mut self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.address = Some(address),
+            IpAddr::V6(address) => self.address6 = Some(address),
+        }
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What to do with the packet now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Output {
+    /// It has its outer headers, as far as they are ours: send it to this peer.
+    Send {
+        /// The peer's address in the underlay.
+        address: IpAddr,
+        /// Its UDP port.
+        port: u16,
+    },
+    /// It is an ICMP error now: give it back to where the packet came from.
+    Reply,
+    /// It is a packet for a local host.
+    Deliver,
+    /// It is no packet of ours.
+    Pass,
+    /// It is dropped.
+    Drop(DropReason),
+}
+
+/// A node of flannel's `udp` backend. Shared by all cores; each has a [`Worker`] of its own.
+#[derive(Debug)]
+pub struct Backend<S> {
+    tables: Tables<S>,
+    config: Config,
+    ipv4: Option<ip_udp::Endpoint>,
+    ipv6: Option<ip_udp::Endpoint>,
+}
+
+impl<S: AsRef<[Line]>> Backend<S> {
+    /// A node whose routes lie on `storage`, which must be new.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where settings cannot work, or not with each other.
+    pub fn new(storage: S, config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
+        let endpoint = |local: Option<IpAddr>| {
+            local.map(|local| {
+                let builder = ip_udp::Endpoint::new(local).port(config.port).framing(config.framing);
+                builder.source_ports(config.port..=config.port).mtu(config.mtu.into()).build()
+            })
+        };
+        let ipv4 = endpoint(config.local.map(IpAddr::V4)).transpose()?;
+        let ipv6 = endpoint(config.local6.map(IpAddr::V6)).transpose()?;
+        if ipv4.is_none() && ipv6.is_none() {
+            return Err(ConfigError::NoLocal);
+        }
+        let tables = Tables::with_settings(storage, capacity, Settings::default(), seed)?;
+        Ok(Self { tables, config, ipv4, ipv6 })
+    }
+
+    /// Which peer has which prefix: [`NextHop::Peer`] with a port each.
+    pub fn routes(&self) -> Routes<'_> {
+        self.tables.routes()
+    }
+
+    /// Bytes that a buffer should have before a packet: for outer headers, or for those of an ICMP error.
+    pub fn headroom(&self) -> usize {
+        let endpoints = self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom);
+        endpoints.fold(MAX_ANSWER, usize::max)
+    }
+
+    /// A packet that a local host sends.
+    pub fn handle_ip(&self, worker: &mut Worker, now: Instant, packet: &mut Packet<'_>) -> Output {
+        match self.forward(worker, now, packet) {
+            Ok(output) => output,
+            Err(reason) => {
+                worker.counters.drop(reason);
+                Output::Drop(reason)
+            }
+        }
+    }
+
+    /// A packet from the underlay.
+    pub fn handle_underlay(&self, worker: &mut Worker, meta: &DecapMeta, packet: &mut Packet<'_>) -> Output {
+        let is_ipv6 = match self.config.framing {
+            Framing::Payload => meta.outer.map_or(self.ipv4.is_none(), |outer| outer.source.is_ipv6()),
+            Framing::Ip => packet.as_slice().first().is_some_and(|first| first >> 4 == 6),
+            Framing::Ethernet(_) => packet.as_slice().get(12..14) == Some(&[0x86, 0xdd]),
+        };
+        let endpoint = if is_ipv6 { &self.ipv6 } else { &self.ipv4 };
+        let Some(endpoint) = endpoint else { return Output::Pass };
+        match endpoint.decap_with(packet, meta) {
+            Ok(_) => {
+                worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
+                worker.counters.delivered_bytes =
+                    worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
+                Output::Deliver
+            }
+            Err(reason) if reason.is_not_ours() => Output::Pass,
+            Err(reason) => {
+                worker.counters.drop(reason.into());
+                Output::Drop(reason.into())
+            }
+        }
+    }
+
+    fn forward(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let ip = Ip::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        let route = self.tables.routes().lookup(ip.destination).ok().flatten();
+        let Some(NextHop::Peer { address, port }) = route.map(|route| route.via) else {
+            return self.report(worker, now, packet, Trouble::NoRoute);
+        };
+        if ip.ttl <= 1 {
+            return self.report(worker, now, packet, Trouble::TtlExpired);
+        }
+        let endpoint = if address.is_ipv6() { &self.ipv6 } else { &self.ipv4 };
+        let endpoint = endpoint.as_ref().ok_or(DropReason::NoRemote)?;
+        let remote = endpoint.remote_at(address, port).map_err(|_| DropReason::NoRemote)?;
+        if packet.len() > remote.max_inner() {
+            let mtu = remote.max_inner() as u16;
+            let may_tell = ip.dont_fragment;
+            return if may_tell {
+                self.report(worker, now, packet, Trouble::TooBig(mtu))
+            } else {
+                Err(DropReason::TooBig)
+            };
+        }
+        if packet.headroom() < remote.overhead() {
+            return Err(DropReason::NoHeadroom);
+        }
+        rewrite::decrement_ttl(packet.as_mut_slice()).map_err(|_| DropReason::FrameTruncated)?;
+        let len = packet.len() as u64;
+        let mut meta = EncapMeta::new();
+        meta.identification = Some(worker.next_identification());
+        endpoint.encap_with(packet, &remote, &meta).map_err(super::send::reason)?;
+        worker.counters.sent = worker.counters.sent.wrapping_add(1);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(len);
+        Ok(Output::Send { address, port })
+    }
+
+    /// Makes the packet the ICMP error about itself, if there may be one.
+    fn report(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        packet: &mut Packet<'_>,
+        trouble: Trouble,
+    ) -> Result<Output, DropReason> {
+        let silent = trouble.reason();
+        let is_ipv6 = packet.as_slice().first().is_some_and(|first| first >> 4 == 6);
+        let told = match (is_ipv6, self.config.address, self.config.address6) {
+            (false, Some(source), _) if worker.may_report(now, self.config.icmp_rate) => {
+                icmp::report_ipv4(packet, trouble.ipv4(), source, TTL)
+            }
+            (true, _, Some(source)) if worker.may_report(now, self.config.icmp_rate) => {
+                icmp::report_ipv6(packet, trouble.ipv6(), source, TTL)
+            }
+            _ => return Err(silent),
+        };
+        told.map_err(|_| silent)?;
+        worker.counters.replies = worker.counters.replies.wrapping_add(1);
+        Ok(Output::Reply)
+    }
+}
+
+/// What forwarding needs of an IP header.
+#[derive(Clone, Copy, Debug)]
+struct Ip {
+    destination: IpAddr,
+    ttl: u8,
+    /// IPv6 packets are never fragmented on the way.
+    dont_fragment: bool,
+}
+
+impl Ip {
+    fn of(packet: &[u8]) -> Option<Self> {
+        if packet.first()? >> 4 == 6 {
+            let (header, rest) = ipv6::Header::parse(packet).ok()?;
+            header.payload(rest).ok()?;
+            let ipv6::Header { destination, hop_limit: ttl, .. } = header;
+            return Some(Self { destination: destination.into(), ttl, dont_fragment: true });
+        }
+        let (header, rest) = ipv4::Header::parse(packet).ok()?;
+        header.payload(rest).ok()?;
+        let ipv4::Header { destination, ttl, dont_fragment, .. } = header;
+        Some(Self { destination: destination.into(), ttl, dont_fragment })
+    }
+}
+
+/// Why a packet is not forwarded.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    NoRoute,
+    TtlExpired,
+    TooBig(u16),
+}
+
+impl Trouble {
+    const fn reason(self) -> DropReason {
+        match self {
+            Self::NoRoute => DropReason::NoRoute,
+            Self::TtlExpired => DropReason::TtlExpired,
+            Self::TooBig(_) => DropReason::TooBig,
+        }
+    }
+
+    const fn ipv4(self) -> icmpv4::Problem {
+        match self {
+            Self::NoRoute => icmpv4::Problem::Unreachable(icmpv4::Unreachable::NET),
+            Self::TtlExpired => icmpv4::Problem::TimeExceeded(icmpv4::TimeExceeded::IN_TRANSIT),
+            Self::TooBig(mtu) => icmpv4::Problem::FragmentationNeeded { mtu },
+        }
+    }
+
+    const fn ipv6(self) -> icmpv6::Problem {
+        match self {
+            Self::NoRoute => icmpv6::Problem::Unreachable(icmpv6::Unreachable::NO_ROUTE),
+            Self::TtlExpired => icmpv6::Problem::TimeExceeded(icmpv6::TimeExceeded::IN_TRANSIT),
+            Self::TooBig(mtu) => icmpv6::Problem::PacketTooBig { mtu: mtu as u32 },
+        }
+    }
+}
+
+/// TTL of ICMP errors.
+const TTL: u8 = 64;
+
+/// Headers of the longest ICMP error: IPv6 and ICMPv6.
+const MAX_ANSWER: usize = 48;

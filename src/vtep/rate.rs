@@ -1,0 +1,49 @@
+//! How many ICMP errors may be sent (RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)).
+
+use crate::time::Instant;
+
+/// So many errors per second, and as many at once as Linux allows by default.
+pub(super) const BURST: u32 = 50;
+
+/// A bucket of tokens, one for each error.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bucket {
+    /// Errors that may not be sent now, in millionths.
+    used: u64,
+    last: Instant,
+}
+
+impl Bucket {
+    /// Whether an error may be sent now; then it counts.
+    pub(super) fn take(&mut self, now: Instant, per_second: u32) -> bool {
+        let passed = now.saturating_since(self.last).as_micros().min(u64::MAX.into()) as u64;
+        self.used = self.used.saturating_sub(passed.saturating_mul(per_second.into()));
+        self.last = self.last.max(now);
+        let used = self.used.saturating_add(TOKEN);
+        let may = per_second > 0 && used <= TOKEN.saturating_mul(BURST.into());
+        if may {
+            self.used = used;
+        }
+        may
+    }
+}
+
+const TOKEN: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_and_then_the_rate() {
+        let mut bucket = Bucket::default();
+        let now = Instant::from_secs(5);
+        assert_eq!((0..100).filter(|_| bucket.take(now, 1_000)).count(), 50);
+        let later = Instant::from_millis(5_010);
+        assert_eq!((0..100).filter(|_| bucket.take(later, 1_000)).count(), 10);
+        // A clock that runs backwards brings nothing.
+        assert!(!bucket.take(now, 1_000));
+        assert!(!bucket.take(later, 1_000));
+        assert!(!Bucket::default().take(now, 0), "none at all");
+    }
+}
