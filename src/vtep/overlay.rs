@@ -118,15 +118,18 @@ impl Engine<'_> {
         vni: Vni,
         mac: MacAddr,
     ) -> Result<Destination, DropReason> {
-        let mut known = true;
+        let mut unknown = true;
         for mac in [mac, MacAddr::ZERO] {
             match self.fdb.lookup(now, vni, mac) {
                 Lookup::Found(destination) => return Ok(destination),
-                Lookup::Busy => worker.counters.busy = worker.counters.busy.wrapping_add(1),
-                Lookup::Unknown => known = false,
+                Lookup::Busy => {
+                    worker.counters.busy = worker.counters.busy.wrapping_add(1);
+                    unknown = false;
+                }
+                Lookup::Unknown => {}
             }
         }
-        if mac.is_unicast() && !known {
+        if mac.is_unicast() && unknown {
             worker.miss(Miss::L2 { vni, mac });
         }
         Err(DropReason::NoDestination)
