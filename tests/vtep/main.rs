@@ -1,7 +1,16 @@
 //! The VTEP engine.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics"
+)]
 
 mod common;
 mod flannel;
+mod frames;
 mod icmp;
 mod l3;
+mod receive;
 mod story;
