@@ -9,8 +9,10 @@
 
 mod common;
 mod flannel;
+mod flood;
 mod frames;
 mod icmp;
 mod l3;
 mod receive;
 mod story;
+mod transmit;
