@@ -182,8 +182,7 @@ impl Config {
     /// What Linux does where it does something else, as the table above says.
     pub fn linux() -> Self {
         let (first, last) = srcport(32_768..=60_999);
-        let mut tables = table::Settings::default();
-        tables.learn_from = table::LearnFrom::Any;
+        let tables = table::Settings { learn_from: table::LearnFrom::Any, ..table::Settings::default() };
         Self {
             dstport: 8_472,
             ecn: ecn::Mode::Linux,
