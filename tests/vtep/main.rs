@@ -7,12 +7,15 @@
     reason = "a test that fails panics"
 )]
 
+mod arp;
 mod common;
 mod flannel;
 mod flood;
 mod frames;
 mod icmp;
 mod l3;
+mod nd;
+mod pmtu;
 mod receive;
 mod story;
 mod transmit;

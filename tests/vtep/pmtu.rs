@@ -1,0 +1,294 @@
+//! Frames that are too long for the underlay (behaviour.md, A11): who is told, and what.
+
+use std::net::Ipv6Addr;
+
+use encap::{
+    table::Remote,
+    vtep::{Config, DropReason, Output, OverlayMeta, TooBig},
+    wire::{MacAddr, checksum::State, icmpv4, icmpv6, ipv4, ipv6, udp},
+};
+
+use crate::{common::*, frames::*};
+
+fn both() -> [Config; 2] {
+    [Config::new(), Config::linux()]
+}
+
+/// VTEP 1 with a way of this MTU to host 9.
+fn node(config: Config, mtu: u16) -> Node {
+    let node = Node::new(1, with(config, |c| c.inner_vlan = true));
+    let remote = node.vtep.add_remote(&Remote::new(address(2), config.dstport).mtu(mtu)).unwrap();
+    node.vtep.fdb().add(VNI, mac(9), remote).unwrap();
+    node
+}
+
+/// Outer IPv4, UDP, VXLAN.
+const OVERHEAD: usize = 20 + 8 + 8;
+
+fn told(node: &mut Node, frame: &[u8]) -> Vec<u8> {
+    let before = node.worker.counters().replies;
+    let (output, reply) = node.send(NOW, frame);
+    assert_eq!(output, Output::Reply);
+    assert_eq!(node.worker.counters().replies, before + 1);
+    assert_eq!((&reply[..6], &reply[6..12]), (&frame[6..12], &frame[..6]), "back to where it came from");
+    reply
+}
+
+/// An IPv6 packet in a frame of this length.
+fn sized6(destination: MacAddr, source: MacAddr, len: usize) -> Vec<u8> {
+    let udp = udp::Header { source_port: 1, destination_port: 2, length: (len - 54) as u16, checksum: 1 };
+    let payload = [&udp.to_bytes()[..], &vec![0x5a; len - 62]].concat();
+    frame(destination, source, 0x86dd, &ip(v6(1).into(), v6(9).into(), 17, 0, &payload))
+}
+
+#[test]
+fn a_frame_of_exactly_the_limit_passes_and_one_more_byte_does_not() {
+    for config in both() {
+        for mtu in [1_000, 1_500, 1_400] {
+            let mut node = node(config, mtu);
+            let limit = usize::from(mtu) - OVERHEAD;
+            let packet = node.sends(&sized(mac(9), mac(1), limit, true), 2);
+            assert_eq!(packet.len(), usize::from(mtu));
+            told(&mut node, &sized(mac(9), mac(1), limit + 1, true));
+            // Not about IP: dropped.
+            node.refuses_frame(&frame(mac(9), mac(1), 0x88b5, &vec![0; limit - 13]), DropReason::TooBig);
+        }
+        // Without one of its own the remote has the configured MTU.
+        let mut node = node(with(config, |c| c.mtu = 1_300), 0);
+        assert_eq!(node.sends(&sized(mac(9), mac(1), 1_300 - OVERHEAD, true), 2).len(), 1_300);
+        told(&mut node, &sized(mac(9), mac(1), 1_301 - OVERHEAD, true));
+        // The smaller one counts, whichever that is.
+        let id = node.vtep.remote(address(2)).unwrap();
+        node.vtep.remotes().set_mtu(id, 9_000).unwrap();
+        told(&mut node, &sized(mac(9), mac(1), 1_301 - OVERHEAD, true));
+        node.vtep.remotes().set_mtu(id, 1_200).unwrap();
+        told(&mut node, &sized(mac(9), mac(1), 1_201 - OVERHEAD, true));
+    }
+}
+
+#[test]
+fn a11_ipv4_with_df_is_told_fragmentation_needed() {
+    for config in both() {
+        let mut node = node(config, 1_500);
+        let frame = sized(mac(9), mac(1), 1_500, true);
+        let reply = told(&mut node, &frame);
+        let (header, message) = read_ipv4(&reply[14..]);
+        let (about, _) = read_ipv4(&frame[14..]);
+        assert_eq!((header.source, header.destination), (about.destination, about.source));
+        assert_eq!((header.ttl, header.dont_fragment, header.identification), (about.ttl, true, 0));
+        assert_eq!((reply.len(), header.total_len), (14 + 576, 576), "at most 576 bytes");
+        assert_eq!(icmpv4::verify(message), State::Good);
+        let (icmp, quote) = icmpv4::Header::parse(message).unwrap();
+        assert_eq!(icmp.problem(), Some(icmpv4::Problem::FragmentationNeeded { mtu: 1_450 }));
+        assert_eq!(quote, &frame[14..14 + 548]);
+        // Who keeps to it gets through.
+        node.sends(&sized(mac(9), mac(1), 14 + 1_450, true), 2);
+    }
+}
+
+#[test]
+fn a11_ipv6_is_told_packet_too_big() {
+    for config in both() {
+        let mut node = node(config, 1_500);
+        let frame = sized6(mac(9), mac(1), 1_500);
+        let reply = told(&mut node, &frame);
+        let (header, message) = ipv6::Header::parse(&reply[14..]).unwrap();
+        assert_eq!((header.source, header.destination, header.hop_limit), (v6(9), v6(1), 255));
+        assert_eq!(reply.len(), 14 + 1_280, "no longer than IPv6's least MTU");
+        let pseudo = encap::wire::checksum::Sum::pseudo_ipv6(
+            header.source,
+            header.destination,
+            header.next_header,
+            message.len() as u32,
+        );
+        assert_eq!(icmpv6::verify(pseudo, message), State::Good);
+        let (icmp, quote) = icmpv6::Header::parse(message).unwrap();
+        assert_eq!(icmp.problem(), Some(icmpv6::Problem::PacketTooBig { mtu: 1_450 }));
+        assert_eq!(quote, &frame[14..14 + 1_232]);
+        node.sends(&sized6(mac(9), mac(1), 14 + 1_450), 2);
+    }
+}
+
+/// An IPv6 underlay takes 20 bytes more.
+#[test]
+fn over_ipv6_the_limit_is_lower() {
+    for config in both() {
+        let node = Node::new(1, config.local(v6(1).into()));
+        let remote = node.vtep.remote(v6(2).into()).unwrap();
+        node.vtep.fdb().add(VNI, mac(9), remote).unwrap();
+        let mut node = node;
+        let (output, packet) = node.send(NOW, &sized(mac(9), mac(1), 1_500 - 56, true));
+        assert!(matches!(output, Output::Send { .. }));
+        assert_eq!(packet.len(), 1_500);
+        let reply = told(&mut node, &sized(mac(9), mac(1), 1_501 - 56, true));
+        assert_eq!(reply[14 + 20 + 6..14 + 20 + 8], 1_430u16.to_be_bytes());
+    }
+}
+
+/// RFC 7348, section 4.3: "VTEPs MUST NOT fragment VXLAN packets".
+#[test]
+fn a11_without_df_it_is_dropped_and_never_fragmented() {
+    for config in both() {
+        let mut node = node(config, 1_500);
+        node.refuses_frame(&sized(mac(9), mac(1), 1_500, false), DropReason::TooBig);
+    }
+}
+
+#[test]
+fn nobody_is_told_where_that_is_configured() {
+    for config in both() {
+        let mut node = node(with(config, |c| c.too_big = TooBig::Drop), 1_500);
+        node.refuses_frame(&sized(mac(9), mac(1), 1_500, true), DropReason::TooBig);
+        node.refuses_frame(&sized6(mac(9), mac(1), 1_500), DropReason::TooBig);
+    }
+}
+
+/// The frame with another IPv4 header: bytes at these offsets, checksum right again.
+fn with_ipv4(mut frame: Vec<u8>, bytes: &[(usize, u8)]) -> Vec<u8> {
+    let mut ip = frame.split_off(14);
+    bytes.iter().for_each(|&(at, byte)| ip[at] = byte);
+    frame.extend(fix_ipv4(ip));
+    frame
+}
+
+#[test]
+fn a11_nobody_is_told_about_fragments() {
+    for config in both() {
+        let mut node = node(config, 1_500);
+        for (flags, offset) in [(0x60, 0), (0x40, 1), (0x60, 1)] {
+            let fragment = with_ipv4(sized(mac(9), mac(1), 1_500, true), &[(6, flags), (7, offset)]);
+            node.refuses_frame(&fragment, DropReason::TooBig);
+        }
+        let mut fragment = sized6(mac(9), mac(1), 1_500);
+        fragment[20] = 44;
+        fragment[54..62].copy_from_slice(&[17, 0, 0, 8, 0, 0, 0, 1]);
+        node.refuses_frame(&fragment, DropReason::TooBig);
+    }
+}
+
+#[test]
+fn a11_nobody_is_told_about_icmp_errors() {
+    for config in both() {
+        let mut node = node(config, 1_500);
+        for (kind, told_of) in [(3, false), (11, false), (5, false), (8, true), (0, true)] {
+            let icmp = with_ipv4(sized(mac(9), mac(1), 1_500, true), &[(9, 1), (20, kind)]);
+            if told_of {
+                told(&mut node, &icmp);
+            } else {
+                node.refuses_frame(&icmp, DropReason::TooBig);
+            }
+        }
+        for (kind, told_of) in [(1, false), (2, false), (127, false), (137, false), (128, true)] {
+            let mut icmp = sized6(mac(9), mac(1), 1_500);
+            (icmp[20], icmp[54]) = (58, kind);
+            if told_of {
+                told(&mut node, &icmp);
+            } else {
+                node.refuses_frame(&icmp, DropReason::TooBig);
+            }
+        }
+    }
+}
+
+#[test]
+fn a11_nobody_is_told_in_the_name_of_many_nor_many_about_anything() {
+    for config in both() {
+        // One remote for everything, so that there is no flood.
+        let mut node = Node::new(1, config).peers(&[2]);
+        for group in [MacAddr::BROADCAST, MacAddr([1, 0, 0x5e, 0, 0, 1]), MacAddr([0x33, 0x33, 0, 0, 0, 1])] {
+            node.refuses_frame(&sized(group, mac(1), 1_500, true), DropReason::TooBig);
+            node.refuses_frame(&sized6(group, mac(1), 1_500), DropReason::TooBig);
+            node.refuses_frame(&sized(mac(9), group, 1_500, true), DropReason::TooBig);
+            node.refuses_frame(&sized6(mac(9), group, 1_500), DropReason::TooBig);
+        }
+        node.refuses_frame(&sized(mac(9), MacAddr::ZERO, 1_500, true), DropReason::TooBig);
+        // Destinations and sources by IP, in frames to one host.
+        for (at, first) in [(16, 224), (16, 255), (12, 0), (12, 127), (12, 224), (12, 255)] {
+            let whole = if first == 255 { 255 } else { 1 };
+            let bytes: Vec<_> = (1..4).map(|byte| (at + byte, whole)).chain([(at, first)]).collect();
+            let odd = with_ipv4(sized(mac(9), mac(1), 1_500, true), &bytes);
+            node.refuses_frame(&odd, DropReason::TooBig);
+        }
+        for (at, address) in [
+            (22, Ipv6Addr::UNSPECIFIED),
+            (22, Ipv6Addr::LOCALHOST),
+            (22, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+            (38, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+        ] {
+            let mut odd = sized6(mac(9), mac(1), 1_500);
+            odd[at..at + 16].copy_from_slice(&address.octets());
+            node.refuses_frame(&odd, DropReason::TooBig);
+        }
+        assert_eq!(node.worker.counters().replies, 0);
+    }
+}
+
+/// RFC 791: every host takes 576 bytes; RFC 8200: every link 1,280.
+#[test]
+fn a11_below_the_least_mtu_nobody_is_told() {
+    for config in both() {
+        let least = 576 + 50;
+        told(&mut node(config, least), &sized(mac(9), mac(1), 1_500, true));
+        node(config, least - 1).refuses_frame(&sized(mac(9), mac(1), 1_500, true), DropReason::TooBig);
+        let least = 1_280 + 50;
+        told(&mut node(config, least), &sized6(mac(9), mac(1), 1_500));
+        node(config, least - 1).refuses_frame(&sized6(mac(9), mac(1), 1_500), DropReason::TooBig);
+    }
+}
+
+/// The kernel forgets the four bytes, and sends packets that are too long.
+#[test]
+fn a11_vlan_tags_count_and_stay() {
+    for config in both() {
+        let mut node = node(config, 1_500);
+        let limit = 1_500 - OVERHEAD;
+        assert_eq!(node.sends(&tagged(5, &sized(mac(9), mac(1), limit - 4, true)), 2).len(), 1_500);
+        let frame = tagged(5, &sized(mac(9), mac(1), limit - 3, true));
+        let reply = told(&mut node, &frame);
+        assert_eq!(reply[12..18], frame[12..18], "tag and type");
+        let (_, message) = read_ipv4(&reply[18..]);
+        let problem = icmpv4::Header::parse(message).unwrap().0.problem();
+        assert_eq!(problem, Some(icmpv4::Problem::FragmentationNeeded { mtu: 1_446 }));
+        assert_eq!(message[8..], frame[18..18 + 548]);
+        let reply = told(&mut node, &tagged(7, &tagged(5, &sized6(mac(9), mac(1), limit))));
+        let (_, message) = ipv6::Header::parse(&reply[22..]).unwrap();
+        let problem = icmpv6::Header::parse(message).unwrap().0.problem();
+        assert_eq!(problem, Some(icmpv6::Problem::PacketTooBig { mtu: 1_442 }));
+    }
+}
+
+/// Room for the longest answer's headers, IPv6's.
+#[test]
+fn an_answer_needs_headroom() {
+    for config in both() {
+        for frame in [sized(mac(9), mac(1), 1_500, true), sized6(mac(9), mac(1), 1_500)] {
+            let mut node = node(config, 1_500);
+            assert_eq!(node.send_behind(48, &frame).0, Output::Reply);
+            assert_eq!(node.send_behind(27, &frame), (Output::Drop(DropReason::NoHeadroom), frame));
+        }
+    }
+}
+
+/// A broken header says nothing that one could answer.
+#[test]
+fn a_packet_with_a_wrong_checksum_is_dropped_untouched() {
+    for config in both() {
+        let mut frame = sized(mac(9), mac(1), 1_500, true);
+        frame[24] ^= 1;
+        node(config, 1_500).refuses_frame(&frame, DropReason::TooBig);
+        let (header, _) = ipv4::Header::parse(&frame[14..]).unwrap();
+        assert!(header.dont_fragment);
+    }
+}
+
+/// A way by a group or by the default is no other.
+#[test]
+fn whichever_way_the_frame_takes() {
+    let mut node = Node::new(1, Config::new()).peers(&[2]);
+    told(&mut node, &sized(mac(9), mac(1), 1_500, true));
+    let group = node.vtep.lists().add_group(&[node.vtep.remote(address(2)).unwrap()]).unwrap();
+    node.vtep.fdb().add(VNI, mac(8), group).unwrap();
+    told(&mut node, &sized(mac(8), mac(1), 1_500, true));
+    let meta = OverlayMeta::new(VNI);
+    assert_eq!(node.send_with(NOW, &meta, &sized(mac(8), mac(1), 1_500, true)).0, Output::Reply);
+}
