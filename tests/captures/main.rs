@@ -19,6 +19,7 @@ mod frames;
 mod json;
 #[path = "../../examples/decap/look.rs"]
 mod look;
+mod overlay;
 mod programs;
 #[path = "../../examples/capture/read.rs"]
 mod read;

@@ -26,7 +26,7 @@ fn example(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = example(name, arguments).output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
