@@ -9,6 +9,7 @@
 
 mod arp;
 mod common;
+mod config;
 mod flannel;
 mod flood;
 mod frames;

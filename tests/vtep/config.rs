@@ -1,0 +1,148 @@
+//! Settings: what is refused, and what the defaults are.
+
+use std::{net::IpAddr, time::Duration};
+
+use encap::{
+    table::{Ageing, BuildError, Capacity, LearnFrom, Line},
+    tunnel::{self, DontFragment, Framing, Link, OuterDscp, Ttl, ecn},
+    vtep::{Config, ConfigError, Proxy, TooBig, Vtep},
+    wire::{FlowLabel, MacAddr},
+};
+
+use crate::{common::*, frames::*};
+
+const CAPACITY: Capacity = Capacity::fdb(16);
+
+fn build(config: Config, capacity: Capacity) -> Result<Vtep<Box<[Line]>>, ConfigError> {
+    Vtep::with_capacity(config, capacity, [1, 2])
+}
+
+fn refused(config: Config) -> ConfigError {
+    build(config, CAPACITY).unwrap_err()
+}
+
+fn v4() -> Config {
+    Config::new().local(address(1))
+}
+
+/// The table in the documentation of [`Config`].
+#[test]
+fn the_defaults_and_linux() {
+    let (new, linux) = (Config::new(), Config::linux());
+    assert_eq!((new.dstport, linux.dstport), (4_789, 8_472));
+    for config in [new, linux] {
+        assert_eq!((config.local, config.local6, config.address), (None, None, MacAddr::ZERO));
+        assert_eq!((config.ttl, config.tos), (Ttl::Auto, OuterDscp::default()));
+        assert_eq!((config.label, config.framing), (FlowLabel::default(), Framing::Ip));
+        assert_eq!((config.udp6zerocsumtx, config.udp6zerocsumrx), (false, false));
+        assert_eq!((config.proxy, config.gbp, config.localbypass), (Proxy::Off, false, true));
+        assert_eq!((config.learning, config.l3, config.mtu), (true, false, 1_500));
+        assert_eq!(config.too_big, TooBig::Tell);
+        assert_eq!(config.tables.ageing, Ageing::After(Duration::from_secs(300)));
+        assert_eq!(config.tables.vni_limit, u32::MAX);
+    }
+    assert_eq!((new.df, linux.df), (DontFragment::Set, DontFragment::Unset));
+    assert_eq!((new.ecn, linux.ecn), (ecn::Mode::Normal, ecn::Mode::Linux));
+    assert_eq!((new.srcport, linux.srcport), ((49_152, 65_535), (32_768, 60_999)));
+    assert_eq!((new.udpcsum, linux.udpcsum), (false, true));
+    assert_eq!((new.tables.learn_from, linux.tables.learn_from), (LearnFrom::Configured, LearnFrom::Any));
+    assert_eq!((new.reserved_bits, linux.reserved_bits), (0, 0xf7ff_ffff_0000_00ff));
+    assert_eq!((new.inner_vlan, linux.inner_vlan), (false, true));
+    assert_eq!((new.any_destination, linux.any_destination), (false, true));
+    assert_eq!(Config::default(), new);
+}
+
+#[test]
+fn no_address() {
+    assert_eq!(refused(Config::new()), ConfigError::NoLocal);
+    assert_eq!(refused(Config::linux()), ConfigError::NoLocal);
+    for address in [address(1), IpAddr::V6(v6(1))] {
+        assert!(build(Config::new().local(address), CAPACITY).is_ok());
+        assert!(build(Config::linux().local(address), CAPACITY).is_ok());
+    }
+}
+
+#[test]
+fn addresses_that_nobody_can_have() {
+    for text in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
+        let address = text.parse().unwrap();
+        let expected = ConfigError::Tunnel(tunnel::ConfigError::LocalNotUnicast(address));
+        assert_eq!(refused(Config::new().local(address)), expected);
+        // One good address does not make up for another.
+        let other = if address.is_ipv4() { v6(1).into() } else { crate::common::address(1) };
+        assert_eq!(refused(Config::new().local(other).local(address)), expected);
+        // A socket that is bound to any address is the socket's business.
+        let socket = with(Config::new(), |c| c.framing = Framing::Payload);
+        assert!(build(socket.local(address), CAPACITY).is_ok());
+    }
+}
+
+#[test]
+fn settings_of_the_tunnel() {
+    use tunnel::ConfigError as Tunnel;
+    let cases = [
+        (with(v4(), |c| c.dstport = 0), Tunnel::PortZero),
+        (with(v4(), |c| c.ttl = Ttl::Fixed(0)), Tunnel::TtlZero),
+        (with(v4(), |c| c.srcport = (2, 1)), Tunnel::SourcePorts { min: 2, max: 1 }),
+        (with(v4(), |c| c.srcport = (0, 1)), Tunnel::SourcePorts { min: 0, max: 1 }),
+        (with(v4(), |c| c.mtu = 36 + 14), Tunnel::Mtu { mtu: 50, overhead: 50, max: 65_535 }),
+        (with(v4(), |c| c.mtu = 0), Tunnel::Mtu { mtu: 0, overhead: 50, max: 65_535 }),
+        (with(v4().local(v6(1).into()), |c| c.mtu = 70), Tunnel::Mtu { mtu: 70, overhead: 70, max: 65_535 }),
+    ];
+    for (config, expected) in cases {
+        assert_eq!(refused(config), ConfigError::Tunnel(expected));
+    }
+    assert!(build(with(v4(), |c| (c.mtu, c.srcport) = (51, (7, 7))), CAPACITY).is_ok());
+}
+
+#[test]
+fn a_flow_label_needs_ipv6() {
+    let label = |config| with(config, |c| c.label = FlowLabel::truncate(5));
+    assert_eq!(refused(label(v4())), ConfigError::LabelWithoutIpv6);
+    assert!(build(label(v4().local(v6(1).into())), CAPACITY).is_ok());
+    assert!(build(label(Config::new().local(v6(1).into())), CAPACITY).is_ok());
+}
+
+#[test]
+fn remotes_must_have_room_for_their_headers() {
+    let vlan = Some((encap::wire::VlanId::truncate(5), encap::wire::Pcp::truncate(0)));
+    let link = Link { source: mac(1), next_hop: mac(2), vlan };
+    for (config, needed) in [
+        (with(v4(), |c| c.framing = Framing::Payload), 12 + 8),
+        (v4(), 12 + 36),
+        (v4().local(v6(1).into()), 12 + 56),
+        (with(v4(), |c| c.framing = Framing::Ethernet(link)), 12 + 18 + 36),
+        (with(v4().local(v6(1).into()), |c| c.framing = Framing::Ethernet(link)), 12 + 18 + 56),
+    ] {
+        let header = |header| build(config, Capacity { header, ..CAPACITY });
+        let had = needed - 1;
+        assert_eq!(header(had as u32).unwrap_err(), ConfigError::Header { needed, had }, "{config:?}");
+        assert_eq!(header(needed as u32).unwrap().headroom(), needed - 12);
+    }
+}
+
+#[test]
+fn settings_of_the_tables() {
+    let tables = |change: fn(&mut Config)| match refused(with(v4(), change)) {
+        ConfigError::Tables(error) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(tables(|c| c.tables.ageing = Ageing::After(Duration::ZERO)), BuildError::NoAge);
+    assert_eq!(tables(|c| c.tables.reachable = Duration::from_secs(1)), BuildError::NeighborAgeing);
+    let short = Vtep::new(Vec::<Line>::new(), v4(), CAPACITY, [1, 2]).unwrap_err();
+    assert!(matches!(short, ConfigError::Tables(BuildError::Storage { had: 0, .. })));
+    let huge = Capacity { vnis: 1 << 20, ..CAPACITY };
+    let error = Vtep::new(Vec::<Line>::new(), v4(), huge, [1, 2]).unwrap_err();
+    assert!(matches!(error, ConfigError::Tables(BuildError::Capacity { what: "vnis", .. })));
+}
+
+/// Every refusal can be told.
+#[test]
+fn errors_say_what_is_wrong() {
+    let texts =
+        [refused(Config::new()), refused(with(v4(), |c| c.dstport = 0)), refused(with(v4(), |c| c.mtu = 9))]
+            .map(|error| error.to_string());
+    assert!(texts[0].contains("local address"), "{}", texts[0]);
+    assert!(texts[1].contains("port 0"), "{}", texts[1]);
+    assert!(texts[2].contains("MTU 9"), "{}", texts[2]);
+}
