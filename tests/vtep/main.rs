@@ -17,6 +17,7 @@ mod icmp;
 mod l3;
 mod nd;
 mod pmtu;
+mod properties;
 mod receive;
 mod story;
 mod transmit;
