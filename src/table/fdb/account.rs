@@ -249,9 +249,9 @@ impl<'t> Fdb<'t> {
         any
     }
 
-    /// In a full table: removes, from the two buckets where the newcomer may go, the learned entry whose account
-    /// is furthest above its fair share; none, where none is above. The share is what there is room for, divided
-    /// by the accounts that have entries, the newcomer's included.
+    /// In a full table: removes, from two buckets, the learned entry whose account is furthest above its fair
+    /// share; none, where none is above. The share is what there is room for, divided by the accounts that have
+    /// entries, the newcomer's included.
     pub(super) fn evict(&self, now: Now, locked: &mut Locked<'t>, newcomer_is_first: bool) -> Option<Entry> {
         let room = self.limits.learned.min(self.limits.entries);
         let (entries, learned) = (self.meta.entries().load(Relaxed), self.meta.learned().load(Relaxed));

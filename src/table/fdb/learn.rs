@@ -247,10 +247,13 @@ impl<'t> Fdb<'t> {
         self.map.lock(key).is_ok_and(|mut locked| self.bury(now, &mut locked))
     }
 
-    /// Makes room for a newcomer at the cost of who has more than a fair share.
+    /// Makes room for a newcomer at the cost of who has more than a fair share: in its own places or, where nobody
+    /// has that there, in some others, which are as random.
     fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Evicted> {
-        let mut locked = self.map.lock(key).ok()?;
-        let entry = self.evict(now, &mut locked, first)?;
+        let entry = (0..GIVE_WAY).find_map(|other| {
+            let mut locked = self.map.lock(Key(key.0.wrapping_add(other))).ok()?;
+            self.evict(now, &mut locked, first)
+        })?;
         let remote = Self::remote_of(entry.destination)?;
         Some(Evicted { vni: entry.vni, mac: entry.mac, remote })
     }
@@ -281,3 +284,6 @@ const fn refused(limit: Limit) -> Learned {
         Limit::Over => Learned::Busy,
     }
 }
+
+/// Pairs of buckets looked at for who has more than a fair share.
+const GIVE_WAY: u64 = 8;
