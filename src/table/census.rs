@@ -26,6 +26,7 @@ pub(crate) enum Refused {
 
 impl Census<'_> {
     /// The current generation, and how many carry it.
+    #[inline]
     pub(crate) fn read(self) -> (u32, u32) {
         let word = self.0.load(Acquire);
         (word >> 24, word & COUNT)

@@ -126,7 +126,8 @@ impl Now {
     /// Whether what was confirmed at `stamp` must not be used any more.
     #[inline]
     pub(crate) const fn expired(self, stamp: u16) -> bool {
-        self.expired_after(stamp, self.limit)
+        // No age reaches NEVER, and every age that of a table that was not swept in time.
+        stamp != ETERNAL && self.age(stamp) >= self.limit
     }
 
     /// The same by another age than the table's; a table that was not swept in time trusts no stamp.
@@ -154,4 +155,4 @@ const OVERDUE: u32 = 0x5000;
 /// The longest age that can be told: with the time between two sweeps it stays below [`FUTURE`].
 const LONGEST: u16 = 0x3000;
 
-const _: () = assert!(LONGEST as u32 + OVERDUE <= FUTURE as u32);
+const _: () = assert!(LONGEST as u32 + OVERDUE <= FUTURE as u32 && FUTURE < NEVER);

@@ -52,18 +52,23 @@ impl<'t> Vnis<'t> {
         Some(Domain { number, line: self.lines.get(usize::from(number).wrapping_sub(1))? })
     }
 
-    #[inline]
     pub(crate) fn find(&self, vni: Vni) -> Result<Option<Domain<'t>>, Busy> {
-        let word = self.front(vni).map_or(0, |word| word.load(Acquire));
-        let number = word as u16;
-        let number =
-            if number != 0 && word >> 16 == vni.value() >> 8 { number } else { self.find_in_map(vni)? };
-        Ok(self.domain(number).filter(|domain| domain.is(vni)))
+        self.in_front(vni).map_or_else(|| self.find_in_map(vni), |domain| Ok(Some(domain)))
+    }
+
+    /// The domain of `vni` if that is in front, as most are; otherwise the map knows.
+    #[inline]
+    pub(crate) fn in_front(&self, vni: Vni) -> Option<Domain<'t>> {
+        // Of the word of another VNI more than 16 bits are left: too many for a number.
+        let number = self.front(vni)?.load(Acquire) ^ vni.value() >> 8 << 16;
+        let line = self.lines.get(number.wrapping_sub(1) as usize)?;
+        Some(Domain { number: number as u16, line }).filter(|domain| domain.is(vni))
     }
 
     #[cold]
-    fn find_in_map(&self, vni: Vni) -> Result<u16, Busy> {
-        Ok(self.map.find(key(vni), |_, _| true)?.map_or(0, |found| found.value as u16))
+    pub(crate) fn find_in_map(&self, vni: Vni) -> Result<Option<Domain<'t>>, Busy> {
+        let number = self.map.find(key(vni), |_, _| true)?.map_or(0, |found| found.value as u16);
+        Ok(self.domain(number).filter(|domain| domain.is(vni)))
     }
 
     /// The domain of `vni`, a new one if it has none.

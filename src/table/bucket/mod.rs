@@ -99,12 +99,9 @@ pub(crate) struct Map<'t> {
     seed: Seed,
 }
 
-/// Where a key may be: its first bucket and its second.
+/// Where a key most likely is: its first bucket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Home<'t> {
-    first: &'t Line,
-    second: &'t Line,
-}
+pub(crate) struct Home<'t>(&'t Line);
 
 impl<'t> Map<'t> {
     /// Buckets for a table that promises `entries`: three quarters full then, where relocation never fails in
@@ -136,7 +133,7 @@ impl<'t> Map<'t> {
     fn places(&self, key: Key) -> (usize, usize) {
         let hash = self.seed.hash(key.0);
         let count = self.buckets.len() as u64;
-        let first = (hash & 0xffff_ffff).wrapping_mul(count) >> 32;
+        let first = self.first(hash) as u64;
         let second = (hash >> 32).wrapping_mul(count) >> 32;
         let second = if first != second {
             second
@@ -148,27 +145,84 @@ impl<'t> Map<'t> {
         (first as usize, second as usize)
     }
 
-    /// Where `key` may be; `None` in a table without buckets.
+    #[inline]
+    const fn first(&self, hash: u64) -> usize {
+        ((hash & 0xffff_ffff).wrapping_mul(self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// Where to look for `key` first; `None` in a table without buckets.
     #[inline]
     pub(crate) fn home(&self, key: Key) -> Option<Home<'t>> {
-        let (first, second) = self.places(key);
-        Some(Home { first: self.buckets.get(first)?, second: self.buckets.get(second)? })
+        self.buckets.get(self.first(self.seed.hash(key.0))).map(Home)
     }
 
     /// The entry of `key` among those that are `live` by value and tag.
     #[inline]
     pub(crate) fn find(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
-        match self.home(key) {
-            Some(home) => home.find(key, live),
-            None => Ok(None),
+        match self.home(key).map_or(Near::Nothing, |home| home.find(key, &live)) {
+            Near::Found(content) => Ok(Some(content)),
+            Near::Nothing => Ok(None),
+            Near::NotHere(control) => self.find_farther(key, control, live),
         }
+    }
+
+    /// The entry of `key`, of which a look into its first bucket told this much.
+    #[inline]
+    pub(crate) fn find_farther(
+        &self,
+        key: Key,
+        control: Option<u32>,
+        live: impl Fn(u32, u8) -> bool,
+    ) -> Result<Option<Content>, Busy> {
+        let (first, second) = self.places(key);
+        let (Some(first), Some(second)) = (self.buckets.get(first), self.buckets.get(second)) else {
+            return Ok(None);
+        };
+        let (control_of_second, seen) = glance(second, key, &live);
+        match seen {
+            Seen::Found(content) if unchanged(second, control_of_second) => Ok(Some(content)),
+            Seen::Nothing
+                if control.is_some_and(|control| unchanged(first, control))
+                    && unchanged(second, control_of_second) =>
+            {
+                Ok(None)
+            }
+            _ => self.find_anywhere(key, live),
+        }
+    }
+
+    /// The same, in both buckets and as often as it takes.
+    #[inline(never)]
+    fn find_anywhere(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
+        let (first, second) = self.places(key);
+        let (Some(first), Some(second)) = (self.buckets.get(first), self.buckets.get(second)) else {
+            return Ok(None);
+        };
+        for _ in 0..RETRIES {
+            let (control, hit) = scan(first, key, &live);
+            if hit.is_some() || control & OVERFLOW == 0 {
+                if unchanged(first, control) {
+                    return Ok(hit);
+                }
+                continue;
+            }
+            let (control_of_second, hit) = scan(second, key, &live);
+            if hit.is_some() {
+                if unchanged(second, control_of_second) {
+                    return Ok(hit);
+                }
+            } else if unchanged(first, control) && unchanged(second, control_of_second) {
+                return Ok(None);
+            }
+        }
+        Err(Busy)
     }
 
     /// All that is in a bucket, consistently; for dumps and sweeps.
     pub(crate) fn bucket(&self, index: usize) -> Result<[Option<Slot>; SLOTS], Busy> {
         let Some(line) = self.buckets.get(index) else { return Ok([None; SLOTS]) };
         for _ in 0..RETRIES {
-            let control = line.word(CONTROL).load(Acquire) & !LOCK;
+            let control = line.word(CONTROL).load(Acquire);
             let slots = core::array::from_fn(|slot| self.slot(line, index, slot));
             if unchanged(line, control) {
                 return Ok(slots);
@@ -189,9 +243,8 @@ impl<'t> Map<'t> {
 
     /// A slot as it is now; consistent under the lock, or where the control word is compared after.
     fn slot(&self, line: &Line, bucket: usize, slot: usize) -> Option<Slot> {
-        let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
-        let content = Content { value, tag: tag(line, slot), stamp: stamp(line, slot) };
-        (value != 0).then(|| Slot { key: key_of(line, slot), content, cold: self.cold(bucket, slot) })
+        let content = content(line, slot);
+        (content.value != 0).then(|| Slot { key: key_of(line, slot), content, cold: self.cold(bucket, slot) })
     }
 
     /// The cold words of the entry of `key` that says `value`; `None` where it says something else by now.
@@ -228,40 +281,69 @@ impl<'t> Map<'t> {
 }
 
 impl Home<'_> {
-    /// Loads a word of the first bucket: the processor fetches the line while others are asked for.
+    /// Loads a word of the bucket: the processor fetches the line while others are asked for.
     #[inline]
-    pub(crate) fn touch(&self) -> u32 {
-        self.first.word(CONTROL).load(Relaxed)
+    pub(crate) fn touch(self) -> u32 {
+        self.0.word(CONTROL).load(Relaxed)
     }
 
-    /// As [`Map::find`].
+    /// One look at this bucket alone.
     #[inline]
-    pub(crate) fn find(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
-        for _ in 0..RETRIES {
-            let (control, hit) = scan(self.first, key, &live);
-            if hit.is_some() || control & OVERFLOW == 0 {
-                if unchanged(self.first, control) {
-                    return Ok(hit);
-                }
-                continue;
-            }
-            let (second, hit) = scan(self.second, key, &live);
-            if hit.is_some() {
-                if unchanged(self.second, second) {
-                    return Ok(hit);
-                }
-            } else if unchanged(self.first, control) && unchanged(self.second, second) {
-                return Ok(None);
-            }
+    pub(crate) fn find(self, key: Key, live: impl Fn(u32, u8) -> bool) -> Near {
+        let (control, seen) = glance(self.0, key, live);
+        match seen {
+            Seen::Found(content) if unchanged(self.0, control) => Near::Found(content),
+            Seen::Nothing if control & OVERFLOW == 0 && unchanged(self.0, control) => Near::Nothing,
+            Seen::Nothing => Near::NotHere(Some(control)),
+            _ => Near::NotHere(None),
         }
-        Err(Busy)
+    }
+}
+
+/// What one look at the first bucket tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Near {
+    Found(Content),
+    /// It is nowhere.
+    Nothing,
+    /// It was not here when the control word was this one, or else something moved.
+    NotHere(Option<u32>),
+}
+
+/// What one look at any bucket tells.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    Found(Content),
+    Nothing,
+    /// Something of the key's low word: the remains of another one, maybe with it behind.
+    Remains,
+}
+
+/// The control word before, and what one slot says: the only one that has the key's low word, nearly always. Without
+/// a branch, because nobody can predict which one that is.
+#[inline]
+fn glance(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Seen) {
+    let control = line.word(CONTROL).load(Acquire);
+    let mut slot = 0;
+    for other in 1..SLOTS {
+        let low = line.word(LOWS | (other % SLOTS)).load(Relaxed);
+        slot = if low == key.low() { other } else { slot };
+    }
+    let content = content(line, slot);
+    let there = key_of(line, slot);
+    if there == key && content.value != 0 && live(content.value, content.tag) {
+        (control, Seen::Found(content))
+    } else if there.low() == key.low() {
+        (control, Seen::Remains)
+    } else {
+        (control, Seen::Nothing)
     }
 }
 
 /// The control word before, and what was found.
 #[inline]
 fn scan(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Option<Content>) {
-    let control = line.word(CONTROL).load(Acquire) & !LOCK;
+    let control = line.word(CONTROL).load(Acquire);
     let mut candidates = 0u32;
     for slot in 0..SLOTS {
         candidates |= u32::from(line.word(LOWS | (slot % SLOTS)).load(Relaxed) == key.low()) << slot;
@@ -269,10 +351,8 @@ fn scan(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Option<C
     while candidates != 0 {
         let slot = candidates.trailing_zeros() as usize;
         candidates &= candidates.wrapping_sub(1);
-        // The key that belongs to this value, or one that came later: then the version tells.
-        let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
-        let content = Content { value, tag: tag(line, slot), stamp: stamp(line, slot) };
-        if value != 0 && key_of(line, slot) == key && live(value, content.tag) {
+        let content = content(line, slot);
+        if content.value != 0 && key_of(line, slot) == key && live(content.value, content.tag) {
             return (control, Some(content));
         }
     }
@@ -283,7 +363,14 @@ fn scan(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Option<C
 #[inline]
 fn unchanged(line: &Line, control: u32) -> bool {
     fence(Acquire);
-    line.word(CONTROL).load(Relaxed) & !LOCK == control
+    (line.word(CONTROL).load(Relaxed) ^ control) & !LOCK == 0
+}
+
+/// What a slot says. The key that is read after it belongs to it, or came later: then the version tells.
+#[inline]
+fn content(line: &Line, slot: usize) -> Content {
+    let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
+    Content { value, tag: tag(line, slot), stamp: stamp(line, slot) }
 }
 
 #[inline]

@@ -15,8 +15,8 @@ use super::{
     },
     Fdb, State,
     entry::{Attributes, Entry},
+    parts,
 };
-use crate::wire::MacAddr;
 
 /// The account of a learned entry; noted in its cookie, so that it is given back to whom it was taken from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -182,12 +182,12 @@ impl<'t> Fdb<'t> {
 
     /// The entry of a slot, dead or alive; `None` where its VNI or its destination is gone.
     pub(crate) fn entry(&self, now: Now, slot: &Slot) -> Option<Entry> {
-        let [high, low, a, b, c, d, e, f] = slot.key.0.to_be_bytes();
+        let (domain, mac) = parts(slot.key);
         let Attributes { state, router, sticky } = Attributes::from_byte(slot.cold.attributes);
         let learned = state == State::Learned;
         Some(Entry {
-            vni: self.vnis.domain(u16::from_be_bytes([high, low]))?.vni()?,
-            mac: MacAddr([a, b, c, d, e, f]),
+            vni: self.vnis.domain(domain)?.vni()?,
+            mac,
             destination: self.destination(Handle(slot.content.value))?,
             state,
             router,
@@ -213,7 +213,7 @@ impl<'t> Fdb<'t> {
     }
 
     pub(super) fn domain_of(&self, key: Key) -> Option<Domain<'t>> {
-        self.vnis.domain((key.0 >> 48) as u16)
+        self.vnis.domain(parts(key).0)
     }
 
     /// Gives back what an entry took that was just removed.

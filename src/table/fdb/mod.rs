@@ -24,7 +24,7 @@ use core::hint::black_box;
 
 use super::{
     Destination, GroupId, LearnFrom, ListId, Lists, Remotes,
-    bucket::{Busy, Content, Home, Key, Map},
+    bucket::{Busy, Content, Home, Key, Map, Near},
     clock::{Clock, Now},
     handle::Handle,
     line::Words,
@@ -86,14 +86,32 @@ impl<'t> Fdb<'t> {
     /// Where `mac` is. Exactly this entry: whoever floods what is unknown looks [`MacAddr::ZERO`] up next.
     #[inline]
     pub fn lookup(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
+        self.lookup_bits(now, vni, bits(mac))
+    }
+
+    fn lookup_bits(&self, now: Instant, vni: Vni, mac: u64) -> Lookup {
         let now = self.clock.at(now, self.meta.fdb_ages());
-        match self.vnis.find(vni) {
-            Ok(Some(domain)) => {
-                let key = key(domain.number, mac);
-                self.map.home(key).map_or(Lookup::Unknown, |home| self.look(now, vni, &domain, home, key))
-            }
+        match self.vnis.in_front(vni) {
+            Some(domain) => self.lookup_in(now, vni, domain, mac),
+            None => self.lookup_behind(now, vni, mac),
+        }
+    }
+
+    #[cold]
+    fn lookup_behind(&self, now: Now, vni: Vni, mac: u64) -> Lookup {
+        match self.vnis.find_in_map(vni) {
+            Ok(Some(domain)) => self.lookup_in(now, vni, domain, mac),
             Ok(None) => Lookup::Unknown,
             Err(Busy) => Lookup::Busy,
+        }
+    }
+
+    #[inline]
+    fn lookup_in(&self, now: Now, vni: Vni, domain: Domain<'t>, mac: u64) -> Lookup {
+        let key = key_of_bits(domain.number, mac);
+        match self.map.home(key) {
+            Some(home) => self.look(now, vni, domain, home, key),
+            None => Lookup::Unknown,
         }
     }
 
@@ -102,41 +120,50 @@ impl<'t> Fdb<'t> {
     /// shorter one counts.
     pub fn lookup_batch(&self, now: Instant, keys: &[(Vni, MacAddr)], answers: &mut [Lookup]) {
         let now = self.clock.at(now, self.meta.fdb_ages());
-        let mut last: Option<(Vni, Result<Option<Domain<'t>>, Busy>)> = None;
         for (keys, answers) in keys.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
             let mut homes: [Option<(Domain<'t>, Home<'t>, Key)>; BATCH] = [None; BATCH];
             let mut touched = 0;
             for ((&(vni, mac), slot), answer) in keys.iter().zip(&mut homes).zip(answers.iter_mut()) {
-                let domain = match last {
-                    Some((last, domain)) if last == vni => domain,
-                    _ => self.vnis.find(vni),
-                };
-                last = Some((vni, domain));
-                *answer = if domain.is_err() { Lookup::Busy } else { Lookup::Unknown };
-                if let Ok(Some(domain)) = domain {
+                if let Some(domain) = self.vnis.in_front(vni) {
                     let key = key(domain.number, mac);
                     *slot = self.map.home(key).map(|home| (domain, home, key));
+                    *answer = Lookup::Unknown;
+                } else {
+                    *answer = self.lookup_behind(now, vni, bits(mac));
                 }
             }
             for (_, home, _) in homes.iter().flatten() {
                 touched |= home.touch();
             }
             black_box(touched);
-            for ((&(vni, _), slot), answer) in keys.iter().zip(homes).zip(answers) {
-                if let Some((domain, home, key)) = slot {
-                    *answer = self.look(now, vni, &domain, home, key);
+            for ((&(vni, _), slot), answer) in keys.iter().zip(&homes).zip(answers) {
+                if let &Some((domain, home, key)) = slot {
+                    *answer = self.look(now, vni, domain, home, key);
                 }
             }
         }
     }
 
+    #[inline(always)]
+    fn look(&self, now: Now, vni: Vni, domain: Domain<'t>, home: Home<'t>, key: Key) -> Lookup {
+        match home.find(key, current(domain)) {
+            Near::Found(found) => self.answer(now, vni, domain, found),
+            Near::Nothing => Lookup::Unknown,
+            Near::NotHere(control) => self.look_farther(now, vni, domain, key, control),
+        }
+    }
+
+    #[inline(never)]
+    fn look_farther(&self, now: Now, vni: Vni, domain: Domain<'t>, key: Key, control: Option<u32>) -> Lookup {
+        match self.map.find_farther(key, control, current(domain)) {
+            Ok(Some(found)) => self.answer(now, vni, domain, found),
+            Ok(None) => Lookup::Unknown,
+            Err(Busy) => Lookup::Busy,
+        }
+    }
+
     #[inline]
-    fn look(&self, now: Now, vni: Vni, domain: &Domain<'t>, home: Home<'t>, key: Key) -> Lookup {
-        let found = match home.find(key, current(domain)) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Lookup::Unknown,
-            Err(Busy) => return Lookup::Busy,
-        };
+    fn answer(&self, now: Now, vni: Vni, domain: Domain<'t>, found: Content) -> Lookup {
         if now.expired(found.stamp) {
             return Lookup::Unknown;
         }
@@ -152,6 +179,13 @@ impl<'t> Fdb<'t> {
     fn destination(&self, handle: Handle) -> Option<Destination> {
         match handle.kind() {
             Handle::REMOTE | Handle::LEARNED => self.remotes.resolve(handle).map(Destination::Remote),
+            _ => self.other_destination(handle),
+        }
+    }
+
+    #[inline(never)]
+    fn other_destination(&self, handle: Handle) -> Option<Destination> {
+        match handle.kind() {
             Handle::LIST if self.lists.is_alive(handle) => Some(Destination::List(ListId(handle))),
             Handle::GROUP if self.lists.is_alive(handle) => Some(Destination::Group(GroupId(handle))),
             _ if handle == Handle::LOCAL => Some(Destination::Local),
@@ -162,23 +196,37 @@ impl<'t> Fdb<'t> {
 
     /// The live entry of a key, as a lookup finds it.
     fn find(&self, now: Now, domain: &Domain<'t>, key: Key) -> Result<Option<Content>, Busy> {
-        let found = self.map.find(key, current(domain))?;
+        let found = self.map.find(key, current(*domain))?;
         Ok(found.filter(|found| !now.expired(found.stamp) && self.destination(Handle(found.value)).is_some()))
     }
 }
 
 /// Whether what was learned was learned since the VNI's last flush.
 #[inline]
-fn current(domain: &Domain<'_>) -> impl Fn(u32, u8) -> bool + use<> {
-    let generation = domain.learned().read().0 as u8;
-    move |value, tag| Handle(value).kind() != Handle::LEARNED || tag == generation
+fn current(domain: Domain<'_>) -> impl Fn(u32, u8) -> bool {
+    move |value, tag| Handle(value).kind() != Handle::LEARNED || u32::from(tag) == domain.learned().read().0
+}
+
+#[inline]
+const fn bits(mac: MacAddr) -> u64 {
+    let [a, b, c, d, e, f] = mac.0;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+#[inline]
+const fn key_of_bits(domain: u16, mac: u64) -> Key {
+    Key((domain as u64) << 48 | mac)
 }
 
 #[inline]
 const fn key(domain: u16, mac: MacAddr) -> Key {
-    let [a, b, c, d, e, f] = mac.0;
-    let [high, low] = domain.to_be_bytes();
-    Key(u64::from_be_bytes([high, low, a, b, c, d, e, f]))
+    key_of_bits(domain, bits(mac))
+}
+
+/// What a key was made of.
+const fn parts(key: Key) -> (u16, MacAddr) {
+    let [a, b, c, d, e, f, low, high] = key.0.to_le_bytes();
+    (u16::from_le_bytes([low, high]), MacAddr([a, b, c, d, e, f]))
 }
 
 /// Lookups that wait for memory together.

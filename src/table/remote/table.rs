@@ -336,12 +336,11 @@ impl<'t> Remotes<'t> {
     #[inline]
     pub(crate) fn resolve(&self, handle: Handle) -> Option<RemoteId> {
         let state = self.states.get(handle.index())?.load(Acquire);
-        let id = Handle::new(Handle::REMOTE, generation(state), handle.index() as u32);
-        let alive = match handle.kind() {
-            Handle::LEARNED => state & LIVE != 0 && learned_generation(state) == handle.generation(),
-            _ => is_alive(state, handle),
-        };
-        alive.then_some(RemoteId(id))
+        if handle.kind() != Handle::LEARNED {
+            return is_alive(state, handle).then_some(RemoteId(handle));
+        }
+        let alive = state & LIVE != 0 && learned_generation(state) == handle.generation();
+        alive.then(|| RemoteId(Handle::new(Handle::REMOTE, generation(state), handle.index() as u32)))
     }
 
     /// What a learned entry says to name this remote, and whether it is configured.
