@@ -12,9 +12,7 @@ use std::{
 
 use encap::{
     Packet,
-    table::{
-        self, Capacity, Cursor, Filter, LearnFrom, Line, Lookup, NewEntry, Settings, Snooping, Tables,
-    },
+    table::{self, Capacity, Cursor, Filter, LearnFrom, Line, Lookup, NewEntry, Settings, Snooping, Tables},
     time::Instant,
     tunnel::{
         self, DecapMeta, EncapMeta, Endpoint, InnerChecksum, Payload, Profile, Protocol, Remote, UdpChecksum,
@@ -516,6 +514,8 @@ fn tables_allocate_nothing() {
         remotes.remove(b).unwrap();
         fdb.remove_vni(vni).unwrap();
         tables.unregister(worker);
+    }
+}
 
 /// Two VTEPs that send each other all kinds of frames, learn, answer, refuse and sweep.
 #[test]

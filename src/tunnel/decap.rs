@@ -92,14 +92,14 @@ impl<P: Protocol> Endpoint<P> {
     /// The first [`DropReason`] that applies; the packet is left as it was.
     #[inline]
     pub fn decap_with(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
-        let (inner, carried) = self.open(packet.as_slice(), meta)?;
+        let (inner, carried) = self.checked(packet.as_slice(), meta)?;
         carried.strip_from(packet);
         Ok(inner)
     }
 
     /// All checks of decapsulation, for who has some of his own before anything is stripped.
     #[inline(always)]
-    pub(crate) fn open(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
+    pub(crate) fn checked(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
         let mut seen = Anomalies::NONE;
         let read = self.read(View::whole(packet), meta, &mut seen);
         let fatal = seen.and(self.fatal);

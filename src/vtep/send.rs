@@ -214,7 +214,9 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         EncapError::InnerVlan => DropReason::InnerVlan,
         EncapError::TooLong { .. } => DropReason::TooBig,
         EncapError::Packet(_) => DropReason::NoHeadroom,
-        EncapError::PartialChecksum { .. } | EncapError::SequenceMissing => DropReason::BadMeta,
+        EncapError::PartialChecksum { .. } => DropReason::BadMeta,
+        // Only tunnels of GRE say so.
+        EncapError::SequenceMissing | EncapError::Loop | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
 

@@ -37,7 +37,7 @@ impl<'t> Engine<'t> {
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let endpoint = self.receiver(meta, packet).ok_or(tunnel::DropReason::NotIp)?;
-        let (inner, carried) = endpoint.open(packet.as_slice(), meta)?;
+        let (inner, carried) = endpoint.checked(packet.as_slice(), meta)?;
         let vni = inner.encapsulation.vni().ok_or(tunnel::DropReason::VxlanNoVni)?;
         if !self.fdb.knows(vni) {
             return Err(DropReason::UnknownVni);
