@@ -69,8 +69,8 @@ impl<'t> Lists<'t> {
             let Some(line) = self.lines.get(next) else { return };
             let after = line.word(NEXT).load(Relaxed);
             self.retire(line);
-            match after.checked_sub(1) {
-                Some(index) => next = index as usize,
+            match Link::of(after) {
+                Some(link) => next = link.line,
                 None => return,
             }
         }
@@ -143,7 +143,8 @@ impl<'t> Lists<'t> {
                 // The member is there before anybody can come by.
                 if let Some((line, position)) = end {
                     line.word(position).store(remote.0.0, Release);
-                    last.word(NEXT).store((index as u32).wrapping_add(1), Release);
+                    let generation = line.word(STATE).load(Relaxed) >> GENERATION_SHIFT;
+                    last.word(NEXT).store(Link { line: index, generation }.word(), Release);
                     return Ok(true);
                 }
             }
@@ -186,11 +187,39 @@ impl<'t> Lists<'t> {
         let mut next = Some(head.index());
         (0..lines.len()).map_while(move |_| {
             let line = lines.get(next?)?;
-            next = line.word(NEXT).load(Relaxed).checked_sub(1).map(|index| index as usize);
+            next = Link::of(line.word(NEXT).load(Relaxed)).map(|link| link.line);
             Some(line)
         })
     }
 }
+
+/// Where a chain goes on.
+///
+/// The generation is that with which the line was linked: who comes by later than that would take the generation of
+/// another list for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) line: usize,
+    pub(super) generation: u32,
+}
+
+impl Link {
+    /// The link that a word says; zero is the end.
+    pub(super) const fn of(word: u32) -> Option<Self> {
+        match (word & LINES).checked_sub(1) {
+            Some(line) => Some(Self { line: line as usize, generation: word >> LINK_SHIFT }),
+            None => None,
+        }
+    }
+
+    const fn word(self) -> u32 {
+        self.generation << LINK_SHIFT | (self.line as u32).wrapping_add(1) & LINES
+    }
+}
+
+/// Bits of a link below the generation: one more than there are of an index, for the one that is no link.
+const LINK_SHIFT: u32 = 21;
+const LINES: u32 = (1 << LINK_SHIFT) - 1;
 
 /// The generation of a line's next use.
 const fn next_generation(state: u32) -> u32 {

@@ -6,6 +6,7 @@
 //!      | state | next | 12 members    | epoch   |passes |
 //!      +-------+------+---------------+---------+-------+
 //! state: generation (9 bits) | doomed | group | owned | head | used | lock
+//! next: generation of the next line (9 bits) | its index and one (21); 0 at the end
 //! ```
 //!
 //! A member keeps its position for as long as it is in, so whoever walks a chain meets it exactly once. New
@@ -16,11 +17,12 @@ mod chain;
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
+use self::chain::Link;
 use super::{
     Error, GroupId, ListId, RemoteId, Resource,
     handle::Handle,
     hash::Seed,
-    line::{Line, fence},
+    line::Line,
     meta::Meta,
     remote::Remotes,
     worker::Workers,
@@ -252,14 +254,13 @@ impl Iterator for Walk<'_> {
                     return Some(remote);
                 }
             }
-            let next = line.word(NEXT).load(Acquire).checked_sub(1)? as usize;
-            let generation = self.lists.lines.get(next)?.word(STATE).load(Acquire) >> GENERATION_SHIFT;
-            fence(Acquire);
-            // Still linked from a line that is still in its place: the generation is that of this list.
-            if line.word(STATE).load(Relaxed) >> GENERATION_SHIFT != self.generation {
+            let link = Link::of(line.word(NEXT).load(Acquire));
+            // The link of another list, if another one has taken the line.
+            if line.word(STATE).load(Acquire) >> GENERATION_SHIFT != self.generation {
                 return None;
             }
-            *self = Self { line: next, generation, position: 0, left: self.left.saturating_sub(1), ..*self };
+            let Link { line, generation } = link?;
+            *self = Self { line, generation, position: 0, left: self.left.saturating_sub(1), ..*self };
         }
         None
     }
