@@ -157,13 +157,16 @@ impl<'t> Remotes<'t> {
             meta::uncount(self.meta.remotes());
             Err(answer)
         };
-        self.set_state(index, flipped & !(LOCK | CONFIGURED) | LIVE | configured);
         let content = Content { value: handle.0, tag: 0, stamp: 0 };
         match self
             .map
             .add(&Slot { key: self.key(remote), content, cold: Cold::default() }, self.meta.relocations())
         {
-            Ok(Added::New) => Ok(RemoteId(handle)),
+            Ok(Added::New) => {
+                // Alive when it is in the index, not before: nobody removes what is only half there.
+                self.set_state(index, flipped & !(LOCK | CONFIGURED) | LIVE | configured);
+                Ok(RemoteId(handle))
+            }
             Ok(Added::There(_)) => free(Error::Exists),
             Ok(Added::Full) => free(full),
             Err(Busy) => free(Error::Busy),
@@ -218,7 +221,7 @@ impl<'t> Remotes<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed 254 times since the last
+    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed 254 times with too few
     /// two sweeps.
     pub fn flush_learned(&self, id: RemoteId) -> Result<u32, Error> {
         let state = self.lock(id)?;
