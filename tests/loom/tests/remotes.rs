@@ -11,6 +11,7 @@ macro_rules! tests {
 
 tests! {
     no_torn_remote
+    no_torn_remote_that_keeps_changing
     a_handle_of_a_freed_remote_is_never_used
     reuse_waits_for_quiescence
     reuse_waits_for_a_quiescence_after_the_removal
