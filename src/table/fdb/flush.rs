@@ -191,8 +191,8 @@ impl Fdb<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Busy`]; [`Error::SweepPending`] where it was flushed 254 times since the last
-    /// two sweeps.
+    /// [`Error::NotFound`], [`Error::Busy`]; [`Error::SweepPending`] where it was flushed 254 times without
+    /// sweeps in between: four are enough.
     pub fn flush_learned(&self, vni: Vni) -> Result<usize, Error> {
         let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
         let flushed = domain.flush_learned(self.meta.passes().load(Acquire))?;
