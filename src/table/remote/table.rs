@@ -221,8 +221,8 @@ impl<'t> Remotes<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed 254 times with too few
-    /// two sweeps.
+    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed 254 times without
+    /// sweeps in between: four are enough.
     pub fn flush_learned(&self, id: RemoteId) -> Result<u32, Error> {
         let state = self.lock(id)?;
         let begun = self.begin_generation(id.0.index(), state);
