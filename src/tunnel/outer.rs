@@ -76,7 +76,7 @@ impl Remote {
         let [u0, u1] = self.udp_sum.value().to_be_bytes();
         let [m0, m1] = self.max_inner.to_be_bytes();
         *facts = [i0, i1, u0, u1, ip, self.l3, self.tunnel, self.auto_ttl, self.ds_field, 0, m0, m1];
-        header.copy_from_slice(&self.header);
+        header.iter_mut().zip(&*self.header).for_each(|(to, from)| *to = *from);
         Some(len)
     }
 
