@@ -19,13 +19,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use self::chain::Link;
 use super::{
-    Error, GroupId, ListId, RemoteId, Resource,
-    handle::Handle,
-    hash::Seed,
-    line::Line,
-    meta::Meta,
-    remote::Remotes,
-    worker::Workers,
+    Error, GroupId, ListId, RemoteId, Resource, handle::Handle, hash::Seed, line::Line, meta::Meta,
+    remote::Remotes, worker::Workers,
 };
 
 /// Lines for so many lists and members: the first line of each list is its own.
@@ -97,8 +92,9 @@ impl<'t> Lists<'t> {
         Ok(())
     }
 
-    /// The members of a list or group, first to last. One that is in during the whole walk is met exactly once;
-    /// nothing, where the handle is of one that was removed.
+    /// The members of a list or group, first to last. One that is in during the whole walk is met exactly once, if who
+    /// walks is a registered worker: else a line that is taken for another list meanwhile ends the walk early. Nothing,
+    /// where the handle is of a list that was removed.
     pub fn members(&self, list: impl Into<Members>) -> Walk<'t> {
         let head = list.into().0;
         Walk {

@@ -69,7 +69,7 @@ impl<'t> Remotes<'t> {
     pub fn find_or_add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         match self.find(remote) {
             Some(id) => self.configure(id, remote).map(|()| id),
-            None => self.add(remote),
+            None => self.add(remote).map_err(is_there_now),
         }
     }
 
@@ -114,7 +114,7 @@ impl<'t> Remotes<'t> {
         if !meta::count_below(self.meta.unconfigured(), self.unconfigured_limit) {
             return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit: self.unconfigured_limit });
         }
-        self.insert(remote, 0, LEARN_SEARCH).inspect_err(|_| {
+        self.insert(remote, 0, LEARN_SEARCH).map_err(is_there_now).inspect_err(|_| {
             meta::uncount(self.meta.unconfigured());
         })
     }
@@ -361,6 +361,14 @@ impl<'t> Remotes<'t> {
             // Who learns from it just now finds the handle stale; somebody at work here leaves it for next time.
             let _ = self.remove(RemoteId(Handle::new(Handle::REMOTE, generation(state), index as u32)));
         }
+    }
+}
+
+/// Somebody else has just added what was not there a moment ago: the next call finds it.
+const fn is_there_now(error: Error) -> Error {
+    match error {
+        Error::Exists => Error::Busy,
+        error => error,
     }
 }
 
