@@ -193,7 +193,11 @@ impl<'t> Map<'t> {
 
     /// The same, in both buckets and as often as it takes.
     #[inline(never)]
-    fn find_anywhere(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
+    pub(crate) fn find_anywhere(
+        &self,
+        key: Key,
+        live: impl Fn(u32, u8) -> bool,
+    ) -> Result<Option<Content>, Busy> {
         let (first, second) = self.places(key);
         let (Some(first), Some(second)) = (self.buckets.get(first), self.buckets.get(second)) else {
             return Ok(None);

@@ -17,7 +17,7 @@ use loom::{
 use crate::table::{
     bucket::{Added, Busy, Cold, Content, Key, Map, Slot},
     hash::Seed,
-    line::{AtomicU32, Line, THREADS, enter, modelled},
+    line::{AtomicU32, Line, THREADS, enter, looking, modelled},
 };
 
 /// Runs `model` in all executions with at most so many preemptions, and prints how many those were.
@@ -37,6 +37,9 @@ pub(crate) fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static
     let (test, executions) = (current(), executions.load(Relaxed));
     println!("{}: {executions} executions, at most {bound} preemptions", test.name().unwrap_or("model"));
 }
+
+/// The ways to look for a key.
+pub(crate) const READERS: [fn(&World, Key) -> Option<Content>; 2] = [World::find, World::find_anywhere];
 
 /// Runs `f` in the second thread of a model.
 pub(crate) fn spawn<R: 'static>(world: &Rc<World>, f: impl FnOnce(&World) -> R + 'static) -> JoinHandle<R> {
@@ -67,9 +70,15 @@ impl World {
         &self.buckets[bucket]
     }
 
-    /// What a reader answers; not [`Busy`], since the writers of models change less than it tries.
+    /// What a reader answers; not [`Busy`], since the writers of models change less than it tries. What it does
+    /// after its first look at either bucket is run in one way only: that is [`find_anywhere`](Self::find_anywhere).
     pub(crate) fn find(&self, key: Key) -> Option<Content> {
-        self.map().find(key, |_, _| true).expect("fewer changes than tries")
+        looking(2, || self.map().find(key, |_, _| true)).expect("fewer changes than tries")
+    }
+
+    /// What a reader answers whose first looks were disturbed.
+    pub(crate) fn find_anywhere(&self, key: Key) -> Option<Content> {
+        self.map().find_anywhere(key, |_, _| true).expect("fewer changes than tries")
     }
 
     /// All that is in a bucket, as a reader answers it.

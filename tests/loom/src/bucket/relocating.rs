@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::Street;
-use crate::model::{Image, assert_present, check, entry, keys, roamed, spawn};
+use crate::model::{Image, READERS, assert_present, check, entry, keys, roamed, spawn};
 
 /// An entry moves from its first bucket to its second, of which nobody was before: a reader finds it, though it
 /// reads the second bucket only where the first one's count says so. At most 3 preemptions.
@@ -19,27 +19,33 @@ pub fn present_entry_is_found_while_it_moves_to_its_first() {
 fn present_entry_is_found(to_second: bool) {
     let street = Street::new();
     let image = street.image(!to_second);
-    check(3, move || {
-        let world = image.world();
-        let writer = spawn(&world, move |world| street.relocate(world, to_second));
-        assert_present(world.find(street.key), street.key, &[0]);
-        writer.join().expect("the writer");
-    });
+    for find in READERS {
+        let image = image.clone();
+        check(3, move || {
+            let world = image.world();
+            let writer = spawn(&world, move |world| street.relocate(world, to_second));
+            assert_present(find(&world, street.key), street.key, &[0]);
+            writer.join().expect("the writer");
+        });
+    }
 }
 
 /// An entry moves to its second bucket and back. At most 1 preemption.
 pub fn present_entry_is_found_while_it_moves_there_and_back() {
     let street = Street::new();
     let image = street.image(false);
-    check(1, move || {
-        let world = image.world();
-        let writer = spawn(&world, move |world| {
-            street.relocate(world, true);
-            street.relocate(world, false);
+    for find in READERS {
+        let image = image.clone();
+        check(1, move || {
+            let world = image.world();
+            let writer = spawn(&world, move |world| {
+                street.relocate(world, true);
+                street.relocate(world, false);
+            });
+            assert_present(find(&world, street.key), street.key, &[0]);
+            writer.join().expect("the writer");
         });
-        assert_present(world.find(street.key), street.key, &[0]);
-        writer.join().expect("the writer");
-    });
+    }
 }
 
 /// Two entries lie in their second bucket, and one is removed, by its key or by the sweep: the other is found, since
@@ -48,13 +54,13 @@ pub fn present_entry_is_found_while_its_neighbour_goes() {
     let inhabitants: Vec<_> = keys(2, 0, 1).take(6).collect();
     let [stays, goes] = [inhabitants[4], inhabitants[5]];
     let image = Image::new(2, |world| inhabitants.iter().for_each(|&key| world.add(&entry(key, 0))));
-    for sweep in [false, true] {
+    for (sweep, find) in [false, true].into_iter().flat_map(|sweep| READERS.map(|find| (sweep, find))) {
         let image = image.clone();
         check(3, move || {
             let world = image.world();
             let writer =
                 spawn(&world, move |world| if sweep { world.sweep_out(1, goes) } else { world.remove(goes) });
-            assert_present(world.find(stays), stays, &[0]);
+            assert_present(find(&world, stays), stays, &[0]);
             writer.join().expect("the writer");
             assert_eq!(world.overflow(0), 1);
         });
@@ -65,7 +71,7 @@ pub fn present_entry_is_found_while_its_neighbour_goes() {
 /// At most 2 preemptions.
 pub fn a_moved_entry_never_vanishes() {
     let street = Street::new();
-    for to_second in [true, false] {
+    for (to_second, find) in [true, false].into_iter().flat_map(|to| READERS.map(|find| (to, find))) {
         let image = street.image(!to_second);
         check(2, move || {
             let world = image.world();
@@ -73,7 +79,7 @@ pub fn a_moved_entry_never_vanishes() {
                 world.roam(street.key);
                 street.relocate(world, to_second);
             });
-            let found = world.find(street.key).expect("vanished: it is there all the time");
+            let found = find(&world, street.key).expect("vanished: it is there all the time");
             assert!([entry(street.key, 0).content, roamed(street.key)].contains(&found), "torn: {found:?}");
             writer.join().expect("the writer");
         });

@@ -18,7 +18,7 @@ use std::{
     cell::{Cell, OnceCell},
     sync::atomic::{
         self as plain,
-        Ordering::{self, Relaxed},
+        Ordering::{self, Acquire, Relaxed},
     },
     thread::panicking,
 };
@@ -186,6 +186,16 @@ impl AtomicU32 {
     fetch! { swap fetch_add fetch_sub fetch_and fetch_or fetch_xor fetch_max fetch_min }
 
     fn access<R>(&self, kind: Kind, order: Ordering, access: impl FnOnce(Ordering) -> R) -> R {
+        if let Word::Modelled { .. } = &self.cell
+            && (kind, self.word, order) == (Kind::Load, 0, Acquire)
+            && THREAD.with(Cell::get) == 0
+        {
+            let looks = LOOKS.get();
+            LOOKS.set(looks.saturating_sub(1));
+            if looks == 1 {
+                loom::skip_branch();
+            }
+        }
         let answer = access(OBSERVER.get()(Access { kind, word: self.word, order }));
         if let Word::Modelled { touched, .. } = &self.cell {
             let own = THREAD.with(Cell::get);
@@ -258,6 +268,13 @@ pub(crate) fn enter(thread: usize) {
     THREAD.with(|own| own.set(thread));
 }
 
+/// Runs `f`, in the first thread, in all ways until it has looked at so many lines, by loading their first word with
+/// Acquire; what the model does from there on is run in one way only.
+pub(crate) fn looking<R>(looks: usize, f: impl FnOnce() -> R) -> R {
+    let _reset = Reset(&LOOKS, LOOKS.replace(looks + 1));
+    f()
+}
+
 /// Puts the old value back, also where a model fails.
 struct Reset<T: Copy + 'static>(&'static std::thread::LocalKey<Cell<T>>, T);
 
@@ -270,6 +287,7 @@ impl<T: Copy> Drop for Reset<T> {
 // Loom runs the threads of a model on the thread that checks it, and tests run on one each.
 thread_local! {
     static MODELLED: Cell<bool> = const { Cell::new(false) };
+    static LOOKS: Cell<usize> = const { Cell::new(0) };
     static OBSERVER: Cell<Observer> = const { Cell::new(as_written) };
 }
 
