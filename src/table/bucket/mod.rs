@@ -159,7 +159,8 @@ impl<'t> Map<'t> {
     /// The entry of `key` among those that are `live` by value and tag.
     #[inline]
     pub(crate) fn find(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
-        match self.home(key).map_or(Near::Nothing, |home| home.find(key, &live)) {
+        let Some(home) = self.home(key) else { return Ok(None) };
+        match home.find(key, &live) {
             Near::Found(content) => Ok(Some(content)),
             Near::Nothing => Ok(None),
             Near::NotHere(control) => self.find_farther(key, control, live),

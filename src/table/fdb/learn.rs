@@ -10,6 +10,7 @@ use super::{
     },
     Fdb, State,
     account::{Account, Limit},
+    current,
     entry::Attributes,
     key,
     operations::Put,
@@ -115,10 +116,14 @@ impl<'t> Fdb<'t> {
         }
         let source = Source { vni, domain, key: key(domain.number, mac), remote, handle, configured };
         let present = self.clock.at(now, self.meta.fdb_ages());
-        match self.find(present, &domain, source.key) {
+        let found = self.map.find(source.key, current(domain));
+        match found.map(|found| found.filter(|known| !present.expired(known.stamp))) {
+            // The remote was just found alive.
             Ok(Some(known)) if is_same(known, &source) => self.refresh(present, known, &source),
-            Ok(Some(known)) => self.elsewhere(present, known, &source),
-            Ok(None) => {
+            Ok(Some(known)) if self.destination(Handle(known.value)).is_some() => {
+                self.elsewhere(present, known, &source)
+            }
+            Ok(_) => {
                 self.clock.start(now, self.meta.fdb_ages());
                 self.discover(self.clock.at(now, self.meta.fdb_ages()), &source)
             }
@@ -219,9 +224,8 @@ impl<'t> Fdb<'t> {
         }
         let mut evicted = None;
         if taken == Err(Limit::Table) {
-            evicted = self.give_way(now, key, self.is_new(&domain, handle, account));
-            if evicted.is_some() {
-                taken = take();
+            if let Some(gone) = self.give_way(now, key, self.is_new(&domain, handle, account)) {
+                (evicted, taken) = (gone, take());
             }
         }
         let instead = |answer| evicted.map_or(answer, Learned::Evicted);
@@ -248,14 +252,17 @@ impl<'t> Fdb<'t> {
     }
 
     /// Makes room for a newcomer at the cost of who has more than a fair share: in its own places or, where nobody
-    /// has that there, in some others, which are as random.
-    fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Evicted> {
-        let entry = (0..GIVE_WAY).find_map(|other| {
+    /// has that there, in some others, which are as random. `Some(None)` where the dead were enough.
+    fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Option<Evicted>> {
+        (0..GIVE_WAY).find_map(|other| {
             let mut locked = self.map.lock(Key(key.0.wrapping_add(other))).ok()?;
-            self.evict(now, &mut locked, first)
-        })?;
-        let remote = Self::remote_of(entry.destination)?;
-        Some(Evicted { vni: entry.vni, mac: entry.mac, remote })
+            if self.bury(now, &mut locked) {
+                return Some(None);
+            }
+            let entry = self.evict(now, &mut locked, first)?;
+            let remote = Self::remote_of(entry.destination)?;
+            Some(Some(Evicted { vni: entry.vni, mac: entry.mac, remote }))
+        })
     }
 }
 

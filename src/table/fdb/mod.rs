@@ -193,12 +193,6 @@ impl<'t> Fdb<'t> {
             _ => None,
         }
     }
-
-    /// The live entry of a key, as a lookup finds it.
-    fn find(&self, now: Now, domain: &Domain<'t>, key: Key) -> Result<Option<Content>, Busy> {
-        let found = self.map.find(key, current(*domain))?;
-        Ok(found.filter(|found| !now.expired(found.stamp) && self.destination(Handle(found.value)).is_some()))
-    }
 }
 
 /// Whether what was learned was learned since the VNI's last flush.
