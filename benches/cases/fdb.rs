@@ -19,6 +19,9 @@ pub const REMOTES: u32 = 1024;
 /// VNIs of every table. Neighbouring keys are of different ones.
 pub const VNIS: u32 = 64;
 
+/// Lookups of a slice of work.
+pub const SLICE: usize = 1 << 12;
+
 /// Lookups that are given at once.
 pub const BATCH: usize = 32;
 
@@ -44,6 +47,12 @@ impl Work {
         let misses = (0..lookups).map(|_| key((size + random.below(size)) as u64)).collect();
         Self { entries, hits, misses }
     }
+}
+
+/// The keys of a slice.
+pub fn slice<T>(keys: &[T], slice: usize) -> &[T] {
+    let at = slice * SLICE % keys.len();
+    &keys[at..at + SLICE]
 }
 
 /// The key of a number; another one for each below 2^40, and no pattern that a hash could profit from.

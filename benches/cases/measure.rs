@@ -8,14 +8,18 @@ use super::Random;
 /// that were.
 pub type Timed<'a> = (String, Box<dyn FnMut(usize) -> usize + 'a>);
 
+/// Slices of a turn.
+const TURN: usize = 32;
+
 /// Nanoseconds per operation, a sample per round.
 pub struct Series {
     pub name: String,
     pub samples: Vec<f64>,
 }
 
-/// Everybody in turn, forth and back, so that nobody has the warm cache or the busy neighbour alone. Each does the
-/// work of the slice before untimed, to have the caches as its own.
+/// Everybody in turn, forth and back, so that nobody has the warm cache or the busy neighbour alone. A turn is many
+/// slices, the first half of them untimed, to have the caches as its own; its sample is the median of the others:
+/// slices are so short that most are not interrupted on a busy machine, whoever is slow.
 pub fn interleave(rounds: usize, contestants: &mut [Timed<'_>]) -> Vec<Series> {
     let mut series: Vec<_> =
         contestants.iter().map(|(name, _)| Series { name: name.clone(), samples: Vec::new() }).collect();
@@ -25,12 +29,16 @@ pub fn interleave(rounds: usize, contestants: &mut [Timed<'_>]) -> Vec<Series> {
         for (half, order) in [order, back].into_iter().enumerate() {
             for at in order {
                 let work = &mut contestants[at].1;
-                let slice = 2 * round + half;
-                work(slice);
-                let start = Instant::now();
-                let operations = work(slice + 1);
-                let nanos = start.elapsed().as_nanos() as f64;
-                series[at].samples.push(nanos / operations as f64);
+                let first = (2 * round + half) * TURN;
+                (first..first + TURN / 2).for_each(|slice| {
+                    let _ = work(slice);
+                });
+                let timed = (first + TURN / 2..first + TURN).map(|slice| {
+                    let start = Instant::now();
+                    let operations = work(slice);
+                    start.elapsed().as_nanos() as f64 / operations as f64
+                });
+                series[at].samples.push(quantile(&timed.collect::<Vec<_>>(), 0.5));
             }
         }
     }

@@ -13,25 +13,22 @@ use encap::table::Learned;
 
 const ROUNDS: usize = 30;
 
-/// The lookups of a slice, and of the slice after it.
-fn part(keys: &[Key], slice: usize, len: usize) -> &[Key] {
-    let at = slice * len % keys.len();
-    &keys[at..at + len]
-}
+/// Lookups before the same ones come again.
+const LOOKUPS: usize = 1 << 20;
 
 /// The contestant at work on slices of keys.
-fn single<'a>(contestant: &'a dyn Contestant, keys: &'a [Key], len: usize) -> Timed<'a> {
+pub fn single<'a>(contestant: &'a dyn Contestant, keys: &'a [Key]) -> Timed<'a> {
     let run = move |slice| {
-        let keys = part(keys, slice, len);
+        let keys = fdb::slice(keys, slice);
         contestant.single(keys);
         keys.len()
     };
     (contestant.name(), Box::new(run))
 }
 
-fn batch<'a>(contestant: &'a dyn Contestant, keys: &'a [Key], len: usize) -> Timed<'a> {
+pub fn batch<'a>(contestant: &'a dyn Contestant, keys: &'a [Key]) -> Timed<'a> {
     let run = move |slice| {
-        let keys = part(keys, slice, len);
+        let keys = fdb::slice(keys, slice);
         contestant.batch(keys);
         keys.len()
     };
@@ -50,19 +47,18 @@ pub fn hits(report: &mut Report) {
         return;
     }
     for (name, size, in_batch, alone, touch) in sizes {
-        let len = if size > 1 << 16 { 1 << 17 } else { 1 << 16 };
-        let work = Work::new(size, 8 * len);
+        let work = Work::new(size, LOOKUPS);
         let (ours, line) = (Ours::new(&work), Touch::new(&work));
         let (fold, fx, std) = (rivals::foldhash(&work), rivals::fxhash(&work), rivals::std_map(&work));
         fdb::check(&work, &[&ours, &fold, &fx, &std]);
         let keys = &work.hits;
         let mut everybody = [
-            batch(&ours, keys, len),
-            single(&ours, keys, len),
-            single(&fold, keys, len),
-            single(&line, keys, len),
-            single(&fx, keys, len),
-            single(&std, keys, len),
+            batch(&ours, keys),
+            single(&ours, keys),
+            single(&fold, keys),
+            single(&line, keys),
+            single(&fx, keys),
+            single(&std, keys),
         ];
         let series = interleave(ROUNDS, &mut everybody);
         let [batched, single, fold, touched, fx, std] = series.as_slice() else { return };
@@ -85,26 +81,24 @@ pub fn misses_and_learning(report: &mut Report) {
         return;
     }
     for (name, size) in [("64K", 1 << 16), ("1M", 1 << 20)] {
-        let len = 1 << 16;
-        let work = Work::new(size, 8 * len);
+        let work = Work::new(size, LOOKUPS);
         let ours = Ours::new(&work);
         fdb::check(&work, &[&ours]);
         let sources: Vec<_> = work.hits.iter().map(|&key| (key, ours.answer(key).unwrap())).collect();
         let learn = |slice: usize| {
             let fdb = ours.fdb();
-            let at = slice * len % sources.len();
-            for &((vni, mac), remote) in &sources[at..at + len] {
+            for &((vni, mac), remote) in fdb::slice(&sources, slice) {
                 let learned = fdb.learn(NOW, vni, mac, ours.remote(remote));
                 assert!(matches!(learned, Learned::Refreshed));
             }
-            len
+            fdb::SLICE
         };
         let mut everybody = [
-            single(&ours, &work.hits, len),
-            single(&ours, &work.misses, len),
+            single(&ours, &work.hits),
+            single(&ours, &work.misses),
             ("learn".into(), Box::new(learn)),
-            batch(&ours, &work.hits, len),
-            batch(&ours, &work.misses, len),
+            batch(&ours, &work.hits),
+            batch(&ours, &work.misses),
         ];
         let mut series = interleave(ROUNDS, &mut everybody);
         for (series, name) in series.iter_mut().zip(["hit", "miss", "learn", "hit batch", "miss batch"]) {

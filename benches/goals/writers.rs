@@ -14,9 +14,10 @@ use encap::{
 use super::{
     cases::{
         Random,
-        fdb::{Contestant, Key, NOW, Ours, Work, key, vni},
+        fdb::{self, Contestant, Key, NOW, Ours, Work, key, vni},
         measure::{Series, Timed, interleave, quantile},
     },
+    lookups::{batch, single},
     machine,
     report::{Goal, Report},
 };
@@ -84,8 +85,9 @@ pub fn moves(report: &mut Report) {
         });
         let reader = |in_own: bool, batch: bool| {
             let (table, own, keys) = (&table, &own, &work.hits);
-            move |_: usize| {
+            move |slice: usize| {
                 own.store(in_own, Relaxed);
+                let keys = fdb::slice(keys, slice);
                 let known = if batch { table.batch(keys) } else { Some(table.single(keys)) };
                 assert_eq!(known, Some(keys.len()), "an entry that moves is found");
                 keys.len()
@@ -102,7 +104,7 @@ pub fn moves(report: &mut Report) {
         let [batch, batch_alone, single, single_alone]: &[Series] = series.as_slice() else { return };
         report.row("F6", "64K, hosts move, batch of 32", batch, batch_alone, Goal::Time(1.1, 1.02));
         report.row("F6", "64K, hosts move, single", single, single_alone, Goal::Time(1.1, 1.02));
-        let time: f64 = series.iter().flat_map(|s| &s.samples).sum::<f64>() * LEN as f64 * 2.0;
+        let time: f64 = series.iter().flat_map(|s| &s.samples).sum::<f64>() * fdb::SLICE as f64 * 32.0;
         println!("F6: {:.0} ns per move", time / moved.load(Relaxed) as f64);
     });
 }
@@ -152,18 +154,10 @@ pub fn flood(report: &mut Report) {
     println!("F7: {:.0} ns per forged packet", start.elapsed().as_nanos() as f64 / f64::from(2 * FORGED));
     let lost = work.entries.iter().filter(|(key, remote)| flooded.answer(*key) != Some(*remote)).count();
     report.count("F7", "quiet entries after 2 x 10^6 forged", lost);
-    let run = |table: &Ours, batch: bool| {
-        let known = if batch { table.batch(&hits).unwrap() } else { table.single(&hits) };
-        assert!(known + lost >= LEN);
-        LEN
-    };
-    let mut everybody: [Timed<'_>; 4] = [
-        ("flooded".into(), Box::new(|_| run(&flooded, true))),
-        ("before the flood".into(), Box::new(|_| run(&calm, true))),
-        ("flooded".into(), Box::new(|_| run(&flooded, false))),
-        ("before the flood".into(), Box::new(|_| run(&calm, false))),
-    ];
-    let series = interleave(ROUNDS, &mut everybody);
+    let mut everybody: [Timed<'_>; 4] =
+        [batch(&flooded, &hits), batch(&calm, &hits), single(&flooded, &hits), single(&calm, &hits)];
+    let mut series = interleave(ROUNDS, &mut everybody);
+    series.iter_mut().for_each(|series| series.name = "before the flood".into());
     let [batch, batch_calm, single, single_calm]: &[Series] = series.as_slice() else { return };
     report.row("F7", "quiet remotes, batch of 32", batch, batch_calm, Goal::Time(f64::INFINITY, 1.03));
     report.row("F7", "quiet remotes, single", single, single_calm, Goal::Time(f64::INFINITY, 1.03));
