@@ -6,7 +6,8 @@ use crate::{
 };
 
 /// While an entry is deleted and another is inserted into its slot, a reader finds the content that belongs to the
-/// key which it looks for, or nothing; a key that has a half of each is never there. At most 3 preemptions.
+/// key which it looks for, or nothing; a key that has a half of each is never there. At most 3 preemptions, 2 for
+/// those.
 pub fn no_torn_entry() {
     let [old, new, mixed, other_mixed] = crossed_keys();
     let image = Image::new(2, |world| world.add(&entry(old, 0)));
@@ -14,7 +15,8 @@ pub fn no_torn_entry() {
         [old, new, mixed, other_mixed].into_iter().flat_map(|key| READERS.map(|find| (key, find)))
     {
         let image = image.clone();
-        check(3, move || {
+        let ever_there = sought == old || sought == new;
+        check(if ever_there { 3 } else { 2 }, move || {
             let world = image.world();
             let writer = spawn(&world, move |world| {
                 world.remove(old);
@@ -22,7 +24,7 @@ pub fn no_torn_entry() {
             });
             let found = find(&world, sought);
             assert_content(found, sought, &[0]);
-            assert!(found.is_none() || sought == old || sought == new, "torn: a key that never was");
+            assert!(found.is_none() || ever_there, "torn: a key that never was");
             writer.join().expect("the writer");
         });
     }
@@ -53,11 +55,11 @@ pub fn a_slot_used_again_is_noticed() {
     }
 }
 
-/// A dump of a bucket has whole entries, with the cold words of their own. At most 2 preemptions.
+/// A dump of a bucket has whole entries, with the cold words of their own. At most 1 preemption.
 pub fn no_torn_dump() {
     let [old, new, ..] = crossed_keys();
     let image = Image::with_cold(2, |world| world.add(&entry(old, 0)));
-    check(2, move || {
+    check(1, move || {
         let world = image.world();
         let writer = spawn(&world, move |world| {
             world.remove(old);
