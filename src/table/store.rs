@@ -5,7 +5,10 @@
 //! generation, then the stamp. So whoever reads the new stamp finds the old record gone, and what has expired is
 //! never found with the age of what replaces it.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed},
+};
 
 use super::{
     Error, Resource,
@@ -175,7 +178,7 @@ impl<const N: usize> Store<'_, N> {
 
     /// Compares the relocations with those at the beginning of a dump.
     pub(crate) fn note(&self, cursor: &mut Cursor) {
-        let relocations = self.relocations.load(Relaxed);
+        let relocations = self.relocations.load(Acquire);
         let before = *cursor.relocations.get_or_insert(relocations);
         cursor.skipped |= relocations != before;
     }

@@ -1,6 +1,6 @@
 //! All entries, one after the other, in as many steps as it takes.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::Acquire;
 
 use super::{
     super::{bucket::SLOTS, clock::Now},
@@ -55,7 +55,7 @@ impl Dump<'_> {
     /// Where it is: to go on later, and to see whether it met everything.
     pub fn cursor(&self) -> Cursor {
         let mut cursor = self.cursor;
-        cursor.note(self.fdb.meta.relocations().load(Relaxed));
+        cursor.note(self.fdb.meta.relocations().load(Acquire));
         cursor
     }
 }
@@ -72,7 +72,7 @@ impl Iterator for Dump<'_> {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
-        self.cursor.note(self.fdb.meta.relocations().load(Relaxed));
+        self.cursor.note(self.fdb.meta.relocations().load(Acquire));
         while (self.cursor.bucket as usize) < self.fdb.map.len() {
             let slots = self.fdb.map.bucket(self.cursor.bucket as usize).unwrap_or_else(|_| {
                 self.cursor.skipped = true;
