@@ -71,6 +71,7 @@ pub mod packet;
 pub mod table;
 pub mod time;
 pub mod tunnel;
+#[cfg(target_has_atomic = "32")]
 pub mod vtep;
 pub mod wire;
 
