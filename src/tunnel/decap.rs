@@ -173,23 +173,22 @@ impl<P: Protocol> Endpoint<P> {
         if ip.is_later_fragment {
             return Err(DropReason::Fragment);
         }
-        let (mut packet, mut ports, mut udp_checksum) = (ip.payload, (0, 0), State::Absent);
+        let (mut packet, mut facts) = (ip.payload, ip.facts());
         if P::PROTOCOL == IpProtocol::UDP {
             let udp = underlay::udp(&ip, &self.policy, seen)?;
             if udp.header.destination_port != self.outer.port {
                 return Err(DropReason::OtherPort);
             }
             packet = udp.payload;
-            ports = (udp.header.source_port, udp.header.destination_port);
-            udp_checksum = if meta.udp_checksum_verified && udp.header.checksum != 0 {
+            facts.source_port = udp.header.source_port;
+            facts.destination_port = udp.header.destination_port;
+            facts.udp_checksum = if meta.udp_checksum_verified && udp.header.checksum != 0 {
                 State::Good
             } else {
                 underlay::verify_udp(&ip, &udp, &self.policy, seen)
             };
         }
-        let opened = self.protocol.open(packet, &self.policy, seen)?;
-        let (source_port, destination_port) = ports;
-        Ok((Some(OuterFacts { source_port, destination_port, udp_checksum, ..ip.facts() }), opened))
+        Ok((Some(facts), self.protocol.open(packet, &self.policy, seen)?))
     }
 }
 

@@ -148,7 +148,7 @@ impl Rules for Vxlan {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn open<'a>(
         &self,
         packet: View<'a>,
