@@ -1,13 +1,13 @@
 //! The sweep: what is expired, flushed or orphaned goes, a few lines at a time.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     Event, Tables,
     bucket::{Busy, SLOTS},
     clock::Now,
     fdb::Fdb,
-    line::Line,
+    line::{Line, fence},
 };
 use crate::time::Instant;
 
@@ -38,6 +38,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
             return Aged { busy: true, ..aged };
         }
         let _unlock = Unlock(&meta);
+        // What was given up before is seen by whoever locks a bucket later; who locked one before is seen here.
+        fence(SeqCst);
         let mut at = meta.sweep_cursor().load(Relaxed) as usize;
         if at == 0 {
             meta.fdb_sweep_began().store(fdb.clock.tick(now).max(1), Relaxed);
@@ -103,7 +105,7 @@ impl Fdb<'_> {
     fn sweep_bucket(&self, now: Now, bucket: usize, each: &mut impl FnMut(Event)) -> Result<usize, Busy> {
         // Looked at first without a lock: most buckets have no dead. Not while somebody else holds it, though: what
         // he is about to put there may be dead by now.
-        if !self.map.still_bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
+        if !self.map.bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
             return Ok(0);
         }
         let mut removed = 0usize;

@@ -108,6 +108,12 @@ impl Now {
     /// No time is known: nothing is young, nothing is expired.
     pub(crate) const UNKNOWN: Self = Self { stamp: 1, limit: NEVER };
 
+    /// Whether the table was not swept in time, so that no stamp is trusted.
+    #[inline]
+    pub(crate) const fn is_overdue(self) -> bool {
+        self.limit == 0
+    }
+
     /// The stamp of what is confirmed now; never [`ETERNAL`].
     #[inline]
     pub(crate) const fn stamp(self) -> u16 {
@@ -133,7 +139,7 @@ impl Now {
     /// The same by another age than the table's; a table that was not swept in time trusts no stamp.
     #[inline]
     pub(crate) const fn expired_after(self, stamp: u16, limit: u16) -> bool {
-        stamp != ETERNAL && limit != NEVER && (self.limit == 0 || self.age(stamp) >= limit)
+        stamp != ETERNAL && limit != NEVER && (self.is_overdue() || self.age(stamp) >= limit)
     }
 }
 

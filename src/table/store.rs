@@ -81,6 +81,7 @@ impl<const N: usize> Store<'_, N> {
         }
         for _ in 0..TRIES {
             let mut locked = self.map.lock(key)?;
+            locked.fence();
             let found = locked.find(key);
             let old = match found {
                 Some((_, slot)) => Some(self.stored(slot.content).ok_or(Error::Busy)?),
@@ -125,7 +126,7 @@ impl<const N: usize> Store<'_, N> {
 
     /// Whether a record for which `is` holds is in a bucket; nobody knows while a writer holds it.
     pub(crate) fn any_in_bucket(&self, bucket: usize, is: impl Fn(&Stored<N>) -> bool) -> Result<bool, Busy> {
-        let slots = self.map.still_bucket(bucket)?;
+        let slots = self.map.bucket(bucket)?;
         Ok(slots.into_iter().flatten().any(|slot| self.stored(slot.content).is_none_or(|stored| is(&stored))))
     }
 

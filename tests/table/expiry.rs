@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use encap::{
     table::{
-        Ageing, BuildError, Capacity, Error, Event, Learned, Line, Lookup, NewEntry, RemoteId, Settings,
-        State, Tables,
+        Ageing, BuildError, Capacity, Error, Event, Learned, Line, Lookup, NewEntry, Refusal, RemoteId,
+        Settings, State, Tables,
     },
     time::Instant,
 };
@@ -167,7 +167,7 @@ fn a5_confirmed_by_learning_moving_and_whoever_says_so_again() {
     assert_eq!(fdb.learn(at(0), VNI, mac(1), a), NEW);
     assert_eq!(fdb.learn(at(200), VNI, mac(1), a), Learned::Refreshed);
     assert_eq!(fdb.lookup(at(499), VNI, mac(1)), Lookup::Found(a.into()));
-    assert_eq!(fdb.learn(at(400), VNI, mac(1), b), Learned::Moved { from: a });
+    assert_eq!(fdb.learn(at(400), VNI, mac(1), b), Learned::Moved { from: a.into() });
     assert_eq!(fdb.lookup(at(699), VNI, mac(1)), Lookup::Found(b.into()));
     fdb.replace(VNI, mac(1), NewEntry::to(b).dynamic(at(600))).unwrap();
     assert_eq!(fdb.lookup(at(899), VNI, mac(1)), Lookup::Found(b.into()));
@@ -363,4 +363,23 @@ fn ageing_times_that_cannot_be() {
     assert_eq!(build(Ageing::After(Duration::MAX)), Err(BuildError::Ageing));
     assert_eq!(build(Ageing::After(Duration::from_secs(300 * 86_400))), Ok(()));
     assert_eq!(build(Ageing::Never), Ok(()));
+}
+
+/// Whoever forgets to sweep is told so by name, and nothing is lost that does not age.
+#[test]
+fn a_table_that_was_not_swept_in_time_says_so() {
+    let (tables, a) = ageing(seconds(300));
+    let fdb = tables.fdb();
+    assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
+    fdb.add(VNI, mac(2), a).unwrap();
+    let late = Instant::from_secs(100_000);
+    assert_eq!(fdb.learn(late, VNI, mac(1), a), Learned::Refused(Refusal::SweepPending));
+    assert_eq!(fdb.add(VNI, mac(3), NewEntry::to(a).dynamic(late)), Err(Error::SweepPending));
+    // Else the entry would be gone.
+    assert_eq!(fdb.replace(VNI, mac(2), NewEntry::to(a).dynamic(late)), Err(Error::SweepPending));
+    assert_eq!(fdb.lookup(late, VNI, mac(2)), Lookup::Found(a.into()));
+    fdb.add(VNI, mac(4), a).unwrap();
+    sweep(&tables, late);
+    assert_eq!(fdb.learn(late, VNI, mac(1), a), NEW);
+    fdb.add(VNI, mac(3), NewEntry::to(a).dynamic(late)).unwrap();
 }

@@ -60,7 +60,7 @@ fn a4_2_interface_counts_for_link_local_sources() {
         let [a, b] =
             [1, 2].map(|egress| tables.remotes().add(&Remote::new(address, 4789).egress(egress)).unwrap());
         assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
-        let expected = if moves { Learned::Moved { from: a } } else { Learned::Refreshed };
+        let expected = if moves { Learned::Moved { from: a.into() } } else { Learned::Refreshed };
         assert_eq!(fdb.learn(NOW, VNI, mac(1), b), expected);
         is_at(&fdb, NOW, mac(1), if moves { b } else { a });
     }
@@ -153,7 +153,7 @@ fn a4_3e_roaming() {
     fdb.add(VNI, mac(3), NewEntry::to(a).extern_learn().origin(3, 4)).unwrap();
     for number in 1..=3 {
         let before = fdb.get(NOW, VNI, mac(number)).unwrap();
-        assert_eq!(fdb.learn(later(100), VNI, mac(number), b), Learned::Moved { from: a });
+        assert_eq!(fdb.learn(later(100), VNI, mac(number), b), Learned::Moved { from: a.into() });
         let mut expected = before;
         expected.destination = b.into();
         // Those that age were confirmed by that.
@@ -176,7 +176,7 @@ fn a4_3e_moves_to_the_remote_as_a_whole() {
     let new = Remote::new([192, 0, 2, 2].into(), 4789);
     let [old, id] = [old, new].map(|remote| tables.remotes().add(&remote).unwrap());
     fdb.add(VNI, mac(1), NewEntry::to(old).dynamic(NOW)).unwrap();
-    assert_eq!(fdb.learn(NOW, VNI, mac(1), id), Learned::Moved { from: old });
+    assert_eq!(fdb.learn(NOW, VNI, mac(1), id), Learned::Moved { from: old.into() });
     let Some(Destination::Remote(to)) = fdb.lookup(NOW, VNI, mac(1)).destination() else { panic!() };
     assert_eq!(tables.remotes().get(to), Some(new));
 }
@@ -329,4 +329,19 @@ fn flushes_by_filter_see_learned_entries_by_their_remote() {
     let flushed = fdb.flush(NOW, &filter, Default::default(), usize::MAX, |_| {});
     assert_eq!((flushed.entries, flushed.next), (10, None));
     assert_eq!((tables.remotes().learned(a), tables.remotes().learned(b)), (Some(0), Some(10)));
+}
+
+/// Somebody's suggestion that the host is on this side, or nowhere, moves like any other; an order does not.
+#[test]
+fn a4_3e_a_dynamic_entry_without_a_remote_moves_too() {
+    let tables = tables(small(), Settings::default());
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    for (number, to) in [(1, Destination::Local), (2, Destination::Blackhole)] {
+        fdb.add(VNI, mac(number), NewEntry::to(to).dynamic(NOW)).unwrap();
+        assert_eq!(fdb.learn(NOW, VNI, mac(number), a), Learned::Moved { from: to });
+        assert_eq!(fdb.lookup(NOW, VNI, mac(number)), Lookup::Found(a.into()));
+        assert_eq!(fdb.get(NOW, VNI, mac(number)).unwrap().state, State::Dynamic);
+        fdb.add(VNI, mac(10 + number), NewEntry::to(to).as_static()).unwrap();
+        assert_eq!(fdb.learn(NOW, VNI, mac(10 + number), a), Learned::Refused(Refusal::Static));
+    }
 }

@@ -91,7 +91,7 @@ fn limit_of_the_quota_group() {
     assert_eq!(fdb.learn(NOW, VNI, mac(4), own), refused);
     is_at(&fdb, NOW, mac(4), shared[0]);
     fdb.delete(NOW, VNI, mac(1)).unwrap();
-    assert_eq!(fdb.learn(NOW, VNI, mac(4), own), Learned::Moved { from: shared[0] });
+    assert_eq!(fdb.learn(NOW, VNI, mac(4), own), Learned::Moved { from: shared[0].into() });
     assert_eq!(fdb.learn(NOW, VNI, mac(6), shared[1]), NEW);
 }
 

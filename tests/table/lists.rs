@@ -1,7 +1,7 @@
 //! Replication lists and next-hop groups.
 
 use encap::{
-    table::{Capacity, Error, HandleKind, Lists, Members, RemoteId, Resource, Settings},
+    table::{Capacity, Change, Error, HandleKind, Lists, Lookup, Members, RemoteId, Resource, Settings},
     wire::MacAddr,
 };
 
@@ -183,4 +183,31 @@ fn lines_are_taken_again_after_a_quiescent_point() {
     assert_eq!(lists.add_list(&[a]).map(|_| ()), Err(Error::SweepPending));
     tables.quiesce(&worker);
     lists.add_list(&[a]).unwrap();
+}
+
+/// An entry goes with the last of its remotes, however that goes: then the default destination counts again.
+#[test]
+fn an_entry_whose_remotes_were_all_removed_is_not_there() {
+    let tables = tables(small(), Settings::default());
+    let (fdb, remotes) = (tables.fdb(), tables.remotes());
+    let (a, b, c) = (remote(&tables, 1), remote(&tables, 2), remote(&tables, 3));
+    let group = MacAddr([0x01, 0, 0x5e, 0, 0, 7]);
+    fdb.append(VNI, group, a).unwrap();
+    fdb.append(VNI, group, b).unwrap();
+    remotes.remove(a).unwrap();
+    assert!(matches!(fdb.lookup(NOW, VNI, group), Lookup::Found(_)));
+    remotes.remove(b).unwrap();
+    assert_eq!(fdb.lookup(NOW, VNI, group), Lookup::Unknown);
+    assert_eq!(fdb.get(NOW, VNI, group), Err(Error::NotFound));
+    // It can be added anew, and its room comes back.
+    assert_eq!(fdb.append(VNI, group, c), Ok(Change::Created));
+    remotes.remove(c).unwrap();
+    assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+    assert_eq!((fdb.count(), tables.lists().used()), (0, 0));
+
+    // Somebody's own list may wait for members.
+    let list = tables.lists().add_list(&[]).unwrap();
+    fdb.add(VNI, group, list).unwrap();
+    assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+    assert_eq!(fdb.lookup(NOW, VNI, group), Lookup::Found(list.into()));
 }

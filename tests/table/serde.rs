@@ -95,9 +95,8 @@ fn rows_survive() {
     fdb.add(VNI, mac(4), Destination::Local).unwrap();
     fdb.add(VNI, mac(5), NewEntry::to(here).dynamic(NOW)).unwrap();
     let _ = fdb.learn(NOW, VNI, mac(6), here);
-    let gone = remote(&tables, 8);
-    fdb.add(VNI, MacAddr::ZERO, gone).unwrap();
-    tables.remotes().remove(gone).unwrap();
+    let nobody = tables.lists().add_list(&[]).unwrap();
+    fdb.add(VNI, MacAddr::ZERO, nobody).unwrap();
     let later = NOW.saturating_add(Duration::from_millis(1_500));
     let rows: Vec<Row> = fdb.dump(later).flat_map(|entry| fdb.rows(&entry)).collect();
     assert_eq!(rows.len(), 7);

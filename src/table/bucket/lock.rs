@@ -1,10 +1,10 @@
 //! What writers of buckets hold: locks that are never waited for long.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     super::line::{AtomicU32, Line, fence, spin_loop},
-    Busy, CONTROL, Cold, Dead, HIGHS, Key, LOCK, LOWS, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES,
+    Busy, CONTROL, Cold, Dead, HIGHS, Key, LOCK, MIXED, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES,
     key_of, with_byte,
 };
 
@@ -42,7 +42,7 @@ impl<'t> Map<'t> {
 
     /// One bucket, locked, for the sweep.
     pub(crate) fn lock_bucket(&self, index: usize) -> Result<Single<'t>, Busy> {
-        Ok(Single { map: *self, guard: self.guard(index)? })
+        Ok(Single { map: *self, guard: Some(self.guard(index)?), moved: [None; SLOTS] })
     }
 }
 
@@ -72,6 +72,13 @@ pub(crate) struct Place {
 }
 
 impl<'t> Locked<'t> {
+    /// To be called between locking and asking whether what is to be put still has a place. A sweep that begins
+    /// after the place was given up, with a fence of its own, sees the lock then, or whoever asks sees that the place
+    /// is gone.
+    pub(crate) fn fence(&self) {
+        fence(SeqCst);
+    }
+
     /// The entry of `key`, live or not.
     pub(crate) fn find(&self, key: Key) -> Option<(Place, Slot)> {
         let in_bucket = |guard: &Guard<'t>, second| {
@@ -182,21 +189,32 @@ impl<'t> Locked<'t> {
 #[derive(Debug)]
 pub(crate) struct Single<'t> {
     map: Map<'t>,
-    guard: Guard<'t>,
+    /// `Some` until dropped.
+    guard: Option<Guard<'t>>,
+    /// First buckets of those that were removed from here, their second: to be told when this one is free again,
+    /// since no writer waits for a lower bucket while it holds a higher one.
+    moved: [Option<usize>; SLOTS],
 }
 
 impl Single<'_> {
     /// Whatever is in the bucket.
     pub(crate) fn slots(&self) -> [Option<Slot>; SLOTS] {
-        core::array::from_fn(|slot| self.map.slot(self.guard.line, self.guard.index, slot))
+        let slot = |slot| self.guard.as_ref().and_then(|guard| self.map.slot(guard.line, guard.index, slot));
+        core::array::from_fn(slot)
     }
 
     pub(crate) fn remove(&mut self, slot: usize) {
-        let first = self.map.places(self.guard.key(slot)).0;
-        self.guard.clear(slot);
-        if first != self.guard.index {
-            self.map.uncount_overflow(first);
-        }
+        let (Some(guard), Some(moved)) = (&self.guard, self.moved.get_mut(slot)) else { return };
+        let first = self.map.places(guard.key(slot)).0;
+        *moved = (first != guard.index).then_some(first);
+        guard.clear(slot);
+    }
+}
+
+impl Drop for Single<'_> {
+    fn drop(&mut self) {
+        self.guard = None;
+        self.moved.into_iter().flatten().for_each(|first| self.map.uncount_overflow(first));
     }
 }
 
@@ -259,7 +277,7 @@ impl<'t> Guard<'t> {
     fn put(&mut self, map: &Map<'_>, slot: usize, entry: &Slot) {
         self.begin();
         let word = |index: usize| self.line.word(index);
-        word(LOWS | (slot % SLOTS)).store(entry.key.low(), Relaxed);
+        word(MIXED | (slot % SLOTS)).store(entry.key.mixed(), Relaxed);
         word(HIGHS | (slot % SLOTS)).store(entry.key.high(), Relaxed);
         word(TAGS).store(with_byte(word(TAGS).load(Relaxed), slot, entry.content.tag), Relaxed);
         self.set_stamp(slot, entry.content.stamp);

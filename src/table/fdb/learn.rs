@@ -1,10 +1,12 @@
 //! Learning: a frame from this MAC came from that remote.
 
+use core::net::IpAddr;
+
 use super::{
     super::{
         Destination, LearnFrom, RemoteId,
         bucket::{Busy, Cold, Content, Key, Slot},
-        clock::Now,
+        clock::{ETERNAL, Now},
         handle::Handle,
         vni::Domain,
     },
@@ -33,8 +35,8 @@ pub enum Learned {
     Refreshed,
     /// The address was elsewhere before.
     Moved {
-        /// Where.
-        from: RemoteId,
+        /// Where: behind another remote or, by a dynamic entry of somebody's, on this side or nowhere.
+        from: Destination,
     },
     /// Somebody else is at work in the same place: the next packet learns.
     Busy,
@@ -78,6 +80,8 @@ pub enum Refusal {
     VniLimit,
     /// The remote's quota group has as many entries as it may have.
     QuotaLimit,
+    /// The table was not swept in time, and knows no age: call [`Tables::age`](super::super::Tables::age).
+    SweepPending,
 }
 
 impl core::fmt::Display for Refusal {
@@ -92,6 +96,7 @@ impl core::fmt::Display for Refusal {
             Self::TableFull => "table full",
             Self::VniLimit => "limit of the VNI",
             Self::QuotaLimit => "limit of the quota group",
+            Self::SweepPending => "a sweep is overdue",
         })
     }
 }
@@ -123,6 +128,7 @@ impl<'t> Fdb<'t> {
             Ok(Some(known)) if self.destination(Handle(known.value)).is_some() => {
                 self.elsewhere(present, known, &source)
             }
+            Ok(_) if present.is_overdue() => Learned::Refused(Refusal::SweepPending),
             Ok(_) => {
                 self.clock.start(now, self.meta.fdb_ages());
                 self.discover(self.clock.at(now, self.meta.fdb_ages()), &source)
@@ -134,7 +140,7 @@ impl<'t> Fdb<'t> {
     /// The entry says the same: all that may change is when it was confirmed.
     #[inline]
     fn refresh(&self, now: Now, known: Content, source: &Source<'t>) -> Learned {
-        if known.stamp == super::super::clock::ETERNAL || now.age(known.stamp) == 0 {
+        if known.stamp == ETERNAL || now.age(known.stamp) == 0 {
             return Learned::Refreshed;
         }
         let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
@@ -151,20 +157,16 @@ impl<'t> Fdb<'t> {
 
     /// The entry says something else.
     fn elsewhere(&self, now: Now, known: Content, source: &Source<'t>) -> Learned {
-        let Some(Destination::Remote(from)) = self.destination(Handle(known.value)) else {
-            return Learned::Refused(Refusal::Static);
+        let from = match self.destination(Handle(known.value)) {
+            // The same host by another handle, with a port of its own, say: the address counts.
+            Some(Destination::Remote(there)) if self.place(there) == self.place(source.remote) => {
+                return self.refresh(now, known, source);
+            }
+            // Several places, be it one after the other.
+            Some(Destination::List(_) | Destination::Group(_)) => return Learned::Refused(Refusal::Static),
+            Some(from) => from,
+            None => return Learned::Busy,
         };
-        // The same host by another handle, with a port of its own, say: the address counts.
-        let place = |id| {
-            self.remotes.get(id).map(|remote| {
-                let link_local =
-                    matches!(remote.address, core::net::IpAddr::V6(a) if a.is_unicast_link_local());
-                (remote.address, link_local.then_some(remote.egress))
-            })
-        };
-        if place(from) == place(source.remote) {
-            return self.refresh(now, known, source);
-        }
         let Some(cold) = self.map.cold_of(source.key, known.value) else { return Learned::Busy };
         let attributes = Attributes::from_byte(cold.attributes);
         if !attributes.state.moves() {
@@ -176,7 +178,14 @@ impl<'t> Fdb<'t> {
         self.roam(now, known, from, source)
     }
 
-    fn roam(&self, now: Now, known: Content, from: RemoteId, source: &Source<'t>) -> Learned {
+    /// What tells remotes apart for learning: the address and, if that is link-local, the interface.
+    fn place(&self, id: RemoteId) -> Option<(IpAddr, Option<u32>)> {
+        let remote = self.remotes.get(id)?;
+        let link_local = matches!(remote.address, IpAddr::V6(address) if address.is_unicast_link_local());
+        Some((remote.address, link_local.then_some(remote.egress)))
+    }
+
+    fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {
         let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
         let found = locked.find(source.key).filter(|(_, slot)| slot.content.value == known.value);
         let Some((place, slot)) = found else { return Learned::Busy };

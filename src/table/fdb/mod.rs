@@ -10,6 +10,7 @@ mod flush;
 mod learn;
 mod operations;
 mod show;
+mod vnis;
 
 pub use self::{
     dump::{Cursor, Dump},
@@ -186,7 +187,7 @@ impl<'t> Fdb<'t> {
     #[inline(never)]
     fn other_destination(&self, handle: Handle) -> Option<Destination> {
         match handle.kind() {
-            Handle::LIST if self.lists.is_alive(handle) => Some(Destination::List(ListId(handle))),
+            Handle::LIST if self.lists.leads_on(handle) => Some(Destination::List(ListId(handle))),
             Handle::GROUP if self.lists.is_alive(handle) => Some(Destination::Group(GroupId(handle))),
             _ if handle == Handle::LOCAL => Some(Destination::Local),
             _ if handle == Handle::BLACKHOLE => Some(Destination::Blackhole),

@@ -1,6 +1,6 @@
 //! What people and control planes do to the forwarding database, by the names that `bridge fdb` has for it.
 
-use core::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     super::{
@@ -40,9 +40,11 @@ impl<'t> Fdb<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`], whatever the destination of what is there; [`Error::Full`]; [`Error::Stale`] for a
+    /// [`Error::Exists`], whatever the destination of what is there, also for one that has expired unless the new
+    /// one says what time it is; [`Error::Full`]; [`Error::Stale`] for a
     /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
-    /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::Busy`].
+    /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::SweepPending`] for a
+    /// dynamic entry in a table that was not swept in time; [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
         self.check("add", mac, &new)?;
@@ -161,58 +163,6 @@ impl<'t> Fdb<'t> {
         self.entry(now, &slot).ok_or(Error::NotFound)
     }
 
-    /// Makes `vni` known, which operations that add do by themselves; learning does not.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::SweepPending`].
-    pub fn add_vni(&self, vni: Vni) -> Result<(), Error> {
-        self.vnis.find_or_add(vni).map(|_| ())
-    }
-
-    /// Forgets `vni`: at once none of its entries and neighbours is found any more. Its room is used again after
-    /// two sweeps and a quiescent point of every worker.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`], [`Error::Busy`].
-    pub fn remove_vni(&self, vni: Vni) -> Result<(), Error> {
-        self.vnis.remove(vni)
-    }
-
-    /// Whether the tables know `vni`.
-    pub fn knows(&self, vni: Vni) -> bool {
-        matches!(self.vnis.find(vni), Ok(Some(_)))
-    }
-
-    /// Sets the most entries of `vni`, learned or not (Linux: `maxaddress`); `None` for what
-    /// [`Settings::vni_limit`](super::super::Settings::vni_limit) says. What is there stays.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::SweepPending`] where the VNI has to be added first.
-    pub fn set_limit(&self, vni: Vni, limit: Option<NonZeroU32>) -> Result<(), Error> {
-        let limit = limit.map_or(0, NonZeroU32::get);
-        self.vnis.find_or_add(vni)?.limit().store(limit, Relaxed);
-        Ok(())
-    }
-
-    /// Entries that take room: those of all VNIs, and what died but was not swept yet.
-    pub fn count(&self) -> usize {
-        self.meta.entries().load(Relaxed) as usize
-    }
-
-    /// Entries of `vni`: added ones and learned ones. Those that expired count until they are swept.
-    pub fn count_vni(&self, vni: Vni) -> (usize, usize) {
-        match self.vnis.find(vni) {
-            Ok(Some(domain)) => {
-                let configured = domain.configured().load(Relaxed);
-                (configured as usize, domain.learned().read().1 as usize)
-            }
-            _ => (0, 0),
-        }
-    }
-
     fn check(&self, operation: &'static str, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         match new.destination {
             // It goes with that entry.
@@ -229,6 +179,8 @@ impl<'t> Fdb<'t> {
                     _ => HandleKind::Remote,
                 }))
             }
+            // Its age could not be told.
+            _ if new.state.ages() && self.now(new).is_overdue() => Err(Error::SweepPending),
             _ => Ok(()),
         }
     }
@@ -357,6 +309,7 @@ impl<'t> Fdb<'t> {
     pub(super) fn put(&self, now: Now, vni: Vni, slot: &Slot) -> Result<Put, Busy> {
         for _ in 0..PUT_TRIES {
             let mut locked = self.map.lock(slot.key)?;
+            locked.fence();
             if let Some((place, there)) = locked.find(slot.key) {
                 if !self.is_dead(now, &there) {
                     return Ok(Put::There);

@@ -165,6 +165,12 @@ impl<'t> Lists<'t> {
         })
     }
 
+    /// Whether an entry with this list leads anywhere: an entry's own list goes with its last member, somebody's own
+    /// list may wait for members.
+    pub(crate) fn leads_on(&self, head: Handle) -> bool {
+        self.is_alive(head) && (!self.is_owned(head) || self.members(Members(head)).next().is_some())
+    }
+
     /// Frees a list if the forwarding database made it.
     pub(crate) fn free_owned(&self, head: Handle) {
         let Some(line) = self.lines.get(head.index()) else { return };

@@ -65,6 +65,8 @@ pub enum NeighborRefusal {
     Static,
     /// The table is full.
     TableFull,
+    /// The table was not swept in time, and knows no age: call [`Tables::age`](super::super::Tables::age).
+    SweepPending,
 }
 
 impl fmt::Display for NeighborRefusal {
@@ -80,6 +82,7 @@ impl fmt::Display for NeighborRefusal {
             Self::NoOverride => "another MAC address that does not override",
             Self::Static => "permanent neighbour elsewhere",
             Self::TableFull => "table full",
+            Self::SweepPending => "a sweep is overdue",
         })
     }
 }
@@ -131,6 +134,9 @@ impl Neighbors<'_> {
         let heard = Heard { domain, address, saying, now: self.now(now) };
         if let (answer, Step::Keep) = self.decide(&heard, known) {
             return answer;
+        }
+        if heard.now.is_overdue() {
+            return refused(NeighborRefusal::SweepPending);
         }
         let heard = Heard { now: self.start(now), ..heard };
         match self.change(heard.now, &domain, vni, address, |old| Ok(self.decide(&heard, old))) {

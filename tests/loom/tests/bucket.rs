@@ -43,7 +43,6 @@ tests! {
     planted_value_published_relaxed
     planted_value_cleared_relaxed
     planted_value_read_relaxed
-    planted_relocation_counted_relaxed
     planted_lock_taken_relaxed
     planted_lock_given_back_relaxed
     steps_in_the_right_order

@@ -25,14 +25,16 @@ impl Run {
         }
         let key = (segment.number, mac);
         let Some(known) = model.live(vni, mac) else { return self.discover(key, segment, from, answer) };
-        let Destination::Remote(there) = known.to else { return refused(Refusal::Static) };
-        let here = place(&far.remote);
-        if place(&model.far(there).unwrap().remote) == here {
-            assert_eq!(answer, Learned::Refreshed);
-            // A clock that was ahead is waited for.
-            let confirmed = known.confirmed.max(model.now);
-            self.model.entries.insert(key, Known { confirmed, ..known });
-            return;
+        match known.to {
+            Destination::Remote(there) if place(&model.far(there).unwrap().remote) == place(&far.remote) => {
+                assert_eq!(answer, Learned::Refreshed);
+                // A clock that was ahead is waited for.
+                let confirmed = known.confirmed.max(model.now);
+                self.model.entries.insert(key, Known { confirmed, ..known });
+                return;
+            }
+            Destination::List(_) | Destination::Group(_) => return refused(Refusal::Static),
+            _ => {}
         }
         match known.state {
             State::Permanent | State::Static => return refused(Refusal::Static),
@@ -47,7 +49,7 @@ impl Run {
             }
             assert!(!count.must_be_full(limit));
         }
-        assert_eq!(answer, Learned::Moved { from: there });
+        assert_eq!(answer, Learned::Moved { from: known.to });
         let confirmed = model.now;
         self.model.entries.insert(key, Known { to: from.into(), confirmed, learned, ..known });
     }
@@ -83,7 +85,7 @@ impl Run {
             Learned::Refused(Refusal::TableFull) => {
                 return assert!(all.may_be_full(limits.entries) || learned.may_be_full(limits.learned));
             }
-            Learned::Busy => return assert!(model.is_overdue(), "busy without anybody else"),
+            Learned::Refused(Refusal::SweepPending) => return assert!(model.is_overdue()),
             Learned::New { evicted } => {
                 assert!(!in_vni.must_be_full(vni_limit) && !account.must_be_full(limits.quota));
                 match evicted {

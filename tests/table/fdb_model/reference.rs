@@ -163,7 +163,10 @@ impl Model {
     pub(crate) fn is_there(&self, to: Destination) -> bool {
         match to {
             Destination::Remote(id) => self.far(id).is_some(),
-            Destination::List(id) => self.lists.contains_key(&id),
+            // An entry's own list goes with its last member.
+            Destination::List(id) => self.lists.get(&id).is_some_and(|list| {
+                !list.owned || list.members.iter().any(|&member| self.far(member).is_some())
+            }),
             Destination::Group(id) => self.groups.contains_key(&id),
             _ => true,
         }

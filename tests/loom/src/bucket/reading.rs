@@ -72,8 +72,8 @@ pub fn no_torn_dump() {
     });
 }
 
-/// While the cold words of an entry change, a reader finds old ones or new ones; each by itself, since one that
-/// comes in the middle sees some of either. At most 3 preemptions.
+/// While the cold words of an entry change, a reader finds all the old ones or all the new ones, or that the bucket
+/// is busy. At most 3 preemptions.
 pub fn cold_words_are_old_or_new() {
     let [key, ..] = crossed_keys();
     let image = Image::with_cold(2, |world| world.add(&entry(key, 0)));
@@ -86,10 +86,7 @@ pub fn cold_words_are_old_or_new() {
         });
         let [old, new] = [entry(key, 0), entry(key, 1)].map(|slot| slot.cold);
         let cold = world.map().cold_of(key, entry(key, 0).content.value);
-        let cold = cold.expect("vanished: it is there all the time");
-        assert!([old.cookie, new.cookie].contains(&cold.cookie), "torn: {cold:?}");
-        assert!([old.origin, new.origin].contains(&cold.origin), "torn: {cold:?}");
-        assert!([old.attributes, new.attributes].contains(&cold.attributes), "torn: {cold:?}");
+        assert!(cold.is_none_or(|cold| [old, new].contains(&cold)), "torn: {cold:?}");
         writer.join().expect("the writer");
     });
 }

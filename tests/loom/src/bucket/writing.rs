@@ -91,9 +91,9 @@ pub fn relocation_and_roaming() {
     }
 }
 
-/// The sweep removes an entry from its second bucket while another thread adds one there. They lock against each
-/// other's order, so either may give up: the writer says so, and the sweep leaves the count too high, never too
-/// low. At most 3 preemptions.
+/// The sweep removes an entry from its second bucket, and then tells the first one, while another thread adds one
+/// there. Either may find the other at work and give up: the writer says so, and the sweep leaves the count too high,
+/// never too low. At most 3 preemptions.
 pub fn sweep_and_insertion() {
     let inhabitants: Vec<_> = keys(2, 0, 1).take(6).collect();
     let [goes, comes] = [inhabitants[4], inhabitants[5]];
