@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use super::{
     Event, Tables,
     bucket::{Busy, SLOTS},
-    clock::Now,
+    clock::{Clock, Now},
     fdb::Fdb,
     line::{Line, fence},
 };
@@ -91,6 +91,22 @@ impl<S: AsRef<[Line]>> Tables<S> {
         }
         meta.sweep_cursor().store(at as u32, Relaxed);
         aged
+    }
+
+    /// When to go on with the sweep, or to begin the next one: at once while one is under way, otherwise an eighth of
+    /// the ageing time after the last one began.
+    pub fn next_sweep(&self, now: Instant) -> Instant {
+        let regions = self.regions();
+        let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
+        let meta = fdb.meta;
+        if meta.sweep_cursor().load(Relaxed) != 0 {
+            return now;
+        }
+        let due = |clock: Clock, ages| {
+            let (since, period) = clock.since_sweep(now, ages);
+            now.saturating_add(period.saturating_sub(since))
+        };
+        due(fdb.clock, meta.fdb_ages()).min(due(neighbors.clock, meta.neighbor_ages()))
     }
 
     /// How many lines a whole sweep looks at.

@@ -437,3 +437,25 @@ fn addresses_lead_to_somebody_as_long_as_there_is_somebody() {
         }
     }
 }
+
+/// Somebody's word counts more than a packet's.
+#[test]
+fn a_configured_remote_stands_for_an_address_before_a_learned_one() {
+    let tables = tables(small(), Settings::default());
+    let remotes = tables.remotes();
+    let here = at(1).address;
+    let learned = remotes.find_or_learn(&at(1)).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(learned));
+    let [first, second] = [1, 2].map(|port| remotes.add(&Remote::new(here, port)).unwrap());
+    assert_eq!(remotes.find_by_address(here, 0), Some(first));
+    remotes.remove(first).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(second), "not the learned one");
+    remotes.remove(second).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(learned));
+    // Another learned one changes nothing, until somebody configures it.
+    let other = Remote::new(here, 3);
+    let other_id = remotes.find_or_learn(&other).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(learned));
+    assert_eq!(remotes.find_or_add(&other), Ok(other_id));
+    assert_eq!(remotes.find_by_address(here, 0), Some(other_id));
+}

@@ -95,7 +95,7 @@ impl<'t> Remotes<'t> {
         self.set_state(index, (changed | CONFIGURED) & !LOCK);
         meta::uncount(self.meta.unconfigured());
         self.meta.note_deaths();
-        Ok(())
+        self.step_up(id, remote)
     }
 
     /// The remote of this name, added as one that was not configured if it is not there: for learning from
