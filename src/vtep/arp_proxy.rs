@@ -36,6 +36,13 @@ pub(super) fn handle(
     Ok(Some(Output::Reply))
 }
 
+/// Learns what an ARP packet says of its sender.
+pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, message: &[u8]) {
+    if let Some(arp) = message.first_chunk().and_then(|bytes| arp::Header::from_bytes(bytes).ok()) {
+        let _ = engine.neighbors.snoop_arp(now, vni, &arp);
+    }
+}
+
 /// The packet, if it is ARP for IPv4; Linux also takes hardware type 6, IEEE 802, which has the same addresses.
 fn parse(bytes: &[u8; arp::Header::LEN], kernel: bool) -> Option<arp::Header> {
     let mut bytes = *bytes;

@@ -23,6 +23,7 @@ use crate::{
 /// | `srcport` | 49152..=65535 | 32768..=60999 |
 /// | `udpcsum` | off | on |
 /// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
+/// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
@@ -30,7 +31,7 @@ use crate::{
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
-/// | `too_big` | the sender is told | the sender is told |
+/// | `too_big`, `icmp_rate` | the sender is told, 1,000 a second | the same |
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
 /// checked first, always.
@@ -76,6 +77,8 @@ pub struct Config {
     pub inner_vlan: bool,
     /// Whether Group Based Policy is spoken.
     pub gbp: bool,
+    /// Whose packets are taken.
+    pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
@@ -84,10 +87,24 @@ pub struct Config {
     pub localbypass: bool,
     /// What becomes of packets that are too long for the underlay.
     pub too_big: TooBig,
+    /// ICMP errors per second and worker for those.
+    pub icmp_rate: u32,
     /// MTU of the underlay in bytes; a remote can have its own.
     pub mtu: u16,
     /// Ageing, limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
     pub tables: table::Settings,
+}
+
+/// Whose packets are taken out of the underlay.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Accept {
+    /// Those of anybody who knows a VNI, as Linux takes them.
+    #[default]
+    Anybody,
+    /// Those of remotes that somebody configured: tunnels have no other proof of who sends.
+    Configured,
 }
 
 /// Who answers ARP requests and neighbour solicitations.
@@ -170,10 +187,12 @@ impl Config {
             l3: false,
             inner_vlan: false,
             gbp: false,
+            accept: Accept::Anybody,
             learning: true,
             proxy: Proxy::Off,
             localbypass: true,
             too_big: TooBig::Tell,
+            icmp_rate: 1_000,
             mtu: 1_500,
             tables: table::Settings::default(),
         }

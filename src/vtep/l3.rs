@@ -25,7 +25,7 @@ impl Engine<'_> {
     ) -> Output {
         let output = self.route_ip(worker, now, meta, packet);
         output.unwrap_or_else(|reason| {
-            worker.counters.drop(reason);
+            worker.drop(reason);
             Output::Drop(reason)
         })
     }
@@ -49,7 +49,7 @@ impl Engine<'_> {
         let link = ethernet::Header { destination: neighbor.mac, source: self.config.address, ethertype };
         *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = link.to_bytes();
         let meta = OverlayMeta { vni, ..*meta };
-        let sent = self.forward(worker, &meta, found, packet);
+        let sent = self.forward(worker, now, &meta, found, packet);
         // What goes back to who offered it goes as it came, an answer too; what goes on stays a frame.
         if matches!(sent, Ok(Output::Reply | Output::Resolve { .. }) | Err(_)) {
             packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::FrameTruncated)?;

@@ -46,14 +46,15 @@ mod overlay;
 mod rate;
 mod replicas;
 mod send;
+mod trunk;
 mod underlay;
 mod worker;
 
 pub use self::{
-    config::{Config, ConfigError, Proxy, TooBig},
+    config::{Accept, Config, ConfigError, Proxy, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
-    output::{Flood, Output, OverlayMeta},
+    output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
     worker::{Counters, Miss, Worker},
 };
@@ -64,10 +65,11 @@ use crate::{
     packet::Packet,
     table::{
         Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
-        WorkerId,
+        Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
     tunnel::{self, DecapMeta, vxlan},
+    wire::Vni,
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -88,6 +90,8 @@ struct Engine<'t> {
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
     routes: Routes<'t>,
+    vlans: Vlans<'t>,
+    tally: Tally<'t>,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -126,6 +130,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
             routes: self.tables.routes(),
+            vlans: self.tables.vlans(),
+            tally: self.tables.tally(),
         }
     }
 
@@ -215,6 +221,11 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.tables.age(now, budget, each)
     }
 
+    /// When [`handle_timeout`](Self::handle_timeout) should be called next: at `now` while a sweep is under way.
+    pub fn poll_timeout(&self, now: Instant) -> Instant {
+        self.tables.next_sweep(now)
+    }
+
     /// The remote at this address, with the configured port; added if it is not there.
     ///
     /// # Errors
@@ -261,6 +272,16 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
+    }
+
+    /// Which VLAN of a trunk is which segment.
+    pub fn vlans(&self) -> Vlans<'_> {
+        self.tables.vlans()
+    }
+
+    /// What happened in a segment; see [`Tables::vni_counters`].
+    pub fn vni_counters(&self, vni: Vni) -> VniCounters {
+        self.tables.vni_counters(vni)
     }
 
     /// All tables.

@@ -3,12 +3,14 @@
 use super::{
     DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
+    trunk::Tag,
 };
 use crate::{
     packet::Packet,
-    table::{Remote, RemoteId},
+    table::{Domain, Remote, RemoteId, VniCounters},
+    time::Instant,
     tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6},
+    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
 /// The outer headers of a remote, and what they are for.
@@ -95,27 +97,30 @@ impl<'t> Engine<'t> {
     pub(super) fn send(
         &self,
         worker: &mut Worker,
-        vni: Vni,
+        now: Instant,
         meta: &OverlayMeta,
         id: RemoteId,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        if meta.gso.is_some() {
+            return Err(DropReason::GsoUnsupported);
+        }
+        let vni = meta.vni;
         let way = match self.way(id) {
             Ok(way) => way,
-            Err(NoWay::Here(remote)) => return self.bypass(worker, vni, meta, &remote, packet),
+            Err(NoWay::Here(remote)) => return self.bypass(worker, meta, &remote, packet),
             Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
                 return Ok(Output::Resolve { remote: id, address, egress });
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         if packet.len() > way.max {
-            return self.too_big(worker, way.max, packet);
+            return self.too_big(worker, now, meta, way.max, packet);
         }
         let encap = self.encap_meta(worker, vni, &way.remote, meta);
         let len = packet.len() as u64;
         way.endpoint.encap_with(packet, &way.outer, &encap).map_err(reason)?;
-        worker.counters.sent = worker.counters.sent.wrapping_add(1);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(len);
+        self.count_sent(worker, vni, len);
         let Remote { address, port, egress, .. } = way.remote;
         Ok(Output::Send { remote: id, address, port, egress })
     }
@@ -124,24 +129,44 @@ impl<'t> Engine<'t> {
     fn bypass(
         &self,
         worker: &mut Worker,
-        vni: Vni,
         meta: &OverlayMeta,
         remote: &Remote,
-        packet: &Packet<'_>,
+        packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        let (vni, domain) = self.bypassed(meta.vni, remote)?;
+        let len = packet.len() as u64;
+        let vlan = domain.vlan_id();
+        vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
+        self.count_delivered(worker, vni, len);
+        Ok(Output::Deliver { vni, source: None, policy: meta.policy, vlan })
+    }
+
+    /// The segment on this side that a frame to ourselves goes to.
+    pub(super) fn bypassed(&self, vni: Vni, remote: &Remote) -> Result<(Vni, Domain<'t>), DropReason> {
         let vni = remote.vni.unwrap_or(vni);
-        if !self.fdb.knows(vni) {
-            return Err(DropReason::UnknownVni);
-        }
+        let domain = self.fdb.vnis.find(vni).ok().flatten();
+        Ok((vni, domain.ok_or(DropReason::UnknownVni)?))
+    }
+
+    pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
+        worker.counters.sent = worker.counters.sent.wrapping_add(1);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        self.tally(worker, vni, &VniCounters { sent: 1, sent_bytes: bytes, ..VniCounters::default() });
+    }
+
+    pub(super) fn count_delivered(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
         worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
-        Ok(Output::Deliver { vni, source: None, policy: meta.policy })
+        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(bytes);
+        let more = VniCounters { delivered: 1, delivered_bytes: bytes, ..VniCounters::default() };
+        self.tally(worker, vni, &more);
     }
 
     /// Tells the sender of a frame that is too long, in its place, if it may be told: never by fragments.
     fn too_big(
         &self,
         worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
         max: usize,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
@@ -171,8 +196,13 @@ impl<'t> Engine<'t> {
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
-        if packet.headroom() < MAX_ANSWER {
+        // The tag of a trunk is put back afterwards.
+        let tag = if meta.trunk { vlan::Header::LEN } else { 0 };
+        if packet.headroom() < MAX_ANSWER.saturating_add(tag) {
             return Err(DropReason::NoHeadroom);
+        }
+        if !worker.may_report(now, self.config.icmp_rate) {
+            return Err(DropReason::ReportLimit);
         }
         // In front of the IP packet go the answer's headers; Ethernet's, tags and all, is put before them again.
         let mut head = [0; MAX_FRONT];

@@ -10,6 +10,7 @@
 mod arp;
 mod common;
 mod config;
+mod counters;
 mod flannel;
 mod flood;
 mod frames;
@@ -21,3 +22,4 @@ mod properties;
 mod receive;
 mod story;
 mod transmit;
+mod trunk;

@@ -254,7 +254,7 @@ fn a7_f_a_frame_to_ourselves_is_handed_over() {
         let frame = datagram(mac(9), mac(1), 10);
         node.refuses_frame(&frame, DropReason::UnknownVni);
         node.vtep.fdb().add_vni(other).unwrap();
-        let deliver = Output::Deliver { vni: other, source: None, policy: None };
+        let deliver = Output::Deliver { vni: other, source: None, policy: None, vlan: None };
         assert_eq!(node.send(NOW, &frame), (deliver, frame.clone()));
         let counters = node.worker.counters();
         assert_eq!((counters.delivered, counters.delivered_bytes, counters.sent), (1, frame.len() as u64, 0));
