@@ -45,6 +45,14 @@ pub struct Config {
     /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
     /// All zeroes for none.
     pub address: MacAddr,
+    /// The gateway to IPv4 remotes that are not on the link, where outer Ethernet headers are ours; none if all are.
+    pub gateway: Option<Ipv4Addr>,
+    /// Length of the prefix that the IPv4 link shares with `local`.
+    pub prefix: u8,
+    /// The gateway to IPv6 remotes that are not on the link.
+    pub gateway6: Option<Ipv6Addr>,
+    /// Length of the prefix that the IPv6 link shares with `local6`.
+    pub prefix6: u8,
     /// UDP port that remotes send to.
     pub dstport: u16,
     /// The outer headers that are ours.
@@ -158,6 +166,12 @@ pub enum ConfigError {
     /// Routing without a MAC address of our own.
     #[error("routing needs a unicast MAC address of our own")]
     L3WithoutAddress,
+    /// A prefix that is longer than an address.
+    #[error("a prefix of more than 32 bits for IPv4, or 128 for IPv6")]
+    PrefixLength,
+    /// A gateway that is not on the link, that is us, or in a family in which we have no address.
+    #[error("a gateway must be somebody else on our own link")]
+    Gateway,
     /// A flow label without an IPv6 underlay.
     #[error("a flow label needs an IPv6 address in the underlay")]
     LabelWithoutIpv6,
@@ -171,6 +185,10 @@ impl Config {
             local: None,
             local6: None,
             address: MacAddr::ZERO,
+            gateway: None,
+            prefix: 0,
+            gateway6: None,
+            prefix6: 0,
             dstport: crate::wire::vxlan::PORT,
             framing: Framing::Ip,
             ttl: Ttl::Auto,

@@ -41,6 +41,7 @@ mod icmp;
 pub mod ip_udp;
 mod l3;
 mod nd_proxy;
+mod next_hop;
 mod output;
 mod overlay;
 mod rate;
@@ -62,14 +63,14 @@ pub use self::{
 use core::net::IpAddr;
 
 use crate::{
-    packet::Packet,
+    packet::{Header, Packet},
     table::{
         Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
         Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
     tunnel::{self, DecapMeta, vxlan},
-    wire::Vni,
+    wire::{MacAddr, Vni},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -112,6 +113,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         if ipv6.is_none() && config.label.value() != 0 {
             return Err(ConfigError::LabelWithoutIpv6);
         }
+        config.check_gateways()?;
         let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
         let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
         let had = capacity.header as usize;
@@ -208,6 +210,18 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// packet of ours.
     pub fn handle_underlay_icmp(&self, packet: &[u8]) -> Underlay {
         self.engine().underlay_icmp(packet)
+    }
+
+    /// The frame that asks in the underlay who has `address`, for [`Output::Resolve`]: an ARP request, or a neighbour
+    /// solicitation. `None` where outer Ethernet headers are not ours, or we have no address of that family.
+    pub fn question(&self, address: IpAddr) -> Option<Header> {
+        self.engine().question(address)
+    }
+
+    /// Notes the MAC address of a remote on the link or of a gateway, for who has other ways to find it out; answers
+    /// whether it is either. `egress` tells link-local addresses apart.
+    pub fn learn_next_hop(&self, address: IpAddr, egress: u32, mac: MacAddr) -> bool {
+        self.engine().learn_next_hop(address, egress, mac)
     }
 
     /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the

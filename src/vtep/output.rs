@@ -47,12 +47,13 @@ pub enum Output {
         /// The remote that it came from, if the tables know it.
         source: Option<RemoteId>,
     },
-    /// The MAC address of the next hop to this remote is not known: find it out
-    /// ([`Remotes::set_next_hop`](crate::table::Remotes::set_next_hop)), and offer the frame again.
+    /// The MAC address of the next hop to this remote is not known. Ask for it ([`question`](super::Vtep::question) is
+    /// how, and the answer is learned when it comes by [`handle_underlay`](super::Vtep::handle_underlay)), and offer the
+    /// frame again.
     Resolve {
         /// The remote.
         remote: RemoteId,
-        /// Its address.
+        /// Address of the next hop: the remote's, or that of the gateway.
         address: IpAddr,
         /// What packets to it leave by.
         egress: u32,

@@ -76,6 +76,7 @@ impl Replicas<'_> {
                 return Ok(Replica::new(id, &remote, Header::EMPTY, Some(vni)));
             }
             Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
+                let address = engine.config.next_hop(address);
                 self.worker.miss(Miss::NextHop { remote: id, address, egress });
                 return Err(DropReason::Unresolved);
             }

@@ -66,7 +66,7 @@ impl<'t> Engine<'t> {
             tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
         let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
         if let Framing::Ethernet(link) = self.config.framing {
-            match remote.next_hop {
+            match remote.next_hop.or_else(|| self.known_next_hop(&remote)) {
                 Some(mac) => outer = outer.with_next_hop(mac),
                 None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
                 None => {}
@@ -110,6 +110,7 @@ impl<'t> Engine<'t> {
             Ok(way) => way,
             Err(NoWay::Here(remote)) => return self.bypass(worker, meta, &remote, packet),
             Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
+                let address = self.config.next_hop(address);
                 return Ok(Output::Resolve { remote: id, address, egress });
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),

@@ -34,7 +34,7 @@ impl Engine<'_> {
             None => None,
         };
         let outer = tag.and_then(|tags| tags.outer);
-        let vlan = meta.vlan.or(outer.map(|tag| tag.id)).unwrap_or(VlanId::default());
+        let vlan = meta.vlan.or(outer.map(|tag| tag.id)).unwrap_or_default();
         if let Some(outer) = outer {
             front.tagged = outer.ethertype.is_vlan();
         }

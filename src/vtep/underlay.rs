@@ -22,7 +22,10 @@ impl<'t> Engine<'t> {
         let mut vni = None;
         match self.receive(worker, now, meta, &mut vni, packet) {
             Ok(output) => output,
-            Err(DropReason::Decap(_)) if self.is_for_others(meta, packet) => Output::Pass,
+            Err(DropReason::Decap(_)) if self.is_for_others(meta, packet) => {
+                self.overhear(meta.ingress, packet.as_slice());
+                Output::Pass
+            }
             Err(reason) => {
                 worker.drop(reason);
                 if let Some(vni) = vni {

@@ -109,7 +109,7 @@ pub enum Miss {
     NextHop {
         /// The remote.
         remote: RemoteId,
-        /// Its address.
+        /// Address of the next hop: the remote's, or that of the gateway.
         address: IpAddr,
         /// What packets to it leave by.
         egress: u32,

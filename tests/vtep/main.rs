@@ -17,6 +17,7 @@ mod frames;
 mod icmp;
 mod l3;
 mod nd;
+mod next_hop;
 mod pmtu;
 mod properties;
 mod receive;
