@@ -107,5 +107,4 @@ pub use tables::Tables;
 pub(crate) use tally::Tally;
 pub use tally::VniCounters;
 pub use vlan::Vlans;
-pub(crate) use vni::Domain;
 pub use worker::WorkerId;

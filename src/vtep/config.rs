@@ -5,10 +5,11 @@ use core::{
     ops::RangeInclusive,
 };
 
+use super::remote_checksum;
 use crate::{
     table,
     tunnel::{self, DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
-    wire::{FlowLabel, MacAddr},
+    wire::MacAddr,
 };
 
 /// Settings of a [`Vtep`](super::Vtep). Fields have the names of Linux's options where there is one;
@@ -27,7 +28,9 @@ use crate::{
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
-/// | `gbp` | off | off |
+/// | `gbp`, `remcsumrx` | off | off |
+/// | `rsc` | off | off |
+/// | `l2miss`, `l3miss` | on, each told once | off |
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
@@ -66,7 +69,7 @@ pub struct Config {
     /// DF of outer IPv4 packets.
     pub df: DontFragment,
     /// Flow label of outer IPv6 packets.
-    pub label: FlowLabel,
+    pub label: OuterFlowLabel,
     /// Whether outer IPv4 packets have a UDP checksum.
     pub udpcsum: bool,
     /// Whether outer IPv6 packets have none.
@@ -85,6 +88,14 @@ pub struct Config {
     pub inner_vlan: bool,
     /// Whether Group Based Policy is spoken.
     pub gbp: bool,
+    /// Whether inner checksums that the sender has left to us are written (remote checksum offload).
+    pub remcsumrx: bool,
+    /// Whether frames to a router go to their destination at once where that is known.
+    pub rsc: ShortCircuit,
+    /// Whether a MAC address that nobody knows is told by [`Worker::poll_event`](super::Worker::poll_event).
+    pub l2miss: bool,
+    /// Whether an IP address that nobody knows is told, where the VTEP had use for it.
+    pub l3miss: bool,
     /// Whose packets are taken.
     pub accept: Accept,
     /// Whether the source of received frames is learned.
@@ -128,6 +139,21 @@ pub enum Proxy {
     NeighSuppress,
     /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,
+}
+
+/// Whether frames to a router go to their destination at once, where both are known: the router's entry in the forwarding
+/// database is marked as a router's, and the destination's IP address is in the neighbour table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum ShortCircuit {
+    /// They go to the router.
+    #[default]
+    Off,
+    /// They go at once, with one less TTL, as the router would have sent them.
+    Route,
+    /// They go at once with the TTL that they have, and also to neighbours that are not valid any more, as Linux has it.
+    Linux,
 }
 
 /// What becomes of an inner packet that is too long for the underlay.
@@ -195,7 +221,7 @@ impl Config {
             tos: OuterDscp::default(),
             ecn: ecn::Mode::Normal,
             df: DontFragment::Set,
-            label: FlowLabel::default(),
+            label: OuterFlowLabel::default(),
             udpcsum: false,
             udp6zerocsumtx: false,
             udp6zerocsumrx: false,
@@ -205,6 +231,10 @@ impl Config {
             l3: false,
             inner_vlan: false,
             gbp: false,
+            remcsumrx: false,
+            rsc: ShortCircuit::Off,
+            l2miss: true,
+            l3miss: true,
             accept: Accept::Anybody,
             learning: true,
             proxy: Proxy::Off,
@@ -229,6 +259,8 @@ impl Config {
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            l2miss: false,
+            l3miss: false,
             tables,
             ..Self::new()
         }
@@ -248,7 +280,8 @@ impl Config {
     pub(super) fn endpoint(&self, local: IpAddr, seed: u64) -> Result<vxlan::Endpoint, ConfigError> {
         let (first, last) = self.srcport;
         let mut policy = Policy::RFC;
-        policy.vxlan_reserved_bits = self.reserved_bits;
+        let used = if self.remcsumrx { remote_checksum::USED } else { 0 };
+        policy.vxlan_reserved_bits = self.reserved_bits & !used;
         policy.allow_any_destination = self.any_destination;
         policy.allow_inner_vlan = self.inner_vlan;
         policy.allow_zero_checksum_ipv6 = self.udp6zerocsumrx;
@@ -266,9 +299,7 @@ impl Config {
         let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
         Ok(match local {
             IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),
-            IpAddr::V6(_) => builder
-                .flow_label(OuterFlowLabel::Fixed(self.label))
-                .udp_checksum(checksum(!self.udp6zerocsumtx)),
+            IpAddr::V6(_) => builder.flow_label(self.label).udp_checksum(checksum(!self.udp6zerocsumtx)),
         }
         .build()?)
     }

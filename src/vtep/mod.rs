@@ -45,14 +45,16 @@ mod next_hop;
 mod output;
 mod overlay;
 mod rate;
+mod remote_checksum;
 mod replicas;
 mod send;
+mod short_circuit;
 mod trunk;
 mod underlay;
 mod worker;
 
 pub use self::{
-    config::{Accept, Config, ConfigError, Proxy, TooBig},
+    config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
     output::{Flood, Gso, Output, OverlayMeta},
@@ -69,7 +71,7 @@ use crate::{
         Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
-    tunnel::{self, DecapMeta, vxlan},
+    tunnel::{self, DecapMeta, OuterFlowLabel, vxlan},
     wire::{MacAddr, Vni},
 };
 
@@ -110,7 +112,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         if config.l3 && !config.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }
-        if ipv6.is_none() && config.label.value() != 0 {
+        if ipv6.is_none() && config.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);
         }
         config.check_gateways()?;

@@ -81,7 +81,7 @@ fn kernel_proxy(
         return Err(DropReason::ProxyConsumed);
     }
     let Some(neighbor) = neighbor(engine, now, vni, solicitation.target) else {
-        worker.miss(Miss::L3 { vni, address: solicitation.target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
         return Err(DropReason::ProxyConsumed);
     };
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
@@ -111,7 +111,7 @@ fn neigh_suppress(
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, target) else {
-        worker.miss(Miss::L3 { vni, address: target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: target.into() });
         return None;
     };
     let asker = received.options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);

@@ -21,6 +21,7 @@ mod next_hop;
 mod pmtu;
 mod properties;
 mod receive;
+mod short_circuit;
 mod story;
 mod transmit;
 mod trunk;

@@ -174,6 +174,40 @@ fn a3_0_5_ports_and_addresses_of_senders_do_not_matter() {
 
 // ------------------------------------------------------------------------------------------------ layer 1
 
+/// Section F: the field held the sum of the pseudo header, and holds the checksum then.
+#[test]
+fn a3_7_a_checksum_that_the_sender_left_to_us_is_written() {
+    let frame =
+        hex("02000000000102000000020108004500002100010000401174c6010101010202020203e807d0000d062468656c6c6f");
+    let header = |last: u8| hex(&format!("0820000000002a{last:02x}"));
+    for config in both() {
+        let mut node = node(with(config, |c| c.remcsumrx = true));
+        let packet = Outer { vxlan: header(0x91), ..outer(&node, &frame) };
+        let delivered = node.delivers(&packet.bytes());
+        assert_eq!((&delivered[..40], &delivered[40..42]), (&frame[..40], &[0xaa, 0x44][..]));
+        assert_eq!(delivered[42..], frame[42..]);
+        // Beyond the end, by a little and by much.
+        node.refuses(&Outer { vxlan: header(0xff), ..packet.clone() }.bytes(), DropReason::RemoteChecksum);
+        node.refuses(
+            &Outer { vxlan: header(0x80 | 20), ..packet.clone() }.bytes(),
+            DropReason::RemoteChecksum,
+        );
+        assert!(node.delivers(&Outer { vxlan: header(0x80 | 19), ..packet.clone() }.bytes()) != frame);
+        // Without C the last byte means nothing.
+        let mut off = header(0xff);
+        off[1] = 0;
+        assert_eq!(node.delivers(&Outer { vxlan: off, ..packet.clone() }.bytes()), frame);
+        // TCP's is further behind.
+        let tcp = node.delivers(&Outer { vxlan: header(0x0b), ..packet }.bytes());
+        assert_ne!(tcp[38..40], frame[38..40]);
+    }
+    // Without the setting these are reserved bits.
+    let packet = |node: &Node| Outer { vxlan: header(0x91), ..outer(node, &frame) }.bytes();
+    let [mut ours, mut linux] = both().map(node);
+    assert_eq!(ours.delivers(&packet(&ours)), frame);
+    linux.refuses(&packet(&linux), tunnel::DropReason::VxlanReservedBits);
+}
+
 #[test]
 fn a3_1_the_vxlan_header_must_be_there() {
     for config in both() {
