@@ -81,11 +81,8 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
 
     let shared = Shared::default();
     let ends = Ends { vtep: &vtep, shared: &shared, clock, devices: &devices, verbose: args.verbose };
-    let frame_len = usize::from(config::inner_mtu(&config)) + FRAME_HEADERS;
     let (receivers, sockets) = sockets(args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
-    // What the underlay's MTU holds, and some more: others may have a larger one.
-    let max_len = usize::from(config.mtu).max(2_048);
     let control = Control::new(args)?;
     eprintln!("vtep: {}", summary(segments, args, &config));
 
@@ -98,11 +95,11 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         let stopped = &stopped;
         let out = scope.spawn(move || {
             let _alive = alive;
-            Outbound::new(ends, args.policy, sockets, frame_len)?.run(stopped.as_fd())
+            Outbound::new(ends, args.policy, sockets)?.run(stopped.as_fd())
         });
         let back = scope.spawn(move || {
             let _alive = alive_too;
-            Inbound::new(ends, receivers, reports, max_len)?.run(stopped.as_fd())
+            Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
         });
         let served = Main { ends, segments, args, control, signals }.run(&ended);
         drop(stop);
@@ -124,6 +121,7 @@ fn devices(
         let settings = Settings {
             mtu: config::inner_mtu(config),
             mac: args.mac.filter(|_| !args.l3),
+            offload: !args.no_offload,
             ..Settings::new(&segment.name, layer)
         };
         let device = Device::create(&settings);
@@ -278,9 +276,6 @@ impl Drop for Control {
         let _ = fs::remove_file(&self.path);
     }
 }
-
-/// Ethernet with two VLAN tags.
-const FRAME_HEADERS: usize = 14 + 2 * 4;
 
 /// How often the main thread looks after the tables, and in how many steps it comes around.
 const TICK: Duration = Duration::from_millis(500);
