@@ -15,6 +15,7 @@
 mod coalesce;
 mod device;
 mod facts;
+mod gso;
 pub mod icmp;
 pub mod raw;
 mod receive;

@@ -125,7 +125,8 @@ pub(crate) struct Common {
     /// What to send by: a raw socket, or the UDP socket, by which settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
-    /// Frames one by one from and to the kernel, with all checksums computed by it.
+    /// Exchange packets with the kernel one by one. Without this, long TCP segments come from devices and go to them
+    /// whole, and packets of one flow leave together: such ones have UDP checksums, also over IPv4.
     #[arg(long)]
     pub(crate) no_offload: bool,
     /// A Unix socket that says to whoever connects what SIGUSR1 prints.

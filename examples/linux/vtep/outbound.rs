@@ -82,7 +82,12 @@ impl<'a> Outbound<'a> {
     pub(crate) fn new(ends: Ends<'a>, policy: Option<u16>, sockets: [Option<Socket>; 2]) -> io::Result<Self> {
         // An odd number of cache lines, so that the fronts of frames do not fall on the same ones.
         let stride = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
-        let [v4, v6] = sockets.map(|socket| socket.map(Transmitter::new).transpose());
+        let offload = ends.devices.iter().all(|(device, _)| device.has_offload());
+        let transmitter = |socket: Socket| -> io::Result<Transmitter> {
+            let transmitter = Transmitter::new(socket)?;
+            Ok(if offload { transmitter.with_segmentation() } else { transmitter })
+        };
+        let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
         Ok(Self {
             ends,
             worker: Worker::new(1),
