@@ -2,19 +2,22 @@
 
 use core::net::IpAddr;
 
-use super::{Config, Counters, Endpoint, InputKey, Selector, SequenceFilter, keepalive, prove::Rules};
+use super::{
+    Config, Counters, Endpoint, InputKey, Selector, SequenceFilter, encap_limit, keepalive, nesting,
+    prove::Rules, reports::Failures,
+};
 use crate::{
     packet::{self, Header, Packet},
     time::Instant,
     tunnel::{
         ConfigError, EncapError, EncapMeta, Payload, Remote,
         inner::{IpVersion, Peek},
-        protocol::Rules as _,
     },
-    wire::{EtherType, IpProtocol, ethernet, gre, icmpv4, icmpv6},
+    wire::{EtherType, ethernet, gre, icmpv4, icmpv6},
 };
 
-/// A GRE tunnel between two hosts, as `ip tunnel add` makes one.
+/// A GRE tunnel between two hosts, as `ip tunnel add` makes one; or, where the remote is the unspecified address, between
+/// one host and any others, each packet going to a [`next_hop`](Self::next_hop) of its own.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +71,9 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Tunnel {
     pub(super) endpoint: Endpoint,
-    pub(super) remote: Remote,
+    pub(super) address: IpAddr,
+    /// The outer headers; of a tunnel to any remote there are none.
+    pub(super) remote: Option<Remote>,
     pub(super) rules: Rules,
     /// The longest packet that fits into the underlay's MTU.
     max_inner: u16,
@@ -78,6 +83,7 @@ pub struct Tunnel {
     identification: u16,
     pub(super) filter: SequenceFilter,
     pub(super) last_received: Option<Instant>,
+    pub(super) failures: Failures,
     pub(super) counters: Counters,
 }
 
@@ -89,9 +95,16 @@ impl Tunnel {
         Config::new(local, remote)
     }
 
-    pub(super) const fn of(endpoint: Endpoint, remote: Remote, rules: Rules, filter: SequenceFilter) -> Self {
-        Self {
+    pub(super) fn of(
+        endpoint: Endpoint,
+        address: IpAddr,
+        rules: Rules,
+        filter: SequenceFilter,
+    ) -> Result<Self, ConfigError> {
+        let remote = if address.is_unspecified() { None } else { Some(endpoint.remote(address)?) };
+        Ok(Self {
             endpoint,
+            address,
             remote,
             rules,
             max_inner: 0,
@@ -99,8 +112,9 @@ impl Tunnel {
             identification: 0,
             filter,
             last_received: None,
+            failures: Failures::default(),
             counters: Counters::ZERO,
-        }
+        })
     }
 
     /// Puts the outer headers before `packet`, into its headroom, with the next sequence number.
@@ -122,11 +136,42 @@ impl Tunnel {
     #[inline]
     pub fn encap_with(&mut self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
         let (len, meta) = (packet.len(), self.numbered(meta));
-        let made = match self.check(packet.as_slice()) {
-            Ok(()) => self.endpoint.encap_with(packet, &self.remote, &meta),
+        let made = match (self.check(packet.as_slice(), self.address), &self.remote) {
+            (Ok(()), Some(remote)) => self.endpoint.encap_with(packet, remote, &meta),
+            (Ok(()), None) => Err(EncapError::NoDestination),
+            (Err(error), _) => Err(error),
+        };
+        self.count_sent(len, made)
+    }
+
+    /// As [`encap_with`](Self::encap_with), towards this [`next_hop`](Self::next_hop): for tunnels to any remote, whose
+    /// packets each go where a route says (NBMA).
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was, and no number is used up.
+    #[inline]
+    pub fn encap_to(
+        &mut self,
+        packet: &mut Packet<'_>,
+        next_hop: &Remote,
+        meta: &EncapMeta,
+    ) -> Result<(), EncapError> {
+        let (len, meta) = (packet.len(), self.numbered(meta));
+        let made = match self.check(packet.as_slice(), next_hop.address()) {
+            Ok(()) => self.endpoint.encap_with(packet, next_hop, &meta),
             Err(error) => Err(error),
         };
         self.count_sent(len, made)
+    }
+
+    /// The outer headers towards one of many remotes, made ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    pub fn next_hop(&self, address: IpAddr) -> Result<Remote, ConfigError> {
+        self.endpoint.remote(address)
     }
 
     /// The outer headers of `packet` as a value, to be sent as `[header, packet]`, with the next sequence number.
@@ -136,26 +181,38 @@ impl Tunnel {
     /// [`EncapError`]; no number is used up.
     #[inline]
     pub fn header(&mut self, packet: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
+        let checked = self.check(packet, self.address);
+        self.checked_header(packet, meta, checked)
+    }
+
+    #[inline]
+    fn checked_header(
+        &mut self,
+        packet: &[u8],
+        meta: &EncapMeta,
+        checked: Result<(), EncapError>,
+    ) -> Result<Header, EncapError> {
         let meta = self.numbered(meta);
-        let made = match self.check(packet) {
-            Ok(()) => self.endpoint.header(packet, &self.remote, &meta),
-            Err(error) => Err(error),
+        let made = match (checked, &self.remote) {
+            (Ok(()), Some(remote)) => self.endpoint.header(packet, remote, &meta),
+            (Ok(()), None) => Err(EncapError::NoDestination),
+            (Err(error), _) => Err(error),
         };
         self.count_sent(packet.len(), made)
     }
 
     /// Makes `packet`, whatever it was, a keepalive: the remote sends it back
-    /// ([`Received::KeepaliveAnswer`](super::Received::KeepaliveAnswer)). Routers send one each ten seconds and give up after three. It needs headroom
-    /// for its own headers and for those of the tunnel, 72 bytes over IPv4 and 112 over IPv6 at most, besides
-    /// Ethernet's.
+    /// ([`Received::KeepaliveAnswer`](super::Received::KeepaliveAnswer)). Routers send one each ten seconds and give up
+    /// after three. It needs headroom for its own headers and for those of the tunnel, 72 bytes over IPv4 and 120 over
+    /// IPv6 at most, besides Ethernet's.
     ///
     /// # Errors
     ///
-    /// [`EncapError::NoKeepalives`] on a tunnel of frames or to a multicast group, and those of
+    /// [`EncapError::NoKeepalives`] on a tunnel of frames, to a multicast group, or to any remote, and those of
     /// [`encap`](Self::encap); the packet is left as it was.
     pub fn keepalive(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
-        let remote = self.remote.address();
-        if self.rules.payload != Payload::Ip || remote.is_multicast() {
+        let remote = self.address;
+        if self.rules.payload != Payload::Ip || remote.is_multicast() || remote.is_unspecified() {
             return Err(EncapError::NoKeepalives);
         }
         let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };
@@ -166,7 +223,8 @@ impl Tunnel {
         let need = self.overhead().saturating_add(inner.len());
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, _) = packet.split_headroom(need).ok_or(missing)?;
-        let outer = self.header(&inner, &EncapMeta::new())?;
+        let fits = self.check_len(&inner);
+        let outer = self.checked_header(&inner, &EncapMeta::new(), fits)?;
         for (to, from) in room.iter_mut().zip(outer.iter().chain(inner.iter())) {
             *to = *from;
         }
@@ -176,17 +234,36 @@ impl Tunnel {
         Ok(())
     }
 
-    /// What can stand against encapsulation besides what the endpoint finds.
+    /// What can stand against encapsulation towards this address besides what the endpoint finds.
     #[inline]
-    fn check(&self, packet: &[u8]) -> Result<(), EncapError> {
+    fn check(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
+        self.check_len(packet)?;
+        let own = self.rules.discard_loops.then_some(destination);
+        if nesting::is_loop(packet, self.rules.payload, self.local(), own) {
+            return Err(EncapError::Loop);
+        }
+        if destination.is_ipv6() { self.check_ipv6(packet, destination) } else { Ok(()) }
+    }
+
+    /// What RFC 2473 and Linux's `ip6gre` want of an IPv6 packet that goes over IPv6.
+    fn check_ipv6(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
+        let peek = Peek::new(self.rules.payload, packet);
+        let Ok(Peek { version: Some(IpVersion::V6), l3, .. }) = peek else { return Ok(()) };
+        let ip = packet.get(l3..).unwrap_or_default();
+        let source = keepalive::ends(ip).map(|(source, _, _)| source);
+        if self.rules.refuses_own_source && source == Some(destination) {
+            return Err(EncapError::Loop);
+        }
+        match encap_limit::find(ip) {
+            Some(encap_limit::Found { at, limit: 0 }) => Err(EncapError::EncapLimit { at }),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn check_len(&self, packet: &[u8]) -> Result<(), EncapError> {
         if packet.len() > self.max_inner.into() && !self.may_fragment(packet) {
             return Err(EncapError::TooLong { len: packet.len(), max: self.max_inner.into() });
-        }
-        if self.rules.discard_loops {
-            let own = (self.local(), self.remote.address(), IpProtocol::GRE);
-            if keepalive::ends(packet) == Some(own) {
-                return Err(EncapError::Loop);
-            }
         }
         Ok(())
     }
@@ -217,12 +294,13 @@ impl Tunnel {
 
     #[inline]
     fn count_sent<T>(&mut self, len: usize, made: Result<T, EncapError>) -> Result<T, EncapError> {
-        if made.is_ok() {
-            self.sequence = self.sequence.wrapping_add(u32::from(self.rules.oseq));
-            self.identification = self.identification.wrapping_add(1);
-            self.counters.sent(len);
-        } else {
-            self.counters.refused();
+        match &made {
+            Ok(_) => {
+                self.sequence = self.sequence.wrapping_add(u32::from(self.rules.oseq));
+                self.identification = self.identification.wrapping_add(1);
+                self.counters.sent(len);
+            }
+            Err(error) => self.counters.refused(error),
         }
         made
     }
@@ -235,9 +313,9 @@ impl Tunnel {
         self.endpoint.local()
     }
 
-    /// Address of the other end.
+    /// Address of the other end, unspecified for any.
     pub const fn remote(&self) -> IpAddr {
-        self.remote.address()
+        self.address
     }
 
     /// Bytes that encapsulation puts before a packet.
@@ -266,9 +344,13 @@ impl Tunnel {
     /// [`ConfigError::Mtu`] where it is more than an IP packet can have, or nothing is left; the MTU stays as it was.
     pub fn set_mtu(&mut self, underlay_mtu: usize) -> Result<(), ConfigError> {
         self.endpoint.inner_mtu(underlay_mtu)?;
-        let overhead = self.endpoint.outer.network_len().saturating_add(self.endpoint.protocol.header_len());
+        let overhead = self.endpoint.network_overhead();
         self.max_inner = u16::try_from(underlay_mtu.saturating_sub(overhead)).unwrap_or(u16::MAX);
         Ok(())
+    }
+
+    pub(super) const fn underlay_mtu(&self) -> usize {
+        (self.max_inner as usize).saturating_add(self.endpoint.network_overhead())
     }
 
     /// What the sender of an IPv4 packet that is too long is to be told.
