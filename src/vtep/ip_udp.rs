@@ -186,10 +186,11 @@ impl<S: AsRef<[Line]>> Backend<S> {
 
     /// A packet from the underlay.
     pub fn handle_underlay(&self, worker: &mut Worker, meta: &DecapMeta, packet: &mut Packet<'_>) -> Output {
-        let is_ipv6 = match self.config.framing {
-            Framing::Payload => meta.outer.map_or(self.ipv4.is_none(), |outer| outer.source.is_ipv6()),
-            Framing::Ip => packet.as_slice().first().is_some_and(|first| first >> 4 == 6),
-            Framing::Ethernet(_) => packet.as_slice().get(12..14) == Some(&[0x86, 0xdd]),
+        let is_ipv6 = match (meta.outer, self.config.framing) {
+            (Some(outer), _) => outer.source.is_ipv6(),
+            (None, Framing::Payload) => self.ipv4.is_none(),
+            (None, Framing::Ip) => packet.as_slice().first().is_some_and(|first| first >> 4 == 6),
+            (None, Framing::Ethernet(_)) => packet.as_slice().get(12..14) == Some(&[0x86, 0xdd]),
         };
         let endpoint = if is_ipv6 { &self.ipv6 } else { &self.ipv4 };
         let Some(endpoint) = endpoint else { return Output::Pass };

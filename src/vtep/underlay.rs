@@ -70,10 +70,11 @@ impl<'t> Engine<'t> {
     /// The endpoint for the family of this packet.
     fn receiver(&self, meta: &DecapMeta, packet: &Packet<'_>) -> Option<&'t vxlan::Endpoint> {
         let bytes = packet.as_slice();
-        let is_ipv6 = match self.config.framing {
-            Framing::Payload => meta.outer.map_or(self.ipv4.is_none(), |outer| outer.source.is_ipv6()),
-            Framing::Ip => bytes.first().is_some_and(|first| first >> 4 == 6),
-            Framing::Ethernet(_) => Front::of(bytes)?.ethertype == EtherType::IPV6,
+        let is_ipv6 = match (meta.outer, self.config.framing) {
+            (Some(outer), _) => outer.source.is_ipv6(),
+            (None, Framing::Payload) => self.ipv4.is_none(),
+            (None, Framing::Ip) => bytes.first().is_some_and(|first| first >> 4 == 6),
+            (None, Framing::Ethernet(_)) => Front::of(bytes)?.ethertype == EtherType::IPV6,
         };
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
     }

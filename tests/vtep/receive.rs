@@ -655,6 +655,27 @@ fn with_payload_framing() {
     }
 }
 
+/// Who sends by a raw socket and receives by one of UDP has one VTEP for both.
+#[test]
+fn what_a_socket_has_taken_is_told_in_any_framing() {
+    let link = Link { source: mac(0xbb), next_hop: mac(0xaa), vlan: None };
+    for framing in [Framing::Payload, Framing::Ip, Framing::Ethernet(link)] {
+        for config in both() {
+            let mut node = node(with(config.local(v6(2).into()), |c| c.framing = framing));
+            for (source, destination) in [(address(1), address(2)), (v6(1).into(), v6(2).into())] {
+                let header = encap::wire::vxlan::Header::new(VNI).to_bytes();
+                let mut buffer = [&header[..], &FRAME].concat();
+                let len = buffer.len();
+                let mut packet = Packet::new(&mut buffer, 0, len).unwrap();
+                let meta = DecapMeta::new().outer(OuterFacts::new(source, destination));
+                let output = node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet);
+                assert!(matches!(output, Output::Deliver { vni: VNI, .. }), "{framing:?}: {output:?}");
+                assert_eq!(packet.as_slice(), FRAME);
+            }
+        }
+    }
+}
+
 /// One VTEP, both families.
 #[test]
 fn two_underlays_at_once() {

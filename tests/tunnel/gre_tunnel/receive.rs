@@ -405,10 +405,13 @@ fn what_a_socket_has_taken_the_caller_may_say() {
     let (a, b) = ends(false);
     let mut peer = peer(false, set);
     assert!(receive(&mut peer, &gre).is_ok(), "nothing said");
-    for (source, reason) in [(a, None), (ip("192.0.2.9"), Some(DropReason::OtherSource))] {
-        let meta = DecapMeta::new().outer(OuterFacts::new(source, b));
-        let verdict = edit(&gre, |packet| peer.decap_with(Instant::ZERO, packet, &meta));
-        assert_eq!(verdict.err(), reason);
+    for framing in [Framing::Payload, Framing::Ip] {
+        let mut peer = self::peer(false, |c| c.framing(framing));
+        for (source, reason) in [(a, None), (ip("192.0.2.9"), Some(DropReason::OtherSource))] {
+            let meta = DecapMeta::new().outer(OuterFacts::new(source, b));
+            let verdict = edit(&gre, |packet| peer.decap_with(Instant::ZERO, packet, &meta));
+            assert_eq!(verdict.err(), reason);
+        }
     }
 }
 

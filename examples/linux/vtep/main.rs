@@ -1,0 +1,2 @@
+//! A VTEP on Linux.
+fn main() {}
