@@ -18,6 +18,7 @@ mod receive;
 mod reorder;
 mod reports;
 mod selector;
+mod send;
 mod sequence;
 mod tunnel;
 

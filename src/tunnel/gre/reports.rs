@@ -5,7 +5,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::Tunnel;
+use super::{Tunnel, tunnel::IPV6_MIN_MTU};
 use crate::{
     time::Instant,
     tunnel::Ttl,
@@ -111,7 +111,7 @@ impl Tunnel {
     fn lower_mtu(&mut self, mtu: u32) -> Reported {
         let least = match self.remote() {
             IpAddr::V4(_) => LEAST_IPV4,
-            IpAddr::V6(_) => LEAST_IPV6,
+            IpAddr::V6(_) => IPV6_MIN_MTU,
         };
         let mtu = usize::try_from(mtu).unwrap_or(usize::MAX).max(least);
         if mtu >= self.underlay_mtu() || self.set_mtu(mtu).is_err() {
@@ -147,6 +147,5 @@ const SOURCE_ROUTE_FAILED: icmpv4::Unreachable = icmpv4::Unreachable(5);
 /// The K bit, in the first byte of the flag word.
 const KEY_PRESENT: u8 = 0x20;
 
-/// What every host takes (RFC 791, section 3.1), and what every link carries (RFC 8200, section 5).
+/// What every host takes (RFC 791, section 3.1).
 const LEAST_IPV4: usize = 576;
-const LEAST_IPV6: usize = 1_280;
