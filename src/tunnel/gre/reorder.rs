@@ -146,11 +146,6 @@ impl<'s, T> Reorder<'s, T> {
         self.slots.iter().all(|slot| slot.0.is_none())
     }
 
-    /// How many packets wait.
-    pub fn len(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.0.is_some()).count()
-    }
-
     /// What is remembered of sequence numbers.
     pub const fn sequence_filter(&mut self) -> &mut SequenceFilter {
         &mut self.filter
@@ -192,7 +187,7 @@ mod tests {
         let mut slots = [const { Slot::EMPTY }; 4];
         let mut buffer = Reorder::new(&mut slots, filter(), TIMER);
         assert_eq!([3, 1, 2].map(|n| buffer.push(at(0), Some(n), n)), [Pushed::Held; 3]);
-        assert_eq!((buffer.poll(at(0)), buffer.len()), (None, 3));
+        assert_eq!((buffer.poll(at(0)), buffer.is_empty()), (None, false));
         assert_eq!(buffer.push(at(1), Some(2), 2), Pushed::Late(2), "a duplicate of one that waits");
         assert_eq!(buffer.push(at(1), Some(0), 0), Pushed::Deliver(0));
         assert_eq!([(); 4].map(|()| buffer.poll(at(1))), [Some(1), Some(2), Some(3), None]);
@@ -238,7 +233,7 @@ mod tests {
         let mut buffer = Reorder::new(&mut slots, filter(), TIMER);
         assert_eq!(buffer.push(at(0), Some(1), 1), Pushed::Held);
         assert_eq!(buffer.push(at(0), None, 77), Pushed::Deliver(77));
-        assert_eq!((buffer.poll(at(0)), buffer.len()), (None, 1));
+        assert_eq!((buffer.poll(at(0)), buffer.is_empty()), (None, false));
         let linux = SequenceFilter::new(SequenceRule::Linux, None);
         let mut buffer = Reorder::new(&mut slots, linux, TIMER);
         assert_eq!(buffer.push(at(0), None, 77), Pushed::Late(77));
