@@ -53,7 +53,8 @@ pub struct Config {
     pub local: Option<Ipv4Addr>,
     /// Our address in an IPv6 underlay.
     pub local6: Option<Ipv6Addr>,
-    /// Our address in the overlay, which ICMP errors come from.
+    /// Our address in the overlay, which ICMP errors come from. Where that is an address of a TUN device, Linux takes the
+    /// errors from the device only if its `accept_local` is set.
     pub address: Option<Ipv4Addr>,
     /// Our IPv6 address in the overlay, which ICMPv6 errors come from.
     pub address6: Option<Ipv6Addr>,
@@ -169,6 +170,11 @@ impl<S: AsRef<[Line]>> Backend<S> {
     /// Which peer has which prefix: [`NextHop::Peer`] with a port each.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
+    }
+
+    /// This is our address in the overlay from now on; there is one of each family.
+    pub fn set_address(&mut self, address: IpAddr) {
+        self.config = self.config.address(address);
     }
 
     /// Bytes that a buffer should have before a packet: for outer headers, or for those of an ICMP error.

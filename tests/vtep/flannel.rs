@@ -223,6 +223,14 @@ fn d1_without_a_route_the_sender_is_told() {
 }
 
 #[test]
+fn d1_errors_come_from_the_address_of_the_device() {
+    let mut node = node(Config::new());
+    node.0.set_address([10, 5, 1, 77].into());
+    let (_, answer) = send(&mut node, &ping([10, 6, 0, 1], 64));
+    assert_eq!(answer[12..16], [10, 5, 1, 77]);
+}
+
+#[test]
 fn d1_a_ttl_of_one_or_zero_goes_no_further() {
     for ttl in [0, 1] {
         let (output, answer) = send(&mut node(Config::new()), &ping([10, 5, 2, 9], ttl));

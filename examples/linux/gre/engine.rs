@@ -38,13 +38,11 @@ pub(crate) enum Way {
 }
 
 impl Engine {
-    /// A packet of the device's. `own` is what the device has for addresses, to send ICMP errors from, and `aside` is where
-    /// an error about a packet goes that is sent all the same.
+    /// A packet of the device's. `aside` is where an error goes about a packet that is sent all the same.
     pub(crate) fn outbound(
         &mut self,
         now: Instant,
         packet: &mut Packet<'_>,
-        own: impl Fn() -> answer::Addresses,
         aside: impl FnOnce(&[u8]),
     ) -> Way {
         if self.tunnel.is_failing(now) {
@@ -55,7 +53,7 @@ impl Engine {
                     v4: Some(icmpv4::Problem::Unreachable(icmpv4::Unreachable::HOST)),
                     v6: Some(icmpv6::Problem::Unreachable(icmpv6::Unreachable::ADDRESS)),
                 };
-                if answer::to_sender(&mut copy, self.payload, gone, &own()) {
+                if answer::to_sender(&mut copy, self.payload, gone) {
                     aside(copy.as_slice());
                 }
             }
@@ -73,7 +71,7 @@ impl Engine {
             }
             _ => return Way::Nowhere,
         };
-        if answer::to_sender(packet, self.payload, trouble, &own()) { Way::Device } else { Way::Nowhere }
+        if answer::to_sender(packet, self.payload, trouble) { Way::Device } else { Way::Nowhere }
     }
 
     /// A packet of the underlay's: with its IPv4 header, or without its IPv6 header, of which there are facts.
@@ -130,7 +128,7 @@ impl Engine {
             v4: Some(icmpv4::Problem::Unreachable(icmpv4::Unreachable::PORT)),
             v6: Some(icmpv6::Problem::Unreachable(icmpv6::Unreachable::PORT)),
         };
-        match answer::from_local(packet, nobody, self.tunnel.local()) {
+        match answer::report(packet, nobody) {
             Some(sender) => Way::Underlay(sender),
             None => Way::Nowhere,
         }

@@ -18,11 +18,9 @@ use encap_linux::{
     BATCH, Datagram, Device, HEADROOM, Layer, Receiver, Settings, Signal, Signals, Transmitter, Waiter, icmp,
     raw,
 };
-use nix::ifaddrs::getifaddrs;
 use socket2::Socket;
 
 use crate::{
-    answer::Addresses,
     args::Args,
     engine::{Engine, Way},
     fragments::Fragmenter,
@@ -96,8 +94,7 @@ impl Node {
             let Some(len) = device.read(room)? else { break };
             let Ok(mut packet) = Packet::new(buffer, HEADROOM, len) else { continue };
             let mut aside = None;
-            let way =
-                engine.outbound(now, &mut packet, || addresses(device), |error| aside = Some(error.to_vec()));
+            let way = engine.outbound(now, &mut packet, |error| aside = Some(error.to_vec()));
             if let Some(error) = aside {
                 deliver(device, &error, &mut engine.report);
             }
@@ -196,17 +193,6 @@ fn deliver(device: &Device, packet: &[u8], report: &mut Report) {
     if let Err(error) = device.write(&[IoSlice::new(packet)]) {
         report.failed("deliver", &error);
     }
-}
-
-/// The addresses that the device has now.
-fn addresses(device: &Device) -> Addresses {
-    let mut own = Addresses::default();
-    let of_device = getifaddrs().into_iter().flatten().filter(|it| it.interface_name == device.name());
-    for address in of_device.filter_map(|it| it.address) {
-        own.v4 = own.v4.or(address.as_sockaddr_in().map(|it| it.ip()));
-        own.v6 = own.v6.or(address.as_sockaddr_in6().map(|it| it.ip()));
-    }
-    own
 }
 
 /// The longest packet, and the room for one.
