@@ -76,6 +76,14 @@ impl Ip {
         }
     }
 
+    /// The UDP checksum of these bytes, as if the datagram were so long.
+    pub fn checksum(&self, len: usize, datagram: &[u8]) -> u16 {
+        match checksum(&[&self.pseudo(len), datagram]) {
+            0 => 0xffff,
+            sum => sum,
+        }
+    }
+
     fn pseudo(&self, len: usize) -> Vec<u8> {
         let tail = [&(len as u32).to_be_bytes()[..], &[0, 0, 0, self.protocol]].concat();
         match (self.source, self.destination) {
@@ -88,9 +96,8 @@ impl Ip {
     /// A UDP datagram with a right checksum, without IP header.
     pub fn udp(&self, source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
         let mut datagram = udp(source, destination, payload);
-        let sum = checksum(&[&self.pseudo(datagram.len()), &datagram]);
-        let sum = if sum == 0 { 0xffff } else { sum };
-        datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+        let sum = self.checksum(datagram.len(), &datagram).to_be_bytes();
+        datagram[6..8].copy_from_slice(&sum);
         datagram
     }
 }

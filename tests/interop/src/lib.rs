@@ -24,8 +24,10 @@
 //! ```
 
 pub mod bytes;
+pub mod engine;
 pub mod examples;
 mod folder;
+pub mod kernel;
 mod namespace;
 mod need;
 mod process;

@@ -176,7 +176,7 @@ pub fn veth(a: (&Namespace, &str), b: (&Namespace, &str), offload: Offload) {
     first.ip(&format!("link add {one} type veth peer name {two} netns {peer}"));
     for (namespace, device) in [a, b] {
         namespace.offload(device, offload);
-        namespace.ip(&format!("link set {device} up"));
+        namespace.ip(&format!("link set dev {device} up"));
     }
 }
 

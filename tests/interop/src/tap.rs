@@ -34,7 +34,7 @@ impl Tap {
     /// Where there is no such device.
     #[track_caller]
     pub fn open(namespace: &Namespace, device: &str) -> Self {
-        namespace.ip(&format!("link set {device} promisc on up"));
+        namespace.ip(&format!("link set dev {device} promisc on up"));
         let socket = namespace.enter(|| {
             let address = getifaddrs().unwrap().find_map(|entry| {
                 let link = entry.address.filter(|_| entry.interface_name == device)?;
