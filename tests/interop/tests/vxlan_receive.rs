@@ -297,7 +297,7 @@ fn ipv6() -> Vec<Case> {
     add("hop limit 1", with_ip(&|ip| ip.ttl = 1));
     add("hop limit 0", with_ip(&|ip| ip.ttl = 0));
     add("traffic class", with_ip(&|ip| ip.tos = 0xb8));
-    for source in ["::", "::1", "ff02::1", "fd99::1", "::ffff:10.99.0.2", "fe80::2"] {
+    for source in ["::1", "ff02::1", "::ffff:10.99.0.2", "fe80::2"] {
         add(&format!("from {source}"), with_ip(&|ip| ip.source = address(source)));
     }
     add("TCP", with_ip(&|ip| ip.protocol = 6));
@@ -328,6 +328,10 @@ fn ipv6() -> Vec<Case> {
     }
     for len in (14..80).chain([good.len() - 1]) {
         add(&format!("packet cut to {len} bytes"), good[..len].to_vec());
+    }
+    for source in ["::", "fd99::1"] {
+        let case = case(format!("v6: from {source}"), with_ip(&|ip| ip.source = address(source)));
+        cases.push(case.but("refused as over IPv4"));
     }
     cases
 }
