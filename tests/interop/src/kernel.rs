@@ -137,7 +137,9 @@ impl Kernel {
             if packet.ends_with(&marked) {
                 return Some(());
             }
-            packets.push(packet.to_vec());
+            if is_udp(packet) {
+                packets.push(packet.to_vec());
+            }
             None
         });
         assert_eq!(end, Some(()), "the device does not send the marker");
@@ -162,6 +164,15 @@ pub struct Came {
     pub packets: Vec<Vec<u8>>,
     /// Answered on the device.
     pub frames: Vec<Vec<u8>>,
+}
+
+/// Whether a packet is UDP, and not something that the kernel says for itself.
+fn is_udp(packet: &[u8]) -> bool {
+    match packet {
+        [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, _, _, _, _, _, _, _, _, _, 17, ..] => true,
+        [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ..] => packet.get(20) == Some(&17),
+        _ => false,
+    }
 }
 
 /// A MAC address as text.
