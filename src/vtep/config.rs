@@ -35,7 +35,8 @@ use crate::{
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
 /// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
-/// dropped; and congestion marks are brought through VLAN tags.
+/// dropped; congestion marks are brought through VLAN tags; and an address that moves to another remote does not take port
+/// and VNI of the one before along.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
