@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, ErrorKind},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -12,29 +12,38 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{Receiver, udp};
 
-/// Hears all ICMP, or all ICMPv6, that is sent to an address.
+/// Hears all ICMP, or all ICMPv6, that is sent to an address. Belongs to a thread, as every [`Receiver`].
 pub struct Listener {
     receiver: Receiver,
     /// A packet with an IPv6 header, which the kernel has taken.
     rebuilt: Vec<u8>,
 }
 
+/// A socket that hears what is sent to `local`.
+///
+/// # Errors
+///
+/// The kernel's: without privileges, or the address is none of ours.
+pub fn socket(local: IpAddr) -> io::Result<Socket> {
+    let (domain, protocol) = match local {
+        IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+        IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+    };
+    let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(protocol))?;
+    if local.is_ipv6() {
+        udp::tell_facts(&socket, local)?;
+    }
+    socket.bind(&SocketAddr::new(local, 0).into())?;
+    Ok(socket)
+}
+
 impl Listener {
-    /// Hears what is sent to `local`.
+    /// Hears by this socket.
     ///
     /// # Errors
     ///
-    /// The kernel's: without privileges.
-    pub fn new(local: IpAddr) -> io::Result<Self> {
-        let (domain, protocol) = match local {
-            IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
-            IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
-        };
-        let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(protocol))?;
-        if local.is_ipv6() {
-            udp::tell_facts(&socket, local)?;
-        }
-        socket.bind(&std::net::SocketAddr::new(local, 0).into())?;
+    /// The kernel's.
+    pub fn new(socket: Socket) -> io::Result<Self> {
         Ok(Self { receiver: Receiver::new(socket, MAX_LEN)?, rebuilt: Vec::new() })
     }
 

@@ -21,7 +21,7 @@ use crate::{facts, transmit::BATCH};
 /// Bytes before each packet that is received, for headers to come.
 pub const HEADROOM: usize = 128;
 
-/// A socket, and a buffer for each packet of a batch.
+/// A socket, and a buffer for each packet of a batch. It belongs to the thread that makes it.
 pub struct Receiver {
     socket: Socket,
     /// The port that packets are sent to, zero where there is none.

@@ -25,7 +25,7 @@ pub struct Datagram<'a> {
     pub parts: [&'a [u8]; 2],
 }
 
-/// A socket to send by.
+/// A socket to send by. It belongs to the thread that makes it.
 pub struct Transmitter {
     socket: Socket,
     has_ports: bool,
