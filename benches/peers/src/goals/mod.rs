@@ -1,0 +1,16 @@
+//! The goals, by their ids.
+
+mod checksum;
+mod decap;
+mod encap;
+mod hash;
+
+use crate::report::Report;
+
+/// Measures all rows that were asked for.
+pub fn run(report: &mut Report) {
+    encap::run(report);
+    decap::run(report);
+    checksum::run(report);
+    hash::run(report);
+}
