@@ -344,3 +344,12 @@ pub mod dpdk {
         unsafe { c::dpdk_tep_decap(packets.as_mut_ptr(), vnis.as_mut_ptr(), packets.len()) }
     }
 }
+
+/// Starts what of the contestants has to be started, where it is there.
+pub fn start(huge: bool) {
+    #[cfg(dpdk)]
+    if !dpdk::start(huge) {
+        panic!("DPDK is installed, but does not start");
+    }
+    let _ = huge;
+}

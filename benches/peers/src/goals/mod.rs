@@ -3,6 +3,7 @@
 mod checksum;
 mod decap;
 mod encap;
+mod fdb;
 mod hash;
 
 use crate::report::Report;
@@ -13,4 +14,5 @@ pub fn run(report: &mut Report) {
     decap::run(report);
     checksum::run(report);
     hash::run(report);
+    fdb::run(report);
 }
