@@ -5,6 +5,9 @@ mod decap;
 mod encap;
 mod fdb;
 mod hash;
+mod kernel;
+mod neighbor;
+mod vtep;
 
 use crate::report::Report;
 
@@ -15,4 +18,6 @@ pub fn run(report: &mut Report) {
     checksum::run(report);
     hash::run(report);
     fdb::run(report);
+    neighbor::run(report);
+    vtep::run(report);
 }
