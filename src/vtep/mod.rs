@@ -67,8 +67,8 @@ use core::net::IpAddr;
 use crate::{
     packet::{Header, Packet},
     table::{
-        Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
-        Tally, Vlans, VniCounters, WorkerId,
+        Aged, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
+        Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
     tunnel::{self, DecapMeta, OuterFlowLabel, vxlan},
@@ -93,6 +93,7 @@ struct Engine<'t> {
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
     routes: Routes<'t>,
+    groups: Groups<'t>,
     vlans: Vlans<'t>,
     tally: Tally<'t>,
 }
@@ -134,6 +135,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
             routes: self.tables.routes(),
+            groups: self.tables.groups(),
             vlans: self.tables.vlans(),
             tally: self.tables.tally(),
         }
@@ -288,6 +290,11 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
+    }
+
+    /// The multicast groups.
+    pub fn groups(&self) -> Groups<'_> {
+        self.tables.groups()
     }
 
     /// Which VLAN of a trunk is which segment.
