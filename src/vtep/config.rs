@@ -25,6 +25,7 @@ use crate::{
 /// | `udpcsum` | off | on |
 /// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
 /// | `accept` | anybody's packets | the same |
+/// | `udp6zerolen` | off | on |
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
@@ -37,7 +38,9 @@ use crate::{
 /// | `too_big`, `icmp_rate` | the sender is told, 1,000 a second | the same |
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
-/// checked first, always.
+/// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
+/// dropped; congestion marks are brought through VLAN tags; and an address that moves to another remote does not take port
+/// and VNI of the one before along.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -76,6 +79,8 @@ pub struct Config {
     pub udp6zerocsumtx: bool,
     /// Whether IPv6 packets without a UDP checksum are taken.
     pub udp6zerocsumrx: bool,
+    /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
+    pub udp6zerolen: bool,
     /// UDP source ports, by the flow.
     pub srcport: (u16, u16),
     /// The bits of the VXLAN header that cause a drop when set.
@@ -134,8 +139,9 @@ pub enum Proxy {
     /// Those who are asked.
     #[default]
     Off,
-    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As Linux's bridge does with
-    /// `neigh_suppress`, and EVPN asks for.
+    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As EVPN asks for (RFC 9161), and
+    /// Linux's bridge does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves
+    /// and what it cannot read, and does not answer those who probe for an address.
     NeighSuppress,
     /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,
@@ -225,6 +231,7 @@ impl Config {
             udpcsum: false,
             udp6zerocsumtx: false,
             udp6zerocsumrx: false,
+            udp6zerolen: false,
             srcport: (first, last),
             reserved_bits: 0,
             any_destination: false,
@@ -255,6 +262,7 @@ impl Config {
             ecn: ecn::Mode::Linux,
             df: DontFragment::Unset,
             udpcsum: true,
+            udp6zerolen: true,
             srcport: (first, last),
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
@@ -285,6 +293,7 @@ impl Config {
         policy.allow_any_destination = self.any_destination;
         policy.allow_inner_vlan = self.inner_vlan;
         policy.allow_zero_checksum_ipv6 = self.udp6zerocsumrx;
+        policy.allow_zero_udp_length_ipv6 = self.udp6zerolen;
         let builder = vxlan::Endpoint::new(local)
             .port(self.dstport)
             .framing(self.framing)

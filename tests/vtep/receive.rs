@@ -7,7 +7,7 @@ use encap::{
     table::{Destination, Lookup, NewEntry, Remote, Snooping, State},
     tunnel::{self, DecapMeta, Framing, Link, OuterFacts},
     vtep::{Accept, Config, DropReason, Output},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, checksum},
 };
 
 use crate::{common::*, frames::*};
@@ -78,7 +78,7 @@ fn a3_0_1_padding_is_cut_off_and_options_are_read_over() {
 fn a3_0_1_martians_are_dropped() {
     for config in both() {
         let mut node = node(config);
-        for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255], [192, 0, 2, 2]] {
+        for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255; 4], [127, 0, 0, 1], [192, 0, 2, 2]] {
             let packet = Outer { source: source.into(), ..outer(&node, &FRAME) };
             node.refuses(&packet.bytes(), tunnel::DropReason::MartianSource);
         }
@@ -158,6 +158,25 @@ fn a3_0_4_over_ipv6_there_must_be_one_unless_agreed_otherwise() {
         let mut bad = packet.bytes();
         bad[46] ^= 1;
         node.refuses(&bad, tunnel::DropReason::UdpChecksum);
+    }
+}
+
+/// Linux takes it in any packet, and the checksum then covers all there is.
+#[test]
+fn a3_0_3_over_ipv6_a_udp_length_of_zero_is_all_there_is_with_linux() {
+    for (config, taken) in both().into_iter().zip([false, true]) {
+        let (mut node, packet) = over_ipv6(config);
+        let mut zero = packet.bytes();
+        // The checksum covers the length field, which says less now.
+        let length = u16::from_be_bytes([zero[44], zero[45]]);
+        let sum = checksum::update(u16::from_be_bytes([zero[46], zero[47]]), length, 0);
+        zero[44..46].fill(0);
+        zero[46..48].copy_from_slice(&sum.to_be_bytes());
+        if taken {
+            assert_eq!(node.delivers(&zero), FRAME);
+        } else {
+            node.refuses(&zero, tunnel::DropReason::UdpLength);
+        }
     }
 }
 
