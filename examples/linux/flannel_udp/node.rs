@@ -180,7 +180,7 @@ impl Node {
         Ok(pending.contains(&Signal::Stop))
     }
 
-    /// One line for each route, and for each number that is not zero.
+    /// One line for each route, and for each number that is not zero; an empty one at the end.
     fn report(&self) -> String {
         let mut text = String::new();
         for Route { prefix, host } in &self.routes {
@@ -201,6 +201,7 @@ impl Node {
         for (name, count) in numbers.chain(drops).chain(errors).filter(|(_, count)| *count > 0) {
             let _ = writeln!(text, "{name} {count}");
         }
+        text.push('\n');
         text
     }
 }

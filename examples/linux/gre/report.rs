@@ -57,7 +57,7 @@ impl Report {
         may
     }
 
-    /// One line for each number that is not zero, and for what the tunnel is now.
+    /// One line for each number that is not zero, and for what the tunnel is now; an empty one at the end.
     pub(crate) fn text(&self, tunnel: &Tunnel) -> String {
         let counters = tunnel.counters();
         let mut text = format!("local {} remote {} mtu {}\n", tunnel.local(), tunnel.remote(), tunnel.mtu());
@@ -90,6 +90,7 @@ impl Report {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name} {count}");
         }
+        text.push('\n');
         text
     }
 }
