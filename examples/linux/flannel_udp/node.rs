@@ -156,7 +156,7 @@ impl Node {
 
     /// Which addresses the device has is for others to say, at any time.
     fn ask_for_addresses(&mut self, now: Instant) {
-        if self.asked.is_some_and(|asked| now.saturating_since(asked) < time::Duration::from_secs(1)) {
+        if self.asked.is_some_and(|asked| now.saturating_since(asked) < ASK_AGAIN) {
             return;
         }
         self.asked = Some(now);
@@ -233,6 +233,9 @@ fn deliver(device: &Device, packet: &[u8], errors: &mut BTreeMap<(&'static str, 
 fn failed(errors: &mut BTreeMap<(&'static str, String), u64>, what: &'static str, error: &io::Error) {
     *errors.entry((what, error.to_string())).or_default() += 1;
 }
+
+/// How long the addresses of the device are taken for known.
+const ASK_AGAIN: time::Duration = time::Duration::from_millis(20);
 
 /// The longest packet, and the room for one.
 const MAX_LEN: usize = 65_535;
