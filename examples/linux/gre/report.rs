@@ -14,6 +14,8 @@ pub(crate) struct Report {
     refused: BTreeMap<&'static str, u64>,
     /// What was tried, and how often the kernel refused it for which reason.
     errors: BTreeMap<(&'static str, String), u64>,
+    /// Packets of the tunnel's that are neither IPv4 nor IPv6, and which a device for these cannot take.
+    pub(crate) unknown: u64,
     /// ICMP errors that told a path's MTU, and others.
     pub(crate) mtus: u64,
     pub(crate) failures: u64,
@@ -76,6 +78,7 @@ impl Report {
             ("tx_errors", counters.tx_errors),
             ("tx_carrier_errors", counters.tx_carrier_errors),
             ("collisions", counters.collisions),
+            ("undeliverable", self.unknown),
             ("icmp mtu", self.mtus),
             ("icmp failure", self.failures),
             ("icmp port-unreachable sent", self.unreachables),
