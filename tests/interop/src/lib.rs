@@ -28,6 +28,7 @@ pub mod engine;
 pub mod examples;
 mod folder;
 pub mod kernel;
+pub mod line;
 mod namespace;
 mod need;
 mod process;

@@ -149,6 +149,11 @@ impl Uml {
         (status, output.join("\n").trim().to_owned())
     }
 
+    /// The wire for a thread of its own; frames go to whoever reads first.
+    pub fn wire(&self) -> UmlWire {
+        UmlWire(self.wire.try_clone().unwrap())
+    }
+
     /// Sends a line of shell to the kernel without waiting for its end: its wire needs the test meanwhile. The next
     /// [`sh`](Self::sh) waits for it; [`finish`](Self::finish) returns what it printed.
     pub fn start(&mut self, line: &str) {
@@ -173,23 +178,45 @@ impl Uml {
 
 impl Wire for Uml {
     fn send(&self, frame: &[u8]) {
-        // The kernel's end takes as many as its socket holds.
-        for _ in 0..2_000 {
-            match send(self.wire.as_raw_fd(), frame, MsgFlags::MSG_NOSIGNAL) {
-                Err(Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(1)),
-                sent => return assert_eq!(sent, Ok(frame.len())),
-            }
-        }
-        panic!("the kernel does not read its wire");
+        send_frame(&self.wire, frame);
     }
 
     fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
-        if !readable(&self.wire, limit) {
-            return None;
-        }
-        let mut buffer = vec![0; 65_536];
-        let len = recv(self.wire.as_raw_fd(), &mut buffer, MsgFlags::empty()).ok()?;
-        buffer.truncate(len);
-        (len > 0).then_some(buffer)
+        receive_frame(&self.wire, limit)
     }
+}
+
+/// The wire of a kernel, without the kernel.
+#[derive(Debug)]
+pub struct UmlWire(OwnedFd);
+
+impl Wire for UmlWire {
+    fn send(&self, frame: &[u8]) {
+        send_frame(&self.0, frame);
+    }
+
+    fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
+        receive_frame(&self.0, limit)
+    }
+}
+
+fn send_frame(wire: &OwnedFd, frame: &[u8]) {
+    // The kernel's end takes as many as its socket holds.
+    for _ in 0..2_000 {
+        match send(wire.as_raw_fd(), frame, MsgFlags::MSG_NOSIGNAL) {
+            Err(Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(1)),
+            sent => return assert_eq!(sent, Ok(frame.len())),
+        }
+    }
+    panic!("the kernel does not read its wire");
+}
+
+fn receive_frame(wire: &OwnedFd, limit: Duration) -> Option<Vec<u8>> {
+    if !readable(wire, limit) {
+        return None;
+    }
+    let mut buffer = vec![0; 65_536];
+    let len = recv(wire.as_raw_fd(), &mut buffer, MsgFlags::empty()).ok()?;
+    buffer.truncate(len);
+    (len > 0).then_some(buffer)
 }
