@@ -16,7 +16,6 @@ use std::{
 use crate::{
     Namespace, Offload, Tap, Wire,
     bytes::{self, ethernet},
-    uml::UmlWire,
     veth,
 };
 
@@ -58,7 +57,12 @@ impl Host {
     ///
     /// Without root.
     #[track_caller]
-    pub fn start(addresses: &[&str], mtu: usize, wire: UmlWire, line: Line) -> Self {
+    pub fn start(
+        addresses: &[&str],
+        mtu: usize,
+        wire: impl Wire + Send + Sync + 'static,
+        line: Line,
+    ) -> Self {
         let (namespace, seam) = (Namespace::new("host"), Namespace::new("seam"));
         seam.without_ipv6();
         namespace.sysctl("net/ipv6/conf/default/addr_gen_mode", "1");

@@ -17,7 +17,7 @@ use nix::{
     sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socketpair, sockopt},
 };
 
-use crate::{Folder, Running, Wire, tap::readable};
+use crate::{Folder, Namespace, Running, Wire, tap::readable};
 
 /// The program; see [`Need::Program`](crate::Need::Program).
 pub const PROGRAM: &str = "/usr/bin/linux.uml";
@@ -67,6 +67,28 @@ impl Uml {
     /// Where it does not come up.
     #[track_caller]
     pub fn boot(modules: &[&str]) -> Self {
+        let uml = Self::boot_with(modules, &format!("fd,fd={WIRE}"), None);
+        uml.sh_up()
+    }
+
+    /// As [`boot`](Self::boot), with what follows `vec0:transport=`, and in this namespace: what the device sends does
+    /// not come out of the wire then.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not come up.
+    #[track_caller]
+    pub fn boot_in(namespace: &Namespace, transport: &str, modules: &[&str]) -> Self {
+        Self::boot_with(modules, transport, Some(namespace)).sh_up()
+    }
+
+    fn sh_up(mut self) -> Self {
+        self.sh("ip link set vec0 address 02:00:00:00:00:02 up");
+        self
+    }
+
+    #[track_caller]
+    fn boot_with(modules: &[&str], transport: &str, namespace: Option<&Namespace>) -> Self {
         let folder = Folder::new("uml");
         let versions = fs::read_dir(MODULES).unwrap_or_else(|error| panic!("{MODULES}: {error}"));
         let version = versions.flatten().next().unwrap_or_else(|| panic!("{MODULES} is empty")).path();
@@ -94,19 +116,24 @@ impl Uml {
             "con=null".to_owned(),
             "con0=fd:0,fd:1".to_owned(),
             "quiet".to_owned(),
-            format!("vec0:transport=fd,fd={WIRE},depth=64"),
+            format!("vec0:transport={transport},depth=64"),
         ];
-        let console = Running::start_with(arguments, |command| {
-            command.env("HOME", text).env("TMPDIR", text);
-            command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: WIRE }]).unwrap();
-        });
+        let start = || {
+            Running::start_with(arguments, |command| {
+                command.env("HOME", text).env("TMPDIR", text);
+                command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: WIRE }]).unwrap();
+            })
+        };
+        let console = match namespace {
+            Some(namespace) => namespace.enter(start),
+            None => start(),
+        };
         let mut uml = Self { console, wire, folder, commands: 0 };
         uml.console.wait_for("console ready", BOOT);
         if !modules.is_empty() {
             let folder = uml.folder.0.display();
             uml.sh(&format!("modprobe -d {folder} -a {}", modules.join(" ")));
         }
-        uml.sh("ip link set vec0 address 02:00:00:00:00:02 up");
         uml
     }
 

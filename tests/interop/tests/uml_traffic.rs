@@ -19,10 +19,11 @@ use encap::{
     wire::{Vni, erspan, geneve_option, gre::Key},
 };
 use interop::{
-    Folder, Need, Wire, bytes,
+    Folder, Namespace, Need, Offload, Tap, Wire, bytes,
     line::{Host, Line, line},
     ping, require,
     uml::{self, Uml},
+    veth,
 };
 
 const OURS: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
@@ -267,6 +268,37 @@ fn gre_in_udp_and_ip_in_udp_to_the_kernel() {
     ping(&host.namespace, "192.168.31.2", 3).all();
     ping(&host.namespace, "-M do -s 1372 192.168.31.2", 2).all();
     transfer(&mut uml, &host, "192.168.31.1");
+}
+
+/// GRE once more, by neither kernel: a user-mode Linux can have it for a cable, and then writes and reads it itself.
+#[test]
+fn gre_of_the_user_mode_kernel_itself() {
+    require!(Need::Root, Need::Program(uml::PROGRAM), Need::Program("ping"), Need::Program("ethtool"));
+    type Set = fn(gre::Config) -> gre::Config;
+    let sets: [(&str, Set); 3] = [
+        ("", |it| it),
+        (",rx_key=16,tx_key=17", |it| it.ikey(Key(17)).okey(Key(16))),
+        (",rx_key=16,tx_key=17,sequence=1", |it| it.ikey(Key(17)).okey(Key(16)).seq(true)),
+    ];
+    for (options, set) in sets {
+        let (theirs, far) = (Namespace::new("uml"), Namespace::new("wire"));
+        far.without_ipv6();
+        veth((&theirs, "u0"), (&far, "w0"), Offload::None);
+        theirs.ip("link set dev u0 address 02:00:00:00:00:02");
+        theirs.ip("addr add 10.99.0.2/24 dev u0");
+        theirs.ip("neigh replace 10.99.0.1 lladdr 02:00:00:00:00:01 dev u0 nud permanent");
+        let mut uml = Uml::boot_in(&theirs, &format!("gre,src=10.99.0.2,dst=10.99.0.1{options}"), &[]);
+        let ours = Tunnel::new(OURS.into(), THEIRS.into()).payload(Payload::Ethernet).mtu(1_500);
+        let ours = set(ours).build().unwrap();
+        // It knows nothing of the underlay's MTU.
+        let mtu = ours.mtu();
+        uml.sh(&format!("ip link set vec0 mtu {mtu}; ip addr add 192.168.50.2/24 dev vec0"));
+        let line = of_tunnel(true, ours);
+        let host = Host::start(&["192.168.50.1/24"], mtu, Tap::open(&far, "w0"), line);
+        ping(&host.namespace, "192.168.50.2", 3).all();
+        ping(&host.namespace, &format!("-M do -s {} 192.168.50.2", mtu - 28), 2).all();
+        transfer(&mut uml, &host, "192.168.50.1");
+    }
 }
 
 /// Mirrored frames, which the library reads and does not write.
