@@ -103,8 +103,9 @@ pub enum Proxy {
     /// Those who are asked.
     #[default]
     Off,
-    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As Linux's bridge does with
-    /// `neigh_suppress`, and EVPN asks for.
+    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As EVPN asks for (RFC 9161), and
+    /// Linux's bridge does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves
+    /// and what it cannot read, and does not answer those who probe for an address.
     NeighSuppress,
     /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,

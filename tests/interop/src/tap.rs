@@ -7,6 +7,7 @@ use std::{
 
 use nix::{
     ifaddrs::getifaddrs,
+    net::if_::if_nametoindex,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{
         AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send,
@@ -21,6 +22,8 @@ use crate::{Namespace, Wire};
 #[derive(Debug)]
 pub struct Tap {
     socket: OwnedFd,
+    /// The device's number.
+    index: usize,
 }
 
 /// `PACKET_OUTGOING` of linux/if_packet.h.
@@ -35,21 +38,22 @@ impl Tap {
     #[track_caller]
     pub fn open(namespace: &Namespace, device: &str) -> Self {
         namespace.ip(&format!("link set dev {device} promisc on up"));
-        let socket = namespace.enter(|| {
+        let (socket, index) = namespace.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll).unwrap();
+            setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).unwrap();
             let address = getifaddrs().unwrap().find_map(|entry| {
                 let link = entry.address.filter(|_| entry.interface_name == device)?;
                 link.as_link_addr().copied()
             });
-            let address = address.unwrap_or_else(|| panic!("{device} has no link address"));
-            let socket =
-                socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll);
-            let socket = socket.unwrap();
-            setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).unwrap();
-            // Its protocol is zero, which leaves the socket's.
-            bind(socket.as_raw_fd(), &address).unwrap();
-            socket
+            // A device without MAC address can only be told by its number; nothing can be sent on it.
+            if let Some(address) = address {
+                // Its protocol is zero, which leaves the socket's.
+                bind(socket.as_raw_fd(), &address).unwrap();
+            }
+            (socket, if_nametoindex(device).unwrap() as usize)
         });
-        let tap = Self { socket };
+        let tap = Self { socket, index };
         // What came by any device before the socket was bound.
         while tap.receive(Duration::ZERO).is_some() {}
         tap
@@ -77,7 +81,7 @@ impl Wire for Tap {
                 return None;
             }
             let (len, from) = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer).ok()?;
-            if from.is_none_or(|from| from.pkttype() != OUTGOING) {
+            if from.is_some_and(|from| from.pkttype() != OUTGOING && from.ifindex() == self.index) {
                 buffer.truncate(len);
                 return Some(buffer);
             }
