@@ -51,7 +51,8 @@ drop_reasons! {
     OwnMac "own-mac";
     /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast.
     InvalidSource "invalid-source";
-    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere.
+    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from an
+    /// address whose route does not lead to the peer that sent it.
     SourceElsewhere "source-elsewhere";
     /// A frame to send that ends before its Ethernet header, or its IP header, does.
     FrameTruncated "frame-truncated";

@@ -250,7 +250,11 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         EncapError::Packet(_) => DropReason::NoHeadroom,
         EncapError::PartialChecksum { .. } => DropReason::BadMeta,
         // Only tunnels of GRE say so.
-        EncapError::SequenceMissing | EncapError::Loop | EncapError::NoKeepalives => DropReason::BadMeta,
+        EncapError::SequenceMissing
+        | EncapError::Loop
+        | EncapError::EncapLimit { .. }
+        | EncapError::NoDestination
+        | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
 
