@@ -31,6 +31,7 @@ use std::{
 };
 
 use encap::{
+    table::{Entry, Event},
     vtep::Config,
     wire::{MacAddr, Vni},
 };
@@ -239,10 +240,10 @@ impl Main<'_> {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let now = clock.now();
         if vtep.poll_timeout(now) <= now {
-            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| {
-                if verbose {
-                    eprintln!("{event:?}");
-                }
+            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| match event {
+                Event::Expired(Entry { mac, vni, .. }) if verbose => eprintln!("expired {mac} vni {vni}"),
+                Event::NeighborExpired(neighbor) if verbose => eprintln!("expired {neighbor:#}"),
+                _ => {}
             });
         }
         for remote in shared.mtus_to_forget(now) {

@@ -72,9 +72,9 @@ pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
     }
 }
 
-/// The whole byte, as `ip link` has it; its ECN bits are no setting.
+/// The whole byte, as `ip link` has it, where 1 means inherit; its ECN bits are no setting.
 pub(crate) fn tos(text: &str) -> Result<OuterDscp, String> {
-    if text == "inherit" {
+    if matches!(text, "inherit" | "1") {
         return Ok(OuterDscp::Inherit);
     }
     let byte = match text.strip_prefix("0x") {
