@@ -5,6 +5,8 @@
 //! ours. One thread has the way out, one the way in; the engine is shared by both, each has a worker of its own. The
 //! main thread has signals, and the tables' age.
 
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod args;
 mod config;
 mod inbound;
