@@ -24,8 +24,8 @@ use crate::{
 /// | `srcport` | 49152..=65535 | 32768..=60999 |
 /// | `udpcsum` | off | on |
 /// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
-/// | `accept` | anybody's packets | the same |
 /// | `udp6zerolen` | off | on |
+/// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |

@@ -106,9 +106,8 @@ impl Model {
         let confirmed = Some(self.now);
         match self.live((vni, from)) {
             Some(known) if known.place == Place::Remote(remote) => {
-                if teaches && known.confirmed.is_some() {
-                    self.entries.insert((vni, from), Known { confirmed, ..known });
-                }
+                let confirmed = if teaches { known.confirmed.and(confirmed) } else { known.confirmed };
+                self.entries.insert((vni, from), Known { confirmed, ..known });
             }
             Some(known) if known.confirmed.is_none() => return Some(DropReason::SourceElsewhere),
             _ if teaches => {
