@@ -179,9 +179,7 @@ impl<'a> Outbound<'a> {
         let mut outputs = [Output::Pass; BATCH];
         let (worker, now) = (&mut self.worker, clock.now());
         if vtep.config().l3 {
-            for ((packet, meta), output) in packets.iter_mut().zip(&*metas).zip(&mut outputs) {
-                *output = vtep.handle_ip(worker, now, meta, packet);
-            }
+            vtep.handle_ip_batch(worker, now, metas, &mut packets, &mut outputs);
         } else {
             vtep.handle_overlay_batch(worker, now, metas, &mut packets, &mut outputs);
         }
