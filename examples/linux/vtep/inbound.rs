@@ -44,19 +44,13 @@ impl<'a> Inbound<'a> {
         let Ends { vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
         self.worker = self.worker.counting_as(&id);
-        let (receivers, listeners) = (self.receivers.len(), self.listeners.len());
-        loop {
-            let mut waiter = Waiter::new(
-                (self.receivers.iter().map(AsFd::as_fd))
-                    .chain(self.listeners.iter().map(AsFd::as_fd))
-                    .chain([stop]),
-            );
-            waiter.wait(Some(QUIET))?;
-            let ready: Vec<bool> = (0..=receivers + listeners).map(|place| waiter.is_ready(place)).collect();
-            if ready.last() == Some(&true) {
-                break;
-            }
-            for (place, _) in ready.iter().enumerate().filter(|&(_, &ready)| ready) {
+        let receivers = self.receivers.len();
+        let ends = self.receivers.iter().map(AsFd::as_fd).chain(self.listeners.iter().map(AsFd::as_fd));
+        // Copies, which can be waited for while the sockets are read.
+        let fds = ends.map(|fd| fd.try_clone_to_owned()).collect::<io::Result<Vec<_>>>()?;
+        let mut waiter = Waiter::new(fds.iter().map(AsFd::as_fd).chain([stop]));
+        while !waiter.is_ready(fds.len()) {
+            for place in (0..fds.len()).filter(|&place| waiter.is_ready(place)) {
                 match place.checked_sub(receivers) {
                     None => self.packets(place),
                     Some(listener) => self.reports(listener),
@@ -65,6 +59,7 @@ impl<'a> Inbound<'a> {
             // No handle is kept from one turn to the next.
             vtep.tables().quiesce(&id);
             shared.publish(Way::In, self.worker.counters());
+            waiter.wait(Some(QUIET))?;
         }
         vtep.tables().unregister(id);
         Ok(())
