@@ -31,6 +31,7 @@ pub mod kernel;
 pub mod line;
 mod namespace;
 mod need;
+pub mod ovs;
 mod process;
 mod serial;
 mod tap;

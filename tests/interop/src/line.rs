@@ -5,12 +5,22 @@
 //! ```
 
 use std::{
+    net::{Ipv4Addr, Ipv6Addr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
+};
+
+use encap::{
+    Packet,
+    time::Instant,
+    tunnel::{
+        EncapMeta, Endpoint, Inner, Protocol, Remote,
+        gre::{Received, Tunnel},
+    },
 };
 
 use crate::{
@@ -46,6 +56,10 @@ const GATEWAY: bytes::Mac = [2, 0, 0, 0, 0x55, 2];
 
 /// MAC addresses of the tunnel's ends in the underlay: ours and the other kernel's.
 const UNDERLAY: [bytes::Mac; 2] = [bytes::mac(1), bytes::mac(2)];
+
+/// Our addresses in the underlay, of which we tell the other kernel where they are.
+const OURS: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
+const OURS6: Ipv6Addr = Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 1);
 
 /// How long threads wait before they look whether they are to stop.
 const BREATH: Duration = Duration::from_millis(20);
@@ -92,6 +106,13 @@ impl Host {
             thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let Some(frame) = wire.receive(BREATH) else { continue };
+                    let mac = UNDERLAY[0];
+                    let answer =
+                        bytes::arp_answer(&frame, OURS, mac).or_else(|| bytes::nd_answer(&frame, OURS6, mac));
+                    if let Some(answer) = answer {
+                        wire.send(&answer);
+                        continue;
+                    }
                     match decap(frame.get(14..).unwrap_or_default()) {
                         Some(inner) if ethernet => tap.send(&inner),
                         Some(inner) => tap.send(&in_frame([GATEWAY, HOST], &inner)),
@@ -140,4 +161,50 @@ pub fn line<T: Send + 'static>(
         encap: Box::new(move |inner| encap(&mut state.lock().unwrap(), inner)),
         decap: Box::new(move |packet| decap(&mut other.lock().unwrap(), packet)),
     }
+}
+
+/// Room before a packet.
+const ROOM: usize = 128;
+
+/// A packet in a buffer with room before it, changed in place.
+pub fn edit<T>(bytes: &[u8], edit: impl FnOnce(&mut Packet<'_>) -> Option<T>) -> Option<Vec<u8>> {
+    let mut buffer = [&[0; ROOM][..], bytes].concat();
+    let mut packet = Packet::new(&mut buffer, ROOM, bytes.len()).unwrap();
+    edit(&mut packet).map(|_| packet.as_slice().to_vec())
+}
+
+/// The line of a GRE tunnel.
+pub fn of_tunnel(ethernet: bool, tunnel: Tunnel) -> Line {
+    line(
+        ethernet,
+        tunnel,
+        |tunnel, inner| edit(inner, |packet| tunnel.encap(packet).ok()),
+        |tunnel, bytes| {
+            edit(bytes, |packet| match tunnel.decap(Instant::from_secs(1), packet).ok()? {
+                Received::Packet(_) => Some(()),
+                _ => None,
+            })
+        },
+    )
+}
+
+/// The line of an endpoint to one of its remotes; `taken` says whether what came out is the line's own.
+pub fn of_endpoint<P: Protocol + Send + 'static>(
+    ethernet: bool,
+    endpoint: Endpoint<P>,
+    remote: Remote,
+    meta: EncapMeta,
+    taken: impl Fn(&Inner, &Packet<'_>) -> bool + Send + 'static,
+) -> Line {
+    line(
+        ethernet,
+        endpoint,
+        move |endpoint, inner| edit(inner, |packet| endpoint.encap_with(packet, &remote, &meta).ok()),
+        move |endpoint, bytes| {
+            edit(bytes, |packet| {
+                let inner = endpoint.decap(packet).ok()?;
+                taken(&inner, packet).then_some(())
+            })
+        },
+    )
 }

@@ -10,17 +10,16 @@ use std::{
 
 use encap::{
     Packet,
-    time::Instant,
     tunnel::{
-        EncapMeta, Encapsulation, Payload, Profile, Remote, geneve,
-        gre::{self, Received, Tunnel},
+        EncapMeta, Encapsulation, Inner, Payload, Profile, geneve,
+        gre::{self, Tunnel},
         inspect, ip_udp, nvgre, vxlan,
     },
     wire::{Vni, erspan, geneve_option, gre::Key},
 };
 use interop::{
     Folder, Namespace, Need, Offload, Tap, Wire, bytes,
-    line::{Host, Line, line},
+    line::{Host, Line, edit, line, of_endpoint, of_tunnel},
     ping, require,
     uml::{self, Uml},
     veth,
@@ -33,49 +32,12 @@ const THEIRS6: Ipv6Addr = Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 2);
 
 const ENDS: &str = "remote 10.99.0.1 local 10.99.0.2";
 
-/// Room before a packet.
-const ROOM: usize = 128;
-
 fn boot(modules: &[&str]) -> Uml {
     let mut uml = Uml::boot(modules);
     uml.sh("ip addr add 10.99.0.2/24 dev vec0; ip addr add fd99::2/64 dev vec0 nodad");
     uml.sh("ip neigh add 10.99.0.1 lladdr 02:00:00:00:00:01 dev vec0");
     uml.sh("ip neigh add fd99::1 lladdr 02:00:00:00:00:01 dev vec0");
     uml
-}
-
-/// A packet in a buffer with room, changed in place.
-fn edit<T>(bytes: &[u8], edit: impl FnOnce(&mut Packet<'_>) -> Option<T>) -> Option<Vec<u8>> {
-    let mut buffer = [&[0; ROOM][..], bytes].concat();
-    let mut packet = Packet::new(&mut buffer, ROOM, bytes.len()).unwrap();
-    edit(&mut packet).map(|_| packet.as_slice().to_vec())
-}
-
-fn of_tunnel(ethernet: bool, tunnel: Tunnel) -> Line {
-    line(
-        ethernet,
-        tunnel,
-        |tunnel, inner| edit(inner, |packet| tunnel.encap(packet).ok()),
-        |tunnel, bytes| {
-            edit(bytes, |packet| match tunnel.decap(Instant::from_secs(1), packet).ok()? {
-                Received::Packet(_) => Some(()),
-                _ => None,
-            })
-        },
-    )
-}
-
-/// An endpoint and its remote, whatever the protocol: `taken` says whether what came out is its own.
-macro_rules! of_endpoint {
-    ($ethernet:expr, $endpoint:expr, $remote:expr, $meta:expr, $taken:expr) => {{
-        let (remote, meta): (Remote, EncapMeta) = ($remote, $meta);
-        line(
-            $ethernet,
-            $endpoint,
-            move |endpoint, inner| edit(inner, |packet| endpoint.encap_with(packet, &remote, &meta).ok()),
-            move |endpoint, bytes| edit(bytes, |packet| Some(endpoint.decap(packet).ok().filter($taken)?)),
-        )
-    }};
 }
 
 /// Ping and TCP between a host on our side and device `dev` of the kernel, which has the tunnel's MTU.
@@ -180,7 +142,7 @@ fn nvgre_vxlan_and_geneve() {
         &mut uml,
         20,
         mtu,
-        of_endpoint!(true, ours, remote, EncapMeta::new().hash(0), |inner| {
+        of_endpoint(true, ours, remote, EncapMeta::new().hash(0), |inner, _| {
             inner.encapsulation.vni() == Vni::new(0xabcd)
         }),
     );
@@ -193,7 +155,7 @@ fn nvgre_vxlan_and_geneve() {
         &mut uml,
         21,
         mtu,
-        of_endpoint!(true, ours, remote, EncapMeta::new(), |inner| {
+        of_endpoint(true, ours, remote, EncapMeta::new(), |inner, _| {
             inner.encapsulation.vni() == Vni::new(21)
         }),
     );
@@ -206,7 +168,7 @@ fn nvgre_vxlan_and_geneve() {
         &mut uml,
         22,
         mtu,
-        of_endpoint!(true, ours, remote, EncapMeta::new(), |inner| {
+        of_endpoint(true, ours, remote, EncapMeta::new(), |inner, _| {
             inner.encapsulation.vni() == Vni::new(22)
         }),
     );
@@ -228,7 +190,7 @@ fn nvgre_vxlan_and_geneve() {
         let taken = |inner: &encap::tunnel::Inner| {
             inner.encapsulation.vni().is_some_and(|vni| vni.value() / 10 == 30)
         };
-        talk(&mut uml, net, mtu - options.len(), of_endpoint!(true, ours, remote, EncapMeta::new(), taken));
+        talk(&mut uml, net, mtu - options.len(), of_endpoint(true, ours, remote, EncapMeta::new(), taken));
     }
 }
 
