@@ -44,6 +44,7 @@ impl<'a> Inbound<'a> {
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
         let Ends { vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
         let (receivers, listeners) = (self.receivers.len(), self.listeners.len());
         loop {
             let mut waiter = Waiter::new(

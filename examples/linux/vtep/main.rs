@@ -84,7 +84,7 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let (receivers, sockets) = sockets(args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
     let control = Control::new(args)?;
-    eprintln!("vtep: {}", summary(segments, args, &config));
+    println!("vtep: {}", summary(segments, args, &config));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
@@ -189,7 +189,9 @@ impl Main<'_> {
             let signals = self.signals.as_fd();
             let control = self.control.as_ref().map(|control| control.listener.as_fd());
             let mut waiter = Waiter::new([ended.as_fd(), signals].into_iter().chain(control));
-            waiter.wait(Some(TICK))?;
+            let now = self.ends.clock.now();
+            let sweep = self.ends.vtep.poll_timeout(now).saturating_since(now);
+            waiter.wait(Some(sweep.clamp(LEAST_WAIT, MOST_WAIT)))?;
             if waiter.is_ready(0) {
                 // What went wrong is told by who waits for the thread.
                 return Ok(());
@@ -236,12 +238,13 @@ impl Main<'_> {
     fn age(&self) {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let now = clock.now();
-        let budget = vtep.tables().sweep_lines() / SWEEP_TICKS + 1;
-        let _ = vtep.handle_timeout(now, budget, |event| {
-            if verbose {
-                eprintln!("{event:?}");
-            }
-        });
+        if vtep.poll_timeout(now) <= now {
+            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| {
+                if verbose {
+                    eprintln!("{event:?}");
+                }
+            });
+        }
         for remote in shared.mtus_to_forget(now) {
             // Gone meanwhile, as like as not.
             let _ = vtep.remotes().set_mtu(remote, 0);
@@ -277,8 +280,11 @@ impl Drop for Control {
     }
 }
 
-/// How often the main thread looks after the tables, and in how many steps it comes around.
-const TICK: Duration = Duration::from_millis(500);
-const SWEEP_TICKS: usize = 16;
+/// How long the main thread waits at least and at most before it looks after the tables again.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+const MOST_WAIT: Duration = Duration::from_secs(1);
+
+/// Lines of tables that it looks at then.
+const SWEEP_STEP: usize = 1_024;
 
 const PATIENCE: Duration = Duration::from_secs(1);

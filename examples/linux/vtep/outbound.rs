@@ -103,6 +103,7 @@ impl<'a> Outbound<'a> {
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
         let Ends { devices, vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
         let fds = devices.iter().map(|(device, _)| device.as_fd());
         let mut waiter = Waiter::new(fds.chain([stop]));
         while !waiter.is_ready(devices.len()) {
@@ -237,9 +238,6 @@ impl<'a> Outbound<'a> {
 
     fn tell_misses(&mut self) {
         while let Some(miss) = self.worker.poll_event() {
-            if !self.ends.verbose {
-                continue;
-            }
             match miss {
                 Miss::L2 { vni, mac } => eprintln!("miss {mac} vni {vni}"),
                 Miss::L3 { vni, address } => eprintln!("miss {address} vni {vni}"),
