@@ -39,6 +39,10 @@ pub struct Capacity {
     pub routes: u32,
     /// Workers that keep handles while others free them; see [`Tables::register`](super::Tables::register).
     pub workers: u32,
+    /// VLANs that can be mapped to VNIs, counted from 0: 4,096 for all of them.
+    pub vlans: u32,
+    /// Whether each of the workers counts by VNI what it does: a line for each worker and VNI.
+    pub vni_counters: bool,
 }
 
 impl Capacity {
@@ -54,6 +58,8 @@ impl Capacity {
         neighbors: 0,
         routes: 0,
         workers: 0,
+        vlans: 0,
+        vni_counters: false,
     };
 
     /// A forwarding database of so many entries and what it needs besides: 16 VNIs, 64 remotes, 16 lists of 12
@@ -75,6 +81,7 @@ impl Capacity {
             ("neighbors", self.neighbors, 1 << 19),
             ("routes", self.routes, 1 << 19),
             ("workers", self.workers, 0xffff),
+            ("vlans", self.vlans, 1 << 12),
         ]
         .into_iter()
         .find(|&(_, asked, most)| asked > most)

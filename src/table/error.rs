@@ -94,6 +94,8 @@ pub enum Resource {
     UnconfiguredRemotes,
     /// Routes.
     Routes,
+    /// VLANs that are mapped to VNIs.
+    Vlans,
     /// VNIs.
     Vnis,
     /// Registered workers.
@@ -110,6 +112,7 @@ impl core::fmt::Display for Resource {
             Self::Remotes => "remotes",
             Self::UnconfiguredRemotes => "remotes that are not configured",
             Self::Routes => "routes",
+            Self::Vlans => "VLANs",
             Self::Vnis => "VNIs",
             Self::Workers => "workers",
         })

@@ -10,6 +10,7 @@
 //! | [`Remotes`] | address, port, VNI, egress | a [`Remote`]: outer header, next hop, MTU, quota group |
 //! | [`Lists`] | | replication lists and next-hop groups: remotes in order |
 //! | [`Neighbors`] | VNI and IP address | a MAC address and what is thought of it |
+//! | [`Vlans`] | VLAN | a VNI, and back |
 //! | [`Routes`] | prefix | the gateway or peer behind which it is |
 //!
 //! What one table says of another is a handle of 32 bits with a generation: a handle of what was removed finds
@@ -78,6 +79,8 @@ mod route;
 mod settings;
 mod store;
 mod tables;
+mod tally;
+mod vlan;
 mod vni;
 mod worker;
 
@@ -101,4 +104,7 @@ pub use remote::{Quota, Remote, Remotes};
 pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
 pub use tables::Tables;
+pub(crate) use tally::Tally;
+pub use tally::VniCounters;
+pub use vlan::Vlans;
 pub use worker::WorkerId;

@@ -45,6 +45,10 @@ regions! { capacity:
     vni_front = Words::lines(vni::front(capacity.vnis as usize)),
     /// A line for each domain.
     vnis = capacity.vnis as usize,
+    /// VLAN to VNI: a word for each.
+    vlans = Words::lines(capacity.vlans as usize),
+    /// A line of counters for each worker and VNI.
+    tally = if capacity.vni_counters { (capacity.workers as usize).saturating_mul(capacity.vnis as usize) } else { 0 },
     fdb = Map::buckets(capacity.entries as usize),
     fdb_cold = Map::cold_lines(Map::buckets(capacity.entries as usize)),
     /// Identity to index, and address to index.

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     Ageing, BuildError, Capacity, Error, Fdb, Line, Lists, Neighbors, Remotes, Resource, Routes, Settings,
-    WorkerId,
+    Vlans, VniCounters, WorkerId,
     bucket::Map,
     fdb::Limits,
     hash::Seed,
@@ -16,9 +16,11 @@ use super::{
     route::{self, Lengths},
     settings::Clocks,
     store::Store,
+    tally::Tally,
     vni::Vnis,
     worker::Workers,
 };
+use crate::wire::Vni;
 
 /// The tables of a data plane, on storage that the caller provides: an array in a `static`, a borrowed slice, a
 /// `Box`, a `Vec`, an `Arc<[Line]>`.
@@ -123,6 +125,28 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.routes_in(&self.regions())
+    }
+
+    /// Which VLAN is which VNI.
+    pub fn vlans(&self) -> Vlans<'_> {
+        let regions = self.regions();
+        Vlans { words: Words(regions.vlans), count: self.capacity.vlans, vnis: self.vnis_in(&regions) }
+    }
+
+    /// What happened in a VNI, all workers taken together, where [`Capacity::vni_counters`] says that it is counted.
+    /// May be called by anybody at any time.
+    pub fn vni_counters(&self, vni: Vni) -> VniCounters {
+        let regions = self.regions();
+        let domain = self.vnis_in(&regions).find(vni).ok().flatten();
+        domain.map_or(VniCounters::default(), |domain| self.tally_in(&regions).sum(&domain))
+    }
+
+    pub(crate) fn tally(&self) -> Tally<'_> {
+        self.tally_in(&self.regions())
+    }
+
+    const fn tally_in<'t>(&self, regions: &Regions<'t>) -> Tally<'t> {
+        Tally { lines: regions.tally, vnis: self.capacity.vnis }
     }
 
     /// Registers a worker: one that keeps handles ([`RemoteId`](super::RemoteId), members of a list) from one call

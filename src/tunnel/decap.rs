@@ -54,18 +54,26 @@ pub struct DecapMeta {
     pub outer: Option<OuterFacts>,
     /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
     pub udp_checksum_verified: bool,
+    /// What the packet came in by, an interface or a VRF: tells link-local senders apart, and means nothing otherwise.
+    pub ingress: u32,
 }
 
 impl DecapMeta {
     /// Nothing known.
     pub const fn new() -> Self {
-        Self { outer: None, udp_checksum_verified: false }
+        Self { outer: None, udp_checksum_verified: false, ingress: 0 }
     }
 
     /// With these facts of outer headers that a socket has taken.
     #[must_use]
     pub const fn outer(self, outer: OuterFacts) -> Self {
         Self { outer: Some(outer), ..self }
+    }
+
+    /// With what the packet came in by.
+    #[must_use]
+    pub const fn ingress(self, ingress: u32) -> Self {
+        Self { ingress, ..self }
     }
 
     /// With an outer UDP checksum that somebody has verified.

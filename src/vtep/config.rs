@@ -5,10 +5,11 @@ use core::{
     ops::RangeInclusive,
 };
 
+use super::remote_checksum;
 use crate::{
     table,
     tunnel::{self, DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
-    wire::{FlowLabel, MacAddr},
+    wire::MacAddr,
 };
 
 /// Settings of a [`Vtep`](super::Vtep). Fields have the names of Linux's options where there is one;
@@ -24,14 +25,17 @@ use crate::{
 /// | `udpcsum` | off | on |
 /// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
 /// | `udp6zerolen` | off | on |
+/// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
-/// | `gbp` | off | off |
+/// | `gbp`, `remcsumrx` | off | off |
+/// | `rsc` | off | off |
+/// | `l2miss`, `l3miss` | on, each told once | off |
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
-/// | `too_big` | the sender is told | the sender is told |
+/// | `too_big`, `icmp_rate` | the sender is told, 1,000 a second | the same |
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
 /// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
@@ -47,6 +51,14 @@ pub struct Config {
     /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
     /// All zeroes for none.
     pub address: MacAddr,
+    /// The gateway to IPv4 remotes that are not on the link, where outer Ethernet headers are ours; none if all are.
+    pub gateway: Option<Ipv4Addr>,
+    /// Length of the prefix that the IPv4 link shares with `local`.
+    pub prefix: u8,
+    /// The gateway to IPv6 remotes that are not on the link.
+    pub gateway6: Option<Ipv6Addr>,
+    /// Length of the prefix that the IPv6 link shares with `local6`.
+    pub prefix6: u8,
     /// UDP port that remotes send to.
     pub dstport: u16,
     /// The outer headers that are ours.
@@ -60,7 +72,7 @@ pub struct Config {
     /// DF of outer IPv4 packets.
     pub df: DontFragment,
     /// Flow label of outer IPv6 packets.
-    pub label: FlowLabel,
+    pub label: OuterFlowLabel,
     /// Whether outer IPv4 packets have a UDP checksum.
     pub udpcsum: bool,
     /// Whether outer IPv6 packets have none.
@@ -81,6 +93,16 @@ pub struct Config {
     pub inner_vlan: bool,
     /// Whether Group Based Policy is spoken.
     pub gbp: bool,
+    /// Whether inner checksums that the sender has left to us are written (remote checksum offload).
+    pub remcsumrx: bool,
+    /// Whether frames to a router go to their destination at once where that is known.
+    pub rsc: ShortCircuit,
+    /// Whether a MAC address that nobody knows is told by [`Worker::poll_event`](super::Worker::poll_event).
+    pub l2miss: bool,
+    /// Whether an IP address that nobody knows is told, where the VTEP had use for it.
+    pub l3miss: bool,
+    /// Whose packets are taken.
+    pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
@@ -89,10 +111,24 @@ pub struct Config {
     pub localbypass: bool,
     /// What becomes of packets that are too long for the underlay.
     pub too_big: TooBig,
+    /// ICMP errors per second and worker for those.
+    pub icmp_rate: u32,
     /// MTU of the underlay in bytes; a remote can have its own.
     pub mtu: u16,
     /// Ageing, limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
     pub tables: table::Settings,
+}
+
+/// Whose packets are taken out of the underlay.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Accept {
+    /// Those of anybody who knows a VNI, as Linux takes them.
+    #[default]
+    Anybody,
+    /// Those of remotes that somebody configured: tunnels have no other proof of who sends.
+    Configured,
 }
 
 /// Who answers ARP requests and neighbour solicitations.
@@ -109,6 +145,21 @@ pub enum Proxy {
     NeighSuppress,
     /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,
+}
+
+/// Whether frames to a router go to their destination at once, where both are known: the router's entry in the forwarding
+/// database is marked as a router's, and the destination's IP address is in the neighbour table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum ShortCircuit {
+    /// They go to the router.
+    #[default]
+    Off,
+    /// They go at once, with one less TTL, as the router would have sent them.
+    Route,
+    /// They go at once with the TTL that they have, and also to neighbours that are not valid any more, as Linux has it.
+    Linux,
 }
 
 /// What becomes of an inner packet that is too long for the underlay.
@@ -147,6 +198,12 @@ pub enum ConfigError {
     /// Routing without a MAC address of our own.
     #[error("routing needs a unicast MAC address of our own")]
     L3WithoutAddress,
+    /// A prefix that is longer than an address.
+    #[error("a prefix of more than 32 bits for IPv4, or 128 for IPv6")]
+    PrefixLength,
+    /// A gateway that is not on the link, that is us, or in a family in which we have no address.
+    #[error("a gateway must be somebody else on our own link")]
+    Gateway,
     /// A flow label without an IPv6 underlay.
     #[error("a flow label needs an IPv6 address in the underlay")]
     LabelWithoutIpv6,
@@ -160,13 +217,17 @@ impl Config {
             local: None,
             local6: None,
             address: MacAddr::ZERO,
+            gateway: None,
+            prefix: 0,
+            gateway6: None,
+            prefix6: 0,
             dstport: crate::wire::vxlan::PORT,
             framing: Framing::Ip,
             ttl: Ttl::Auto,
             tos: OuterDscp::default(),
             ecn: ecn::Mode::Normal,
             df: DontFragment::Set,
-            label: FlowLabel::default(),
+            label: OuterFlowLabel::default(),
             udpcsum: false,
             udp6zerocsumtx: false,
             udp6zerocsumrx: false,
@@ -177,10 +238,16 @@ impl Config {
             l3: false,
             inner_vlan: false,
             gbp: false,
+            remcsumrx: false,
+            rsc: ShortCircuit::Off,
+            l2miss: true,
+            l3miss: true,
+            accept: Accept::Anybody,
             learning: true,
             proxy: Proxy::Off,
             localbypass: true,
             too_big: TooBig::Tell,
+            icmp_rate: 1_000,
             mtu: 1_500,
             tables: table::Settings::default(),
         }
@@ -200,6 +267,8 @@ impl Config {
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            l2miss: false,
+            l3miss: false,
             tables,
             ..Self::new()
         }
@@ -219,7 +288,8 @@ impl Config {
     pub(super) fn endpoint(&self, local: IpAddr, seed: u64) -> Result<vxlan::Endpoint, ConfigError> {
         let (first, last) = self.srcport;
         let mut policy = Policy::RFC;
-        policy.vxlan_reserved_bits = self.reserved_bits;
+        let used = if self.remcsumrx { remote_checksum::USED } else { 0 };
+        policy.vxlan_reserved_bits = self.reserved_bits & !used;
         policy.allow_any_destination = self.any_destination;
         policy.allow_inner_vlan = self.inner_vlan;
         policy.allow_zero_checksum_ipv6 = self.udp6zerocsumrx;
@@ -238,9 +308,7 @@ impl Config {
         let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
         Ok(match local {
             IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),
-            IpAddr::V6(_) => builder
-                .flow_label(OuterFlowLabel::Fixed(self.label))
-                .udp_checksum(checksum(!self.udp6zerocsumtx)),
+            IpAddr::V6(_) => builder.flow_label(self.label).udp_checksum(checksum(!self.udp6zerocsumtx)),
         }
         .build()?)
     }

@@ -41,19 +41,23 @@ mod icmp;
 pub mod ip_udp;
 mod l3;
 mod nd_proxy;
+mod next_hop;
 mod output;
 mod overlay;
 mod rate;
+mod remote_checksum;
 mod replicas;
 mod send;
+mod short_circuit;
+mod trunk;
 mod underlay;
 mod worker;
 
 pub use self::{
-    config::{Config, ConfigError, Proxy, TooBig},
+    config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
-    output::{Flood, Output, OverlayMeta},
+    output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
     worker::{Counters, Miss, Worker},
 };
@@ -61,13 +65,14 @@ pub use self::{
 use core::net::IpAddr;
 
 use crate::{
-    packet::Packet,
+    packet::{Header, Packet},
     table::{
         Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
-        WorkerId,
+        Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
-    tunnel::{self, DecapMeta, vxlan},
+    tunnel::{self, DecapMeta, OuterFlowLabel, vxlan},
+    wire::{MacAddr, Vni},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -88,6 +93,8 @@ struct Engine<'t> {
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
     routes: Routes<'t>,
+    vlans: Vlans<'t>,
+    tally: Tally<'t>,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -105,9 +112,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         if config.l3 && !config.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }
-        if ipv6.is_none() && config.label.value() != 0 {
+        if ipv6.is_none() && config.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);
         }
+        config.check_gateways()?;
         let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
         let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
         let had = capacity.header as usize;
@@ -126,6 +134,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
             routes: self.tables.routes(),
+            vlans: self.tables.vlans(),
+            tally: self.tables.tally(),
         }
     }
 
@@ -204,6 +214,18 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.engine().underlay_icmp(packet)
     }
 
+    /// The frame that asks in the underlay who has `address`, for [`Output::Resolve`]: an ARP request, or a neighbour
+    /// solicitation. `None` where outer Ethernet headers are not ours, or we have no address of that family.
+    pub fn question(&self, address: IpAddr) -> Option<Header> {
+        self.engine().question(address)
+    }
+
+    /// Notes the MAC address of a remote on the link or of a gateway, for who has other ways to find it out; answers
+    /// whether it is either. `egress` tells link-local addresses apart.
+    pub fn learn_next_hop(&self, address: IpAddr, egress: u32, mac: MacAddr) -> bool {
+        self.engine().learn_next_hop(address, egress, mac)
+    }
+
     /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
     /// same frame.
     pub fn replicas<'a>(&'a self, worker: &'a mut Worker, flood: &Flood, frame: &'a [u8]) -> Replicas<'a> {
@@ -213,6 +235,11 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// Goes on with the sweep of the tables for at most `budget` lines; see [`Tables::age`].
     pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(Event)) -> Aged {
         self.tables.age(now, budget, each)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) should be called next: at `now` while a sweep is under way.
+    pub fn poll_timeout(&self, now: Instant) -> Instant {
+        self.tables.next_sweep(now)
     }
 
     /// The remote at this address, with the configured port; added if it is not there.
@@ -261,6 +288,16 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
+    }
+
+    /// Which VLAN of a trunk is which segment.
+    pub fn vlans(&self) -> Vlans<'_> {
+        self.tables.vlans()
+    }
+
+    /// What happened in a segment; see [`Tables::vni_counters`].
+    pub fn vni_counters(&self, vni: Vni) -> VniCounters {
+        self.tables.vni_counters(vni)
     }
 
     /// All tables.

@@ -42,6 +42,18 @@ pub(super) fn handle(
     Ok(Some(Output::Reply))
 }
 
+/// Learns what a valid solicitation or advertisement says of its sender or target.
+pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, packet: &[u8]) {
+    if !is_neighbor_discovery(packet) {
+        return;
+    }
+    if let Ok(solicitation) = ndp_check::check_solicitation(packet) {
+        let _ = engine.neighbors.snoop_ns(now, vni, &solicitation);
+    } else if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
+        let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
+    }
+}
+
 fn is_neighbor_discovery(ip: &[u8]) -> bool {
     let message = ipv6::Header::parse(ip).ok().filter(|(ip, _)| ip.next_header == IpProtocol::ICMPV6);
     let kind =
@@ -75,7 +87,7 @@ fn kernel_proxy(
         }
     }
     let Some(neighbor) = neighbor(engine, now, vni, solicitation.target) else {
-        worker.miss(Miss::L3 { vni, address: solicitation.target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
         return Err(DropReason::ProxyConsumed);
     };
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
@@ -104,7 +116,7 @@ fn neigh_suppress(
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, target) else {
-        worker.miss(Miss::L3 { vni, address: target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: target.into() });
         return None;
     };
     let asker = received.options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);

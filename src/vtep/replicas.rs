@@ -7,9 +7,10 @@ use super::{
 use crate::{
     packet::Header,
     table::{Remote, RemoteId, Walk},
+    wire::Vni,
 };
 
-/// A copy of a flooded frame: to be sent as `[header, frame]`.
+/// A copy of a flooded frame: to be sent as `[header, frame]`, or to be handed over on this side.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Replica {
@@ -23,6 +24,9 @@ pub struct Replica {
     pub egress: u32,
     /// The outer headers of this copy.
     pub header: Header,
+    /// The copy needs no tunnel, because the remote is us with another segment: it goes to that segment here, and
+    /// `header` is empty (Linux: `localbypass`). A trunk's tag is the caller's to put.
+    pub local: Option<Vni>,
 }
 
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
@@ -51,7 +55,7 @@ impl Iterator for Replicas<'_> {
             let id = self.members.next()?;
             match self.copy(id) {
                 Ok(replica) => return Some(replica),
-                Err(reason) => self.worker.counters.drop(reason),
+                Err(reason) => self.worker.drop(reason),
             }
         }
     }
@@ -59,23 +63,41 @@ impl Iterator for Replicas<'_> {
 
 impl Replicas<'_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
-        let way = self.engine.way(id).map_err(|no| match no {
-            NoWay::Here(_) => DropReason::LocalDestination,
-            NoWay::Unresolved(Remote { address, egress, .. }) => {
-                self.worker.miss(Miss::NextHop { remote: id, address, egress });
-                DropReason::Unresolved
+        let (engine, len) = (self.engine, self.frame.len() as u64);
+        let way = match engine.way(id) {
+            Ok(way) => way,
+            Err(NoWay::Here(remote)) => {
+                let vni = remote.vni.unwrap_or(self.flood.vni);
+                if !engine.fdb.knows(vni) {
+                    return Err(DropReason::UnknownVni);
+                }
+                // The hosts of this segment here have the frame already.
+                if vni == self.flood.vni {
+                    return Err(DropReason::LocalDestination);
+                }
+                engine.count_delivered(self.worker, vni, len);
+                return Ok(Replica::new(id, &remote, Header::EMPTY, Some(vni)));
             }
-            NoWay::Gone => DropReason::NoRemote,
-        })?;
+            Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
+                let address = engine.config.next_hop(address);
+                self.worker.miss(Miss::NextHop { remote: id, address, egress });
+                return Err(DropReason::Unresolved);
+            }
+            Err(NoWay::Gone) => return Err(DropReason::NoRemote),
+        };
         if self.frame.len() > way.max {
             return Err(DropReason::TooBig);
         }
-        let meta = self.engine.encap_meta(self.worker, self.flood.vni, &way.remote, &self.flood.meta);
+        let meta = engine.encap_meta(self.worker, self.flood.vni, &way.remote, &self.flood.meta);
         let header = way.endpoint.header(self.frame, &way.outer, &meta).map_err(reason)?;
-        let counters = &mut self.worker.counters;
-        counters.sent = counters.sent.wrapping_add(1);
-        counters.sent_bytes = counters.sent_bytes.wrapping_add(self.frame.len() as u64);
-        let Remote { address, port, egress, .. } = way.remote;
-        Ok(Replica { remote: id, address, port, egress, header })
+        engine.count_sent(self.worker, self.flood.vni, len);
+        Ok(Replica::new(id, &way.remote, header, None))
+    }
+}
+
+impl Replica {
+    const fn new(id: RemoteId, remote: &Remote, header: Header, local: Option<Vni>) -> Self {
+        let Remote { address, port, egress, .. } = *remote;
+        Self { remote: id, address, port, egress, header, local }
     }
 }

@@ -3,12 +3,14 @@
 use super::{
     DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
+    trunk::Tag,
 };
 use crate::{
     packet::Packet,
-    table::{Remote, RemoteId},
+    table::{Remote, RemoteId, VniCounters},
+    time::Instant,
     tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6},
+    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan, vxlan_gbp::GroupPolicy},
 };
 
 /// The outer headers of a remote, and what they are for.
@@ -64,7 +66,7 @@ impl<'t> Engine<'t> {
             tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
         let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
         if let Framing::Ethernet(link) = self.config.framing {
-            match remote.next_hop {
+            match remote.next_hop.or_else(|| self.known_next_hop(&remote)) {
                 Some(mac) => outer = outer.with_next_hop(mac),
                 None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
                 None => {}
@@ -95,27 +97,31 @@ impl<'t> Engine<'t> {
     pub(super) fn send(
         &self,
         worker: &mut Worker,
-        vni: Vni,
+        now: Instant,
         meta: &OverlayMeta,
         id: RemoteId,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        if meta.gso.is_some() {
+            return Err(DropReason::GsoUnsupported);
+        }
+        let vni = meta.vni;
         let way = match self.way(id) {
             Ok(way) => way,
-            Err(NoWay::Here(remote)) => return self.bypass(worker, vni, meta, &remote, packet),
+            Err(NoWay::Here(remote)) => return self.bypass(worker, meta, &remote, packet),
             Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
+                let address = self.config.next_hop(address);
                 return Ok(Output::Resolve { remote: id, address, egress });
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         if packet.len() > way.max {
-            return self.too_big(worker, way.max, packet);
+            return self.too_big(worker, now, meta, way.max, packet);
         }
         let encap = self.encap_meta(worker, vni, &way.remote, meta);
         let len = packet.len() as u64;
         way.endpoint.encap_with(packet, &way.outer, &encap).map_err(reason)?;
-        worker.counters.sent = worker.counters.sent.wrapping_add(1);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(len);
+        self.count_sent(worker, vni, len);
         let Remote { address, port, egress, .. } = way.remote;
         Ok(Output::Send { remote: id, address, port, egress })
     }
@@ -124,24 +130,47 @@ impl<'t> Engine<'t> {
     fn bypass(
         &self,
         worker: &mut Worker,
-        vni: Vni,
         meta: &OverlayMeta,
         remote: &Remote,
-        packet: &Packet<'_>,
+        packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        let vni = remote.vni.unwrap_or(vni);
-        if !self.fdb.knows(vni) {
-            return Err(DropReason::UnknownVni);
-        }
+        self.hand_over(worker, remote.vni.unwrap_or(meta.vni), meta.policy, packet)
+    }
+
+    /// Delivers a frame of a local host on this side.
+    pub(super) fn hand_over(
+        &self,
+        worker: &mut Worker,
+        vni: Vni,
+        policy: Option<GroupPolicy>,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
+        let (len, vlan) = (packet.len() as u64, domain.vlan_id());
+        vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
+        self.count_delivered(worker, vni, len);
+        Ok(Output::Deliver { vni, source: None, policy, vlan })
+    }
+
+    pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
+        worker.counters.sent = worker.counters.sent.wrapping_add(1);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        self.tally(worker, vni, &VniCounters { sent: 1, sent_bytes: bytes, ..VniCounters::default() });
+    }
+
+    pub(super) fn count_delivered(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
         worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
-        Ok(Output::Deliver { vni, source: None, policy: meta.policy })
+        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(bytes);
+        let more = VniCounters { delivered: 1, delivered_bytes: bytes, ..VniCounters::default() };
+        self.tally(worker, vni, &more);
     }
 
     /// Tells the sender of a frame that is too long, in its place, if it may be told: never by fragments.
     fn too_big(
         &self,
         worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
         max: usize,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
@@ -171,8 +200,13 @@ impl<'t> Engine<'t> {
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
-        if packet.headroom() < MAX_ANSWER {
+        // The tag of a trunk is put back afterwards.
+        let tag = if meta.trunk { vlan::Header::LEN } else { 0 };
+        if packet.headroom() < MAX_ANSWER.saturating_add(tag) {
             return Err(DropReason::NoHeadroom);
+        }
+        if !worker.may_report(now, self.config.icmp_rate) {
+            return Err(DropReason::ReportLimit);
         }
         // In front of the IP packet go the answer's headers; Ethernet's, tags and all, is put before them again.
         let mut head = [0; MAX_FRONT];

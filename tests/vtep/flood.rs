@@ -152,6 +152,28 @@ fn our_own_address_in_the_list_gets_no_copy() {
     }
 }
 
+/// A remote with a VNI of its own joins another segment to this one, on this side too.
+#[test]
+fn a7_f_a_copy_for_another_segment_here_is_handed_over() {
+    for config in both() {
+        let mut node = Node::new(1, config).peers(&[2]);
+        let other = Vni::truncate(43);
+        let remote = Remote::new(address(1), node.vtep.config().dstport).vni(other);
+        let remote = node.vtep.add_remote(&remote).unwrap();
+        node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
+        let (output, frame) = node.send(NOW, &question());
+        let Output::Replicate(flood) = output else { panic!("{output:?}") };
+        // Nobody has that segment yet.
+        assert_eq!(node.vtep.replicas(&mut node.worker, &flood, &frame).count(), 1);
+        assert_eq!(node.drops(DropReason::UnknownVni), 1);
+        node.vtep.fdb().add_vni(other).unwrap();
+        let copies: Vec<_> = node.vtep.replicas(&mut node.worker, &flood, &frame).collect();
+        assert_eq!(copies.iter().map(|copy| copy.local).collect::<Vec<_>>(), [None, Some(other)]);
+        assert!(copies[1].header.is_empty());
+        assert_eq!(node.worker.counters().delivered, 1);
+    }
+}
+
 /// A copy cannot wait for its next hop, but somebody hears of it.
 #[test]
 fn a_next_hop_that_is_not_known_is_a_miss() {

@@ -269,6 +269,21 @@ fn an_answer_needs_headroom() {
     }
 }
 
+/// As many answers as are allowed, and no more (RFC 1812, section 4.3.2.8).
+#[test]
+fn a11_answers_are_limited() {
+    for config in both() {
+        let mut node = node(with(config, |c| c.icmp_rate = 10), 1_500);
+        let frame = sized(mac(9), mac(1), 1_500, true);
+        let told = (0..100).filter(|_| node.send(NOW, &frame).0 == Output::Reply).count();
+        assert_eq!((told, node.drops(DropReason::ReportLimit)), (50, 50));
+        let later = NOW.saturating_add(std::time::Duration::from_secs(1));
+        let told = (0..100).filter(|_| node.send(later, &frame).0 == Output::Reply).count();
+        assert_eq!(told, 10);
+        assert_eq!(node.send(later, &frame), (Output::Drop(DropReason::ReportLimit), frame));
+    }
+}
+
 /// A broken header says nothing that one could answer.
 #[test]
 fn a_packet_with_a_wrong_checksum_is_dropped_untouched() {

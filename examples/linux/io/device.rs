@@ -8,6 +8,8 @@ use std::{
 use encap::wire::MacAddr;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
+use crate::virtio;
+
 /// What a device carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Layer {
@@ -44,12 +46,12 @@ impl Settings {
 #[expect(missing_debug_implementations, reason = "tun-rs has none for its devices")]
 pub struct Device {
     inner: SyncDevice,
-    name: String,
+    settings: Settings,
 }
 
 impl Device {
     /// Bytes of the virtio header before packets, where [`Settings::offload`] asks for one.
-    pub const VNET_HEADER: usize = tun_rs::VIRTIO_NET_HDR_LEN;
+    pub const VNET_HEADER: usize = virtio::Header::LEN;
 
     /// Makes the device, and sets it up.
     ///
@@ -72,12 +74,22 @@ impl Device {
         }
         let inner = builder.build_sync()?;
         inner.set_nonblocking(true)?;
-        Ok(Self { inner, name: settings.name.clone() })
+        Ok(Self { inner, settings: settings.clone() })
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.settings.name
+    }
+
+    /// What it carries.
+    pub const fn layer(&self) -> Layer {
+        self.settings.layer
+    }
+
+    /// Whether its packets have virtio headers.
+    pub const fn has_offload(&self) -> bool {
+        self.settings.offload
     }
 
     /// Its MAC address, for a TAP device.
@@ -102,13 +114,23 @@ impl Device {
         }
     }
 
-    /// Writes one packet, in parts.
+    /// Writes one packet, in parts, with a virtio header before it where there is offload.
     ///
     /// # Errors
     ///
     /// The kernel's: the device is down, or the packet is none.
     pub fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<()> {
         self.inner.send_vectored(parts).map(drop)
+    }
+
+    /// Writes one whole packet, about which nothing is to be said.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write).
+    pub fn deliver(&self, packet: &[u8]) -> io::Result<()> {
+        let header: &[u8] = if self.settings.offload { &[0; Self::VNET_HEADER] } else { &[] };
+        self.write(&[IoSlice::new(header), IoSlice::new(packet)])
     }
 }
 

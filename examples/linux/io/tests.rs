@@ -4,7 +4,11 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::wire::checksum::State;
 
-use crate::{BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter, udp};
+use crate::{
+    BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter,
+    gso::{self, Gso},
+    udp,
+};
 
 fn socket(local: IpAddr) -> socket2::Socket {
     udp::socket(&udp::Settings { local, port: 0, zero_checksum_ipv6: local.is_ipv6() }).unwrap()
@@ -74,4 +78,109 @@ fn packets_that_are_too_long_or_refused_are_left_out() {
     }
     // The receiver keeps whole cache lines, so that a little more than was asked for fits.
     assert_eq!(ready, [fits.to_vec(), fits.to_vec()]);
+}
+
+/// A packet with UDP between two ports of an address of ours.
+fn packet(local: IpAddr, ports: (u16, u16), ttl: u8, payload: &[u8]) -> Vec<u8> {
+    let len = 8 + payload.len() as u16;
+    let mut packet = Vec::new();
+    match local {
+        IpAddr::V4(local) => {
+            let [l0, l1] = (20 + len).to_be_bytes();
+            packet.extend([0x45, 0xb8, l0, l1, 0, 0, 0x40, 0, ttl, 17, 0, 0]);
+            packet.extend([local.octets(), local.octets()].concat());
+        }
+        IpAddr::V6(local) => {
+            let [l0, l1] = len.to_be_bytes();
+            packet.extend([0x6b, 0x80, 0, 0, l0, l1, 17, ttl]);
+            packet.extend([local.octets(), local.octets()].concat());
+        }
+    }
+    for word in [ports.0, ports.1, len, 0] {
+        packet.extend(word.to_be_bytes());
+    }
+    packet.extend(payload);
+    packet
+}
+
+#[test]
+fn a_run_arrives_as_the_packets_that_it_was() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let mut receiver = Receiver::new(socket(local), 1_500).unwrap();
+        let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+        // A port that nobody has, as good as certain: one that somebody had until just now.
+        let source = socket(local).local_addr().unwrap().as_socket().unwrap();
+        let mut gso = Gso::new();
+        for (ttl, count) in [(9, 3), (33, 40), (9, 2)] {
+            let packets: Vec<_> = (0..count)
+                .map(|at| vec![at; if at + 1 == count { 77 } else { 1_300 }])
+                .map(|payload| packet(local, (source.port(), to.port()), ttl, &payload))
+                .collect();
+            let datagrams: Vec<_> =
+                packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
+            assert_eq!(gso::run(&datagrams), packets.len());
+            gso.send(&datagrams).unwrap();
+            let mut seen = Vec::new();
+            while seen.len() < packets.len() {
+                let mut waiter = Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]);
+                waiter.wait(Some(Duration::from_secs(10))).unwrap();
+                assert!(waiter.is_ready(0));
+                receiver.receive().unwrap();
+                for (received, packet) in receiver.packets() {
+                    let facts = received.facts.unwrap();
+                    assert_eq!((received.source, facts.ttl, facts.ds_field), (source, ttl, 0xb8));
+                    seen.push(packet.as_slice().to_vec());
+                }
+            }
+            let headers = if local.is_ipv4() { 28 } else { 48 };
+            assert_eq!(seen, packets.iter().map(|packet| packet[headers..].to_vec()).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_run_ends_where_anything_differs() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let to = std::net::SocketAddr::new(local, 4_789);
+        let run = |packets: &[Vec<u8>]| {
+            let datagrams: Vec<_> =
+                packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
+            gso::run(&datagrams)
+        };
+        let packet = |ports, ttl, len| packet(local, ports, ttl, &vec![1; len]);
+        let first = || packet((50_000, 4_789), 64, 100);
+        assert_eq!(run(&[]), 0);
+        assert_eq!(run(&[first()]), 1);
+        assert_eq!(run(&vec![first(); 2 * BATCH]), BATCH);
+        assert_eq!(run(&vec![packet((50_000, 4_789), 64, 9_000); 9]), 7, "no more than a datagram holds");
+        for other in [
+            packet((50_001, 4_789), 64, 100),
+            packet((50_000, 4_790), 64, 100),
+            packet((50_000, 4_789), 63, 100),
+            packet((50_000, 4_789), 64, 101),
+            packet((50_000, 4_789), 64, 0),
+        ] {
+            assert_eq!(run(&[first(), first(), other]), 2);
+        }
+        assert_eq!(run(&[first(), packet((50_000, 4_789), 64, 99), first()]), 2, "a shorter one is the last");
+        let headers = if local.is_ipv4() { 28 } else { 48 };
+        for at in 0..headers {
+            let mut other = first();
+            other[at] ^= 0x40;
+            // Lengths and checksums are written anew, and the identification; so are IPv4's flags but DF.
+            let anew = match local {
+                IpAddr::V4(_) => [2, 3, 4, 5, 7, 10, 11, 24, 25, 26, 27].contains(&at),
+                IpAddr::V6(_) => [4, 5, 44, 45, 46, 47].contains(&at),
+            };
+            assert_eq!(run(&[first(), other]), if anew { 2 } else { 1 }, "byte {at}");
+        }
+        // Not by a socket: what is no UDP, has a flow label or options, or has its headers elsewhere.
+        for at in if local.is_ipv4() { [0, 9, 9] } else { [3, 6, 6] } {
+            let mut other = first();
+            other[at] ^= 1;
+            assert_eq!(run(&[other.clone(), other]), 0, "byte {at}");
+        }
+        let (header, frame) = (first()[..headers].to_vec(), [1; 100]);
+        assert_eq!(gso::run(&[Datagram { to, parts: [&header, &frame] }; 2]), 0);
+    }
 }

@@ -13,6 +13,8 @@ use nix::{
 };
 use socket2::Socket;
 
+use crate::gso::{self, Gso};
+
 /// Packets for one system call.
 pub const BATCH: usize = 64;
 
@@ -30,6 +32,7 @@ pub struct Transmitter {
     socket: Socket,
     has_ports: bool,
     headers: MultiHeaders<SockaddrStorage>,
+    gso: Option<Gso>,
 }
 
 impl Transmitter {
@@ -40,7 +43,14 @@ impl Transmitter {
     /// The kernel's.
     pub fn new(socket: Socket) -> io::Result<Self> {
         let has_ports = socket.r#type()? == socket2::Type::DGRAM;
-        Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None) })
+        Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None), gso: None })
+    }
+
+    /// Has the kernel cut what is sent by a raw socket, where packets with UDP allow that: the same packets in less time,
+    /// with UDP checksums. Source ports that are in use are then taken.
+    #[must_use]
+    pub fn with_segmentation(self) -> Self {
+        Self { gso: (!self.has_ports).then(Gso::new), ..self }
     }
 
     /// Sends all of them, in order, but those that the kernel refuses: of each of these `failed` is told. Answers how
@@ -48,11 +58,18 @@ impl Transmitter {
     pub fn send(&mut self, datagrams: &[Datagram<'_>], mut failed: impl FnMut(io::Error)) -> usize {
         let (mut rest, mut sent) = (datagrams, 0);
         while !rest.is_empty() {
-            let done = match self.some(rest) {
-                Ok(some) => {
-                    sent += some;
+            let (run, single) = self.run(rest);
+            let (Some(front), Some(behind)) = (rest.get(..run), rest.get(run..)) else { break };
+            if self.segmented(front) {
+                sent += front.len();
+                rest = behind;
+                continue;
+            }
+            let done = match self.some(rest.get(..single).unwrap_or(rest)) {
+                Ok(done) => {
+                    sent += done;
                     // A call that sends nothing and says nothing would be called for ever.
-                    some.max(1)
+                    done.max(1)
                 }
                 Err(Errno::EINTR) => 0,
                 Err(error) => {
@@ -63,6 +80,34 @@ impl Transmitter {
             rest = rest.get(done..).unwrap_or_default();
         }
         sent
+    }
+
+    /// How many packets from the front the kernel may cut out of one; and how many there are, at least one, before the
+    /// next that it may.
+    fn run(&self, datagrams: &[Datagram<'_>]) -> (usize, usize) {
+        if self.gso.is_none() {
+            return (0, datagrams.len());
+        }
+        let is_run = |at: usize| datagrams.get(at..).is_some_and(|rest| gso::run(rest) > 1);
+        match gso::run(datagrams) {
+            run if run > 1 => (run, run),
+            _ => (0, (1..datagrams.len()).find(|&at| is_run(at)).unwrap_or(datagrams.len())),
+        }
+    }
+
+    /// Sends a run as one; answers whether it is sent.
+    fn segmented(&mut self, run: &[Datagram<'_>]) -> bool {
+        let Some(gso) = self.gso.as_mut().filter(|_| !run.is_empty()) else { return false };
+        match gso.send(run).map_err(|error| error.raw_os_error().map(Errno::from_raw)) {
+            Ok(()) => true,
+            // By this way out, or by this kernel, never.
+            Err(Some(Errno::EIO | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOPROTOOPT)) => {
+                self.gso = None;
+                false
+            }
+            // One by one, then; where that does not work either, it is told.
+            Err(_) => false,
+        }
     }
 
     /// Sends as many as one call takes.

@@ -65,7 +65,7 @@ pub(crate) fn fd(socket: &Socket) -> std::os::fd::RawFd {
     std::os::fd::AsRawFd::as_raw_fd(socket)
 }
 
-const BUFFER: usize = 8 << 20;
+pub(crate) const BUFFER: usize = 8 << 20;
 
 /// include/uapi/linux/udp.h
 const UDP_NO_CHECK6_RX: i32 = 102;

@@ -5,8 +5,8 @@ use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use encap::{
     table::{Ageing, Prefix},
-    tunnel::{DontFragment, OuterDscp, Ttl},
-    wire::{FlowLabel, MacAddr, Vni},
+    tunnel::{DontFragment, OuterDscp, OuterFlowLabel, Ttl},
+    wire::{MacAddr, Vni},
 };
 
 use crate::values::{self, Entry};
@@ -61,7 +61,7 @@ pub(crate) struct Common {
     pub(crate) nolearning: bool,
     /// Whom to learn from [default: configured, with --linux any].
     #[arg(long, value_name = "WHOM")]
-    pub(crate) learn_from: Option<LearnFrom>,
+    pub(crate) learn_from: Option<Whom>,
     /// Answer ARP and Neighbor Discovery for known neighbours, and drop it for others.
     #[arg(long, conflicts_with = "suppress")]
     pub(crate) proxy: bool,
@@ -83,9 +83,9 @@ pub(crate) struct Common {
     /// DF of outer IPv4 packets: set, unset or inherit [default: set, with --linux unset].
     #[arg(long, value_name = "WHEN", value_parser = values::df)]
     pub(crate) df: Option<DontFragment>,
-    /// Flow label of outer IPv6 packets.
-    #[arg(long, value_name = "N", value_parser = values::flow_label)]
-    pub(crate) flowlabel: Option<FlowLabel>,
+    /// Flow label of outer IPv6 packets: a number, or hash for one by the flow [default: 0].
+    #[arg(long, value_name = "N|hash", value_parser = values::flow_label)]
+    pub(crate) flowlabel: Option<OuterFlowLabel>,
     /// UDP source ports of outer packets [default: 49152-65535].
     #[arg(long, value_name = "MIN-MAX", value_parser = values::source_ports)]
     pub(crate) srcport: Option<(u16, u16)>,
@@ -104,6 +104,21 @@ pub(crate) struct Common {
     /// The policy to send with every frame; with --gbp.
     #[arg(long, value_name = "ID", requires = "gbp")]
     pub(crate) policy: Option<u16>,
+    /// Write inner checksums that the sender has left to us (remote checksum offload).
+    #[arg(long)]
+    pub(crate) remcsumrx: bool,
+    /// Send packets for a router to where they go at once, where that is known.
+    #[arg(long)]
+    pub(crate) rsc: bool,
+    /// Say on standard error which MAC addresses nobody knows.
+    #[arg(long)]
+    pub(crate) l2miss: bool,
+    /// Say on standard error which IP addresses nobody knows.
+    #[arg(long)]
+    pub(crate) l3miss: bool,
+    /// Whose packets to take.
+    #[arg(long, value_name = "WHOSE", value_enum, default_value_t = Whom::Any)]
+    pub(crate) accept: Whom,
     /// Carry frames with VLAN tags.
     #[arg(long)]
     pub(crate) inner_vlan: bool,
@@ -125,19 +140,20 @@ pub(crate) struct Common {
     /// What to send by: a raw socket, or the UDP socket, by which settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
-    /// Frames one by one from and to the kernel, with all checksums computed by it.
+    /// Exchange packets with the kernel one by one. Without this, long TCP segments come from devices and go to them
+    /// whole, and packets of one flow leave together: such ones have UDP checksums, also over IPv4.
     #[arg(long)]
     pub(crate) no_offload: bool,
     /// A Unix socket that says to whoever connects what SIGUSR1 prints.
     #[arg(long, value_name = "PATH")]
     pub(crate) control: Option<PathBuf>,
-    /// Say on standard error what is missed and what changes.
+    /// Say on standard error what expires, and what routers say.
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum LearnFrom {
+pub(crate) enum Whom {
     /// Remotes that somebody configured.
     Configured,
     /// Anybody.

@@ -1,20 +1,21 @@
 //! From the underlay to devices.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     os::fd::{AsFd, BorrowedFd},
 };
 
 use encap::{
+    Packet,
     tunnel::DecapMeta,
     vtep::{Output, Underlay, Worker},
 };
-use encap_linux::{Receiver, Waiter, icmp};
+use encap_linux::{BATCH, Coalescer, Device, Receiver, Waiter, icmp};
 use socket2::Socket;
 
 use crate::{
     outbound::{Ends, QUIET},
-    shared::Way,
+    shared::{Shared, Way},
 };
 
 /// The way in: one thread's.
@@ -26,15 +27,10 @@ pub(crate) struct Inbound<'a> {
 }
 
 impl<'a> Inbound<'a> {
-    /// Receives packets of at most so many bytes by sockets, one of each family that we have an address of, and hears
-    /// what routers say of packets of ours.
-    pub(crate) fn new(
-        ends: Ends<'a>,
-        sockets: Vec<Socket>,
-        reports: Vec<Socket>,
-        max_len: usize,
-    ) -> io::Result<Self> {
-        let receivers = sockets.into_iter().map(|socket| Receiver::new(socket, max_len));
+    /// Receives packets by sockets, one of each family that we have an address of, and hears what routers say of packets
+    /// of ours.
+    pub(crate) fn new(ends: Ends<'a>, sockets: Vec<Socket>, reports: Vec<Socket>) -> io::Result<Self> {
+        let receivers = sockets.into_iter().map(|socket| Receiver::new(socket, MAX_LEN));
         let listeners = reports.into_iter().map(icmp::Listener::new);
         Ok(Self {
             ends,
@@ -48,6 +44,7 @@ impl<'a> Inbound<'a> {
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
         let Ends { vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
         let (receivers, listeners) = (self.receivers.len(), self.listeners.len());
         loop {
             let mut waiter = Waiter::new(
@@ -83,22 +80,28 @@ impl<'a> Inbound<'a> {
             return;
         }
         let now = clock.now();
+        let mut delivered = [const { None }; BATCH];
+        let mut places = delivered.iter_mut();
         for (received, mut packet) in receiver.packets() {
             // Without its destination nobody can say that a packet is for us.
             let Some(facts) = received.facts else { continue };
             let meta = DecapMeta::new().outer(facts).udp_checksum_verified();
-            match vtep.handle_underlay(&mut self.worker, now, &meta, &mut packet) {
+            let vni = match vtep.handle_underlay(&mut self.worker, now, &meta, &mut packet) {
                 Output::Deliver { vni, policy, .. } => {
                     if let Some(policy) = policy {
                         shared.with_policy(policy.id);
                     }
-                    self.ends.deliver(vni, packet.as_slice());
+                    vni
                 }
-                Output::DeliverIp { vni, .. } => self.ends.deliver(vni, packet.as_slice()),
+                Output::DeliverIp { vni, .. } => vni,
                 // Drops are counted; nothing else is an answer to a packet of a UDP socket.
-                _ => {}
+                _ => continue,
+            };
+            if let (Some(place), Some(device)) = (places.next(), self.ends.device(vni)) {
+                *place = Some((device, packet));
             }
         }
+        deliver(delivered.iter().flatten(), shared);
     }
 
     /// Takes what routers say.
@@ -126,3 +129,36 @@ impl<'a> Inbound<'a> {
         }
     }
 }
+
+/// Writes packets to their devices, those of one TCP connection that follow each other as one.
+fn deliver<'p>(packets: impl Iterator<Item = &'p (&'p Device, Packet<'p>)>, shared: &Shared) {
+    let write = |device: &Device, parts: &[IoSlice<'_>]| {
+        if let Err(error) = device.write(parts) {
+            shared.failed("write to device", &error);
+        }
+    };
+    let mut joined: Option<(&Device, Coalescer<'_>)> = None;
+    for (device, packet) in packets {
+        if !device.has_offload() {
+            write(device, &[IoSlice::new(packet.as_slice())]);
+            continue;
+        }
+        let (_, coalescer) = match &mut joined {
+            Some((of, coalescer)) if std::ptr::eq(*of, *device) => (of, coalescer),
+            other => {
+                if let Some((of, coalescer)) = other {
+                    coalescer.flush(|parts| write(of, parts));
+                }
+                let (of, coalescer) = other.insert((device, Coalescer::new(device.layer())));
+                (of, coalescer)
+            }
+        };
+        coalescer.push(packet.as_slice(), |parts| write(device, parts));
+    }
+    if let Some((device, mut coalescer)) = joined {
+        coalescer.flush(|parts| write(device, parts));
+    }
+}
+
+/// The longest UDP payload.
+const MAX_LEN: usize = 65_507;

@@ -81,13 +81,10 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
 
     let shared = Shared::default();
     let ends = Ends { vtep: &vtep, shared: &shared, clock, devices: &devices, verbose: args.verbose };
-    let frame_len = usize::from(config::inner_mtu(&config)) + FRAME_HEADERS;
     let (receivers, sockets) = sockets(args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
-    // What the underlay's MTU holds, and some more: others may have a larger one.
-    let max_len = usize::from(config.mtu).max(2_048);
     let control = Control::new(args)?;
-    eprintln!("vtep: {}", summary(segments, args, &config));
+    println!("vtep: {}", summary(segments, args, &config));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
@@ -98,11 +95,11 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         let stopped = &stopped;
         let out = scope.spawn(move || {
             let _alive = alive;
-            Outbound::new(ends, args.policy, sockets, frame_len)?.run(stopped.as_fd())
+            Outbound::new(ends, args.policy, sockets)?.run(stopped.as_fd())
         });
         let back = scope.spawn(move || {
             let _alive = alive_too;
-            Inbound::new(ends, receivers, reports, max_len)?.run(stopped.as_fd())
+            Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
         });
         let served = Main { ends, segments, args, control, signals }.run(&ended);
         drop(stop);
@@ -124,6 +121,7 @@ fn devices(
         let settings = Settings {
             mtu: config::inner_mtu(config),
             mac: args.mac.filter(|_| !args.l3),
+            offload: !args.no_offload,
             ..Settings::new(&segment.name, layer)
         };
         let device = Device::create(&settings);
@@ -191,7 +189,9 @@ impl Main<'_> {
             let signals = self.signals.as_fd();
             let control = self.control.as_ref().map(|control| control.listener.as_fd());
             let mut waiter = Waiter::new([ended.as_fd(), signals].into_iter().chain(control));
-            waiter.wait(Some(TICK))?;
+            let now = self.ends.clock.now();
+            let sweep = self.ends.vtep.poll_timeout(now).saturating_since(now);
+            waiter.wait(Some(sweep.clamp(LEAST_WAIT, MOST_WAIT)))?;
             if waiter.is_ready(0) {
                 // What went wrong is told by who waits for the thread.
                 return Ok(());
@@ -238,12 +238,13 @@ impl Main<'_> {
     fn age(&self) {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let now = clock.now();
-        let budget = vtep.tables().sweep_lines() / SWEEP_TICKS + 1;
-        let _ = vtep.handle_timeout(now, budget, |event| {
-            if verbose {
-                eprintln!("{event:?}");
-            }
-        });
+        if vtep.poll_timeout(now) <= now {
+            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| {
+                if verbose {
+                    eprintln!("{event:?}");
+                }
+            });
+        }
         for remote in shared.mtus_to_forget(now) {
             // Gone meanwhile, as like as not.
             let _ = vtep.remotes().set_mtu(remote, 0);
@@ -279,11 +280,11 @@ impl Drop for Control {
     }
 }
 
-/// Ethernet with two VLAN tags.
-const FRAME_HEADERS: usize = 14 + 2 * 4;
+/// How long the main thread waits at least and at most before it looks after the tables again.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+const MOST_WAIT: Duration = Duration::from_secs(1);
 
-/// How often the main thread looks after the tables, and in how many steps it comes around.
-const TICK: Duration = Duration::from_millis(500);
-const SWEEP_TICKS: usize = 16;
+/// Lines of tables that it looks at then.
+const SWEEP_STEP: usize = 1_024;
 
 const PATIENCE: Duration = Duration::from_secs(1);

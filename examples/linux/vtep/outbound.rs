@@ -1,7 +1,8 @@
 //! From devices into the underlay.
 
 use std::{
-    io::{self, IoSlice},
+    io::{self, ErrorKind},
+    mem,
     net::SocketAddr,
     ops::Range,
     os::fd::{AsFd, BorrowedFd},
@@ -11,10 +12,11 @@ use std::{
 use encap::{
     Packet,
     packet::Header,
+    tunnel::InnerChecksum,
     vtep::{Miss, Output, OverlayMeta, Worker},
     wire::{Vni, vxlan_gbp::GroupPolicy},
 };
-use encap_linux::{BATCH, Datagram, Device, HEADROOM, Transmitter, Waiter};
+use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter};
 use socket2::Socket;
 
 use crate::{
@@ -33,11 +35,16 @@ pub(crate) struct Ends<'a> {
     pub(crate) verbose: bool,
 }
 
-impl Ends<'_> {
+impl<'a> Ends<'a> {
+    /// The device of a segment.
+    pub(crate) fn device(&self, vni: Vni) -> Option<&'a Device> {
+        self.devices.iter().find(|(_, of)| *of == vni).map(|(device, _)| device)
+    }
+
     /// Writes a frame or a packet to the device of a segment.
     pub(crate) fn deliver(&self, vni: Vni, packet: &[u8]) {
-        let Some((device, _)) = self.devices.iter().find(|(_, of)| *of == vni) else { return };
-        if let Err(error) = device.write(&[IoSlice::new(packet)]) {
+        let Some(device) = self.device(vni) else { return };
+        if let Err(error) = device.deliver(packet) {
             self.shared.failed("write to device", &error);
         }
     }
@@ -50,6 +57,8 @@ pub(crate) struct Outbound<'a> {
     policy: Option<GroupPolicy>,
     /// By IPv4 and by IPv6.
     sockets: [Option<Transmitter>; 2],
+    /// What a device with offload hands over.
+    read: Vec<u8>,
     buffers: Buffers,
     queue: Vec<Queued>,
 }
@@ -70,19 +79,21 @@ struct Queued {
 
 impl<'a> Outbound<'a> {
     /// Sends by these sockets, one of each family that we have an address of.
-    pub(crate) fn new(
-        ends: Ends<'a>,
-        policy: Option<u16>,
-        sockets: [Option<Socket>; 2],
-        frame_len: usize,
-    ) -> io::Result<Self> {
-        let stride = ((HEADROOM + frame_len).div_ceil(64) | 1) * 64;
-        let [v4, v6] = sockets.map(|socket| socket.map(Transmitter::new).transpose());
+    pub(crate) fn new(ends: Ends<'a>, policy: Option<u16>, sockets: [Option<Socket>; 2]) -> io::Result<Self> {
+        // An odd number of cache lines, so that the fronts of frames do not fall on the same ones.
+        let stride = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
+        let offload = ends.devices.iter().all(|(device, _)| device.has_offload());
+        let transmitter = |socket: Socket| -> io::Result<Transmitter> {
+            let transmitter = Transmitter::new(socket)?;
+            Ok(if offload { transmitter.with_segmentation() } else { transmitter })
+        };
+        let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
         Ok(Self {
             ends,
             worker: Worker::new(1),
             policy: policy.map(|id| GroupPolicy { id, dont_learn: false, applied: false }),
             sockets: [v4?, v6?],
+            read: vec![0; Device::VNET_HEADER + MAX_FRAME],
             buffers: Buffers { bytes: vec![0; stride * BATCH], stride, used: 0 },
             queue: Vec::with_capacity(2 * BATCH),
         })
@@ -92,6 +103,7 @@ impl<'a> Outbound<'a> {
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
         let Ends { devices, vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
         let fds = devices.iter().map(|(device, _)| device.as_fd());
         let mut waiter = Waiter::new(fds.chain([stop]));
         while !waiter.is_ready(devices.len()) {
@@ -112,20 +124,52 @@ impl<'a> Outbound<'a> {
 
     /// Reads what a device has, a batch at the most, and sends it.
     fn turn(&mut self, device: &Device, vni: Vni) -> io::Result<()> {
-        while let Some(buffer) = self.buffers.next() {
-            let Some(len) = device.read(buffer.get_mut(HEADROOM..).unwrap_or_default())? else { break };
-            self.handle(device, vni, len);
+        let meta = OverlayMeta::new(vni);
+        if device.has_offload() {
+            let mut read = mem::take(&mut self.read);
+            let done = self.cut(device, &meta, &mut read);
+            self.read = read;
+            done?;
+        } else {
+            while let Some(buffer) = self.buffers.next() {
+                let Some(len) = device.read(buffer.get_mut(HEADROOM..).unwrap_or_default())? else { break };
+                self.handle(device, meta, len);
+            }
         }
         self.flush();
         Ok(())
     }
 
+    /// As many reads of a device with offload as a turn takes, cut into frames.
+    fn cut(&mut self, device: &Device, meta: &OverlayMeta, read: &mut [u8]) -> io::Result<()> {
+        for _ in 0..BATCH {
+            let Some(len) = device.read(read)? else { break };
+            let Ok(mut segments) = Segments::new(device.layer(), read.get_mut(..len).unwrap_or_default())
+            else {
+                self.ends.shared.failed("read from device", &ErrorKind::InvalidData.into());
+                continue;
+            };
+            let mut meta = *meta;
+            if segments.are_checksums_good() {
+                meta.inner_checksum = InnerChecksum::Good;
+            }
+            loop {
+                if self.buffers.is_full() {
+                    self.flush();
+                }
+                let buffer = self.buffers.next().and_then(|buffer| buffer.get_mut(HEADROOM..));
+                let Some(len) = segments.next(buffer.unwrap_or_default()) else { break };
+                self.handle(device, meta, len);
+            }
+        }
+        Ok(())
+    }
+
     /// Does what the engine says of the frame in the next buffer.
-    fn handle(&mut self, device: &Device, vni: Vni, len: usize) {
+    fn handle(&mut self, device: &Device, mut meta: OverlayMeta, len: usize) {
         let Ends { vtep, clock, shared, .. } = self.ends;
         let (start, Some(buffer)) = (self.buffers.start(), self.buffers.next()) else { return };
         let Ok(mut packet) = Packet::new(buffer, HEADROOM, len) else { return };
-        let mut meta = OverlayMeta::new(vni);
         meta.policy = self.policy;
         let (worker, now) = (&mut self.worker, clock.now());
         let output = match vtep.config().l3 {
@@ -154,7 +198,7 @@ impl<'a> Outbound<'a> {
                 self.buffers.used += 1;
             }
             Output::Reply => {
-                if let Err(error) = device.write(&[IoSlice::new(packet.as_slice())]) {
+                if let Err(error) = device.deliver(packet.as_slice()) {
                     shared.failed("write to device", &error);
                 }
             }
@@ -194,9 +238,6 @@ impl<'a> Outbound<'a> {
 
     fn tell_misses(&mut self) {
         while let Some(miss) = self.worker.poll_event() {
-            if !self.ends.verbose {
-                continue;
-            }
             match miss {
                 Miss::L2 { vni, mac } => eprintln!("miss {mac} vni {vni}"),
                 Miss::L3 { vni, address } => eprintln!("miss {address} vni {vni}"),
@@ -212,6 +253,10 @@ impl Buffers {
         self.used * self.stride
     }
 
+    fn is_full(&self) -> bool {
+        self.used == BATCH
+    }
+
     /// The next free buffer, if there is one.
     fn next(&mut self) -> Option<&mut [u8]> {
         let start = self.start();
@@ -222,6 +267,9 @@ impl Buffers {
 fn named(device: &Device, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("device {}: {error}", device.name()))
 }
+
+/// Ethernet with tags, and the longest IP packet.
+const MAX_FRAME: usize = 32 + 65_535;
 
 /// How long a thread that has nothing to do sleeps before it says that it holds no handles.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use encap::{
     table::{Ageing, Prefix},
-    tunnel::{DontFragment, OuterDscp, Ttl},
+    tunnel::{DontFragment, OuterDscp, OuterFlowLabel, Ttl},
     wire::{Dscp, FlowLabel, MacAddr, Vni},
 };
 
@@ -57,8 +57,11 @@ pub(crate) fn vni(text: &str) -> Result<Vni, String> {
     bounded(text)
 }
 
-pub(crate) fn flow_label(text: &str) -> Result<FlowLabel, String> {
-    bounded(text)
+pub(crate) fn flow_label(text: &str) -> Result<OuterFlowLabel, String> {
+    if text == "hash" {
+        return Ok(OuterFlowLabel::FromHash);
+    }
+    bounded(text).map(|label: FlowLabel| OuterFlowLabel::Fixed(label))
 }
 
 pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {

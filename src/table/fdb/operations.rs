@@ -181,6 +181,10 @@ impl<'t> Fdb<'t> {
             }
             // Its age could not be told.
             _ if new.state.ages() && self.now(new).is_overdue() => Err(Error::SweepPending),
+            Destination::Remote(remote) => {
+                self.remotes.note_use(remote.0);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! Remotes: the other ends of tunnels.
 
+mod gateway;
 mod place;
 mod slot;
 mod table;
