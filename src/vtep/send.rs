@@ -66,10 +66,10 @@ impl<'t> Engine<'t> {
             tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
         let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
         if let Framing::Ethernet(link) = self.config.framing {
-            match remote.next_hop.or_else(|| self.known_next_hop(&remote)) {
-                Some(mac) => outer = outer.with_next_hop(mac),
-                None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
-                None => {}
+            // One next hop for all is in the headers already.
+            if remote.next_hop.is_some() || link.next_hop == MacAddr::ZERO {
+                let known = remote.next_hop.or_else(|| self.known_next_hop(&remote));
+                outer = outer.with_next_hop(known.ok_or(NoWay::Unresolved(remote))?);
             }
         }
         let path = match remote.mtu {
