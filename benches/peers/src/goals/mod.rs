@@ -1,9 +1,9 @@
 //! The goals, by their ids.
 
-mod checksum;
+pub mod checksum;
 mod decap;
 mod encap;
-mod fdb;
+pub mod fdb;
 mod hash;
 mod kernel;
 mod neighbor;
