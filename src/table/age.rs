@@ -7,6 +7,7 @@ use super::{
     bucket::{Busy, SLOTS},
     clock::{Clock, Now},
     fdb::Fdb,
+    handle::Handle,
     line::{Line, fence},
 };
 use crate::time::Instant;
@@ -121,7 +122,14 @@ impl Fdb<'_> {
     fn sweep_bucket(&self, now: Now, bucket: usize, each: &mut impl FnMut(Event)) -> Result<usize, Busy> {
         // Looked at first without a lock: most buckets have no dead. Not while somebody else holds it, though: what
         // he is about to put there may be dead by now.
-        if !self.map.bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
+        let slots = self.map.bucket(bucket)?;
+        if self.meta.unconfigured().load(Relaxed) > 0 {
+            let live = slots.iter().flatten().filter(|slot| !self.is_dead(now, slot));
+            let named = live.map(|slot| Handle(slot.content.value));
+            let named = named.filter(|handle| handle.kind() == Handle::REMOTE);
+            named.for_each(|handle| self.remotes.note_use(handle));
+        }
+        if !slots.iter().flatten().any(|slot| self.is_dead(now, slot)) {
             return Ok(0);
         }
         let mut removed = 0usize;

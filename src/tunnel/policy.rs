@@ -81,7 +81,8 @@ impl Policy {
     /// What the drivers of Linux 6.18 do over an IPv4 underlay. Over IPv6 GRE's reserved bits are ignored and there
     /// is no shortest packet: [`Reserved0::NONE`] and 0. No policy holds what depends on a device's own settings: that a
     /// GRE device refuses packets whose checksum flag differs from its own, and those out of sequence
-    /// ([`gre::Config::linux`](super::gre::Config::linux)).
+    /// ([`gre::Config::linux`](super::gre::Config::linux)). Geneve's options are judged one by one, as always; Linux looks
+    /// at the C flag alone, and refuses what has it.
     pub const LINUX: Self = Self {
         vxlan_reserved_bits: vxlan::RESERVED,
         gpe_reserved_bits: vxlan_gpe::RESERVED | vxlan_gpe::BUM,

@@ -67,7 +67,7 @@ fn kernel_proxy(
         return Err(DropReason::ProxyConsumed);
     }
     let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
-        worker.miss(Miss::L3 { vni, address: arp.target_ip.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return Err(DropReason::ProxyConsumed);
     };
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
@@ -94,7 +94,7 @@ fn neigh_suppress(
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
-        worker.miss(Miss::L3 { vni, address: arp.target_ip.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return None;
     };
     // Who asks for an address of its own probes whether somebody else has it.

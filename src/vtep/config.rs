@@ -5,10 +5,11 @@ use core::{
     ops::RangeInclusive,
 };
 
+use super::remote_checksum;
 use crate::{
     table,
     tunnel::{self, DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
-    wire::{FlowLabel, MacAddr},
+    wire::MacAddr,
 };
 
 /// Settings of a [`Vtep`](super::Vtep). Fields have the names of Linux's options where there is one;
@@ -23,18 +24,23 @@ use crate::{
 /// | `srcport` | 49152..=65535 | 32768..=60999 |
 /// | `udpcsum` | off | on |
 /// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
+/// | `udp6zerolen` | off | on |
 /// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
-/// | `gbp` | off | off |
+/// | `gbp`, `remcsumrx` | off | off |
+/// | `rsc` | off | off |
+/// | `l2miss`, `l3miss` | on, each told once | off |
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
 /// | `too_big`, `icmp_rate` | the sender is told, 1,000 a second | the same |
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
-/// checked first, always.
+/// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
+/// dropped; congestion marks are brought through VLAN tags; and an address that moves to another remote does not take port
+/// and VNI of the one before along.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -66,13 +72,15 @@ pub struct Config {
     /// DF of outer IPv4 packets.
     pub df: DontFragment,
     /// Flow label of outer IPv6 packets.
-    pub label: FlowLabel,
+    pub label: OuterFlowLabel,
     /// Whether outer IPv4 packets have a UDP checksum.
     pub udpcsum: bool,
     /// Whether outer IPv6 packets have none.
     pub udp6zerocsumtx: bool,
     /// Whether IPv6 packets without a UDP checksum are taken.
     pub udp6zerocsumrx: bool,
+    /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
+    pub udp6zerolen: bool,
     /// UDP source ports, by the flow.
     pub srcport: (u16, u16),
     /// The bits of the VXLAN header that cause a drop when set.
@@ -85,6 +93,14 @@ pub struct Config {
     pub inner_vlan: bool,
     /// Whether Group Based Policy is spoken.
     pub gbp: bool,
+    /// Whether inner checksums that the sender has left to us are written (remote checksum offload).
+    pub remcsumrx: bool,
+    /// Whether frames to a router go to their destination at once where that is known.
+    pub rsc: ShortCircuit,
+    /// Whether a MAC address that nobody knows is told by [`Worker::poll_event`](super::Worker::poll_event).
+    pub l2miss: bool,
+    /// Whether an IP address that nobody knows is told, where the VTEP had use for it.
+    pub l3miss: bool,
     /// Whose packets are taken.
     pub accept: Accept,
     /// Whether the source of received frames is learned.
@@ -123,11 +139,27 @@ pub enum Proxy {
     /// Those who are asked.
     #[default]
     Off,
-    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As Linux's bridge does with
-    /// `neigh_suppress`, and EVPN asks for.
+    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As EVPN asks for (RFC 9161), and
+    /// Linux's bridge does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves
+    /// and what it cannot read, and does not answer those who probe for an address.
     NeighSuppress,
     /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,
+}
+
+/// Whether frames to a router go to their destination at once, where both are known: the router's entry in the forwarding
+/// database is marked as a router's, and the destination's IP address is in the neighbour table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum ShortCircuit {
+    /// They go to the router.
+    #[default]
+    Off,
+    /// They go at once, with one less TTL, as the router would have sent them.
+    Route,
+    /// They go at once with the TTL that they have, and also to neighbours that are not valid any more, as Linux has it.
+    Linux,
 }
 
 /// What becomes of an inner packet that is too long for the underlay.
@@ -195,16 +227,21 @@ impl Config {
             tos: OuterDscp::default(),
             ecn: ecn::Mode::Normal,
             df: DontFragment::Set,
-            label: FlowLabel::default(),
+            label: OuterFlowLabel::default(),
             udpcsum: false,
             udp6zerocsumtx: false,
             udp6zerocsumrx: false,
+            udp6zerolen: false,
             srcport: (first, last),
             reserved_bits: 0,
             any_destination: false,
             l3: false,
             inner_vlan: false,
             gbp: false,
+            remcsumrx: false,
+            rsc: ShortCircuit::Off,
+            l2miss: true,
+            l3miss: true,
             accept: Accept::Anybody,
             learning: true,
             proxy: Proxy::Off,
@@ -225,10 +262,13 @@ impl Config {
             ecn: ecn::Mode::Linux,
             df: DontFragment::Unset,
             udpcsum: true,
+            udp6zerolen: true,
             srcport: (first, last),
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            l2miss: false,
+            l3miss: false,
             tables,
             ..Self::new()
         }
@@ -248,10 +288,12 @@ impl Config {
     pub(super) fn endpoint(&self, local: IpAddr, seed: u64) -> Result<vxlan::Endpoint, ConfigError> {
         let (first, last) = self.srcport;
         let mut policy = Policy::RFC;
-        policy.vxlan_reserved_bits = self.reserved_bits;
+        let used = if self.remcsumrx { remote_checksum::USED } else { 0 };
+        policy.vxlan_reserved_bits = self.reserved_bits & !used;
         policy.allow_any_destination = self.any_destination;
         policy.allow_inner_vlan = self.inner_vlan;
         policy.allow_zero_checksum_ipv6 = self.udp6zerocsumrx;
+        policy.allow_zero_udp_length_ipv6 = self.udp6zerolen;
         let builder = vxlan::Endpoint::new(local)
             .port(self.dstport)
             .framing(self.framing)
@@ -266,9 +308,7 @@ impl Config {
         let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
         Ok(match local {
             IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),
-            IpAddr::V6(_) => builder
-                .flow_label(OuterFlowLabel::Fixed(self.label))
-                .udp_checksum(checksum(!self.udp6zerocsumtx)),
+            IpAddr::V6(_) => builder.flow_label(self.label).udp_checksum(checksum(!self.udp6zerocsumtx)),
         }
         .build()?)
     }

@@ -45,11 +45,14 @@ drop_reasons! {
     UnknownSender "unknown-sender";
     /// A frame from a trunk whose VLAN belongs to no segment.
     UnknownVlan "unknown-vlan";
+    /// A frame whose sender left its checksum to us, and says that it lies outside.
+    RemoteChecksum "remote-checksum";
     /// A frame out of a tunnel that has our own MAC address as its source: a loop, or an echo.
     OwnMac "own-mac";
     /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast.
     InvalidSource "invalid-source";
-    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere.
+    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from an
+    /// address whose route does not lead to the peer that sent it.
     SourceElsewhere "source-elsewhere";
     /// A frame to send that ends before its Ethernet header, or its IP header, does.
     FrameTruncated "frame-truncated";

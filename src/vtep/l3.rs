@@ -42,7 +42,7 @@ impl Engine<'_> {
         let NextHop::Gateway { vni, address } = route.via else { return Err(DropReason::NoRoute) };
         let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
         let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
-            worker.miss(Miss::L3 { vni, address });
+            worker.miss_l3(self.config, Miss::L3 { vni, address });
             return Err(DropReason::NoNeighbor);
         };
         let found = self.destination(worker, now, vni, neighbor.mac)?;
@@ -63,6 +63,13 @@ impl Engine<'_> {
             && link.destination == self.config.address
             && matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6)
     }
+}
+
+/// Where an IP packet goes, and how far it may.
+pub(super) fn destination_and_ttl(packet: &[u8]) -> Option<(IpAddr, u8)> {
+    let (address, ethertype) = destination(packet)?;
+    let ttl = packet.get(if ethertype == EtherType::IPV4 { 8 } else { 7 })?;
+    Some((address, *ttl))
 }
 
 fn destination(packet: &[u8]) -> Option<(IpAddr, EtherType)> {

@@ -45,14 +45,16 @@ mod next_hop;
 mod output;
 mod overlay;
 mod rate;
+mod remote_checksum;
 mod replicas;
 mod send;
+mod short_circuit;
 mod trunk;
 mod underlay;
 mod worker;
 
 pub use self::{
-    config::{Accept, Config, ConfigError, Proxy, TooBig},
+    config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
     output::{Flood, Gso, Output, OverlayMeta},
@@ -65,11 +67,11 @@ use core::net::IpAddr;
 use crate::{
     packet::{Header, Packet},
     table::{
-        Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
-        Tally, Vlans, VniCounters, WorkerId,
+        Aged, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
+        Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
-    tunnel::{self, DecapMeta, vxlan},
+    tunnel::{self, DecapMeta, OuterFlowLabel, vxlan},
     wire::{MacAddr, Vni},
 };
 
@@ -91,6 +93,7 @@ struct Engine<'t> {
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
     routes: Routes<'t>,
+    groups: Groups<'t>,
     vlans: Vlans<'t>,
     tally: Tally<'t>,
 }
@@ -110,7 +113,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         if config.l3 && !config.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }
-        if ipv6.is_none() && config.label.value() != 0 {
+        if ipv6.is_none() && config.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);
         }
         config.check_gateways()?;
@@ -132,6 +135,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
             routes: self.tables.routes(),
+            groups: self.tables.groups(),
             vlans: self.tables.vlans(),
             tally: self.tables.tally(),
         }
@@ -286,6 +290,11 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
+    }
+
+    /// The multicast groups.
+    pub fn groups(&self) -> Groups<'_> {
+        self.tables.groups()
     }
 
     /// Which VLAN of a trunk is which segment.

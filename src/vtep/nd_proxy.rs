@@ -61,7 +61,8 @@ fn is_neighbor_discovery(ip: &[u8]) -> bool {
     matches!(kind, Some(Type::NEIGHBOR_SOLICITATION | Type::NEIGHBOR_ADVERTISEMENT))
 }
 
-/// All solicitations end here, answered or not; as in Linux, nobody asks whether they are valid.
+/// All solicitations end here, answered or not; as in Linux, nobody asks whether they are valid. The answer's traffic
+/// class is zero; Linux leaves half of the question's in it.
 fn kernel_proxy(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -76,18 +77,22 @@ fn kernel_proxy(
     if ip.destination.is_loopback() || solicitation.target.is_multicast() {
         return Err(DropReason::ProxyConsumed);
     }
-    let options = Options::new(options);
-    if options.clone().any(|option| option.is_err()) {
-        return Err(DropReason::ProxyConsumed);
+    let mut asker = front.link.source;
+    for option in Options::new(options) {
+        let option = option.map_err(|_| DropReason::ProxyConsumed)?;
+        // Nobody looks behind it.
+        if option.kind == OptionType::SOURCE_ADDRESS {
+            asker = option.mac().unwrap_or(asker);
+            break;
+        }
     }
     let Some(neighbor) = neighbor(engine, now, vni, solicitation.target) else {
-        worker.miss(Miss::L3 { vni, address: solicitation.target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
         return Err(DropReason::ProxyConsumed);
     };
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
         return Err(DropReason::ProxyConsumed);
     }
-    let asker = options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);
     Ok(Some(answer(engine, now, &neighbor, ip.source, solicitation.target, asker)))
 }
 
@@ -111,7 +116,7 @@ fn neigh_suppress(
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, target) else {
-        worker.miss(Miss::L3 { vni, address: target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: target.into() });
         return None;
     };
     let asker = received.options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);

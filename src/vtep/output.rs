@@ -90,6 +90,8 @@ pub struct OverlayMeta {
     pub trunk: bool,
     /// On a trunk: the VLAN of a tag that a network card has taken off the frame.
     pub vlan: Option<VlanId>,
+    /// The frame goes to this remote, whatever the tables say of its addresses (Linux: `external`).
+    pub remote: Option<RemoteId>,
     /// Segments that a network card, or somebody else behind the tunnel's end, is to cut the frame into.
     pub gso: Option<Gso>,
     /// The frame came out of a tunnel: it must not go into one again (split horizon).

@@ -67,7 +67,10 @@ impl Replicas<'_> {
         let way = match engine.way(id) {
             Ok(way) => way,
             Err(NoWay::Here(remote)) => {
-                let (vni, _) = engine.bypassed(self.flood.vni, &remote)?;
+                let vni = remote.vni.unwrap_or(self.flood.vni);
+                if !engine.fdb.knows(vni) {
+                    return Err(DropReason::UnknownVni);
+                }
                 // The hosts of this segment here have the frame already.
                 if vni == self.flood.vni {
                     return Err(DropReason::LocalDestination);

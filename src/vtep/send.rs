@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    table::{Domain, Remote, RemoteId, VniCounters},
+    table::{Remote, RemoteId, VniCounters},
     time::Instant,
     tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
+    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan, vxlan_gbp::GroupPolicy},
 };
 
 /// The outer headers of a remote, and what they are for.
@@ -66,10 +66,10 @@ impl<'t> Engine<'t> {
             tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
         let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
         if let Framing::Ethernet(link) = self.config.framing {
-            match remote.next_hop.or_else(|| self.known_next_hop(&remote)) {
-                Some(mac) => outer = outer.with_next_hop(mac),
-                None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
-                None => {}
+            // One next hop for all is in the headers already.
+            if remote.next_hop.is_some() || link.next_hop == MacAddr::ZERO {
+                let known = remote.next_hop.or_else(|| self.known_next_hop(&remote));
+                outer = outer.with_next_hop(known.ok_or(NoWay::Unresolved(remote))?);
             }
         }
         let path = match remote.mtu {
@@ -134,19 +134,22 @@ impl<'t> Engine<'t> {
         remote: &Remote,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        let (vni, domain) = self.bypassed(meta.vni, remote)?;
-        let len = packet.len() as u64;
-        let vlan = domain.vlan_id();
-        vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
-        self.count_delivered(worker, vni, len);
-        Ok(Output::Deliver { vni, source: None, policy: meta.policy, vlan })
+        self.hand_over(worker, remote.vni.unwrap_or(meta.vni), meta.policy, packet)
     }
 
-    /// The segment on this side that a frame to ourselves goes to.
-    pub(super) fn bypassed(&self, vni: Vni, remote: &Remote) -> Result<(Vni, Domain<'t>), DropReason> {
-        let vni = remote.vni.unwrap_or(vni);
-        let domain = self.fdb.vnis.find(vni).ok().flatten();
-        Ok((vni, domain.ok_or(DropReason::UnknownVni)?))
+    /// Delivers a frame of a local host on this side.
+    pub(super) fn hand_over(
+        &self,
+        worker: &mut Worker,
+        vni: Vni,
+        policy: Option<GroupPolicy>,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
+        let (len, vlan) = (packet.len() as u64, domain.vlan_id());
+        vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
+        self.count_delivered(worker, vni, len);
+        Ok(Output::Deliver { vni, source: None, policy, vlan })
     }
 
     pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
@@ -247,7 +250,11 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         EncapError::Packet(_) => DropReason::NoHeadroom,
         EncapError::PartialChecksum { .. } => DropReason::BadMeta,
         // Only tunnels of GRE say so.
-        EncapError::SequenceMissing | EncapError::Loop | EncapError::NoKeepalives => DropReason::BadMeta,
+        EncapError::SequenceMissing
+        | EncapError::Loop
+        | EncapError::EncapLimit { .. }
+        | EncapError::NoDestination
+        | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use core::net::IpAddr;
 
-use super::{Accept, DropReason, Engine, Output, Worker, arp_proxy, nd_proxy, overlay::Front, trunk::Tag};
+use super::{
+    Accept, DropReason, Engine, Output, Worker, arp_proxy, nd_proxy, overlay::Front,
+    remote_checksum::Offload, trunk::Tag,
+};
 use crate::{
     packet::Packet,
     table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId, Snooping, VniCounters},
     time::Instant,
-    tunnel::{self, DecapMeta, Framing, OuterFacts, vxlan},
+    tunnel::{self, DecapMeta, Encapsulation, Framing, OuterFacts, vxlan},
     wire::{EtherType, MacAddr, Vni},
 };
 
@@ -62,6 +65,12 @@ impl<'t> Engine<'t> {
         {
             return Err(DropReason::UnknownSender);
         }
+        let offload = match inner.encapsulation {
+            Encapsulation::Vxlan(header) | Encapsulation::VxlanGbp(header) if self.config.remcsumrx => {
+                Offload::of(&header, frame.len())?
+            }
+            _ => None,
+        };
         // Last of all checks, since everything before it may have refused the packet.
         let remote = if self.config.learning {
             let teaches = !policy.is_some_and(|policy| policy.dont_learn);
@@ -73,6 +82,9 @@ impl<'t> Engine<'t> {
             sender
         };
         carried.strip_from(packet);
+        if let Some(offload) = offload {
+            offload.finish(packet.as_mut_slice());
+        }
         self.count_delivered(worker, vni, packet.len() as u64);
         if self.is_routed(&front.link) {
             // The Ethernet header is there, so this cannot fail.
@@ -101,10 +113,11 @@ impl<'t> Engine<'t> {
     /// The endpoint for the family of this packet.
     fn receiver(&self, meta: &DecapMeta, packet: &Packet<'_>) -> Option<&'t vxlan::Endpoint> {
         let bytes = packet.as_slice();
-        let is_ipv6 = match self.config.framing {
-            Framing::Payload => meta.outer.map_or(self.ipv4.is_none(), |outer| outer.source.is_ipv6()),
-            Framing::Ip => bytes.first().is_some_and(|first| first >> 4 == 6),
-            Framing::Ethernet(_) => Front::of(bytes)?.ethertype == EtherType::IPV6,
+        let is_ipv6 = match (meta.outer, self.config.framing) {
+            (Some(outer), _) => outer.source.is_ipv6(),
+            (None, Framing::Payload) => self.ipv4.is_none(),
+            (None, Framing::Ip) => bytes.first().is_some_and(|first| first >> 4 == 6),
+            (None, Framing::Ethernet(_)) => Front::of(bytes)?.ethertype == EtherType::IPV6,
         };
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
     }

@@ -2,7 +2,7 @@
 
 use core::{net::IpAddr, ops::AddAssign};
 
-use super::{DropReason, rate::Bucket};
+use super::{Config, DropReason, rate::Bucket};
 use crate::{
     table::{RemoteId, WorkerId},
     time::Instant,
@@ -162,6 +162,13 @@ impl Worker {
 
     pub(super) fn drop(&mut self, reason: DropReason) {
         self.counters.drop(reason);
+    }
+
+    /// Where that is wanted.
+    pub(super) fn miss_l3(&mut self, config: &Config, miss: Miss) {
+        if config.l3miss {
+            self.miss(miss);
+        }
     }
 
     pub(super) fn miss(&mut self, miss: Miss) {

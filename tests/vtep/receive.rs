@@ -7,7 +7,7 @@ use encap::{
     table::{Destination, Lookup, NewEntry, Remote, Snooping, State},
     tunnel::{self, DecapMeta, Framing, Link, OuterFacts},
     vtep::{Accept, Config, DropReason, Output},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, checksum},
 };
 
 use crate::{common::*, frames::*};
@@ -78,7 +78,7 @@ fn a3_0_1_padding_is_cut_off_and_options_are_read_over() {
 fn a3_0_1_martians_are_dropped() {
     for config in both() {
         let mut node = node(config);
-        for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255], [192, 0, 2, 2]] {
+        for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255; 4], [127, 0, 0, 1], [192, 0, 2, 2]] {
             let packet = Outer { source: source.into(), ..outer(&node, &FRAME) };
             node.refuses(&packet.bytes(), tunnel::DropReason::MartianSource);
         }
@@ -161,6 +161,25 @@ fn a3_0_4_over_ipv6_there_must_be_one_unless_agreed_otherwise() {
     }
 }
 
+/// Linux takes it in any packet, and the checksum then covers all there is.
+#[test]
+fn a3_0_3_over_ipv6_a_udp_length_of_zero_is_all_there_is_with_linux() {
+    for (config, taken) in both().into_iter().zip([false, true]) {
+        let (mut node, packet) = over_ipv6(config);
+        let mut zero = packet.bytes();
+        // The checksum covers the length field, which says less now.
+        let length = u16::from_be_bytes([zero[44], zero[45]]);
+        let sum = checksum::update(u16::from_be_bytes([zero[46], zero[47]]), length, 0);
+        zero[44..46].fill(0);
+        zero[46..48].copy_from_slice(&sum.to_be_bytes());
+        if taken {
+            assert_eq!(node.delivers(&zero), FRAME);
+        } else {
+            node.refuses(&zero, tunnel::DropReason::UdpLength);
+        }
+    }
+}
+
 #[test]
 fn a3_0_5_ports_and_addresses_of_senders_do_not_matter() {
     for config in both() {
@@ -173,6 +192,40 @@ fn a3_0_5_ports_and_addresses_of_senders_do_not_matter() {
 }
 
 // ------------------------------------------------------------------------------------------------ layer 1
+
+/// Section F: the field held the sum of the pseudo header, and holds the checksum then.
+#[test]
+fn a3_7_a_checksum_that_the_sender_left_to_us_is_written() {
+    let frame =
+        hex("02000000000102000000020108004500002100010000401174c6010101010202020203e807d0000d062468656c6c6f");
+    let header = |last: u8| hex(&format!("0820000000002a{last:02x}"));
+    for config in both() {
+        let mut node = node(with(config, |c| c.remcsumrx = true));
+        let packet = Outer { vxlan: header(0x91), ..outer(&node, &frame) };
+        let delivered = node.delivers(&packet.bytes());
+        assert_eq!((&delivered[..40], &delivered[40..42]), (&frame[..40], &[0xaa, 0x44][..]));
+        assert_eq!(delivered[42..], frame[42..]);
+        // Beyond the end, by a little and by much.
+        node.refuses(&Outer { vxlan: header(0xff), ..packet.clone() }.bytes(), DropReason::RemoteChecksum);
+        node.refuses(
+            &Outer { vxlan: header(0x80 | 20), ..packet.clone() }.bytes(),
+            DropReason::RemoteChecksum,
+        );
+        assert!(node.delivers(&Outer { vxlan: header(0x80 | 19), ..packet.clone() }.bytes()) != frame);
+        // Without C the last byte means nothing.
+        let mut off = header(0xff);
+        off[1] = 0;
+        assert_eq!(node.delivers(&Outer { vxlan: off, ..packet.clone() }.bytes()), frame);
+        // TCP's is further behind.
+        let tcp = node.delivers(&Outer { vxlan: header(0x0b), ..packet }.bytes());
+        assert_ne!(tcp[38..40], frame[38..40]);
+    }
+    // Without the setting these are reserved bits.
+    let packet = |node: &Node| Outer { vxlan: header(0x91), ..outer(node, &frame) }.bytes();
+    let [mut ours, mut linux] = both().map(node);
+    assert_eq!(ours.delivers(&packet(&ours)), frame);
+    linux.refuses(&packet(&linux), tunnel::DropReason::VxlanReservedBits);
+}
 
 #[test]
 fn a3_1_the_vxlan_header_must_be_there() {
@@ -652,6 +705,27 @@ fn with_payload_framing() {
         let (output, learned) = give(Some(facts));
         assert!(matches!(output, Output::Deliver { source: Some(_), .. }));
         assert_eq!(learned, Some(address(1)));
+    }
+}
+
+/// Who sends by a raw socket and receives by one of UDP has one VTEP for both.
+#[test]
+fn what_a_socket_has_taken_is_told_in_any_framing() {
+    let link = Link { source: mac(0xbb), next_hop: mac(0xaa), vlan: None };
+    for framing in [Framing::Payload, Framing::Ip, Framing::Ethernet(link)] {
+        for config in both() {
+            let mut node = node(with(config.local(v6(2).into()), |c| c.framing = framing));
+            for (source, destination) in [(address(1), address(2)), (v6(1).into(), v6(2).into())] {
+                let header = encap::wire::vxlan::Header::new(VNI).to_bytes();
+                let mut buffer = [&header[..], &FRAME].concat();
+                let len = buffer.len();
+                let mut packet = Packet::new(&mut buffer, 0, len).unwrap();
+                let meta = DecapMeta::new().outer(OuterFacts::new(source, destination));
+                let output = node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet);
+                assert!(matches!(output, Output::Deliver { vni: VNI, .. }), "{framing:?}: {output:?}");
+                assert_eq!(packet.as_slice(), FRAME);
+            }
+        }
     }
 }
 

@@ -6,17 +6,20 @@ use encap::{
     tunnel::{
         DropReason, Payload, Start,
         gre::{Arrived, InputKey, Selector, Tunnels, TunnelsError},
-        nvgre,
+        icmp, nvgre,
     },
     wire::{
         EtherType, Vni,
         gre::{Header, Key},
+        icmp_quote::{self, Problem},
+        icmpv4::{self, Problem::Unreachable as V4},
+        icmpv6::{self, Problem::Unreachable as V6},
     },
 };
 use proptest::prelude::*;
 
 use super::{peer, to_peer};
-use crate::common::{any_frame, encap, ends, ip};
+use crate::common::{any_frame, edit, encap, ends, ip};
 
 const IP: Header = Header::new(EtherType::IPV4);
 
@@ -177,6 +180,37 @@ fn b2_8_frames_are_for_tunnels_of_frames() {
         // A link counts less than what is carried.
         let linked = [selector(1, a, b).link(1), frames(2)];
         assert_eq!(find(&linked, of(0x6558)), Some(2));
+    }
+}
+
+#[test]
+fn b2_9_without_a_tunnel_the_sender_hears_that_the_port_is_unreachable() {
+    for v6 in [false, true] {
+        let (a, b) = ends(v6);
+        let told = |packet: &[u8]| {
+            assert_eq!(find(&[selector(1, b, a)], Arrived::read(packet, Start::Ip).unwrap()), None);
+            let answer = edit(packet, |packet| match b {
+                IpAddr::V4(us) => icmp::report_ipv4(packet, V4(icmpv4::Unreachable::PORT), us, 64),
+                IpAddr::V6(us) => icmp::report_ipv6(packet, V6(icmpv6::Unreachable::PORT), us, 64),
+            });
+            answer.map(|((), answer)| answer)
+        };
+        let packet = to_peer(v6, keyed(9), &[1; 40]);
+        let answer = told(&packet).unwrap();
+        let report = icmp_quote::parse(&answer).unwrap();
+        assert_eq!((report.reporter, report.quote.source, report.quote.destination), (b, a, b));
+        assert_eq!(
+            report.problem,
+            if v6 {
+                Problem::V6(V6(icmpv6::Unreachable::PORT))
+            } else {
+                Problem::V4(V4(icmpv4::Unreachable::PORT))
+            }
+        );
+        // Nobody is told of a packet that went to many.
+        assert!(told(&super::outer(a, group_of(v6), &[0, 0, 8, 0])).is_err());
+        // What cannot be read is dropped in silence: there is nothing to find a tunnel by.
+        assert_eq!(Arrived::read(&super::outer(a, b, &[0, 1, 8, 0]), Start::Ip), Err(DropReason::GreVersion));
     }
 }
 
