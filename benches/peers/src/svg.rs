@@ -170,7 +170,7 @@ impl LineChart {
         let x_of = |x: f64| LEFT + (WIDTH - LEFT - RIGHT) * (x / first).ln() / span;
         let y_of = |y: f64| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * y / most;
 
-        drawing.text((LEFT, 24.0), Anchor::Start, 15.0, &self.title);
+        drawing.text((12.0, 20.0), Anchor::Start, 15.0, &self.title);
         let mut y = 0.0;
         while y <= most + step / 2.0 {
             drawing.grid((LEFT, y_of(y)), (WIDTH - RIGHT, y_of(y)));
@@ -182,7 +182,7 @@ impl LineChart {
             drawing.text((x_of(x), HEIGHT - BOTTOM + 16.0), Anchor::Middle, 11.0, &count(x));
         }
         drawing.text(((LEFT + WIDTH) / 2.0, HEIGHT - BOTTOM + 36.0), Anchor::Middle, 12.0, self.x);
-        drawing.text((LEFT - 6.0, TOP - 8.0), Anchor::Middle, 11.0, self.y);
+        drawing.text((12.0, TOP - 8.0), Anchor::Start, 11.0, self.y);
         let mut legend = LEFT;
         for (number, line) in self.lines.iter().enumerate() {
             let stroke = theme.series[number % theme.series.len()];

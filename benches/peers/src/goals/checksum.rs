@@ -15,6 +15,9 @@ use crate::{
     traffic::{HEADROOM, LOCAL, SEED, address},
 };
 
+/// Somebody's checksum of some bytes, in host order.
+type Checksum = fn(&[u8]) -> u16;
+
 /// Buffers that are summed in turn.
 const BUFFERS: usize = 8;
 
@@ -77,8 +80,8 @@ fn pnet(bytes: &[u8]) -> u16 {
 
 fn sums(report: &mut Report, len: usize) {
     let buffers = noise(len);
-    let of: fn(&[u8]) -> u16 = checksum::of;
-    let rivals: [(&str, fn(&[u8]) -> u16); 4] = [
+    let of: Checksum = checksum::of;
+    let rivals: [(&str, Checksum); 4] = [
         ("internet-checksum", internet_checksum),
         ("etherparse", etherparse),
         ("smoltcp", smoltcp),
