@@ -163,11 +163,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outputs: &mut [Output],
     ) -> usize {
         let engine = self.engine();
-        let burst = metas.iter().zip(packets).zip(outputs);
-        burst.fold(0, |done, ((meta, packet), output)| {
-            *output = engine.overlay(worker, now, meta, packet);
-            done.saturating_add(1)
-        })
+        each(metas, packets, outputs, |meta, packet| engine.overlay(worker, now, meta, packet))
     }
 
     /// A packet from the underlay: whose frame is in it?
@@ -191,11 +187,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outputs: &mut [Output],
     ) -> usize {
         let engine = self.engine();
-        let burst = metas.iter().zip(packets).zip(outputs);
-        burst.fold(0, |done, ((meta, packet), output)| {
-            *output = engine.underlay(worker, now, meta, packet);
-            done.saturating_add(1)
-        })
+        each(metas, packets, outputs, |meta, packet| engine.underlay(worker, now, meta, packet))
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
@@ -208,6 +200,19 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packet: &mut Packet<'_>,
     ) -> Output {
         self.engine().ip(worker, now, meta, packet)
+    }
+
+    /// A burst of IP packets that are to be routed, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    pub fn handle_ip_batch(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let engine = self.engine();
+        each(metas, packets, outputs, |meta, packet| engine.ip(worker, now, meta, packet))
     }
 
     /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
@@ -330,6 +335,21 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     pub fn register(&self) -> Result<WorkerId, Error> {
         self.tables.register()
     }
+}
+
+/// Decides for each packet of a burst; answers how many that were.
+#[inline(always)]
+fn each<M>(
+    metas: &[M],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
+) -> usize {
+    let burst = metas.iter().zip(packets).zip(outputs);
+    burst.fold(0, |done, ((meta, packet), output)| {
+        *output = decide(meta, packet);
+        done.saturating_add(1)
+    })
 }
 
 impl<'t> Engine<'t> {
