@@ -32,6 +32,11 @@ use cases::traffic;
 use report::Report;
 
 fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some(goals::kernel::SENDER) => return code(goals::kernel::send()),
+        Some(goals::kernel::SINK) => return code(goals::kernel::sink()),
+        _ => {}
+    }
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(args) => args,
         Err(wrong) => {
@@ -42,7 +47,11 @@ fn main() -> ExitCode {
     if args.huge && rerun::with_huge_pages() {
         return ExitCode::SUCCESS;
     }
-    match run(&args) {
+    code(run(&args))
+}
+
+fn code(result: std::io::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

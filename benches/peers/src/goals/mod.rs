@@ -5,7 +5,7 @@ mod decap;
 mod encap;
 pub mod fdb;
 mod hash;
-mod kernel;
+pub mod kernel;
 mod neighbor;
 mod vtep;
 
