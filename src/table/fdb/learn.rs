@@ -8,6 +8,7 @@ use super::{
         bucket::{Busy, Cold, Content, Key, Slot},
         clock::{ETERNAL, Now},
         handle::Handle,
+        remote::scope,
         vni::Domain,
     },
     Fdb, State,
@@ -179,10 +180,9 @@ impl<'t> Fdb<'t> {
     }
 
     /// What tells remotes apart for learning: the address and, if that is link-local, the interface.
-    fn place(&self, id: RemoteId) -> Option<(IpAddr, Option<u32>)> {
+    fn place(&self, id: RemoteId) -> Option<(IpAddr, u32)> {
         let remote = self.remotes.get(id)?;
-        let link_local = matches!(remote.address, IpAddr::V6(address) if address.is_unicast_link_local());
-        Some((remote.address, link_local.then_some(remote.egress)))
+        Some((remote.address, scope(remote.address, remote.egress)))
     }
 
     fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {

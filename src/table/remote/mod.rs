@@ -1,10 +1,14 @@
 //! Remotes: the other ends of tunnels.
 
+mod place;
 mod slot;
 mod table;
 
-pub(crate) use self::slot::{ACCOUNT_WORDS, record_lines};
 pub use self::table::Remotes;
+pub(crate) use self::{
+    place::scope,
+    slot::{ACCOUNT_WORDS, record_lines},
+};
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

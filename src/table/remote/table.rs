@@ -165,7 +165,9 @@ impl<'t> Remotes<'t> {
             Ok(Added::New) => {
                 // Alive when it is in the index, not before: nobody removes what is only half there.
                 self.set_state(index, flipped & !(LOCK | CONFIGURED) | LIVE | configured);
-                Ok(RemoteId(handle))
+                let id = RemoteId(handle);
+                // Nobody would know it by its packets.
+                self.stand(id, remote).map(|()| id).or_else(|error| self.remove(id).and(Err(error)))
             }
             Ok(Added::There(_)) => free(Error::Exists),
             Ok(Added::Full) => free(full),
@@ -212,8 +214,10 @@ impl<'t> Remotes<'t> {
         store(REMOVED_PASSES, self.meta.passes().load(Acquire));
         store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
         self.set_state(index, removed & !LOCK);
+        drop(index_of);
         meta::uncount(self.meta.remotes());
         self.meta.note_deaths();
+        self.stand_down(&remote);
         Ok(())
     }
 

@@ -1,0 +1,122 @@
+//! Remotes by their address alone: who sent a packet, since its source port says nothing.
+//!
+//! The index of remotes has a second kind of key: an address and, where that is link-local, an interface. It names one of
+//! the remotes that are there, the first as a rule, and its stamp counts them: nobody is looked for in vain.
+
+use core::{
+    net::IpAddr,
+    sync::atomic::Ordering::{Acquire, SeqCst},
+};
+
+use super::{
+    super::{
+        Error, RemoteId, Resource,
+        bucket::{Added, Busy, Cold, Content, Key, Slot},
+        handle::Handle,
+        line::fence,
+    },
+    Remote, Remotes,
+    slot::is_alive,
+};
+
+impl Remotes<'_> {
+    /// A remote at this address, whatever its port and VNI: the one that was there first. The egress counts where the
+    /// address is link-local, and only there.
+    pub fn find_by_address(&self, address: IpAddr, egress: u32) -> Option<RemoteId> {
+        let found = self.map.find(self.place_key(address, egress), |_, _| true).ok()??;
+        let id = RemoteId(Handle(found.value));
+        (place(&self.get(id)?) == (address, scope(address, egress))).then_some(id)
+    }
+
+    /// Counts a remote that is alive in at its address, for which it stands if no other one does.
+    pub(super) fn stand(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
+        // It is seen to be alive by who gives the place up, or is seen here to have given it up.
+        fence(SeqCst);
+        let key = self.place_key(remote.address, remote.egress);
+        let content = Content { value: id.0.0, tag: 0, stamp: 1 };
+        match self.map.add(&Slot { key, content, cold: Cold::default() }, self.meta.relocations()) {
+            Ok(Added::New) => return Ok(()),
+            Ok(Added::There(_)) => {}
+            Ok(Added::Full) => return Err(Error::Full { what: Resource::Remotes, limit: self.count }),
+            Err(Busy) => return Err(Error::Busy),
+        }
+        let mut locked = self.map.lock(key)?;
+        // Gone in this moment: the caller tries again.
+        let (place, slot) = locked.find(key).ok_or(Error::Busy)?;
+        locked.set_stamp(place, slot.content.stamp.saturating_add(1));
+        if !self.lives(Handle(slot.content.value)) {
+            locked.set_value(place, id.0.0);
+        }
+        Ok(())
+    }
+
+    /// Counts a remote that is gone out at its address; if it stood for that, another one does from now on, if there is
+    /// one. Where somebody else is at work in the same place, that is left to the next one that is added there.
+    pub(super) fn stand_down(&self, remote: &Remote) {
+        let key = self.place_key(remote.address, remote.egress);
+        // Whether another one has to be found.
+        let count_out = || {
+            let mut locked = self.map.lock(key).ok()?;
+            let (place, slot) = locked.find(key)?;
+            let left = slot.content.stamp.saturating_sub(1);
+            let alone = left == 0 && !self.lives(Handle(slot.content.value));
+            if alone {
+                locked.remove(place);
+            } else {
+                locked.set_stamp(place, left.max(1));
+            }
+            (!alone && !self.lives(Handle(slot.content.value))).then_some(())
+        };
+        let mut seek = count_out();
+        for _ in 0..TRIES {
+            if seek.is_none() {
+                return;
+            }
+            fence(SeqCst);
+            let heir = self.iter().find(|(_, other)| place(other) == place(remote)).map(|(heir, _)| heir);
+            // It may have gone meanwhile, and found that it does not stand for the address.
+            seek = self.point(key, heir).ok().and(heir).filter(|heir| !self.lives(heir.0)).map(|_| ());
+        }
+    }
+
+    /// Points the key of an address that names one which is gone to another one, or to none.
+    fn point(&self, key: Key, to: Option<RemoteId>) -> Result<(), Error> {
+        let mut locked = self.map.lock(key)?;
+        let Some((place, slot)) = locked.find(key) else { return Ok(()) };
+        match to {
+            _ if self.lives(Handle(slot.content.value)) => {}
+            Some(to) => locked.set_value(place, to.0.0),
+            None => locked.remove(place),
+        }
+        Ok(())
+    }
+
+    fn lives(&self, handle: Handle) -> bool {
+        self.states.get(handle.index()).is_some_and(|state| is_alive(state.load(Acquire), handle))
+    }
+
+    /// Key of all remotes at an address.
+    fn place_key(&self, address: IpAddr, egress: u32) -> Key {
+        let [a, b, c, d, _, _, egress, family] =
+            Remote::new(address, 0).egress(scope(address, egress)).identity();
+        Key(self.seed.fingerprint(&[a, b, c, d, NO_PORT, egress, family]))
+    }
+}
+
+fn place(remote: &Remote) -> (IpAddr, u32) {
+    (remote.address, scope(remote.address, remote.egress))
+}
+
+/// What tells apart those who have the same address: the interface where that is link-local, otherwise nothing.
+pub(crate) const fn scope(address: IpAddr, egress: u32) -> u32 {
+    match address {
+        IpAddr::V6(address) if address.is_unicast_link_local() => egress,
+        _ => 0,
+    }
+}
+
+/// In a key, more than any port.
+const NO_PORT: u32 = 1 << 16;
+
+/// Heirs that may go while they are looked for.
+const TRIES: usize = 4;
