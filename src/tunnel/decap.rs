@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    wire::{Ecn, EtherType, IpProtocol, checksum::State, ipv4, ipv6},
+    wire::{Ecn, EtherType, checksum::State, ipv4, ipv6},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -174,7 +174,7 @@ impl<P: Protocol> Endpoint<P> {
             return Err(DropReason::Fragment);
         }
         let (mut packet, mut facts) = (ip.payload, ip.facts());
-        if P::PROTOCOL == IpProtocol::UDP {
+        if P::IS_UDP {
             let udp = underlay::udp(&ip, &self.policy, seen)?;
             if udp.header.destination_port != self.outer.port {
                 return Err(DropReason::OtherPort);
@@ -239,7 +239,7 @@ impl Carried {
             ecn,
             changes_ecn: ecn.is_some_and(|ecn| ecn != peek.ecn()),
             version: peek.version,
-            l3: peek.l3,
+            l3: peek.l3(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
-    outer::Flow, underlay::View,
+    patch::Flow, underlay::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 
@@ -18,6 +18,9 @@ impl<P: Rules> Protocol for P {}
 pub trait Rules: Copy {
     /// What carries it: UDP, or IP directly.
     const PROTOCOL: IpProtocol;
+
+    /// Whether that is UDP.
+    const IS_UDP: bool = Self::PROTOCOL.0 == IpProtocol::UDP.0;
 
     /// Whether the tunnel's own header holds bits of the flow hash.
     const NEEDS_HASH: bool = false;
@@ -42,6 +45,23 @@ pub trait Rules: Copy {
     /// Completes the tunnel's own header, a copy of the remote's.
     #[inline]
     fn patch(&self, _header: &mut [u8], _flow: &Flow<'_>) {}
+
+    /// Whether all packets that [`check`](Self::check) does not refuse, those with VLAN tags not counted, differ in
+    /// nothing but what [`patch_plain`](Self::patch_plain) writes.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        false
+    }
+
+    /// What it carries, where [`is_plain`](Self::is_plain) holds.
+    #[inline(always)]
+    fn plain_payload(&self) -> Payload {
+        self.payload()
+    }
+
+    /// Does what [`patch`](Self::patch) does where [`is_plain`](Self::is_plain) holds.
+    #[inline(always)]
+    fn patch_plain(&self, _header: &mut [u8], _packet: &[u8], _meta: &EncapMeta, _hash: u32) {}
 
     /// Reads the tunnel's own header, at the front of `packet`.
     fn open<'a>(

@@ -271,16 +271,15 @@ const fn add_carry(a: u64, b: u64) -> u64 {
     sum.wrapping_add(carry as u64)
 }
 
+/// Both halves added, the carry brought back: the upper half of a sum with itself turned round is that.
 #[inline]
 const fn fold64(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    fold(sum as u32)
+    fold((sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32)
 }
 
 #[inline]
 const fn fold(sum: u32) -> u16 {
-    carry(carry(sum)) as u16
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
 /// The same sum in 17 bits.

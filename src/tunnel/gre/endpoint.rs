@@ -6,9 +6,9 @@ use crate::{
     tunnel::{
         self, Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload,
         Policy, Remote,
-        inner::Peek,
+        inner::{self, Peek},
         offload,
-        outer::Flow,
+        patch::Flow,
         protocol::{Opened, OverUdp, Rules},
         underlay::View,
     },
@@ -192,11 +192,21 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 
     #[inline]
+    fn is_plain(&self) -> bool {
+        !self.checksum && !self.sequence
+    }
+
+    #[inline(always)]
+    fn patch_plain(&self, header: &mut [u8], packet: &[u8], _meta: &EncapMeta, _hash: u32) {
+        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
+            *protocol = inner::ip_ethertype(packet).0.to_be_bytes();
+        }
+    }
+
+    #[inline]
     fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
-        if self.payload == Payload::Ip {
-            if let Some([_, _, protocol @ ..]) = header.first_chunk_mut::<4>() {
-                *protocol = flow.peek.ethertype.0.to_be_bytes();
-            }
+        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
+            *protocol = flow.peek.ethertype.0.to_be_bytes();
         }
         if let (true, Some(sequence), Some(field)) =
             (self.sequence, flow.meta.sequence, header.last_chunk_mut())
