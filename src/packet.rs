@@ -108,6 +108,16 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
+    /// Makes the packet what lies from `start` to `end` in it; nothing changes where that is not inside.
+    #[inline(always)]
+    pub(crate) fn narrow(&mut self, start: usize, end: usize) {
+        let head = self.head.wrapping_add(start);
+        let tail = self.head.wrapping_add(end);
+        if self.head <= head && head <= tail && tail <= self.tail {
+            (self.head, self.tail) = (head, tail);
+        }
+    }
+
     /// The last `n` bytes before the packet: headers that were stripped, as long as nothing else was put there.
     /// `None` where there are fewer.
     #[inline]

@@ -1,6 +1,9 @@
 //! Endpoints: settings proven once, then packets in and out.
 
-use core::{net::IpAddr, ops::RangeInclusive};
+use core::{
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
 
 use super::{
     Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
@@ -26,6 +29,8 @@ pub struct Endpoint<P> {
     pub(crate) protocol: P,
     /// Whether packets differ in little: see [`encap_plain`](Self::encap_plain).
     pub(crate) is_plain: bool,
+    /// Whether most packets that are received can be told at a glance: see [`checked_plain`](Self::checked_plain).
+    pub(crate) is_glanced: bool,
     headroom: u16,
     tunnel_len: u8,
 }
@@ -240,6 +245,14 @@ impl<P: Protocol> Builder<P> {
             port: self.port,
             mtu: u16::try_from(self.mtu).unwrap_or(0),
             keys: Keys::new(self.seed),
+            glance_l3: match self.framing {
+                Framing::Ip | Framing::Payload => 0,
+                Framing::Ethernet(_) => ethernet::Header::LEN as u8,
+            },
+            local_ipv4: match local {
+                IpAddr::V4(local) => local,
+                IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+            },
             varies: self.ttl == Ttl::Inherit
                 || self.dscp == OuterDscp::Inherit
                 || self.flow_label == Some(OuterFlowLabel::FromHash)
@@ -254,6 +267,7 @@ impl<P: Protocol> Builder<P> {
                 && self.framing != Framing::Payload
                 && self.ecn != ecn::Mode::Compatibility
                 && self.protocol.is_plain(),
+            is_glanced: local.is_ipv4() && self.framing != Framing::Payload && self.protocol.opens_plain(),
             headroom: 0,
             tunnel_len: tunnel_len as u8,
         };

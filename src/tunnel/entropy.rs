@@ -57,7 +57,10 @@ impl Keys {
 
     #[inline(never)]
     fn rarer_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
-        Peek::new(payload, packet).map_or(0, |peek| self.flow(packet, peek))
+        match Peek::new(payload, packet) {
+            Ok(peek) => self.flow(packet, peek),
+            Err(_) => 0,
+        }
     }
 
     #[inline(always)]
@@ -93,17 +96,31 @@ impl Keys {
     /// The hash of some bytes, all of which count.
     #[inline(never)]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> u32 {
-        let [k0, k1, k2, _] = self.0;
+        let [_, _, k2, _] = self.0;
         let mut state = k2 ^ bytes.len() as u64;
-        for chunk in bytes.chunks(16) {
+        let chunks = bytes.chunks_exact(16);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            state = chunk.first_chunk().map_or(state, |chunk| self.absorb(state, chunk));
+        }
+        if !rest.is_empty() {
             let mut padded = [0; 16];
-            for (to, from) in padded.iter_mut().zip(chunk) {
-                *to = *from;
+            if let Some(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n]) = rest.first_chunk::<14>() {
+                // An Ethernet header, without a loop.
+                padded = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, rest.get(14).copied().unwrap_or(0), 0];
+            } else {
+                padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             }
-            let [a, b] = words(&padded);
-            state = mix(a ^ k0 ^ state, b ^ k1);
+            state = self.absorb(state, &padded);
         }
         self.join(state, 0)
+    }
+
+    #[inline(always)]
+    fn absorb(&self, state: u64, bytes: &[u8; 16]) -> u64 {
+        let [k0, k1, _, _] = self.0;
+        let [a, b] = words(bytes);
+        mix(a ^ k0 ^ state, b ^ k1)
     }
 
     #[inline(always)]

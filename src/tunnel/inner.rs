@@ -217,6 +217,25 @@ pub(crate) fn plain_ecn(payload: Payload, packet: &[u8]) -> Option<u8> {
     }
 }
 
+/// Whether a carried packet of this EtherType is one that nothing can be said against: a frame without tags, or an IP
+/// packet, with as many bytes as its headers have at least.
+#[inline(always)]
+pub(crate) fn is_plain(protocol: EtherType, packet: &[u8]) -> bool {
+    match (protocol, packet) {
+        (EtherType::TEB, [_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, ..]) => {
+            match EtherType(u16::from_be_bytes([*t0, *t1])) {
+                EtherType::IPV4 => packet.len() >= 34,
+                EtherType::IPV6 => packet.len() >= 54,
+                ethertype => !ethertype.is_vlan(),
+            }
+        }
+        (EtherType::TEB, _) => false,
+        (EtherType::IPV4, _) => packet.len() >= 20,
+        (EtherType::IPV6, _) => packet.len() >= 40,
+        _ => true,
+    }
+}
+
 /// What the EtherType of a packet is which is known to be IP.
 #[inline(always)]
 pub(crate) const fn ip_ethertype(packet: &[u8]) -> EtherType {

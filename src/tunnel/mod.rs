@@ -17,6 +17,7 @@ mod endpoint;
 mod entropy;
 mod find;
 pub mod geneve;
+mod glance;
 pub mod gre;
 pub mod icmp;
 mod inner;

@@ -1,6 +1,6 @@
 //! The outer headers on the way out: their settings, and what is written once per remote.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use super::{
     ConfigError, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Remote, Ttl, UdpChecksum, ecn,
@@ -31,6 +31,10 @@ pub(crate) struct Outer {
     pub(crate) port: u16,
     pub(crate) mtu: u16,
     pub(crate) keys: Keys,
+    /// The local address once more, where it is one of IPv4.
+    pub(crate) local_ipv4: Ipv4Addr,
+    /// Bytes before the IP header of most packets that are received: none, or Ethernet's.
+    pub(crate) glance_l3: u8,
     /// Whether more of the IP header than lengths, ECN and checksum differs from packet to packet.
     pub(crate) varies: bool,
 }

@@ -70,6 +70,32 @@ pub trait Rules: Copy {
         policy: &Policy,
         seen: &mut Anomalies,
     ) -> Result<Opened<'a>, DropReason>;
+
+    /// The fewest bytes of tunnel header and carried packet that [`open_plain`](Self::open_plain) is for.
+    const MIN_PLAIN: usize = 0;
+
+    /// Whether most packets are for [`open_plain`](Self::open_plain).
+    #[inline]
+    fn opens_plain(&self) -> bool {
+        true
+    }
+
+    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, and for
+    /// what is rare. Answers the payload too, which reaches to the packet's end.
+    #[inline(always)]
+    fn open_plain<'a>(
+        &self,
+        packet: &'a [u8],
+        policy: &Policy,
+        fatal: Anomalies,
+    ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
+        let mut seen = Anomalies::NONE;
+        let opened = self.open(View::whole(packet), policy, &mut seen).ok()?;
+        if !seen.and(fatal).is_empty() {
+            return None;
+        }
+        Some((opened.encapsulation, opened.protocol, opened.payload.bytes()))
+    }
 }
 
 /// A tunnel protocol that UDP carries. Cannot be implemented outside this crate.

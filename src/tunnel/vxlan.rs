@@ -183,6 +183,30 @@ impl Rules for Vxlan {
         seen.insert_if(!payload.takes(opened.protocol), DropReason::GpeProtocol);
         Ok(opened)
     }
+
+    // A header, and a frame of the shortest IPv4 packet: all frames are longer.
+    const MIN_PLAIN: usize = vxlan::Header::LEN + 34;
+
+    #[inline]
+    fn opens_plain(&self) -> bool {
+        !self.group_policy && self.gpe.is_none()
+    }
+
+    #[inline(always)]
+    fn open_plain<'a>(
+        &self,
+        packet: &'a [u8],
+        policy: &Policy,
+        _fatal: Anomalies,
+    ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
+        let (header, frame) = packet.split_first_chunk()?;
+        let header = vxlan::Header::from_bytes(header);
+        header.vni()?;
+        if header.reserved() & policy.vxlan_reserved_bits != 0 {
+            return None;
+        }
+        Some((Encapsulation::Vxlan(header), EtherType::TEB, frame))
+    }
 }
 
 #[inline(always)]

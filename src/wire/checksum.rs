@@ -176,6 +176,12 @@ pub(crate) fn of_words<const N: usize>(sum: u16, words: [u16; N]) -> u16 {
     !fold(words.into_iter().fold(sum.into(), |total: u32, word| total.wrapping_add(word.into())))
 }
 
+/// Whether the 20 bytes of an IPv4 header, its checksum included, add up: the same as [`Sum::is_good`], in one go.
+#[inline(always)]
+pub(crate) fn is_good_header(bytes: &[u8; 20]) -> bool {
+    sum_rest(0, bytes) == 0xffff
+}
+
 /// The checksum after one of the words that it covers changed from `old` to `new`: equation 3 of
 /// RFC 1624, section 3. All values in host order.
 #[inline]
