@@ -3,8 +3,9 @@
 use core::net::IpAddr;
 
 use super::{
-    Anomalies, Builder, ConfigError, DropReason, Encapsulation, Inner, Layer, Payload, Policy, Remote,
-    outer::Flow,
+    Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Inner, Layer, Payload, Policy,
+    Remote, inner,
+    patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
@@ -170,6 +171,18 @@ impl Rules for Geneve {
     #[inline]
     fn payload(&self) -> Payload {
         self.payload
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn patch_plain(&self, header: &mut [u8], packet: &[u8], _meta: &EncapMeta, _hash: u32) {
+        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
+            *protocol = inner::ip_ethertype(packet).0.to_be_bytes();
+        }
     }
 
     #[inline]

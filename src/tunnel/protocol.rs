@@ -2,7 +2,7 @@
 
 use super::{
     Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
-    outer::Flow, underlay::View,
+    patch::Flow, underlay::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 
@@ -18,6 +18,9 @@ impl<P: Rules> Protocol for P {}
 pub trait Rules: Copy {
     /// What carries it: UDP, or IP directly.
     const PROTOCOL: IpProtocol;
+
+    /// Whether that is UDP.
+    const IS_UDP: bool = Self::PROTOCOL.0 == IpProtocol::UDP.0;
 
     /// Whether the tunnel's own header holds bits of the flow hash.
     const NEEDS_HASH: bool = false;
@@ -43,6 +46,23 @@ pub trait Rules: Copy {
     #[inline]
     fn patch(&self, _header: &mut [u8], _flow: &Flow<'_>) {}
 
+    /// Whether all packets that [`check`](Self::check) does not refuse, those with VLAN tags not counted, differ in
+    /// nothing but what [`patch_plain`](Self::patch_plain) writes.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        false
+    }
+
+    /// What it carries, where [`is_plain`](Self::is_plain) holds.
+    #[inline(always)]
+    fn plain_payload(&self) -> Payload {
+        self.payload()
+    }
+
+    /// Does what [`patch`](Self::patch) does where [`is_plain`](Self::is_plain) holds.
+    #[inline(always)]
+    fn patch_plain(&self, _header: &mut [u8], _packet: &[u8], _meta: &EncapMeta, _hash: u32) {}
+
     /// Reads the tunnel's own header, at the front of `packet`.
     fn open<'a>(
         &self,
@@ -50,6 +70,32 @@ pub trait Rules: Copy {
         policy: &Policy,
         seen: &mut Anomalies,
     ) -> Result<Opened<'a>, DropReason>;
+
+    /// The fewest bytes of tunnel header and carried packet that [`open_plain`](Self::open_plain) is for.
+    const MIN_PLAIN: usize = 0;
+
+    /// Whether most packets are for [`open_plain`](Self::open_plain).
+    #[inline]
+    fn opens_plain(&self) -> bool {
+        true
+    }
+
+    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, and for
+    /// what is rare. Answers the payload too, which reaches to the packet's end.
+    #[inline(always)]
+    fn open_plain<'a>(
+        &self,
+        packet: &'a [u8],
+        policy: &Policy,
+        fatal: Anomalies,
+    ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
+        let mut seen = Anomalies::NONE;
+        let opened = self.open(View::whole(packet), policy, &mut seen).ok()?;
+        if !seen.and(fatal).is_empty() {
+            return None;
+        }
+        Some((opened.encapsulation, opened.protocol, opened.payload.bytes()))
+    }
 }
 
 /// A tunnel protocol that UDP carries. Cannot be implemented outside this crate.
