@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Policy, Protocol, Start, ecn,
-    inner::{self, IpVersion, Peek},
+    inner::{IpVersion, Peek, is_plain},
     protocol::Opened,
     underlay::{self, View},
 };
@@ -119,7 +119,7 @@ impl<P: Protocol> Endpoint<P> {
     // In line, so that nothing goes through memory but what the caller wants.
     #[inline(always)]
     fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
-        if !self.is_glanced {
+        if !self.opens_plain {
             return None;
         }
         let glance = self.outer.glance_ipv4(P::IS_UDP, P::MIN_PLAIN, packet, meta, &self.policy)?;
@@ -143,17 +143,18 @@ impl<P: Protocol> Endpoint<P> {
         };
         let mut seen = Anomalies::NONE;
         let opened = self.protocol.open(View::whole(payload), &self.policy, &mut seen).ok()?;
-        if !seen.and(self.fatal).is_empty() {
+        let (protocol, inner) = (opened.protocol, opened.payload.bytes());
+        if !seen.and(self.fatal).is_empty() || !is_plain(protocol, inner) {
             return None;
         }
-        plain(outer, end, (opened.encapsulation, opened.protocol, opened.payload.bytes()))
+        plain(outer, end, (opened.encapsulation, protocol, inner))
     }
 
     /// The checks for every packet.
     // With a copy, so that nobody has to keep what he knows in memory for the sake of this call.
     #[inline(never)]
     fn checked_any(&self, packet: &[u8], meta: DecapMeta) -> Result<(Inner, Carried), DropReason> {
-        if !self.is_glanced {
+        if !self.opens_plain {
             if let Some((inner, end)) = self.checked_at_a_glance(packet, meta) {
                 return Ok((inner, Carried::unchanged(&inner, end)));
             }
@@ -250,7 +251,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 }
 
-/// What came out of an opened tunnel whose payload ends at `end`, where that one is plain and nothing of it changes.
+/// What came out of an opened tunnel whose payload ends at `end`, where nothing of it changes.
 #[inline(always)]
 fn plain(
     outer: Option<OuterFacts>,
@@ -258,8 +259,7 @@ fn plain(
     (encapsulation, protocol, inner): (Encapsulation, EtherType, &[u8]),
 ) -> Option<(Inner, usize)> {
     // Of the outer code points Not-ECT and ECT(0) change nothing, whatever is inside (RFC 6040, figure 4).
-    let changes = outer.is_some_and(|outer| outer.ds_field & 1 != 0);
-    if changes || !inner::is_plain(protocol, inner) {
+    if outer.is_some_and(|outer| outer.ds_field & 1 != 0) {
         return None;
     }
     Some((Inner { encapsulation, outer, protocol, stripped: end.wrapping_sub(inner.len()) }, end))

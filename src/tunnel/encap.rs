@@ -46,7 +46,7 @@ impl<P: Protocol> Endpoint<P> {
     // All that is known of the packet stays in registers, where a value of several fields would go through memory.
     #[inline(always)]
     fn encap_plain(&self, packet: &mut Packet<'_>, remote: &Remote, meta: &EncapMeta) -> Option<()> {
-        if !self.is_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
+        if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
             return None;
         }
         let header = remote.header.bytes()?;

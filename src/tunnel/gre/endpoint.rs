@@ -192,7 +192,7 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 
     #[inline]
-    fn is_plain(&self) -> bool {
+    fn sends_plain(&self) -> bool {
         !self.checksum && !self.sequence
     }
 
