@@ -118,7 +118,7 @@ impl<P: Protocol> Endpoint<P> {
     /// [`checked_any`](Self::checked_any) knows.
     // In line, so that nothing goes through memory but what the caller wants.
     #[inline(always)]
-    fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
+    pub(super) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
         if !self.opens_plain {
             return None;
         }
@@ -129,7 +129,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
     #[inline(always)]
-    fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
+    pub(super) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
         let (outer, payload, end) = match (self.outer.framing, self.outer.local) {
             (Framing::Payload, _) => (meta.outer, packet, packet.len()),
             (_, IpAddr::V4(_)) => {
@@ -159,8 +159,14 @@ impl<P: Protocol> Endpoint<P> {
                 return Ok((inner, Carried::unchanged(&inner, end)));
             }
         }
+        self.walked(packet, &meta)
+    }
+
+    /// The checks one by one, from the outside in.
+    #[inline(always)]
+    pub(super) fn walked(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
         let mut seen = Anomalies::NONE;
-        let read = self.read(View::whole(packet), &meta, &mut seen);
+        let read = self.read(View::whole(packet), meta, &mut seen);
         let fatal = seen.and(self.fatal);
         let (outer, carried) = match read {
             Ok(read) if fatal.is_empty() => read,
