@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Policy, Protocol, Start, ecn,
-    inner::{self, IpVersion, Peek},
+    inner::{IpVersion, Peek, is_plain},
     protocol::Opened,
     underlay::{self, View},
 };
@@ -128,8 +128,8 @@ impl<P: Protocol> Endpoint<P> {
     /// [`checked_any`](Self::checked_any) knows.
     // In line, so that nothing goes through memory but what the caller wants.
     #[inline(always)]
-    fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
-        if !self.is_glanced {
+    pub(super) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
+        if !self.opens_plain {
             return None;
         }
         let glance = self.outer.glance_ipv4(P::IS_UDP, P::MIN_PLAIN, packet, meta, &self.policy)?;
@@ -139,7 +139,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
     #[inline(always)]
-    fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
+    pub(super) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
         let (outer, payload, end) = match (self.outer.framing, self.outer.local) {
             (Framing::Payload, _) => (meta.outer, packet, packet.len()),
             (_, IpAddr::V4(_)) => {
@@ -153,23 +153,30 @@ impl<P: Protocol> Endpoint<P> {
         };
         let mut seen = Anomalies::NONE;
         let opened = self.protocol.open(View::whole(payload), &self.policy, &mut seen).ok()?;
-        if !seen.and(self.fatal).is_empty() {
+        let (protocol, inner) = (opened.protocol, opened.payload.bytes());
+        if !seen.and(self.fatal).is_empty() || !is_plain(protocol, inner) {
             return None;
         }
-        plain(outer, end, (opened.encapsulation, opened.protocol, opened.payload.bytes()))
+        plain(outer, end, (opened.encapsulation, protocol, inner))
     }
 
     /// The checks for every packet.
     // With a copy, so that nobody has to keep what he knows in memory for the sake of this call.
     #[inline(never)]
     fn checked_any(&self, packet: &[u8], meta: DecapMeta) -> Result<(Inner, Carried), DropReason> {
-        if !self.is_glanced {
+        if !self.opens_plain {
             if let Some((inner, end)) = self.checked_at_a_glance(packet, meta) {
                 return Ok((inner, Carried::unchanged(&inner, end)));
             }
         }
+        self.walked(packet, &meta)
+    }
+
+    /// The checks one by one, from the outside in.
+    #[inline(always)]
+    pub(super) fn walked(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
         let mut seen = Anomalies::NONE;
-        let read = self.read(View::whole(packet), &meta, &mut seen);
+        let read = self.read(View::whole(packet), meta, &mut seen);
         let fatal = seen.and(self.fatal);
         let (outer, carried) = match read {
             Ok(read) if fatal.is_empty() => read,
@@ -262,7 +269,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 }
 
-/// What came out of an opened tunnel whose payload ends at `end`, where that one is plain and nothing of it changes.
+/// What came out of an opened tunnel whose payload ends at `end`, where nothing of it changes.
 #[inline(always)]
 fn plain(
     outer: Option<OuterFacts>,
@@ -270,8 +277,7 @@ fn plain(
     (encapsulation, protocol, inner): (Encapsulation, EtherType, &[u8]),
 ) -> Option<(Inner, usize)> {
     // Of the outer code points Not-ECT and ECT(0) change nothing, whatever is inside (RFC 6040, figure 4).
-    let changes = outer.is_some_and(|outer| outer.ds_field & 1 != 0);
-    if changes || !inner::is_plain(protocol, inner) {
+    if outer.is_some_and(|outer| outer.ds_field & 1 != 0) {
         return None;
     }
     Some((Inner { encapsulation, outer, protocol, stripped: end.wrapping_sub(inner.len()) }, end))

@@ -45,8 +45,13 @@ impl<P: Protocol> Endpoint<P> {
     /// headers. `None` where that is not all, and where something is wrong: [`encap_any`](Self::encap_any) knows.
     // All that is known of the packet stays in registers, where a value of several fields would go through memory.
     #[inline(always)]
-    fn encap_plain(&self, packet: &mut Packet<'_>, remote: &Remote, meta: &EncapMeta) -> Option<()> {
-        if !self.is_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
+    pub(super) fn encap_plain(
+        &self,
+        packet: &mut Packet<'_>,
+        remote: &Remote,
+        meta: &EncapMeta,
+    ) -> Option<()> {
+        if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
             return None;
         }
         let header = remote.header.bytes()?;
@@ -85,7 +90,7 @@ impl<P: Protocol> Endpoint<P> {
     // With copies, so that nobody has to keep a packet or what he knows of it in memory for the sake of this call.
     #[cold]
     #[inline(never)]
-    fn encap_any(
+    pub(super) fn encap_any(
         &self,
         mut packet: Packet<'_>,
         remote: &Remote,

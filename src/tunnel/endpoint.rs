@@ -28,9 +28,9 @@ pub struct Endpoint<P> {
     pub(crate) fatal: Anomalies,
     pub(crate) protocol: P,
     /// Whether packets differ in little: see [`encap_plain`](Self::encap_plain).
-    pub(crate) is_plain: bool,
+    pub(crate) sends_plain: bool,
     /// Whether most packets that are received can be told at a glance: see [`checked_plain`](Self::checked_plain).
-    pub(crate) is_glanced: bool,
+    pub(crate) opens_plain: bool,
     headroom: u16,
     tunnel_len: u8,
 }
@@ -263,11 +263,11 @@ impl<P: Protocol> Builder<P> {
             policy: self.policy,
             fatal: self.policy.fatal(),
             protocol: self.protocol,
-            is_plain: !outer.varies
+            sends_plain: !outer.varies
                 && self.framing != Framing::Payload
                 && self.ecn != ecn::Mode::Compatibility
-                && self.protocol.is_plain(),
-            is_glanced: local.is_ipv4() && self.framing != Framing::Payload && self.protocol.opens_plain(),
+                && self.protocol.sends_plain(),
+            opens_plain: local.is_ipv4() && self.framing != Framing::Payload && self.protocol.opens_plain(),
             headroom: 0,
             tunnel_len: tunnel_len as u8,
         };

@@ -221,18 +221,22 @@ pub(crate) fn plain_ecn(payload: Payload, packet: &[u8]) -> Option<u8> {
 /// packet, with as many bytes as its headers have at least.
 #[inline(always)]
 pub(crate) fn is_plain(protocol: EtherType, packet: &[u8]) -> bool {
-    match (protocol, packet) {
-        (EtherType::TEB, [_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, ..]) => {
-            match EtherType(u16::from_be_bytes([*t0, *t1])) {
-                EtherType::IPV4 => packet.len() >= 34,
-                EtherType::IPV6 => packet.len() >= 54,
-                ethertype => !ethertype.is_vlan(),
-            }
-        }
-        (EtherType::TEB, _) => false,
-        (EtherType::IPV4, _) => packet.len() >= 20,
-        (EtherType::IPV6, _) => packet.len() >= 40,
+    match protocol {
+        EtherType::TEB => is_plain_frame(packet),
+        EtherType::IPV4 => packet.len() >= 20,
+        EtherType::IPV6 => packet.len() >= 40,
         _ => true,
+    }
+}
+
+/// The same for a frame.
+#[inline(always)]
+pub(crate) fn is_plain_frame(frame: &[u8]) -> bool {
+    let Some(&[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1]) = frame.first_chunk() else { return false };
+    match EtherType(u16::from_be_bytes([t0, t1])) {
+        EtherType::IPV4 => frame.len() >= 34,
+        EtherType::IPV6 => frame.len() >= 54,
+        ethertype => !ethertype.is_vlan(),
     }
 }
 

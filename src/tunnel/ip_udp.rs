@@ -76,7 +76,7 @@ impl Rules for IpUdp {
     }
 
     #[inline]
-    fn is_plain(&self) -> bool {
+    fn sends_plain(&self) -> bool {
         true
     }
 

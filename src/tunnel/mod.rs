@@ -32,6 +32,8 @@ mod profile;
 mod protocol;
 mod remote;
 mod settings;
+#[cfg(test)]
+mod two_ways;
 mod underlay;
 pub mod vxlan;
 

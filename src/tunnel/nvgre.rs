@@ -90,7 +90,7 @@ impl Rules for Nvgre {
     }
 
     #[inline]
-    fn is_plain(&self) -> bool {
+    fn sends_plain(&self) -> bool {
         true
     }
 

@@ -1,8 +1,10 @@
 //! What one tunnel protocol adds to what all have in common.
 
 use super::{
-    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
-    patch::Flow, underlay::View,
+    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
+    inner::{Peek, is_plain},
+    patch::Flow,
+    underlay::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 
@@ -49,17 +51,17 @@ pub trait Rules: Copy {
     /// Whether all packets that [`check`](Self::check) does not refuse, those with VLAN tags not counted, differ in
     /// nothing but what [`patch_plain`](Self::patch_plain) writes.
     #[inline]
-    fn is_plain(&self) -> bool {
+    fn sends_plain(&self) -> bool {
         false
     }
 
-    /// What it carries, where [`is_plain`](Self::is_plain) holds.
+    /// What it carries, where [`sends_plain`](Self::sends_plain) holds.
     #[inline(always)]
     fn plain_payload(&self) -> Payload {
         self.payload()
     }
 
-    /// Does what [`patch`](Self::patch) does where [`is_plain`](Self::is_plain) holds.
+    /// Does what [`patch`](Self::patch) does where [`sends_plain`](Self::sends_plain) holds.
     #[inline(always)]
     fn patch_plain(&self, _header: &mut [u8], _packet: &[u8], _meta: &EncapMeta, _hash: u32) {}
 
@@ -80,8 +82,9 @@ pub trait Rules: Copy {
         true
     }
 
-    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, and for
-    /// what is rare. Answers the payload too, which reaches to the packet's end.
+    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, for what
+    /// is rare, and where there is something to be said about what is carried ([`is_plain`]). Answers the payload too,
+    /// which reaches to the packet's end.
     #[inline(always)]
     fn open_plain<'a>(
         &self,
@@ -91,10 +94,9 @@ pub trait Rules: Copy {
     ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
         let mut seen = Anomalies::NONE;
         let opened = self.open(View::whole(packet), policy, &mut seen).ok()?;
-        if !seen.and(fatal).is_empty() {
-            return None;
-        }
-        Some((opened.encapsulation, opened.protocol, opened.payload.bytes()))
+        let payload = opened.payload.bytes();
+        let plain = seen.and(fatal).is_empty() && is_plain(opened.protocol, payload);
+        plain.then_some((opened.encapsulation, opened.protocol, payload))
     }
 }
 

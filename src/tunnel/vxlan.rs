@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote,
+    inner::is_plain_frame,
     patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
@@ -145,7 +146,7 @@ impl Rules for Vxlan {
     }
 
     #[inline]
-    fn is_plain(&self) -> bool {
+    fn sends_plain(&self) -> bool {
         !self.has_extension()
     }
 
@@ -202,7 +203,7 @@ impl Rules for Vxlan {
         let (header, frame) = packet.split_first_chunk()?;
         let header = vxlan::Header::from_bytes(header);
         header.vni()?;
-        if header.reserved() & policy.vxlan_reserved_bits != 0 {
+        if header.reserved() & policy.vxlan_reserved_bits != 0 || !is_plain_frame(frame) {
             return None;
         }
         Some((Encapsulation::Vxlan(header), EtherType::TEB, frame))

@@ -206,7 +206,7 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 
     #[inline]
-    fn is_plain(&self) -> bool {
+    fn sends_plain(&self) -> bool {
         !self.checksum && !self.sequence && self.encap_limit.is_none()
     }
 
