@@ -10,7 +10,6 @@ use encap::{
         Vni, erspan,
         geneve_option::{OptionClass, OptionType, Writer},
         gre::Key,
-        vxlan_gbp::GroupPolicy,
     },
 };
 use interop::{
@@ -48,7 +47,7 @@ fn talk(ovs: &Ovs, net: u8, mtu: usize, line: Line) {
 }
 
 #[test]
-fn vxlan_and_its_extensions() {
+fn vxlan_and_its_generic_protocol_extension() {
     require!(Need::Root, Need::Program(ovs::PROGRAM), Need::Program("ping"), Need::Program("ethtool"));
     let ovs = Ovs::start();
     let vni = Vni::truncate(60);
@@ -68,26 +67,6 @@ fn vxlan_and_its_extensions() {
         );
         ovs.vsctl(&format!("del-br b{net}"));
     }
-    // Group Based Policy: set by OpenFlow, and matched.
-    ovs.bridge(62, "vxlan", "options:key=60 options:exts=gbp options:dst_port=4799", 1_450);
-    let policy = GroupPolicy { id: 0x1234, dont_learn: false, applied: true };
-    ovs.ofctl("del-flows", "b62", "");
-    ovs.ofctl(
-        "add-flow",
-        "b62",
-        "in_port=LOCAL,actions=set_field:0x4321->tun_gbp_id,set_field:8->tun_gbp_flags,output:1",
-    );
-    ovs.ofctl("add-flow", "b62", "in_port=1,tun_gbp_id=0x1234,tun_gbp_flags=8,actions=LOCAL");
-    let ours = builder().group_policy(true).port(4_799).build().unwrap();
-    let remote = ours.remote(THEIRS.into(), vni).unwrap();
-    let with_policy = |inner: &Inner, _: &Packet<'_>| {
-        inner.encapsulation.group_policy()
-            == Some(GroupPolicy { id: 0x4321, dont_learn: false, applied: true })
-    };
-    let meta = EncapMeta::new().group_policy(policy);
-    talk(&ovs, 62, ours.inner_mtu(1_500).unwrap(), of_endpoint(true, ours, remote, meta, with_policy));
-    ovs.vsctl("del-br b62");
-
     ovs.bridge(63, "vxlan", "options:key=60 options:exts=gpe options:dst_port=4790", 1_450);
     let ours = builder().gpe(Payload::Ethernet).build().unwrap();
     let remote = ours.remote(THEIRS.into(), vni).unwrap();
