@@ -134,6 +134,10 @@ impl Port {
         // Nobody sends to this port, and nobody would read it.
         socket.set_recv_buffer_size(0)?;
         let _ = setsockopt(&socket, sockopt::SndBufForce, &udp::BUFFER);
+        if local.is_ipv6() {
+            // The flow label is zero where we say so, and not the kernel's choice.
+            udp::set(&socket, uapi::c::IPPROTO_IPV6, uapi::c::IPV6_AUTOFLOWLABEL, 0)?;
+        }
         socket.bind(&local.into())?;
         let mut port = Self { local, dont_fragment: false, socket };
         port.set_dont_fragment(outer.dont_fragment)?;
@@ -147,8 +151,7 @@ impl Port {
             SocketAddr::V6(_) => (uapi::c::IPPROTO_IPV6, uapi::c::IPV6_MTU_DISCOVER),
         };
         let value = if dont_fragment { uapi::c::IP_PMTUDISC_PROBE } else { uapi::c::IP_PMTUDISC_INTERFACE };
-        uapi::setsockopt(self.socket.as_raw_fd(), level, name, &value)
-            .map_err(|error| io::Error::from_raw_os_error(error.0))?;
+        udp::set(&self.socket, level, name, value)?;
         self.dont_fragment = dont_fragment;
         Ok(())
     }
