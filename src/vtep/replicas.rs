@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     packet::Header,
-    table::{Remote, RemoteId, Walk},
+    table::{Raw, Remote, RemoteId, Walk},
     wire::Vni,
 };
 
@@ -65,7 +65,8 @@ impl Iterator for Replicas<'_> {
 impl Replicas<'_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
         let (engine, len) = (self.engine, self.frame.len() as u64);
-        let way = match engine.way(id) {
+        let mut raw = Raw::EMPTY;
+        let way = match engine.way(id, &mut raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
                 let vni = vni.unwrap_or(self.flood.vni);

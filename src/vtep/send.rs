@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    table::{RemoteId, VniCounters},
+    table::{Raw, RemoteId, VniCounters},
     time::Instant,
     tunnel::{EncapError, icmp},
     wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan, vxlan_gbp::GroupPolicy},
@@ -27,7 +27,8 @@ impl Engine<'_> {
         if meta.gso.is_some() {
             return Err(DropReason::GsoUnsupported);
         }
-        let way = match self.way(id) {
+        let mut raw = Raw::EMPTY;
+        let way = match self.way(id, &mut raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
                 return self.hand_over(worker, vni.unwrap_or(meta.vni), meta.policy, packet);

@@ -13,10 +13,10 @@ use crate::{
 /// How to get to a remote.
 // Read as it lies in the table, and not made into a value of its own: that would cost as much as all the rest.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way<'t> {
+pub(super) struct Way<'t, 'r> {
     endpoint: &'t vxlan::Endpoint,
     pub(super) address: IpAddr,
-    pub(super) raw: Raw,
+    pub(super) raw: &'r Raw,
     /// The longest frame that fits.
     pub(super) max: usize,
 }
@@ -49,10 +49,10 @@ impl<'t> Engine<'t> {
         let _ = kept.map(|bytes| self.fdb.remotes.set_header(id, bytes));
     }
 
-    /// How to get to a remote.
+    /// How to get to a remote, whose record is read into `raw`.
     #[inline(always)]
-    pub(super) fn way(&self, id: RemoteId) -> Result<Way<'t>, NoWay> {
-        let mut raw = self.fdb.remotes.raw(id).ok_or(NoWay::Gone)?;
+    pub(super) fn way<'r>(&self, id: RemoteId, raw: &'r mut Raw) -> Result<Way<'t, 'r>, NoWay> {
+        self.fdb.remotes.read_raw(id, raw).ok_or(NoWay::Gone)?;
         let address = raw.address();
         let endpoint = self.endpoint(address).ok_or(NoWay::Gone)?;
         // Another port is another VTEP's, at the same address.
@@ -60,7 +60,7 @@ impl<'t> Engine<'t> {
             return Err(NoWay::Here(raw.vni()));
         }
         if raw.header().is_empty() {
-            raw = self.prepare(id)?;
+            self.prepare(id, raw)?;
         }
         if let Framing::Ethernet(link) = self.config.framing {
             // One next hop for all is in the headers already.
@@ -83,13 +83,13 @@ impl<'t> Engine<'t> {
     /// Makes the outer headers of a remote that has none yet.
     #[cold]
     #[inline(never)]
-    fn prepare(&self, id: RemoteId) -> Result<Raw, NoWay> {
+    fn prepare(&self, id: RemoteId, raw: &mut Raw) -> Result<(), NoWay> {
         let remotes = self.fdb.remotes;
         let remote = remotes.get(id).ok_or(NoWay::Gone)?;
         let outer = self.outer(&remote).ok_or(NoWay::Gone)?;
         self.keep(id, &outer);
         // Without them where somebody else is at work on it: the next frame finds them.
-        remotes.raw(id).filter(|raw| !raw.header().is_empty()).ok_or(NoWay::Gone)
+        remotes.read_raw(id, raw).filter(|()| !raw.header().is_empty()).ok_or(NoWay::Gone)
     }
 
     /// The next hop to a remote that has none of its own.
@@ -102,7 +102,7 @@ impl<'t> Engine<'t> {
     }
 }
 
-impl Way<'_> {
+impl Way<'_, '_> {
     /// What is said of a frame that goes this way.
     #[inline(always)]
     pub(super) fn meta(&self, worker: &mut Worker, meta: &OverlayMeta) -> EncapMeta {

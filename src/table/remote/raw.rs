@@ -26,12 +26,11 @@ const LEN: usize = LINES * size_of::<Line>();
 const LINES: usize = 3;
 
 impl Remotes<'_> {
-    /// The record of a remote, whose outer headers have at most 148 bytes; `None` where it was removed.
+    /// Copies the record of a remote; `None` where it was removed.
     // Whole lines, so that the compiler sees how much that is: each word is one load and one store.
     #[inline(always)]
-    pub(crate) fn raw(&self, id: RemoteId) -> Option<Raw> {
+    pub(crate) fn read_raw(&self, id: RemoteId, raw: &mut Raw) -> Option<()> {
         let state = self.states.get(id.0.index())?;
-        let mut raw = Raw { bytes: [0; LEN] };
         for _ in 0..RETRIES {
             let before = state.load(Acquire);
             if !is_alive(before, id.0) {
@@ -46,7 +45,7 @@ impl Remotes<'_> {
             }
             fence(Acquire);
             if (state.load(Relaxed) ^ before) & !LOCK == 0 {
-                return Some(raw);
+                return Some(());
             }
         }
         None
@@ -54,6 +53,8 @@ impl Remotes<'_> {
 }
 
 impl Raw {
+    pub(crate) const EMPTY: Self = Self { bytes: [0; LEN] };
+
     #[inline(always)]
     fn word<const AT: usize>(&self) -> u32 {
         const { assert!(AT < RECORD_WORDS) };
