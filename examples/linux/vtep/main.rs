@@ -9,6 +9,7 @@ mod args;
 mod config;
 mod inbound;
 mod loader;
+mod mirror;
 mod outbound;
 mod report;
 mod shared;
@@ -40,6 +41,7 @@ use socket2::Socket;
 use self::{
     args::{Common, Segment, Tx},
     inbound::Inbound,
+    mirror::Mirror,
     outbound::{Ends, Outbound},
     shared::{Clock, Shared},
     tables::{Engine, Files},
@@ -84,13 +86,17 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let (receivers, sockets) = sockets(args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
     let control = Control::new(args)?;
+    let mirror = match &args.mirror {
+        Some(entries) => Some(Mirror::new(ends, entries, args.mirror_neigh.as_deref())?),
+        None => None,
+    };
     println!("vtep: {}", summary(segments, args, &config));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
     // Closed by each of the others when it is done.
     let (alive, ended) = UnixStream::pair()?;
-    let alive_too = alive.try_clone()?;
+    let [alive_too, alive_three] = [alive.try_clone()?, alive.try_clone()?];
     thread::scope(|scope| {
         let stopped = &stopped;
         let out = scope.spawn(move || {
@@ -101,9 +107,16 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
             let _alive = alive_too;
             Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
         });
+        let mirror = scope.spawn(move || match mirror {
+            Some(mirror) => {
+                let _alive = alive_three;
+                mirror.run(stopped)
+            }
+            None => Ok(()),
+        });
         let served = Main { ends, segments, args, control, signals }.run(&ended);
         drop(stop);
-        for thread in [out, back] {
+        for thread in [out, back, mirror] {
             thread.join().map_err(|_| "a thread panicked")??;
         }
         served
@@ -225,6 +238,9 @@ impl Main<'_> {
 
     /// Reads the files again. Where they cannot be read, what they said before holds.
     fn reload(&self, generation: u32) {
+        if self.args.mirror.is_some() {
+            return;
+        }
         let Ends { vtep, clock, .. } = self.ends;
         let filled = Files::read(self.args)
             .map_err(Into::into)
