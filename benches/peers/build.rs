@@ -33,6 +33,6 @@ fn c() -> cc::Build {
 /// What `RUSTFLAGS` says, by the name that gcc has for it too.
 fn target_cpu() -> String {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let named = flags.split('\u{1f}').filter_map(|flag| flag.split_once("target-cpu=")).last();
+    let named = flags.split('\u{1f}').rev().find_map(|flag| flag.split_once("target-cpu="));
     named.map_or("x86-64".into(), |(_, cpu)| cpu.into())
 }

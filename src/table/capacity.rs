@@ -37,6 +37,8 @@ pub struct Capacity {
     pub neighbors: u32,
     /// Routes, at most 2^19.
     pub routes: u32,
+    /// Multicast groups, all VNIs together, at most 2^19.
+    pub groups: u32,
     /// Workers that keep handles while others free them; see [`Tables::register`](super::Tables::register).
     pub workers: u32,
     /// VLANs that can be mapped to VNIs, counted from 0: 4,096 for all of them.
@@ -57,6 +59,7 @@ impl Capacity {
         quotas: 0,
         neighbors: 0,
         routes: 0,
+        groups: 0,
         workers: 0,
         vlans: 0,
         vni_counters: false,
@@ -80,6 +83,7 @@ impl Capacity {
             ("quotas", self.quotas, 0xffff),
             ("neighbors", self.neighbors, 1 << 19),
             ("routes", self.routes, 1 << 19),
+            ("groups", self.groups, 1 << 19),
             ("workers", self.workers, 0xffff),
             ("vlans", self.vlans, 1 << 12),
         ]

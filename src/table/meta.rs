@@ -61,6 +61,8 @@ words! {
     neighbors = written[7],
     /// Routes.
     routes = written[8],
+    /// Multicast groups; looked at for every multicast packet.
+    groups = read[10],
     /// Where the sweep goes on.
     sweep_cursor = written[9],
     /// Who sweeps, and whether the sweep could look at everything.

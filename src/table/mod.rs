@@ -10,6 +10,7 @@
 //! | [`Remotes`] | address, port, VNI, egress | a [`Remote`]: outer header, next hop, MTU, quota group |
 //! | [`Lists`] | | replication lists and next-hop groups: remotes in order |
 //! | [`Neighbors`] | VNI and IP address | a MAC address and what is thought of it |
+//! | [`Groups`] | VNI, multicast group and source | a destination |
 //! | [`Vlans`] | VLAN | a VNI, and back |
 //! | [`Routes`] | prefix | the gateway or peer behind which it is |
 //!
@@ -66,6 +67,7 @@ mod error;
 mod event;
 mod fdb;
 mod generation;
+mod group;
 mod handle;
 mod hash;
 mod line;
@@ -93,6 +95,7 @@ pub use fdb::{
     Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row,
     Show, State, Target,
 };
+pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
 pub use list::{Lists, Members, Walk};

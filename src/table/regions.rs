@@ -3,6 +3,7 @@
 use super::{
     Capacity,
     bucket::Map,
+    group,
     line::{Line, Words},
     list, meta, neighbor, remote, route, vni,
 };
@@ -67,6 +68,8 @@ regions! { capacity:
     neighbor_records = neighbor::RECORDS.lines(capacity.neighbors as usize),
     route_map = Map::buckets(capacity.routes as usize),
     route_records = route::RECORDS.lines(capacity.routes as usize),
+    group_map = Map::buckets(capacity.groups as usize),
+    group_records = group::RECORDS.lines(capacity.groups as usize),
     /// How many routes of each length there are.
     route_lengths = if capacity.routes == 0 { 0 } else { Words::lines(route::LENGTH_WORDS) },
 }

@@ -3,10 +3,11 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    Ageing, BuildError, Capacity, Error, Fdb, Line, Lists, Neighbors, Remotes, Resource, Routes, Settings,
-    Vlans, VniCounters, WorkerId,
+    Ageing, BuildError, Capacity, Error, Fdb, Groups, Line, Lists, Neighbors, Remotes, Resource, Routes,
+    Settings, Vlans, VniCounters, WorkerId,
     bucket::Map,
     fdb::Limits,
+    group,
     hash::Seed,
     line::Words,
     meta::Meta,
@@ -45,6 +46,7 @@ struct Seeds {
     groups: Seed,
     neighbors: Seed,
     routes: Seed,
+    multicast: Seed,
 }
 
 impl<S: AsRef<[Line]>> Tables<S> {
@@ -84,6 +86,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
             groups: Seed::derive(seed, 4),
             neighbors: Seed::derive(seed, 5),
             routes: Seed::derive(seed, 6),
+            multicast: Seed::derive(seed, 7),
         };
         let tables = Self { storage, capacity, settings, clocks, seeds };
         let meta = Meta::new(tables.regions().meta);
@@ -125,6 +128,11 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.routes_in(&self.regions())
+    }
+
+    /// The multicast groups.
+    pub fn groups(&self) -> Groups<'_> {
+        self.groups_in(&self.regions())
     }
 
     /// Which VLAN is which VNI.
@@ -242,6 +250,22 @@ impl<S: AsRef<[Line]>> Tables<S> {
             },
             lengths: Lengths(Words(regions.route_lengths)),
             seed: self.seeds.routes,
+        }
+    }
+
+    fn groups_in<'t>(&self, regions: &Regions<'t>) -> Groups<'t> {
+        let meta = Meta::new(regions.meta);
+        Groups {
+            store: Store {
+                map: Map::new(regions.group_map, &[], self.seeds.multicast),
+                records: group::RECORDS.records(regions.group_records, self.capacity.groups as usize),
+                count: meta.groups(),
+                limit: self.capacity.groups,
+                what: Resource::Groups,
+                relocations: meta.relocations(),
+            },
+            fdb: self.fdb_in(regions),
+            seed: self.seeds.multicast,
         }
     }
 

@@ -67,11 +67,11 @@ use core::net::IpAddr;
 use crate::{
     packet::{Header, Packet},
     table::{
-        Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
-        Tally, Vlans, VniCounters, WorkerId,
+        Aged, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
+        Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
-    tunnel::{self, DecapMeta, OuterFlowLabel, vxlan},
+    tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
     wire::{MacAddr, Vni},
 };
 
@@ -93,6 +93,7 @@ struct Engine<'t> {
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
     routes: Routes<'t>,
+    groups: Groups<'t>,
     vlans: Vlans<'t>,
     tally: Tally<'t>,
 }
@@ -116,6 +117,9 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             return Err(ConfigError::LabelWithoutIpv6);
         }
         config.check_gateways()?;
+        if ipv4.is_some() && config.too_big == TooBig::Fragment && config.df == DontFragment::Set {
+            return Err(ConfigError::FragmentWithDf);
+        }
         let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
         let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
         let had = capacity.header as usize;
@@ -134,6 +138,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
             routes: self.tables.routes(),
+            groups: self.tables.groups(),
             vlans: self.tables.vlans(),
             tally: self.tables.tally(),
         }
@@ -161,11 +166,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outputs: &mut [Output],
     ) -> usize {
         let engine = self.engine();
-        let burst = metas.iter().zip(packets).zip(outputs);
-        burst.fold(0, |done, ((meta, packet), output)| {
-            *output = engine.overlay(worker, now, meta, packet);
-            done.saturating_add(1)
-        })
+        each(metas, packets, outputs, |meta, packet| engine.overlay(worker, now, meta, packet))
     }
 
     /// A packet from the underlay: whose frame is in it?
@@ -189,11 +190,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outputs: &mut [Output],
     ) -> usize {
         let engine = self.engine();
-        let burst = metas.iter().zip(packets).zip(outputs);
-        burst.fold(0, |done, ((meta, packet), output)| {
-            *output = engine.underlay(worker, now, meta, packet);
-            done.saturating_add(1)
-        })
+        each(metas, packets, outputs, |meta, packet| engine.underlay(worker, now, meta, packet))
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
@@ -206,6 +203,19 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packet: &mut Packet<'_>,
     ) -> Output {
         self.engine().ip(worker, now, meta, packet)
+    }
+
+    /// A burst of IP packets that are to be routed, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    pub fn handle_ip_batch(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let engine = self.engine();
+        each(metas, packets, outputs, |meta, packet| engine.ip(worker, now, meta, packet))
     }
 
     /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
@@ -290,6 +300,11 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.tables.routes()
     }
 
+    /// The multicast groups.
+    pub fn groups(&self) -> Groups<'_> {
+        self.tables.groups()
+    }
+
     /// Which VLAN of a trunk is which segment.
     pub fn vlans(&self) -> Vlans<'_> {
         self.tables.vlans()
@@ -323,6 +338,21 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     pub fn register(&self) -> Result<WorkerId, Error> {
         self.tables.register()
     }
+}
+
+/// Decides for each packet of a burst; answers how many that were.
+#[inline(always)]
+fn each<M>(
+    metas: &[M],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
+) -> usize {
+    let burst = metas.iter().zip(packets).zip(outputs);
+    burst.fold(0, |done, ((meta, packet), output)| {
+        *output = decide(meta, packet);
+        done.saturating_add(1)
+    })
 }
 
 impl<'t> Engine<'t> {

@@ -1,5 +1,7 @@
 //! A frame that a local host sends.
 
+use core::net::IpAddr;
+
 use super::{
     DropReason, Engine, Flood, Miss, Output, OverlayMeta, Proxy, Worker, arp_proxy, nd_proxy,
     trunk::Membership,
@@ -8,7 +10,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Lookup, VniCounters},
     time::Instant,
-    wire::{EtherType, MacAddr, Vni, ethernet, vlan},
+    wire::{EtherType, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
 };
 
 /// What a frame says before its payload, VLAN tags skipped.
@@ -91,6 +93,9 @@ impl Engine<'_> {
             }
         }
         let meta = OverlayMeta { vni: *vni, ..*meta };
+        if let Some(group) = self.group(*vni, &front, packet.as_slice()) {
+            return self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet));
+        }
         if let Some(shortcut) = self.shortcut(worker, now, &meta, &front, packet.as_slice()) {
             let before = shortcut.take(&front, packet)?;
             let sent = self.untagged(member, packet, |packet| {
@@ -105,6 +110,27 @@ impl Engine<'_> {
         }
         let destination = self.destination(worker, now, *vni, front.link.destination)?;
         self.untagged(member, packet, |packet| self.forward(worker, now, &meta, destination, packet))
+    }
+
+    /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address.
+    fn group(&self, vni: Vni, front: &Front, frame: &[u8]) -> Option<Destination> {
+        let mac = front.link.destination;
+        if !mac.is_multicast() || mac == MacAddr::BROADCAST || self.groups.count() == 0 {
+            return None;
+        }
+        let ip = frame.get(front.l3..)?;
+        let (source, destination) = match front.ethertype {
+            EtherType::IPV4 => {
+                let &[.., a, b, c, d, e, f, g, h] = ip.first_chunk::<{ ipv4::Header::MIN_LEN }>()?;
+                (IpAddr::from([a, b, c, d]), IpAddr::from([e, f, g, h]))
+            }
+            EtherType::IPV6 => {
+                let (ip, _) = ipv6::Header::parse(ip).ok()?;
+                (ip.source.into(), ip.destination.into())
+            }
+            _ => return None,
+        };
+        destination.is_multicast().then(|| self.groups.lookup(vni, destination, source)).flatten()
     }
 
     /// Sends a frame without the tag of its trunk. What stays on this side stays as it was, or becomes an answer for the

@@ -66,16 +66,17 @@ impl<'t> Engine<'t> {
             tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
         let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
         if let Framing::Ethernet(link) = self.config.framing {
-            match remote.next_hop.or_else(|| self.known_next_hop(&remote)) {
-                Some(mac) => outer = outer.with_next_hop(mac),
-                None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
-                None => {}
+            // One next hop for all is in the headers already.
+            if remote.next_hop.is_some() || link.next_hop == MacAddr::ZERO {
+                let known = remote.next_hop.or_else(|| self.known_next_hop(&remote));
+                outer = outer.with_next_hop(known.ok_or(NoWay::Unresolved(remote))?);
             }
         }
         let path = match remote.mtu {
-            0 => usize::MAX,
-            mtu => usize::from(mtu).saturating_sub(endpoint.network_overhead()),
+            0 => self.config.mtu,
+            mtu => mtu.min(self.config.mtu),
         };
+        let path = usize::from(path).saturating_sub(endpoint.network_overhead());
         Ok(Way { endpoint, remote, outer, max: outer.max_inner().min(path) })
     }
 
@@ -116,7 +117,11 @@ impl<'t> Engine<'t> {
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         if packet.len() > way.max {
-            return self.too_big(worker, now, meta, way.max, packet);
+            match self.too_big(worker, now, meta, way.max, packet) {
+                // Nobody can be told.
+                Err(DropReason::TooBig) if self.config.too_big == TooBig::Fragment => {}
+                told => return told,
+            }
         }
         let encap = self.encap_meta(worker, vni, &way.remote, meta);
         let len = packet.len() as u64;

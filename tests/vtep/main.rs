@@ -14,6 +14,7 @@ mod counters;
 mod flannel;
 mod flood;
 mod frames;
+mod group;
 mod icmp;
 mod l3;
 mod nd;

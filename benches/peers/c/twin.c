@@ -241,11 +241,15 @@ struct inner {
     uint32_t stripped;
 };
 
+struct known {
+    uint8_t has_outer, udp_checksum_verified;
+};
+
 /* In the order of the checks. */
 enum reason {
     NONE, ETHERNET, NOT_IP, IPV4_TRUNCATED, IPV4_VERSION, IPV4_HEADER_LENGTH, IPV4_TOTAL_LENGTH, IPV4_CHECKSUM, MARTIAN_SOURCE,
     OTHER_DESTINATION, FRAGMENT, OTHER_PROTOCOL, UDP_TRUNCATED, UDP_LENGTH, OTHER_PORT, UDP_CHECKSUM,
-    VXLAN_TRUNCATED, NO_VNI, RESERVED, INNER_TRUNCATED, INNER_VLAN, INNER_ECN, UNKNOWN_VNI,
+    VXLAN_TRUNCATED, NO_VNI, RESERVED, INNER_TRUNCATED, INNER_VLAN, INNER_ECN, UNKNOWN_VNI, SOCKET,
 };
 
 static inline uint16_t sum20(const uint8_t *p)
@@ -299,11 +303,13 @@ static NOINLINE void mark(uint8_t *frame, const struct peek *p, uint8_t ecn)
 
 #define SEE(condition, reason) (seen |= (uint64_t)(condition) << (reason))
 
-static inline enum reason decap_one(const struct endpoint *e, struct packet *p, struct inner *out)
+static inline enum reason decap_one(
+    const struct endpoint *e, struct packet *p, const struct known *meta, struct inner *out)
 {
     uint8_t *frame = p->buffer + p->head;
     size_t len = p->tail - p->head, l3 = 14;
     uint64_t seen = 0;
+    if (UNLIKELY(meta->has_outer)) return SOCKET;
     if (UNLIKELY(len < 14)) return ETHERNET;
     uint16_t type = be16(frame + 12), vlan = 0;
     if (UNLIKELY(is_vlan(type)) && (len < 18 || !skip_tags(frame, len, &l3, &type, &vlan))) return ETHERNET;
@@ -320,7 +326,8 @@ static inline enum reason decap_one(const struct endpoint *e, struct packet *p, 
     SEE(total_len > have, IPV4_TOTAL_LENGTH);
     if (total_len > have) total_len = have;
     uint32_t source = ne32(ip + 12), destination = ne32(ip + 16);
-    SEE(source == 0 || (ip[12] & 0xf0) == 0xe0 || source == 0xffffffff || source == e->local, MARTIAN_SOURCE);
+    SEE(source == 0 || (ip[12] & 0xf0) == 0xe0 || source == 0xffffffff || (ip[12] == 127 && ip[16] != 127)
+        || source == e->local, MARTIAN_SOURCE);
     SEE(destination != e->local && (ip[16] & 0xf0) != 0xe0, OTHER_DESTINATION);
     uint16_t fragment = be16(ip + 6);
     SEE(fragment & 0x3fff ? 1 : 0, FRAGMENT);
@@ -338,7 +345,7 @@ static inline enum reason decap_one(const struct endpoint *e, struct packet *p, 
     if (UNLIKELY(port != e->port)) { stop = OTHER_PORT; goto refuse; }
     uint8_t state = 0;
     if (UNLIKELY(be16(udp + 6) != 0)) {
-        state = udp_sum_is_good(ip, udp, udp_len) ? 1 : 2;
+        state = meta->udp_checksum_verified || udp_sum_is_good(ip, udp, udp_len) ? 1 : 2;
         SEE(state == 2, UDP_CHECKSUM);
     }
     if (UNLIKELY(udp_len < 16)) { stop = VXLAN_TRUNCATED; goto refuse; }
@@ -373,13 +380,15 @@ refuse:
     return (enum reason)__builtin_ctzll(seen);
 }
 
-size_t twin_decap(const struct endpoint *e, struct packet *packets, struct inner *results, const uint64_t *known, size_t n)
+size_t twin_decap(
+    const struct endpoint *e, struct packet *packets, const struct known *metas, struct inner *results,
+    const uint64_t *vnis, size_t n)
 {
     size_t good = 0;
     for (size_t i = 0; i < n; i++) {
-        results[i].reason = (uint8_t)decap_one(e, &packets[i], &results[i]);
+        results[i].reason = (uint8_t)decap_one(e, &packets[i], &metas[i], &results[i]);
         uint32_t vni = (uint32_t)(results[i].vxlan >> 8) & 0xffffff;
-        good += results[i].reason == NONE && (known[vni >> 6] >> (vni & 63) & 1);
+        good += results[i].reason == NONE && (vnis[vni >> 6] >> (vni & 63) & 1);
     }
     return good;
 }

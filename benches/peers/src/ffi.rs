@@ -121,6 +121,14 @@ pub struct Plan<'a> {
     pub meta: Meta,
 }
 
+/// What is known of a packet that arrived.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Known {
+    pub has_outer: u8,
+    pub udp_checksum_verified: u8,
+}
+
 /// What came out of a packet.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -149,7 +157,7 @@ pub struct Key(pub [u8; 16]);
 pub const KNOWN: usize = 1 << 18;
 
 mod c {
-    use super::{Endpoint, Inner, Packet, Plan};
+    use super::{Endpoint, Inner, Known, Packet, Plan};
 
     unsafe extern "C" {
         pub(super) fn twin_flow_hash(keys: *const u64, frame: *const u8, len: usize) -> u32;
@@ -163,8 +171,9 @@ mod c {
         pub(super) fn twin_decap(
             endpoint: *const Endpoint,
             packets: *mut Packet,
+            metas: *const Known,
             results: *mut Inner,
-            known: *const u64,
+            vnis: *const u64,
             n: usize,
         ) -> usize;
     }
@@ -192,13 +201,15 @@ pub fn twin_encap(
 pub fn twin_decap(
     endpoint: &Endpoint,
     packets: &mut [Packet],
+    metas: &[Known],
     results: &mut [Inner],
-    known: &[u64; KNOWN],
+    vnis: &[u64; KNOWN],
 ) -> usize {
     let n = packets.len();
-    assert_eq!(results.len(), n);
-    // SAFETY: two slices of `n` each, packets that lie in their buffers, and a bit for every VNI.
-    unsafe { c::twin_decap(endpoint, packets.as_mut_ptr(), results.as_mut_ptr(), known.as_ptr(), n) }
+    assert!(metas.len() == n && results.len() == n);
+    let (packets, results) = (packets.as_mut_ptr(), results.as_mut_ptr());
+    // SAFETY: three slices of `n` each, packets that lie in their buffers, and a bit for every VNI.
+    unsafe { c::twin_decap(endpoint, packets, metas.as_ptr(), results, vnis.as_ptr(), n) }
 }
 
 #[cfg(dpdk)]

@@ -13,13 +13,17 @@
 mod args;
 #[path = "../../cases/mod.rs"]
 mod cases;
+mod charts;
 mod ffi;
 mod flow;
 mod goals;
+mod growth;
 mod machine;
 mod measure;
+mod memory;
 mod report;
 mod rerun;
+mod svg;
 
 use std::process::ExitCode;
 
@@ -28,6 +32,11 @@ use cases::traffic;
 use report::Report;
 
 fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some(goals::kernel::SENDER) => return code(goals::kernel::send()),
+        Some(goals::kernel::SINK) => return code(goals::kernel::sink()),
+        _ => {}
+    }
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(args) => args,
         Err(wrong) => {
@@ -38,7 +47,11 @@ fn main() -> ExitCode {
     if args.huge && rerun::with_huge_pages() {
         return ExitCode::SUCCESS;
     }
-    match run(&args) {
+    code(run(&args))
+}
+
+fn code(result: std::io::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -48,6 +61,13 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> std::io::Result<()> {
+    if args.memory {
+        memory::print();
+        return Ok(());
+    }
+    if args.growth {
+        return grow(args);
+    }
     let targets = match &args.target {
         Some(target) => vec![target.as_str()],
         None => vec!["x86-64", "native"],
@@ -67,7 +87,18 @@ fn run(args: &Args) -> std::io::Result<()> {
     if let Some(csv) = &args.csv {
         report::write_csv(csv, &rows)?;
     }
+    if let Some(dir) = &args.svg {
+        charts::write(dir, &rows)?;
+    }
     Ok(())
+}
+
+/// The charts of growth, for the target of this build.
+fn grow(args: &Args) -> std::io::Result<()> {
+    machine::describe(args.huge);
+    machine::pin(0);
+    let charts = growth::run(args.quick);
+    growth::write(&charts, args.csv.as_deref(), args.svg.as_deref())
 }
 
 fn measure_here(args: &Args) -> Vec<report::Row> {

@@ -100,19 +100,14 @@ pub struct Report {
 
 impl Report {
     pub fn new(only: Vec<String>, quick: bool, huge: bool) -> Self {
-        let rounds = if quick { 30 } else { 60 };
-        Self { only, effort: Effort { rounds, turn: 16 }, quick, huge, rows: Vec::new() }
+        let effort = if quick { Effort { rounds: 30, turn: 8 } } else { Effort { rounds: 40, turn: 16 } };
+        Self { only, effort, quick, huge, rows: Vec::new() }
     }
 
     /// Whether any of these ids is asked for.
     pub fn wants(&self, ids: &[&str]) -> bool {
         self.only.is_empty()
             || ids.iter().any(|id| self.only.iter().any(|only| only.eq_ignore_ascii_case(id)))
-    }
-
-    /// The same effort with slices that are so many times as long.
-    pub fn effort_for(&self, times: usize) -> Effort {
-        Effort { turn: (self.effort.turn / times).max(4), ..self.effort }
     }
 
     /// A row of two series in nanoseconds.

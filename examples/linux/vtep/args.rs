@@ -246,3 +246,67 @@ fn sorted<T>(
     }
     sorted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<&str> {
+        ["vtep"].into_iter().chain(line.split_whitespace()).collect()
+    }
+
+    #[test]
+    fn what_follows_a_device_is_its_own() {
+        let (segments, common) = parse(words(
+            "--local 10.0.0.1 --remote 10.0.0.9 --tap a --vni 1 --remote 10.0.0.2 --fdb 02:00:00:00:00:01=10.0.0.2 \
+             --tap b --neigh 10.1.0.1=02:00:00:00:00:02 --vni 0x2 --port 8472 \
+             --fdb 02:00:00:00:00:03=fd00::1,port=9,vni=7 --local fd00::9 --tap c --vni 3",
+        ))
+        .unwrap();
+        let said: Vec<_> = segments
+            .iter()
+            .map(|s| (&*s.name, s.vni.value(), s.remotes.len(), s.fdb.len(), s.neighbors.len()))
+            .collect();
+        // What comes before the first device belongs to it, too.
+        assert_eq!(said, [("a", 1, 2, 1, 0), ("b", 2, 0, 1, 1), ("c", 3, 0, 0, 0)]);
+        let entry = segments[1].fdb[0];
+        assert_eq!((entry.address, entry.port), ("fd00::1".parse().unwrap(), Some(9)));
+        assert_eq!(entry.vni.map(Vni::value), Some(7));
+        assert_eq!((common.port, common.local.len()), (Some(8_472), 2));
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let base = "--tap a --vni 1 --local 10.0.0.1";
+        assert!(parse(words(base)).is_ok());
+        for more in [
+            "--vni 2",
+            "--tap b",
+            "--tap b --vni 1",
+            "--tap a --vni 2",
+            "--local 10.0.0.2",
+            "--l3 --tap b --vni 2",
+            "--route 10.0.0.0/8=10.0.0.1",
+            "--policy 1",
+            "--proxy --suppress",
+            "--learning --nolearning",
+            "--fdb 02:00:00:00:00:01",
+            "--fdb 02:00:00:00:00:01=10.0.0.1,vlan=1",
+            "--fdb 02:00:00:00:00:01=10.0.0.1,vni=16777216",
+            "--neigh 10.0.0.1=02:00:00:00:00",
+            "--tos 0x11",
+            "--tos 256",
+            "--df maybe",
+            "--srcport 5",
+            "--mtu 500",
+            "--maxaddress 0",
+        ] {
+            assert!(parse(words(&format!("{base} {more}"))).is_err(), "{more}");
+        }
+    }
+}

@@ -5,6 +5,8 @@
 //! ours. One thread has the way out, one the way in; the engine is shared by both, each has a worker of its own. The
 //! main thread has signals, and the tables' age.
 
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod args;
 mod config;
 mod inbound;
@@ -21,7 +23,7 @@ use std::{
     fs,
     hash::{BuildHasher, RandomState},
     io::{self, Write},
-    net::IpAddr,
+    net::{IpAddr, Shutdown},
     os::{
         fd::AsFd,
         unix::net::{UnixListener, UnixStream},
@@ -32,6 +34,7 @@ use std::{
 };
 
 use encap::{
+    table::{Entry, Event},
     vtep::Config,
     wire::{MacAddr, Vni},
 };
@@ -90,28 +93,30 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         Some(entries) => Some(Mirror::new(ends, entries, args.mirror_neigh.as_deref())?),
         None => None,
     };
-    println!("vtep: {}", summary(segments, args, &config));
+    // Whoever does not listen does not want to know.
+    let _ = writeln!(io::stdout(), "vtep: {}", summary(segments, args, &config));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
-    // Closed by each of the others when it is done.
+    // Closed by the first of the others that is done.
     let (alive, ended) = UnixStream::pair()?;
-    let [alive_too, alive_three] = [alive.try_clone()?, alive.try_clone()?];
+    let mirror = match mirror {
+        Some(mirror) => Some((mirror, Alive(alive.try_clone()?))),
+        None => None,
+    };
+    let [out_alive, back_alive] = [Alive(alive.try_clone()?), Alive(alive)];
     thread::scope(|scope| {
         let stopped = &stopped;
         let out = scope.spawn(move || {
-            let _alive = alive;
+            let _alive = out_alive;
             Outbound::new(ends, args.policy, sockets)?.run(stopped.as_fd())
         });
         let back = scope.spawn(move || {
-            let _alive = alive_too;
+            let _alive = back_alive;
             Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
         });
         let mirror = scope.spawn(move || match mirror {
-            Some(mirror) => {
-                let _alive = alive_three;
-                mirror.run(stopped)
-            }
+            Some((mirror, _alive)) => mirror.run(stopped),
             None => Ok(()),
         });
         let served = Main { ends, segments, args, control, signals }.run(&ended);
@@ -121,6 +126,16 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         }
         served
     })
+}
+
+/// Says to the main thread that a thread has ended, however it ended.
+struct Alive(UnixStream);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        // Of all copies of this end. It fails where the other end is closed already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
 }
 
 /// Makes the devices.
@@ -219,7 +234,6 @@ impl Main<'_> {
                         self.reload(generation);
                     }
                     Signal::Print => {
-                        // Whoever does not listen does not want to know.
                         let _ = io::stdout().lock().write_all(self.report().as_bytes());
                     }
                 }
@@ -255,10 +269,10 @@ impl Main<'_> {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let now = clock.now();
         if vtep.poll_timeout(now) <= now {
-            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| {
-                if verbose {
-                    eprintln!("{event:?}");
-                }
+            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| match event {
+                Event::Expired(Entry { mac, vni, .. }) if verbose => eprintln!("expired {mac} vni {vni}"),
+                Event::NeighborExpired(neighbor) if verbose => eprintln!("expired {neighbor:#}"),
+                _ => {}
             });
         }
         for remote in shared.mtus_to_forget(now) {

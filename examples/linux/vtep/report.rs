@@ -73,7 +73,7 @@ fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Sha
     for (reason, count) in counters.drops() {
         writeln!(text, "dropped {reason} {count}")?;
     }
-    for ((what, error), count) in shared.errors() {
+    for (what, error, count) in shared.errors() {
         writeln!(text, "failed {what}: {error} {count}")?;
     }
     writeln!(text, "# end")

@@ -15,6 +15,9 @@ use crate::{
     traffic::{HEADROOM, LOCAL, SEED, address},
 };
 
+/// Somebody's checksum of some bytes, in host order.
+type Checksum = fn(&[u8]) -> u16;
+
 /// Buffers that are summed in turn.
 const BUFFERS: usize = 8;
 
@@ -77,8 +80,8 @@ fn pnet(bytes: &[u8]) -> u16 {
 
 fn sums(report: &mut Report, len: usize) {
     let buffers = noise(len);
-    let of: fn(&[u8]) -> u16 = checksum::of;
-    let rivals: [(&str, fn(&[u8]) -> u16); 4] = [
+    let of: Checksum = checksum::of;
+    let rivals: [(&str, Checksum); 4] = [
         ("internet-checksum", internet_checksum),
         ("etherparse", etherparse),
         ("smoltcp", smoltcp),
@@ -186,7 +189,7 @@ fn header(report: &mut Report) {
 /// The outer UDP checksum of an encapsulated frame, by offload arithmetic and by a sum over everything.
 fn offload(report: &mut Report, len: usize, goal: Goal) {
     let meta = black_box(EncapMeta::new().hash(7).inner_checksum(InnerChecksum::Good));
-    let frames = big_frames(len);
+    let frames = good_frames(len, BUFFERS);
     let tunnel =
         |mode| black_box(vxlan::Endpoint::new(LOCAL.into()).seed(SEED).udp_checksum(mode).build().unwrap());
     let modes = [
@@ -234,9 +237,9 @@ fn offload(report: &mut Report, len: usize, goal: Goal) {
 }
 
 /// Frames of UDP over IPv4 whose checksums are good, behind headroom.
-fn big_frames(len: usize) -> Vec<Vec<u8>> {
+pub fn good_frames(len: usize, count: usize) -> Vec<Vec<u8>> {
     let mut random = Random(5);
-    (0..BUFFERS)
+    (0..count)
         .map(|_| {
             let mut buffer: Vec<u8> = (0..HEADROOM + len).map(|_| random.next() as u8).collect();
             let frame = &mut buffer[HEADROOM..];

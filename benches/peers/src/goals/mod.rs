@@ -1,11 +1,11 @@
 //! The goals, by their ids.
 
-mod checksum;
+pub mod checksum;
 mod decap;
 mod encap;
-mod fdb;
+pub mod fdb;
 mod hash;
-mod kernel;
+pub mod kernel;
 mod neighbor;
 mod vtep;
 

@@ -29,7 +29,13 @@ pub fn run(report: &mut Report) {
     let overlay = Overlay::new(HOSTS, 1024);
     check(&overlay);
     let series = interleave(report.effort, &mut [replies(&overlay), lookups(&overlay)]);
-    report.row("N1", "ARP request answered in place; 64K hosts", &series[0], &series[1], Goal::Time(1.5, 1.2));
+    report.row(
+        "N1",
+        "ARP request answered in place; 64K hosts",
+        &series[0],
+        &series[1],
+        Goal::Time(1.5, 1.2),
+    );
 }
 
 /// Packets, and what is told of them.

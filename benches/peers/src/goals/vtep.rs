@@ -100,8 +100,12 @@ fn check(overlay: &Overlay) {
     let mut worker = Worker::new(1);
     let mut outputs = vec![Output::Pass; PACKETS];
     overlay.vtep.handle_overlay_batch(&mut worker, NOW, &sent.metas, &mut sent.packets, &mut outputs);
-    for (((packet, meta), output), frame) in sent.packets.iter_mut().zip(&sent.metas).zip(outputs).zip(&frames) {
-        let Output::Send { address: std::net::IpAddr::V4(address), .. } = output else { panic!("{output:?}") };
+    for (((packet, meta), output), frame) in
+        sent.packets.iter_mut().zip(&sent.metas).zip(outputs).zip(&frames)
+    {
+        let Output::Send { address: std::net::IpAddr::V4(address), .. } = output else {
+            panic!("{output:?}")
+        };
         let inner = endpoint(address).decap(packet).unwrap();
         assert_eq!((inner.encapsulation.vni(), packet.as_slice()), (Some(meta.vni), frame.as_slice()));
     }

@@ -47,3 +47,32 @@ fn pods_reach_pods_by_routes() {
     interop::tcp::transfer(b, a, [10, 1, 1, 5].into(), 10_000_000, limit).unwrap();
     interop::tcp::transfer(a, b, [10, 1, 2, 5].into(), 10_000_000, limit).unwrap();
 }
+
+/// The same with IPv6 all over: pods, and the underlay.
+#[test]
+fn pods_reach_pods_over_ipv6() {
+    require_lab!();
+    let lab = Lab::new();
+    let Lab { a, b } = &lab;
+    a.ip("link add flannel-v6.1 type vxlan id 1 local fd99::1 dev va nolearning dstport 8472");
+    a.ip(&format!("link set flannel-v6.1 address {KERNEL} up"));
+    a.ip("addr add fd01:1::/128 dev flannel-v6.1 nodad");
+    a.ip(&format!("neigh replace fd01:2:: lladdr {OURS} dev flannel-v6.1 nud permanent"));
+    a.bridge(&format!("fdb replace {OURS} dev flannel-v6.1 dst fd99::2 self permanent"));
+    a.ip("route replace fd01:2::/64 via fd01:2:: dev flannel-v6.1 onlink");
+    let _ours = lab.ours(
+        &format!(
+            "--l3 --tap pods1 --vni 1 --port 8472 --local fd99::2 --nolearning --mac {OURS} \
+             --neigh fd01:1::={KERNEL} --fdb {KERNEL}=fd99::1 --route fd01:1::/64=fd01:1::"
+        ),
+        &[("pods1", "fd01:2::/128 nodad")],
+    );
+    b.ip("route add fd01::/16 dev pods1");
+    a.ip("addr add fd01:1::5/128 dev lo nodad");
+    b.ip("addr add fd01:2::5/128 dev lo nodad");
+    ping(a, "-I fd01:1::5 fd01:2::5", 3).all();
+    ping(b, "-I fd01:2::5 fd01:1::5", 3).all();
+    let limit = std::time::Duration::from_secs(60);
+    interop::tcp::transfer(b, a, "fd01:1::5".parse().unwrap(), 5_000_000, limit).unwrap();
+    interop::tcp::transfer(a, b, "fd01:2::5".parse().unwrap(), 5_000_000, limit).unwrap();
+}

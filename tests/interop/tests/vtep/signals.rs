@@ -61,7 +61,7 @@ fn hup_reads_files_again_and_what_vanished_goes() {
         &fdb,
         &[
             "00:00:00:00:00:00 dst 10.99.0.3 self permanent",
-            "00:00:00:00:00:00 dst 10.99.0.4 self permanent",
+            "00:00:00:00:00:00 dst 10.99.0.4 via eth0 self permanent",
             &format!("{theirs} dst 10.99.0.1 self permanent"),
             "02:00:00:00:00:33 dst 10.99.0.3 self permanent",
             "33:33:00:00:00:01 dev eth0 self permanent",
@@ -149,6 +149,17 @@ fn an_end_is_clean() {
         let again = lab.ours(&options, &[("end0", "192.168.77.2/24")]);
         drop(again);
     }
+}
+
+#[test]
+fn without_its_device_it_ends_and_says_so() {
+    require_lab!();
+    let lab = Lab::new();
+    let ours = lab.ours("--tap gone0 --vni 100 --local 10.99.0.2", &[]);
+    lab.b.ip("link del gone0");
+    let finished = ours.running.finish(SOON);
+    assert!(finished.status.is_some_and(|status| !status.success()), "{finished}");
+    assert!(finished.stderr.contains("device gone0: "), "{finished}");
 }
 
 #[test]

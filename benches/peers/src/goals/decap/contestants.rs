@@ -109,10 +109,11 @@ impl<'a> Received<'a> {
     pub fn twin(&self) -> Contestant<'_> {
         let endpoint = twin_endpoint();
         let mut packets = ffi::packets(&self.packets, START);
+        let metas = black_box([ffi::Known::default(); BURST]);
         let mut results = [ffi::Inner::default(); BURST];
         Contestant::new("C twin", move |_| {
             for _ in 0..BURST {
-                let taken = ffi::twin_decap(&endpoint, &mut packets, &mut results, &self.known);
+                let taken = ffi::twin_decap(&endpoint, &mut packets, &metas, &mut results, &self.known);
                 assert_eq!(taken, BURST);
                 packets.iter_mut().for_each(|packet| packet.head -= OVERHEAD);
             }

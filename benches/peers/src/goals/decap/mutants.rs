@@ -83,7 +83,7 @@ fn ours(received: &Received<'_>, packet: &[u8]) -> Taken {
 fn twin(received: &Received<'_>, packet: &[u8]) -> Taken {
     let mut made = [ffi::Packet::new(packet.to_vec().leak(), 0, packet.len())];
     let mut results = [ffi::Inner::default()];
-    ffi::twin_decap(&twin_endpoint(), &mut made, &mut results, &received.known);
+    ffi::twin_decap(&twin_endpoint(), &mut made, &[ffi::Known::default()], &mut results, &received.known);
     let [inner] = results;
     (inner.reason == 0).then(|| ((inner.vxlan >> 8) as u32 & 0xff_ffff, made[0].bytes().to_vec()))
 }

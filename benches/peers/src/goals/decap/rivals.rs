@@ -41,7 +41,10 @@ impl Ours {
     /// Whether two hosts can have sent this to each other.
     #[inline(always)]
     fn between(&self, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
-        let martian = source.is_unspecified() || source.is_multicast() || source.is_broadcast();
+        let martian = source.is_unspecified()
+            || source.is_multicast()
+            || source.is_broadcast()
+            || source.is_loopback() && !destination.is_loopback();
         !martian && source != self.local && (destination == self.local || destination.is_multicast())
     }
 }

@@ -47,7 +47,8 @@ pub fn run(report: &mut Report) {
         Some(Ratio { value: lost_ratio, low: lost_ratio, high: lost_ratio }),
         Goal::Time(0.0, 0.0),
     );
-    let mut everybody = [batch(&flooded, &hits), batch(&calm, &hits), single(&flooded, &hits), single(&calm, &hits)];
+    let mut everybody =
+        [batch(&flooded, &hits), batch(&calm, &hits), single(&flooded, &hits), single(&calm, &hits)];
     let series = interleave(report.effort, &mut everybody);
     let [flooded, calm, flooded_one, calm_one]: &[Series] = series.as_slice() else {
         unreachable!("one series each")
@@ -66,7 +67,9 @@ fn full(work: &Work) -> Ours {
     settings.learn_from = LearnFrom::Any;
     let ours = Ours::empty(SIZE, settings);
     for &((vni, mac), remote) in &work.entries {
-        let Learned::New { .. } = ours.fdb().learn(NOW, vni, mac, ours.remote(remote)) else { panic!("{mac}") };
+        let Learned::New { .. } = ours.fdb().learn(NOW, vni, mac, ours.remote(remote)) else {
+            panic!("{mac}")
+        };
     }
     for number in 0..SIZE / 2 {
         let (vni, mac) = key((SIZE + number) as u64);

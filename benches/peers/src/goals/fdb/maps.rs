@@ -109,9 +109,7 @@ impl Shared for DashMap {
     }
 
     fn lookups(&self, keys: &[Key]) -> usize {
-        keys.iter()
-            .filter(|&&key| black_box(self.0.get(&packed(key)).map(|value| *value)).is_some())
-            .count()
+        keys.iter().filter(|&&key| black_box(self.0.get(&packed(key)).map(|value| *value)).is_some()).count()
     }
 
     fn answer(&self, key: u64) -> Option<u32> {

@@ -72,7 +72,8 @@ impl Shared for Fdb<'_> {
 /// F2c: a core that looks up while another one learns in the same table as fast as it can.
 fn rivals(report: &mut Report, work: &Work) {
     let ours = Fdb { ours: Ours::new(work), work };
-    let (papaya, scc, dash, locked) = (Papaya::new(work), Scc::new(work), DashMap::new(work), Locked::new(work));
+    let (papaya, scc, dash, locked) =
+        (Papaya::new(work), Scc::new(work), DashMap::new(work), Locked::new(work));
     let maps: [&dyn Shared; 5] = [&ours, &papaya, &scc, &dash, &locked];
     for (number, &(key, value)) in work.entries.iter().enumerate() {
         assert_eq!(ours.answer(number as u64), Some(value));
@@ -104,7 +105,12 @@ fn rivals(report: &mut Report, work: &Work) {
                 Contestant::new(map.name(), move |slice| {
                     current.store(at, Relaxed);
                     let keys = fdb::slice(&work.hits, slice);
-                    assert_eq!(map.lookups(keys), keys.len(), "an entry that moves is found by {}", map.name());
+                    assert_eq!(
+                        map.lookups(keys),
+                        keys.len(),
+                        "an entry that moves is found by {}",
+                        map.name()
+                    );
                     keys.len()
                 })
             })
