@@ -3,7 +3,7 @@
 use std::{panic::catch_unwind, time::Duration};
 
 use interop::{
-    Namespace, Need, Offload, Tap, Wire, bytes, eventually, ping, require, tcp, uml, uml::Uml, veth,
+    Namespace, Need, Offload, Running, Tap, Wire, bytes, eventually, ping, require, tcp, uml, uml::Uml, veth,
 };
 
 fn lan() -> (Namespace, Namespace) {
