@@ -216,6 +216,10 @@ pub(crate) fn parse<I: IntoIterator<Item: Into<OsString> + Clone>>(
             routes: routes.next().unwrap_or_default(),
         });
     }
+    let remotes = segments.iter().flat_map(|segment| &segment.remotes);
+    if let Some(group) = remotes.into_iter().find(|remote| remote.is_multicast()) {
+        return Err(refuse(&format!("--remote {group}: groups are not joined; name each endpoint instead")));
+    }
     if common.l3 && segments.len() > 1 {
         return Err(refuse("--l3 has one device: routes say where packets go"));
     }
@@ -290,6 +294,8 @@ mod tests {
             "--tap b --vni 1",
             "--tap a --vni 2",
             "--local 10.0.0.2",
+            "--remote 239.1.1.1",
+            "--remote ff02::1",
             "--l3 --tap b --vni 2",
             "--route 10.0.0.0/8=10.0.0.1",
             "--policy 1",
