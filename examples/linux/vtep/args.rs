@@ -137,6 +137,13 @@ pub(crate) struct Common {
     /// A file as `ip neigh show` prints it, for more neighbours.
     #[arg(long, value_name = "FILE")]
     pub(crate) neigh_file: Option<PathBuf>,
+    /// A vxlan device of the kernel whose forwarding database is kept in ours, except for what the kernel has learned
+    /// from packets: what a control plane tells the kernel holds here too. SIGHUP then does nothing.
+    #[arg(long, value_name = "DEV", conflicts_with_all = ["fdb_file", "neigh_file"])]
+    pub(crate) mirror: Option<String>,
+    /// A device of the kernel whose neighbours are kept in ours, with --mirror.
+    #[arg(long, value_name = "DEV", requires = "mirror")]
+    pub(crate) mirror_neigh: Option<String>,
     /// What to send by: a raw socket, or the UDP socket, by which settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
