@@ -193,8 +193,9 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 fn sum_bytes(bytes: &[u8]) -> u16 {
     let mut total = 0;
     let mut rest = bytes;
-    while rest.len() >= LANES {
-        let (block, after) = rest.split_at(rest.len().min(MAX_BLOCK) & !(LANES - 1));
+    while let (true, Some((block, after))) =
+        (rest.len() >= LANES, rest.split_at_checked(rest.len().min(MAX_BLOCK) & !(LANES - 1)))
+    {
         total = add_carry(total, sum_block(block));
         rest = after;
     }
