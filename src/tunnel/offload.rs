@@ -5,21 +5,29 @@
 //! addresses, and the padding behind it, have to be read.
 
 use super::{InnerChecksum, UdpChecksum, inner::IpVersion, patch::Flow};
-use crate::wire::{IpProtocol, checksum::Sum, ipv4, udp};
+use crate::wire::{
+    IpProtocol,
+    checksum::{Few, Sum},
+    ipv4, udp,
+};
 
-/// The sum of the carried packet, as it will be when all its checksums are finished. `at`: which IP it is, and where.
+/// The sum of the carried packet behind `before`, as it will be when all its checksums are finished. `at`: which IP it is,
+/// and where.
 #[inline(always)]
-pub(crate) fn inner_sum(
+pub(crate) fn with_inner(
+    before: Few,
     mode: UdpChecksum,
     packet: &[u8],
     at: Option<(IpVersion, usize)>,
     inner: InnerChecksum,
 ) -> Sum {
     match (inner, mode, at) {
-        (InnerChecksum::Good, UdpChecksum::Offload, Some((version, l3))) => good_sum(packet, version, l3),
+        (InnerChecksum::Good, UdpChecksum::Offload, Some((version, l3))) => {
+            good_sum(before, packet, version, l3)
+        }
         _ => None,
     }
-    .unwrap_or_else(|| untrusted_sum(packet, inner))
+    .unwrap_or_else(|| before.sum().join(untrusted_sum(packet, inner)))
 }
 
 /// The same without trust in what the packet holds: only a checksum that is still to be written is foreseen.
@@ -51,7 +59,7 @@ fn partial_sum(packet: &[u8], start: usize, offset: usize) -> Option<Sum> {
 /// Of the IP header, which is summed as well, the addresses and the protocol are in the pseudo header too, so that they
 /// cancel: what is left to add are the bytes before the addresses, less protocol and length.
 #[inline(always)]
-fn good_sum(packet: &[u8], version: IpVersion, l3: usize) -> Option<Sum> {
+fn good_sum(before: Few, packet: &[u8], version: IpVersion, l3: usize) -> Option<Sum> {
     let ip = packet.get(l3..)?;
     let (front, options, protocol, segment, behind) = match version {
         IpVersion::V4 => {
@@ -63,12 +71,12 @@ fn good_sum(packet: &[u8], version: IpVersion, l3: usize) -> Option<Sum> {
             let (inner, behind) = ip.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
             // Fewer bytes than a header has are no header.
             let options = inner.get(ipv4::Header::MIN_LEN..header_len)?;
-            (front_sum::<26>(packet, l3, 12)?, options, protocol, inner.get(header_len..)?, behind)
+            (front_sum::<26>(before, packet, l3, 12)?, options, protocol, inner.get(header_len..)?, behind)
         }
         IpVersion::V6 => {
             let (&[_, _, _, _, l0, l1, protocol, ..], rest) = ip.split_first_chunk::<40>()?;
             let (segment, behind) = rest.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
-            (front_sum::<22>(packet, l3, 8)?, &[][..], protocol, segment, behind)
+            (front_sum::<22>(before, packet, l3, 8)?, &[][..], protocol, segment, behind)
         }
     };
     let has_checksum = match IpProtocol(protocol) {
@@ -84,7 +92,7 @@ fn good_sum(packet: &[u8], version: IpVersion, l3: usize) -> Option<Sum> {
         return None;
     }
     let len = segment.len() as u16;
-    let mut sum = front.add_word(!u16::from(protocol)).add_word(!len);
+    let mut sum = front.word(!u16::from(protocol)).word(!len).sum();
     if !options.is_empty() {
         sum = sum.add_bytes(options);
     }
@@ -95,14 +103,14 @@ fn good_sum(packet: &[u8], version: IpVersion, l3: usize) -> Option<Sum> {
     Some(sum)
 }
 
-/// The sum of all that is before IP, and of the first `part` bytes of that: `N` where an Ethernet header is before it,
-/// which is so often that it is worth its own sum.
+/// `before` with all that is before IP, and with the first `part` bytes of that: `N` where an Ethernet header is before
+/// it, which is so often that it is worth its own sum.
 #[inline(always)]
-fn front_sum<const N: usize>(packet: &[u8], l3: usize, part: usize) -> Option<Sum> {
+fn front_sum<const N: usize>(before: Few, packet: &[u8], l3: usize, part: usize) -> Option<Few> {
     let end = l3.wrapping_add(part);
     if end == N {
-        packet.first_chunk::<N>().map(|front| Sum::ZERO.add_array(front))
-    } else {
-        packet.get(..end).map(|front| Sum::ZERO.add_bytes(front))
+        return packet.first_chunk::<N>().map(|front| before.array(front));
     }
+    // There is an even number of them.
+    Some(before.word(Sum::ZERO.add_bytes(packet.get(..end)?).value()))
 }

@@ -8,7 +8,7 @@ use super::{
     remote::Facts,
 };
 use crate::wire::{
-    checksum::{self, Sum},
+    checksum::{self, Few},
     ipv4, ipv6, udp,
 };
 
@@ -250,12 +250,14 @@ fn udp_checksum(
     at: Option<(IpVersion, usize)>,
     inner: InnerChecksum,
 ) -> u16 {
-    let mut headers = Sum::known(sum, 0).add_word(source_port).add_word(length).add_word(length);
-    headers = match tunnel.first_chunk::<USUAL_TUNNEL>() {
-        Some(usual) if tunnel.len() == USUAL_TUNNEL => headers.add_array(usual),
-        _ => headers.add_bytes(tunnel),
-    };
-    headers.join(offload::inner_sum(mode, packet, at, inner)).udp_checksum()
+    let headers = Few::NONE.word(sum).word(source_port).word(length).word(length);
+    match tunnel.first_chunk::<USUAL_TUNNEL>() {
+        Some(usual) if tunnel.len() == USUAL_TUNNEL => {
+            offload::with_inner(headers.array(usual), mode, packet, at, inner)
+        }
+        _ => headers.sum().add_bytes(tunnel).join(offload::with_inner(Few::NONE, mode, packet, at, inner)),
+    }
+    .udp_checksum()
 }
 
 /// The headers of IPv4, UDP and tunnel at the end of the outer ones.
