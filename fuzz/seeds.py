@@ -220,12 +220,30 @@ TABLES = {
     "clock-back": b("3f 00 04 08") + REMOTES + VNIS + LEARN + b("27 03 00 00 00 00") + LEARN + b("24 03 00 00 00 00") * 3,
 }
 
+# Settings, then operations of eight bytes: kind, VNI, host, any address, and what the kind needs.
+FLOODS = b("02 00 00 00 00 00 00 00" "02 00 00 00 00 01 00 00" "02 01 00 00 00 02 00 00")
+HEAR = b("0c 00 01 02 01 00 01 20" "0c 00 01 02 01 01 01 20" "0c 00 03 02 01 05 01 20" "0c 01 01 02 01 02 01 20")
+SAY = b("08 00 02 01 00 00 01 20" "08 01 02 01 00 00 01 20" "08 00 02 08 00 00 01 20" "08 00 02 09 00 00 01 20")
+
+VTEP = {
+    "learn-and-send": b("02") + FLOODS + HEAR + SAY,
+    "linux": b("13") + FLOODS + HEAR + SAY,
+    "strangers": b("16") + FLOODS + HEAR + SAY,
+    "static": b("12") + FLOODS + b("00 00 01 00 02 03 01 00" "00 00 03 00 00 00 01 00" "00 01 01 00 01 00 01 00") + HEAR + SAY,
+    "age": b("12") + FLOODS + HEAR + b("04 00 00 00 1f 00 00 00" "06 00 00 00 00 00 00 00") + SAY + b("05 00 00 00 ff 00 00 00") + HEAR,
+    "proxy": b("0a") + FLOODS + b("03 00 04 00 05 00 00 00" "08 00 02 08 00 00 00 05" "08 00 02 08 00 00 00 06" "08 00 04 08 00 00 00 05"),
+    "delete": b("12") + FLOODS + HEAR + b("01 00 01 00 00 00 00 00" "01 00 01 00 00 00 00 00") + SAY,
+    "noise": b("12") + FLOODS + b("07 00 45 00 00 20 00 00" "07 01 ff ff ff ff ff ff") + SAY,
+    "unknown-vni": b("12") + HEAR + SAY,
+}
+
 TARGETS = {
     "wire": WIRE,
     "decap": DECAP,
     "encap_decap": ENCAP_DECAP,
     "geneve_option": GENEVE_OPTION,
     "tables": TABLES,
+    "vtep": VTEP,
 }
 
 

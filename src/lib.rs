@@ -10,10 +10,16 @@
 //! - [`table`]: who is where: a forwarding database, neighbours, routes, remotes; bounded, ageing, shared by all
 //!   cores without waiting.
 //! - [`tunnel`]: whole packets. An endpoint is configured once; then it encapsulates and decapsulates in place.
+//! - [`vtep`]: what to do with this frame: one decision each, by the tables and with the tunnels.
 //!
 //! # A packet's walk
 //!
-//! A frame that leaves: [`tunnel::Endpoint::encap`] looks at the frame as far as it must (its IP header, through
+//! A frame that a local host sends: [`vtep::Vtep::handle_overlay`] reads what it must of it; the neighbour table may
+//! answer ARP or Neighbor Discovery in its place; or the forwarding database names the remote, whose outer headers the
+//! table of remotes holds ready. A packet from the underlay walks the same way back: [`vtep::Vtep::handle_underlay`]
+//! has it checked, learns who sent it last of all, and answers segment and frame, or one reason to drop it.
+//!
+//! The tunnels below do their part alone as well. A frame that leaves: [`tunnel::Endpoint::encap`] looks at the frame as far as it must (its IP header, through
 //! VLAN tags; its flow), copies the outer headers that [`tunnel::Remote`] holds ready into the headroom, and
 //! patches lengths, checksums, source port and what is inherited. A packet that arrives:
 //! [`tunnel::Endpoint::decap`] checks it from the outside in, in the order of [`tunnel::DropReason`], strips the

@@ -13,6 +13,8 @@ mod laws;
 mod model;
 #[path = "tunnel/laws.rs"]
 mod tunnel_laws;
+#[path = "vtep/vtep_model/mod.rs"]
+mod vtep_model;
 
 /// Calls `target` with each of its seeds.
 fn replay(name: &str, target: fn(&[u8])) {
@@ -45,6 +47,11 @@ fn encap_decap() {
 #[test]
 fn geneve_option() {
     replay("geneve_option", tunnel_laws::geneve_option);
+}
+
+#[test]
+fn vtep() {
+    replay("vtep", vtep_model::vtep);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 pub mod fdb;
 pub mod measure;
 pub mod rivals;
+pub mod traffic;
+pub mod vtep;
 
 /// A pseudo-random generator that is good enough for test traffic (splitmix64).
 #[derive(Clone)]

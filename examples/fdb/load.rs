@@ -1,9 +1,14 @@
 //! What was read goes into tables; what does not is reported.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    hash::Hash,
+    net::IpAddr,
+};
 
 use encap::{
-    table::{Capacity, Change, Destination, Entry, Error, Line, NewEntry, NewNeighbor, Remote, Tables},
+    table::{self, Capacity, Change, Destination, Entry, Error, Line, NewEntry, NewNeighbor, Remote, Tables},
     time::Instant,
     wire::{MacAddr, Vni},
 };
@@ -25,13 +30,15 @@ pub(crate) struct Names {
     pub(crate) via: BTreeMap<String, u32>,
     /// The port of lines that do not say theirs.
     pub(crate) port: u16,
+    /// Who loads, and which time this is: what was loaded at another time is loaded over.
+    pub(crate) mark: (u8, u32),
 }
 
 /// What became of records.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    /// Records that are in the tables now.
-    pub(crate) used: usize,
+#[derive(Debug)]
+pub(crate) struct Report<K> {
+    /// What is in the tables by them now.
+    pub(crate) used: HashSet<K>,
     /// What is not, each with the record's number.
     pub(crate) remarks: Vec<(usize, Remark)>,
 }
@@ -68,14 +75,20 @@ pub(crate) fn capacity(entries: usize, neighbors: usize) -> Capacity {
     }
 }
 
+/// Address and destination.
+pub(crate) type Entries = Report<(Vni, MacAddr, Destination)>;
+
+/// Addresses.
+pub(crate) type Neighbors = Report<(Vni, IpAddr)>;
+
 /// Fills the forwarding database with records of `bridge fdb show`.
 pub(crate) fn fdb<S: AsRef<[Line]>>(
     tables: &Tables<S>,
     names: &Names,
     now: Instant,
     records: &[Record],
-) -> Report {
-    load(records, |words| put_entry(tables, names, now, &FdbLine::parse(words)?))
+) -> Entries {
+    load(records, |words, used| put_entry(tables, names, now, &FdbLine::parse(words)?, used))
 }
 
 /// Fills the neighbour table with records of `ip neigh show`.
@@ -84,17 +97,20 @@ pub(crate) fn neighbors<S: AsRef<[Line]>>(
     names: &Names,
     now: Instant,
     records: &[Record],
-) -> Report {
-    load(records, |words| put_neighbor(tables, names, now, &NeighLine::parse(words)?))
+) -> Neighbors {
+    load(records, |words, used| put_neighbor(tables, names, now, &NeighLine::parse(words)?, used))
 }
 
-/// Has `put` put each record; it answers what was used only in part, or why nothing was.
-fn load(records: &[Record], put: impl Fn(&[String]) -> Result<Vec<String>, String>) -> Report {
-    let mut report = Report::default();
+/// Has `put` put each record, and note what is in the tables by it; it answers what was used only in part, or why
+/// nothing was.
+fn load<K: Eq + Hash>(
+    records: &[Record],
+    put: impl Fn(&[String], &mut HashSet<K>) -> Result<Vec<String>, String>,
+) -> Report<K> {
+    let mut report = Report { used: HashSet::new(), remarks: Vec::new() };
     for Record { number, words } in records {
-        match words.as_deref().map_err(String::clone).and_then(&put) {
+        match words.as_deref().map_err(String::clone).and_then(|words| put(words, &mut report.used)) {
             Ok(partly) => {
-                report.used += 1;
                 report.remarks.extend(partly.into_iter().map(|what| (*number, Remark::Partly(what))));
             }
             Err(why) => report.remarks.push((*number, Remark::Unused(why))),
@@ -108,6 +124,7 @@ fn put_entry<S: AsRef<[Line]>>(
     names: &Names,
     now: Instant,
     line: &FdbLine,
+    used: &mut HashSet<(Vni, MacAddr, Destination)>,
 ) -> Result<Vec<String>, String> {
     if !line.is_self {
         return Err(match &line.master {
@@ -121,10 +138,13 @@ fn put_entry<S: AsRef<[Line]>>(
     let vni = names.vni_of(line.src_vni, line.dev.as_deref())?;
     let fdb = tables.fdb();
     let there = fdb.get(now, vni, line.mac).ok();
-    if there.is_some() && line.mac.is_unicast() {
+    let earlier = there.filter(|there| names.loaded(there));
+    if earlier.is_some() && line.mac.is_unicast() {
         return Err(Error::Exists.to_string());
     }
-    let new = NewEntry::to(names.destination(tables, line)?);
+    let destination = names.destination(tables, line)?;
+    let (origin, cookie) = names.mark;
+    let new = NewEntry::to(destination).origin(origin, cookie);
     let new = match line.state {
         Some(State::Permanent) => new,
         Some(State::Static) => new.as_static(),
@@ -133,7 +153,10 @@ fn put_entry<S: AsRef<[Line]>>(
     };
     let new = if line.router { new.router() } else { new };
     let new = if line.sticky { new.sticky() } else { new };
-    if fdb.append(vni, line.mac, new).map_err(|error| error.to_string())? == Change::Unchanged {
+    let over = there.is_some() && line.mac.is_unicast();
+    let put = if over { fdb.replace(vni, line.mac, new) } else { fdb.append(vni, line.mac, new) };
+    let change = put.map_err(|error| error.to_string())?;
+    if !used.insert((vni, line.mac, destination)) && change == Change::Unchanged {
         return Err("an earlier line says the same".into());
     }
     let mut partly: Vec<String> = line.unkept.iter().map(|word| format!("without {word}")).collect();
@@ -143,7 +166,7 @@ fn put_entry<S: AsRef<[Line]>>(
     }
     let attributes = |entry: Entry| (entry.state, entry.router, entry.sticky);
     let now_there = fdb.get(now, vni, line.mac).ok();
-    if there.is_some() && there.map(attributes) != now_there.map(attributes) {
+    if earlier.is_some() && earlier.map(attributes) != now_there.map(attributes) {
         partly.push("for the whole entry: earlier lines have another state or other flags".into());
     }
     Ok(partly)
@@ -154,6 +177,7 @@ fn put_neighbor<S: AsRef<[Line]>>(
     names: &Names,
     now: Instant,
     line: &NeighLine,
+    used: &mut HashSet<(Vni, IpAddr)>,
 ) -> Result<Vec<String>, String> {
     if line.proxy {
         return Err("it is an address to answer for, not a neighbour".into());
@@ -167,11 +191,20 @@ fn put_neighbor<S: AsRef<[Line]>>(
     let vni = names.vni_of(line.vni, line.dev.as_deref())?;
     let new = NewNeighbor::new(mac).state(state, now);
     let new = if line.router { new.router() } else { new };
-    tables.neighbors().add(vni, line.address, new).map_err(|error| error.to_string())?;
+    if used.contains(&(vni, line.address)) {
+        return Err(Error::Exists.to_string());
+    }
+    let _ = tables.neighbors().replace(vni, line.address, new).map_err(|error| error.to_string())?;
+    used.insert((vni, line.address));
     Ok(line.unkept.iter().map(|word| format!("without {word}")).collect())
 }
 
 impl Names {
+    /// Whether an entry was made by this load.
+    fn loaded(&self, entry: &Entry) -> bool {
+        (entry.origin, entry.cookie) == self.mark && entry.state != table::State::Learned
+    }
+
     fn vni_of(&self, said: Option<Vni>, dev: Option<&str>) -> Result<Vni, String> {
         let of_device = match dev {
             Some(dev) if !self.devices.is_empty() => {

@@ -99,7 +99,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         tell(path, neighbors_read.len(), &load::neighbors(&tables, &names, NOW, neighbors_read));
     }
     print(args, &tables)?;
-    if loaded.used == 0 { Err("nothing to fill a table with".into()) } else { Ok(()) }
+    if loaded.used.is_empty() { Err("nothing to fill a table with".into()) } else { Ok(()) }
 }
 
 fn names(args: &Args) -> Result<Names, String> {
@@ -125,11 +125,11 @@ fn read(path: &Path, form: words::Form) -> Result<Vec<Record>, String> {
     words::records(&text, form).map_err(|error| named(&error))
 }
 
-fn tell(path: &Path, records: usize, report: &Report) {
+fn tell<K>(path: &Path, records: usize, report: &Report<K>) {
     for (number, remark) in &report.remarks {
         eprintln!("{}:{number}: {remark}", path.display());
     }
-    eprintln!("{}: {} of {records} lines used", path.display(), report.used);
+    eprintln!("{}: {} of {records} lines used", path.display(), report.used.len());
 }
 
 fn print<S: AsRef<[encap::table::Line]>>(args: &Args, tables: &Tables<S>) -> io::Result<()> {

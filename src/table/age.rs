@@ -5,8 +5,9 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use super::{
     Event, Tables,
     bucket::{Busy, SLOTS},
-    clock::Now,
+    clock::{Clock, Now},
     fdb::Fdb,
+    handle::Handle,
     line::{Line, fence},
 };
 use crate::time::Instant;
@@ -93,6 +94,22 @@ impl<S: AsRef<[Line]>> Tables<S> {
         aged
     }
 
+    /// When to go on with the sweep, or to begin the next one: at once while one is under way, otherwise an eighth of
+    /// the ageing time after the last one began.
+    pub fn next_sweep(&self, now: Instant) -> Instant {
+        let regions = self.regions();
+        let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
+        let meta = fdb.meta;
+        if meta.sweep_cursor().load(Relaxed) != 0 {
+            return now;
+        }
+        let due = |clock: Clock, ages| {
+            let (since, period) = clock.since_sweep(now, ages);
+            now.saturating_add(period.saturating_sub(since))
+        };
+        due(fdb.clock, meta.fdb_ages()).min(due(neighbors.clock, meta.neighbor_ages()))
+    }
+
     /// How many lines a whole sweep looks at.
     pub fn sweep_lines(&self) -> usize {
         let regions = self.regions();
@@ -105,7 +122,14 @@ impl Fdb<'_> {
     fn sweep_bucket(&self, now: Now, bucket: usize, each: &mut impl FnMut(Event)) -> Result<usize, Busy> {
         // Looked at first without a lock: most buckets have no dead. Not while somebody else holds it, though: what
         // he is about to put there may be dead by now.
-        if !self.map.bucket(bucket)?.iter().flatten().any(|slot| self.is_dead(now, slot)) {
+        let slots = self.map.bucket(bucket)?;
+        if self.meta.unconfigured().load(Relaxed) > 0 {
+            let live = slots.iter().flatten().filter(|slot| !self.is_dead(now, slot));
+            let named = live.map(|slot| Handle(slot.content.value));
+            let named = named.filter(|handle| handle.kind() == Handle::REMOTE);
+            named.for_each(|handle| self.remotes.note_use(handle));
+        }
+        if !slots.iter().flatten().any(|slot| self.is_dead(now, slot)) {
             return Ok(0);
         }
         let mut removed = 0usize;

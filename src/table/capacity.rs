@@ -24,7 +24,7 @@ pub struct Capacity {
     pub vnis: u32,
     /// Remotes, configured and learned, at most 2^20.
     pub remotes: u32,
-    /// The longest prebuilt outer header of a remote in bytes, at most 255. 84 hold Ethernet with a VLAN tag,
+    /// The longest prebuilt outer header of a remote in bytes, at most 148. 84 hold Ethernet with a VLAN tag,
     /// IPv6, UDP and VXLAN, and fill lines that are there anyway.
     pub header: u32,
     /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
@@ -37,8 +37,14 @@ pub struct Capacity {
     pub neighbors: u32,
     /// Routes, at most 2^19.
     pub routes: u32,
+    /// Multicast groups, all VNIs together, at most 2^19.
+    pub groups: u32,
     /// Workers that keep handles while others free them; see [`Tables::register`](super::Tables::register).
     pub workers: u32,
+    /// VLANs that can be mapped to VNIs, counted from 0: 4,096 for all of them.
+    pub vlans: u32,
+    /// Whether each of the workers counts by VNI what it does: a line for each worker and VNI.
+    pub vni_counters: bool,
 }
 
 impl Capacity {
@@ -53,7 +59,10 @@ impl Capacity {
         quotas: 0,
         neighbors: 0,
         routes: 0,
+        groups: 0,
         workers: 0,
+        vlans: 0,
+        vni_counters: false,
     };
 
     /// A forwarding database of so many entries and what it needs besides: 16 VNIs, 64 remotes, 16 lists of 12
@@ -69,12 +78,14 @@ impl Capacity {
             ("entries", self.entries, 1 << 28),
             ("vnis", self.vnis, 0xffff),
             ("remotes", self.remotes, 1 << 20),
-            ("header", self.header, 255),
+            ("header", self.header, 148),
             ("lists", lists, 1 << 20),
             ("quotas", self.quotas, 0xffff),
             ("neighbors", self.neighbors, 1 << 19),
             ("routes", self.routes, 1 << 19),
+            ("groups", self.groups, 1 << 19),
             ("workers", self.workers, 0xffff),
+            ("vlans", self.vlans, 1 << 12),
         ]
         .into_iter()
         .find(|&(_, asked, most)| asked > most)

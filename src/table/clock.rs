@@ -81,6 +81,27 @@ impl Clock {
         }
     }
 
+    /// How long ago the last sweep began, and how long the next one should wait after that.
+    pub(crate) fn since_sweep(self, now: Instant, words: Ages<'_>) -> (Duration, Duration) {
+        let time = |ticks: u32| Duration::from_micros(u64::from(ticks).wrapping_shl(self.shift));
+        let limit = match words.limit.load(Relaxed) as u16 {
+            // Nothing ages, but what was removed wants its room back.
+            NEVER => LONGEST,
+            limit => limit,
+        };
+        let period = time(u32::from(limit / SWEEPS).max(1));
+        let since = match words.swept.load(Relaxed) {
+            // The first sweep sets the time.
+            0 => period,
+            swept => match self.tick(now).wrapping_sub(swept) {
+                // The clock was set back.
+                since if since >= u32::from(FUTURE).wrapping_neg() => Duration::ZERO,
+                since => time(since),
+            },
+        };
+        (since, period)
+    }
+
     /// The time that so many ticks take.
     pub(crate) const fn duration(self, ticks: u16) -> Duration {
         Duration::from_micros((ticks as u64).wrapping_shl(self.shift))
@@ -142,6 +163,9 @@ impl Now {
         stamp != ETERNAL && limit != NEVER && (self.is_overdue() || self.age(stamp) >= limit)
     }
 }
+
+/// Sweeps in an ageing time.
+const SWEEPS: u16 = 8;
 
 /// How many stamps there are: all of 16 bits but [`ETERNAL`], so that no tick counts as another.
 const STAMPS: u64 = 0xffff;

@@ -1,5 +1,7 @@
 //! What the tables refuse.
 
+use super::Destination;
+
 /// Why a change to a table was refused; the table is as it was.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -30,6 +32,9 @@ pub enum Error {
     /// The address is not of the underlay that the tables were built for (Linux: EAFNOSUPPORT).
     #[error("the address is not of the underlay's family")]
     Family,
+    /// The address is no group's.
+    #[error("the address is no multicast address")]
+    NotMulticast,
     /// The address is nobody's: unspecified, multicast or broadcast.
     #[error("the address is no unicast address")]
     NotUnicast,
@@ -86,6 +91,8 @@ pub enum Resource {
     EntriesOfVni,
     /// Lines of replication lists and next-hop groups.
     Members,
+    /// Multicast groups.
+    Groups,
     /// Neighbours.
     Neighbors,
     /// Remotes.
@@ -94,6 +101,8 @@ pub enum Resource {
     UnconfiguredRemotes,
     /// Routes.
     Routes,
+    /// VLANs that are mapped to VNIs.
+    Vlans,
     /// VNIs.
     Vnis,
     /// Registered workers.
@@ -106,10 +115,12 @@ impl core::fmt::Display for Resource {
             Self::Entries => "entries",
             Self::EntriesOfVni => "entries of the VNI",
             Self::Members => "lines of members",
+            Self::Groups => "groups",
             Self::Neighbors => "neighbours",
             Self::Remotes => "remotes",
             Self::UnconfiguredRemotes => "remotes that are not configured",
             Self::Routes => "routes",
+            Self::Vlans => "VLANs",
             Self::Vnis => "VNIs",
             Self::Workers => "workers",
         })
@@ -126,6 +137,17 @@ pub enum HandleKind {
     List,
     /// [`GroupId`](super::GroupId).
     Group,
+}
+
+impl HandleKind {
+    /// What names this destination.
+    pub(crate) const fn of(destination: Destination) -> Self {
+        match destination {
+            Destination::List(_) => Self::List,
+            Destination::Group(_) => Self::Group,
+            _ => Self::Remote,
+        }
+    }
 }
 
 impl core::fmt::Display for HandleKind {

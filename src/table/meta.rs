@@ -38,6 +38,11 @@ words! {
     passes = read[2],
     /// Counts what was freed, for [`Workers`](super::worker::Workers).
     epoch = read[3],
+    /// MAC addresses of the gateways in the underlay.
+    gateway_high = read[6],
+    gateway_low = read[7],
+    gateway6_high = read[8],
+    gateway6_low = read[9],
     /// Entries of the forwarding database.
     entries = written[0],
     /// Those of them that were learned.
@@ -56,6 +61,8 @@ words! {
     neighbors = written[7],
     /// Routes.
     routes = written[8],
+    /// Multicast groups; looked at for every multicast packet.
+    groups = read[10],
     /// Where the sweep goes on.
     sweep_cursor = written[9],
     /// Who sweeps, and whether the sweep could look at everything.

@@ -10,6 +10,8 @@
 //! | [`Remotes`] | address, port, VNI, egress | a [`Remote`]: outer header, next hop, MTU, quota group |
 //! | [`Lists`] | | replication lists and next-hop groups: remotes in order |
 //! | [`Neighbors`] | VNI and IP address | a MAC address and what is thought of it |
+//! | [`Groups`] | VNI, multicast group and source | a destination |
+//! | [`Vlans`] | VLAN | a VNI, and back |
 //! | [`Routes`] | prefix | the gateway or peer behind which it is |
 //!
 //! What one table says of another is a handle of 32 bits with a generation: a handle of what was removed finds
@@ -65,6 +67,7 @@ mod error;
 mod event;
 mod fdb;
 mod generation;
+mod group;
 mod handle;
 mod hash;
 mod line;
@@ -78,6 +81,8 @@ mod route;
 mod settings;
 mod store;
 mod tables;
+mod tally;
+mod vlan;
 mod vni;
 mod worker;
 
@@ -90,6 +95,7 @@ pub use fdb::{
     Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row,
     Show, State, Target,
 };
+pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
 pub use list::{Lists, Members, Walk};
@@ -97,8 +103,12 @@ pub use neighbor::{
     Neighbor, NeighborCursor, NeighborDump, NeighborLearned, NeighborRefusal, NeighborState, Neighbors,
     NeighborsFlushed, NewNeighbor,
 };
+pub(crate) use remote::Raw;
 pub use remote::{Quota, Remote, Remotes};
 pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
 pub use tables::Tables;
+pub(crate) use tally::Tally;
+pub use tally::VniCounters;
+pub use vlan::Vlans;
 pub use worker::WorkerId;

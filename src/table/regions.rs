@@ -3,6 +3,7 @@
 use super::{
     Capacity,
     bucket::Map,
+    group,
     line::{Line, Words},
     list, meta, neighbor, remote, route, vni,
 };
@@ -45,6 +46,10 @@ regions! { capacity:
     vni_front = Words::lines(vni::front(capacity.vnis as usize)),
     /// A line for each domain.
     vnis = capacity.vnis as usize,
+    /// VLAN to VNI: a word for each.
+    vlans = Words::lines(capacity.vlans as usize),
+    /// A line of counters for each worker and VNI.
+    tally = if capacity.vni_counters { (capacity.workers as usize).saturating_mul(capacity.vnis as usize) } else { 0 },
     fdb = Map::buckets(capacity.entries as usize),
     fdb_cold = Map::cold_lines(Map::buckets(capacity.entries as usize)),
     /// Identity to index, and address to index.
@@ -63,6 +68,8 @@ regions! { capacity:
     neighbor_records = neighbor::RECORDS.lines(capacity.neighbors as usize),
     route_map = Map::buckets(capacity.routes as usize),
     route_records = route::RECORDS.lines(capacity.routes as usize),
+    group_map = Map::buckets(capacity.groups as usize),
+    group_records = group::RECORDS.lines(capacity.groups as usize),
     /// How many routes of each length there are.
     route_lengths = if capacity.routes == 0 { 0 } else { Words::lines(route::LENGTH_WORDS) },
 }

@@ -3,10 +3,11 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    Ageing, BuildError, Capacity, Error, Fdb, Line, Lists, Neighbors, Remotes, Resource, Routes, Settings,
-    WorkerId,
+    Ageing, BuildError, Capacity, Error, Fdb, Groups, Line, Lists, Neighbors, Remotes, Resource, Routes,
+    Settings, Vlans, VniCounters, WorkerId,
     bucket::Map,
     fdb::Limits,
+    group,
     hash::Seed,
     line::Words,
     meta::Meta,
@@ -16,9 +17,11 @@ use super::{
     route::{self, Lengths},
     settings::Clocks,
     store::Store,
+    tally::Tally,
     vni::Vnis,
     worker::Workers,
 };
+use crate::wire::Vni;
 
 /// The tables of a data plane, on storage that the caller provides: an array in a `static`, a borrowed slice, a
 /// `Box`, a `Vec`, an `Arc<[Line]>`.
@@ -43,6 +46,7 @@ struct Seeds {
     groups: Seed,
     neighbors: Seed,
     routes: Seed,
+    multicast: Seed,
 }
 
 impl<S: AsRef<[Line]>> Tables<S> {
@@ -82,6 +86,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
             groups: Seed::derive(seed, 4),
             neighbors: Seed::derive(seed, 5),
             routes: Seed::derive(seed, 6),
+            multicast: Seed::derive(seed, 7),
         };
         let tables = Self { storage, capacity, settings, clocks, seeds };
         let meta = Meta::new(tables.regions().meta);
@@ -123,6 +128,33 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
         self.routes_in(&self.regions())
+    }
+
+    /// The multicast groups.
+    pub fn groups(&self) -> Groups<'_> {
+        self.groups_in(&self.regions())
+    }
+
+    /// Which VLAN is which VNI.
+    pub fn vlans(&self) -> Vlans<'_> {
+        let regions = self.regions();
+        Vlans { words: Words(regions.vlans), count: self.capacity.vlans, vnis: self.vnis_in(&regions) }
+    }
+
+    /// What happened in a VNI, all workers taken together, where [`Capacity::vni_counters`] says that it is counted.
+    /// May be called by anybody at any time.
+    pub fn vni_counters(&self, vni: Vni) -> VniCounters {
+        let regions = self.regions();
+        let domain = self.vnis_in(&regions).find(vni).ok().flatten();
+        domain.map_or(VniCounters::default(), |domain| self.tally_in(&regions).sum(&domain))
+    }
+
+    pub(crate) fn tally(&self) -> Tally<'_> {
+        self.tally_in(&self.regions())
+    }
+
+    const fn tally_in<'t>(&self, regions: &Regions<'t>) -> Tally<'t> {
+        Tally { lines: regions.tally, vnis: self.capacity.vnis }
     }
 
     /// Registers a worker: one that keeps handles ([`RemoteId`](super::RemoteId), members of a list) from one call
@@ -218,6 +250,22 @@ impl<S: AsRef<[Line]>> Tables<S> {
             },
             lengths: Lengths(Words(regions.route_lengths)),
             seed: self.seeds.routes,
+        }
+    }
+
+    fn groups_in<'t>(&self, regions: &Regions<'t>) -> Groups<'t> {
+        let meta = Meta::new(regions.meta);
+        Groups {
+            store: Store {
+                map: Map::new(regions.group_map, &[], self.seeds.multicast),
+                records: group::RECORDS.records(regions.group_records, self.capacity.groups as usize),
+                count: meta.groups(),
+                limit: self.capacity.groups,
+                what: Resource::Groups,
+                relocations: meta.relocations(),
+            },
+            fdb: self.fdb_in(regions),
+            seed: self.seeds.multicast,
         }
     }
 

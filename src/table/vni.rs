@@ -126,6 +126,7 @@ impl<'t> Vnis<'t> {
             let (generation, _) = Census(line.word(LEARNED)).read();
             Census(line.word(LEARNED)).begin(generation.max(1));
             line.word(LIMIT).store(0, Relaxed);
+            line.word(VLAN).store(0, Relaxed);
             line.word(NAME).store(vni.value() | LIVE, Release);
             return Ok(Domain { number: (index as u16).wrapping_add(1), line });
         }
@@ -188,6 +189,12 @@ impl<'t> Domain<'t> {
         self.line.word(LIMIT)
     }
 
+    /// One more than the VLAN that frames of the VNI are tagged with; 0 for none.
+    #[inline]
+    pub(crate) fn vlan(&self) -> &'t AtomicU32 {
+        self.line.word(VLAN)
+    }
+
     /// Entries that were learned from remotes that are not configured.
     pub(crate) fn unconfigured(&self) -> &'t AtomicU32 {
         self.line.word(UNCONFIGURED)
@@ -222,6 +229,7 @@ const WINDOW_MARKS: usize = 5;
 const WINDOW_PASSES: usize = 6;
 const EPOCH: usize = 7;
 const FLUSHING: usize = 8;
+const VLAN: usize = 9;
 
 // States of a name; a live one carries the VNI.
 const LIVE: u32 = 1 << 24;

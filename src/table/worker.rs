@@ -13,7 +13,7 @@ use super::{
 
 /// Names a registered worker.
 #[derive(Debug, Eq, PartialEq)]
-pub struct WorkerId(u32);
+pub struct WorkerId(pub(crate) u32);
 
 /// A line for each worker; a line of zero is free.
 #[derive(Clone, Copy, Debug)]

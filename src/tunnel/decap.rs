@@ -49,23 +49,33 @@ impl Inner {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DecapMeta {
-    /// With [`Framing::Payload`]: what the outer headers said that the socket has taken. Without it the outer
-    /// ECN field counts as Not-ECT, so that congestion marks are lost.
+    /// What the outer headers said that a socket has taken: the packet then starts with the tunnel's own header,
+    /// whatever the [`Framing`], so that one endpoint sends by a raw socket and receives by one of UDP. Without it
+    /// packets start as the framing says; with [`Framing::Payload`] the outer ECN field then counts as Not-ECT, so that
+    /// congestion marks are lost.
     pub outer: Option<OuterFacts>,
     /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
     pub udp_checksum_verified: bool,
+    /// What the packet came in by, an interface or a VRF: tells link-local senders apart, and means nothing otherwise.
+    pub ingress: u32,
 }
 
 impl DecapMeta {
     /// Nothing known.
     pub const fn new() -> Self {
-        Self { outer: None, udp_checksum_verified: false }
+        Self { outer: None, udp_checksum_verified: false, ingress: 0 }
     }
 
     /// With these facts of outer headers that a socket has taken.
     #[must_use]
     pub const fn outer(self, outer: OuterFacts) -> Self {
         Self { outer: Some(outer), ..self }
+    }
+
+    /// With what the packet came in by.
+    #[must_use]
+    pub const fn ingress(self, ingress: u32) -> Self {
+        Self { ingress, ..self }
     }
 
     /// With an outer UDP checksum that somebody has verified.
@@ -219,10 +229,12 @@ impl<P: Protocol> Endpoint<P> {
         meta: &DecapMeta,
         seen: &mut Anomalies,
     ) -> Result<(Option<OuterFacts>, Opened<'a>), DropReason> {
-        let start = match self.outer.framing {
-            Framing::Payload => return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?)),
-            Framing::Ip => Start::Ip,
-            Framing::Ethernet(_) => Start::Ethernet,
+        let start = match (meta.outer, self.outer.framing) {
+            (Some(_), _) | (None, Framing::Payload) => {
+                return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?));
+            }
+            (None, Framing::Ip) => Start::Ip,
+            (None, Framing::Ethernet(_)) => Start::Ethernet,
         };
         let ip = underlay::ip(view, start, seen)?;
         let (source, destination, local) = (ip.header.source(), ip.header.destination(), self.outer.local);

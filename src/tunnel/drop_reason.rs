@@ -49,7 +49,8 @@ drop_reasons! {
     Ipv6Version "ipv6-version";
     /// Payload length says more than there is, or zero with bytes behind it, as in a jumbogram.
     Ipv6PayloadLength "ipv6-payload-length";
-    /// The outer source cannot have sent this: unspecified, multicast, broadcast, or our own address.
+    /// The outer source cannot have sent this: unspecified, multicast, broadcast, loopback to another than loopback, or
+    /// our own address.
     MartianSource "martian-source";
     /// The outer destination is neither this endpoint nor a multicast group. Not a tunnel packet.
     OtherDestination "other-destination";

@@ -46,8 +46,8 @@ impl Outer {
         ] = *head else { return None };
         let (source, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
         let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
-        // Neither unspecified nor a group; with the addresses behind groups, of which one is the broadcast.
-        let is_host = source.to_bits().wrapping_sub(1) < 0xe000_0000 - 1;
+        // Neither unspecified nor loopback nor a group; with the addresses behind groups, of which one is the broadcast.
+        let is_host = source.to_bits().wrapping_sub(1) < 0xe000_0000 - 1 && s0 != 127;
         if !is_whole || protocol != self.protocol.0 || destination != local || !is_host || source == local {
             return None;
         }
@@ -86,7 +86,7 @@ impl Outer {
         let (head, behind) = ip.split_first_chunk()?;
         let header = ipv6::Header::from_bytes(head).ok()?;
         let ipv6::Header { source, destination, .. } = header;
-        let is_host = !source.is_unspecified() && !source.is_multicast();
+        let is_host = !source.is_unspecified() && !source.is_multicast() && !source.is_loopback();
         if header.next_header != self.protocol || destination != local || !is_host || source == local {
             return None;
         }

@@ -262,6 +262,9 @@ pub enum ConfigError {
     /// A GRE tunnel that ignores DF of inner packets and has path MTU discovery, which sets DF of all outer ones.
     #[error("ignoring inner DF needs a tunnel without path MTU discovery")]
     IgnoreDfWithPathMtuDiscovery,
+    /// A tunnel encapsulation limit is set, but the underlay is IPv4.
+    #[error("a tunnel encapsulation limit needs an IPv6 underlay, and local address {0} is IPv4")]
+    EncapLimitOnIpv4(IpAddr),
     /// Group Based Policy and the Generic Protocol Extension use the same bits of VXLAN.
     #[error("VXLAN with Group Based Policy and with the Generic Protocol Extension: one of the two")]
     GroupPolicyWithGpe,
@@ -341,11 +344,23 @@ pub enum EncapError {
     /// The tunnel has sequence numbers, and [`EncapMeta::sequence`] has none.
     #[error("no sequence number for a tunnel that sends them")]
     SequenceMissing,
-    /// The packet is one that this tunnel made: it would be wrapped again and again.
-    #[error("inner packet: one of this tunnel's own outer packets")]
+    /// The packet is one that this tunnel made, or that this host has wrapped five times: it would be wrapped again and
+    /// again.
+    #[error("inner packet: one of this tunnel's own outer packets, or wrapped five times")]
     Loop,
-    /// A GRE keepalive is an IP packet between two hosts: not for a tunnel of frames, or one to a group.
-    #[error("no keepalives on a tunnel of frames, or to a group")]
+    /// The packet must not be encapsulated once more (RFC 2473, section 4.1.1). Its sender is to be told, by an ICMPv6
+    /// parameter problem, code 0, that points to this byte of it.
+    #[error("inner packet: its tunnel encapsulation limit at byte {at} is zero")]
+    EncapLimit {
+        /// Where in the IP packet the limit stands.
+        at: usize,
+    },
+    /// The remote of a GRE tunnel is any, and nobody has said which.
+    #[error("no destination in a tunnel to any remote")]
+    NoDestination,
+    /// A GRE keepalive is an IP packet between two hosts: not for a tunnel of frames, to a group, or to
+    /// any remote.
+    #[error("no keepalives on a tunnel of frames, to a group, or to any remote")]
     NoKeepalives,
     /// The packet has not enough memory before it.
     #[error(transparent)]

@@ -267,7 +267,10 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     let total_len = if is_unfinished { view.len() } else { header.total_len.into() };
     seen.insert_if(total_len > view.len(), DropReason::Ipv4TotalLength);
     let source = header.source;
-    let martian = source.is_unspecified() || source.is_multicast() || source == Ipv4Addr::BROADCAST;
+    let martian = source.is_unspecified()
+        || source.is_multicast()
+        || source == Ipv4Addr::BROADCAST
+        || source.is_loopback() && !header.destination.is_loopback();
     seen.insert_if(martian, DropReason::MartianSource);
     seen.insert_if(header.is_fragment(), DropReason::Fragment);
     Ok(Ip {
@@ -291,7 +294,10 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         payload = payload.take(payload_len);
     }
     let source = header.source;
-    seen.insert_if(source.is_unspecified() || source.is_multicast(), DropReason::MartianSource);
+    let martian = source.is_unspecified()
+        || source.is_multicast()
+        || source.is_loopback() && !header.destination.is_loopback();
+    seen.insert_if(martian, DropReason::MartianSource);
     let ip = Ip {
         header: IpHeader::V6(head),
         vlan: None,

@@ -36,6 +36,13 @@ pub(super) fn handle(
     Ok(Some(Output::Reply))
 }
 
+/// Learns what an ARP packet says of its sender.
+pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, message: &[u8]) {
+    if let Some(arp) = message.first_chunk().and_then(|bytes| arp::Header::from_bytes(bytes).ok()) {
+        let _ = engine.neighbors.snoop_arp(now, vni, &arp);
+    }
+}
+
 /// The packet, if it is ARP for IPv4; Linux also takes hardware type 6, IEEE 802, which has the same addresses.
 fn parse(bytes: &[u8; arp::Header::LEN], kernel: bool) -> Option<arp::Header> {
     let mut bytes = *bytes;
@@ -60,7 +67,7 @@ fn kernel_proxy(
         return Err(DropReason::ProxyConsumed);
     }
     let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
-        worker.miss(Miss::L3 { vni, address: arp.target_ip.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return Err(DropReason::ProxyConsumed);
     };
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
@@ -87,7 +94,7 @@ fn neigh_suppress(
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
-        worker.miss(Miss::L3 { vni, address: arp.target_ip.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return None;
     };
     // Who asks for an address of its own probes whether somebody else has it.

@@ -5,10 +5,11 @@ use core::{
     ops::RangeInclusive,
 };
 
+use super::remote_checksum;
 use crate::{
     table,
     tunnel::{self, DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
-    wire::{FlowLabel, MacAddr},
+    wire::MacAddr,
 };
 
 /// Settings of a [`Vtep`](super::Vtep). Fields have the names of Linux's options where there is one;
@@ -23,17 +24,24 @@ use crate::{
 /// | `srcport` | 49152..=65535 | 32768..=60999 |
 /// | `udpcsum` | off | on |
 /// | `udp6zerocsumtx`, `udp6zerocsumrx` | off | off |
+/// | `udp6zerolen` | off | on |
+/// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
-/// | `gbp` | off | off |
+/// | `gbp`, `remcsumrx` | off | off |
+/// | `rsc` | off | off |
+/// | `l2miss`, `l3miss` | on, each told once | off |
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
-/// | `too_big` | the sender is told | the sender is told |
+/// | `too_big` | the sender is told, or the frame dropped | the sender is told, or the packet fragmented |
+/// | `icmp_rate` | 1,000 a second | the same |
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
-/// checked first, always.
+/// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
+/// dropped; congestion marks are brought through VLAN tags; and an address that moves to another remote does not take port
+/// and VNI of the one before along.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -44,6 +52,14 @@ pub struct Config {
     /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
     /// All zeroes for none.
     pub address: MacAddr,
+    /// The gateway to IPv4 remotes that are not on the link, where outer Ethernet headers are ours; none if all are.
+    pub gateway: Option<Ipv4Addr>,
+    /// Length of the prefix that the IPv4 link shares with `local`.
+    pub prefix: u8,
+    /// The gateway to IPv6 remotes that are not on the link.
+    pub gateway6: Option<Ipv6Addr>,
+    /// Length of the prefix that the IPv6 link shares with `local6`.
+    pub prefix6: u8,
     /// UDP port that remotes send to.
     pub dstport: u16,
     /// The outer headers that are ours.
@@ -57,13 +73,15 @@ pub struct Config {
     /// DF of outer IPv4 packets.
     pub df: DontFragment,
     /// Flow label of outer IPv6 packets.
-    pub label: FlowLabel,
+    pub label: OuterFlowLabel,
     /// Whether outer IPv4 packets have a UDP checksum.
     pub udpcsum: bool,
     /// Whether outer IPv6 packets have none.
     pub udp6zerocsumtx: bool,
     /// Whether IPv6 packets without a UDP checksum are taken.
     pub udp6zerocsumrx: bool,
+    /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
+    pub udp6zerolen: bool,
     /// UDP source ports, by the flow.
     pub srcport: (u16, u16),
     /// The bits of the VXLAN header that cause a drop when set.
@@ -76,6 +94,16 @@ pub struct Config {
     pub inner_vlan: bool,
     /// Whether Group Based Policy is spoken.
     pub gbp: bool,
+    /// Whether inner checksums that the sender has left to us are written (remote checksum offload).
+    pub remcsumrx: bool,
+    /// Whether frames to a router go to their destination at once where that is known.
+    pub rsc: ShortCircuit,
+    /// Whether a MAC address that nobody knows is told by [`Worker::poll_event`](super::Worker::poll_event).
+    pub l2miss: bool,
+    /// Whether an IP address that nobody knows is told, where the VTEP had use for it.
+    pub l3miss: bool,
+    /// Whose packets are taken.
+    pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
@@ -84,10 +112,24 @@ pub struct Config {
     pub localbypass: bool,
     /// What becomes of packets that are too long for the underlay.
     pub too_big: TooBig,
+    /// ICMP errors per second and worker for those.
+    pub icmp_rate: u32,
     /// MTU of the underlay in bytes; a remote can have its own.
     pub mtu: u16,
     /// Ageing, limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
     pub tables: table::Settings,
+}
+
+/// Whose packets are taken out of the underlay.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum Accept {
+    /// Those of anybody who knows a VNI, as Linux takes them.
+    #[default]
+    Anybody,
+    /// Those of remotes that somebody configured: tunnels have no other proof of who sends.
+    Configured,
 }
 
 /// Who answers ARP requests and neighbour solicitations.
@@ -98,11 +140,27 @@ pub enum Proxy {
     /// Those who are asked.
     #[default]
     Off,
-    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As Linux's bridge does with
-    /// `neigh_suppress`, and EVPN asks for.
+    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As EVPN asks for (RFC 9161), and
+    /// Linux's bridge does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves
+    /// and what it cannot read, and does not answer those who probe for an address.
     NeighSuppress,
     /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,
+}
+
+/// Whether frames to a router go to their destination at once, where both are known: the router's entry in the forwarding
+/// database is marked as a router's, and the destination's IP address is in the neighbour table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub enum ShortCircuit {
+    /// They go to the router.
+    #[default]
+    Off,
+    /// They go at once, with one less TTL, as the router would have sent them.
+    Route,
+    /// They go at once with the TTL that they have, and also to neighbours that are not valid any more, as Linux has it.
+    Linux,
 }
 
 /// What becomes of an inner packet that is too long for the underlay.
@@ -115,6 +173,10 @@ pub enum TooBig {
     Tell,
     /// It is dropped.
     Drop,
+    /// Its sender is told, if it may be; otherwise it is sent all the same, longer than the underlay takes: whoever sends
+    /// the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it. Needs [`Config::df`] not
+    /// to be set.
+    Fragment,
 }
 
 /// Why a VTEP cannot be built.
@@ -141,6 +203,15 @@ pub enum ConfigError {
     /// Routing without a MAC address of our own.
     #[error("routing needs a unicast MAC address of our own")]
     L3WithoutAddress,
+    /// Packets that are too long are to be fragmented, and have DF set.
+    #[error("packets that are fragmented cannot have DF set")]
+    FragmentWithDf,
+    /// A prefix that is longer than an address.
+    #[error("a prefix of more than 32 bits for IPv4, or 128 for IPv6")]
+    PrefixLength,
+    /// A gateway that is not on the link, that is us, or in a family in which we have no address.
+    #[error("a gateway must be somebody else on our own link")]
+    Gateway,
     /// A flow label without an IPv6 underlay.
     #[error("a flow label needs an IPv6 address in the underlay")]
     LabelWithoutIpv6,
@@ -154,26 +225,37 @@ impl Config {
             local: None,
             local6: None,
             address: MacAddr::ZERO,
+            gateway: None,
+            prefix: 0,
+            gateway6: None,
+            prefix6: 0,
             dstport: crate::wire::vxlan::PORT,
             framing: Framing::Ip,
             ttl: Ttl::Auto,
             tos: OuterDscp::default(),
             ecn: ecn::Mode::Normal,
             df: DontFragment::Set,
-            label: FlowLabel::default(),
+            label: OuterFlowLabel::default(),
             udpcsum: false,
             udp6zerocsumtx: false,
             udp6zerocsumrx: false,
+            udp6zerolen: false,
             srcport: (first, last),
             reserved_bits: 0,
             any_destination: false,
             l3: false,
             inner_vlan: false,
             gbp: false,
+            remcsumrx: false,
+            rsc: ShortCircuit::Off,
+            l2miss: true,
+            l3miss: true,
+            accept: Accept::Anybody,
             learning: true,
             proxy: Proxy::Off,
             localbypass: true,
             too_big: TooBig::Tell,
+            icmp_rate: 1_000,
             mtu: 1_500,
             tables: table::Settings::default(),
         }
@@ -188,10 +270,14 @@ impl Config {
             ecn: ecn::Mode::Linux,
             df: DontFragment::Unset,
             udpcsum: true,
+            udp6zerolen: true,
             srcport: (first, last),
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            l2miss: false,
+            l3miss: false,
+            too_big: TooBig::Fragment,
             tables,
             ..Self::new()
         }
@@ -211,10 +297,12 @@ impl Config {
     pub(super) fn endpoint(&self, local: IpAddr, seed: u64) -> Result<vxlan::Endpoint, ConfigError> {
         let (first, last) = self.srcport;
         let mut policy = Policy::RFC;
-        policy.vxlan_reserved_bits = self.reserved_bits;
+        let used = if self.remcsumrx { remote_checksum::USED } else { 0 };
+        policy.vxlan_reserved_bits = self.reserved_bits & !used;
         policy.allow_any_destination = self.any_destination;
         policy.allow_inner_vlan = self.inner_vlan;
         policy.allow_zero_checksum_ipv6 = self.udp6zerocsumrx;
+        policy.allow_zero_udp_length_ipv6 = self.udp6zerolen;
         let builder = vxlan::Endpoint::new(local)
             .port(self.dstport)
             .framing(self.framing)
@@ -222,16 +310,14 @@ impl Config {
             .dscp(self.tos)
             .ecn(self.ecn)
             .source_ports(first..=last)
-            .mtu(self.mtu.into())
+            .mtu(if self.too_big == TooBig::Fragment { u16::MAX } else { self.mtu }.into())
             .seed(seed)
             .policy(policy)
             .group_policy(self.gbp);
         let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
         Ok(match local {
             IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),
-            IpAddr::V6(_) => builder
-                .flow_label(OuterFlowLabel::Fixed(self.label))
-                .udp_checksum(checksum(!self.udp6zerocsumtx)),
+            IpAddr::V6(_) => builder.flow_label(self.label).udp_checksum(checksum(!self.udp6zerocsumtx)),
         }
         .build()?)
     }

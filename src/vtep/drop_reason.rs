@@ -41,11 +41,18 @@ macro_rules! drop_reasons {
 drop_reasons! {
     /// A packet from the underlay for a VNI that nobody configured (RFC 7348, section 4.1).
     UnknownVni "unknown-vni";
+    /// A packet from the underlay whose sender nobody configured, where only those are listened to.
+    UnknownSender "unknown-sender";
+    /// A frame from a trunk whose VLAN belongs to no segment.
+    UnknownVlan "unknown-vlan";
+    /// A frame whose sender left its checksum to us, and says that it lies outside.
+    RemoteChecksum "remote-checksum";
     /// A frame out of a tunnel that has our own MAC address as its source: a loop, or an echo.
     OwnMac "own-mac";
     /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast.
     InvalidSource "invalid-source";
-    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere.
+    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from an
+    /// address whose route does not lead to the peer that sent it.
     SourceElsewhere "source-elsewhere";
     /// A frame to send that ends before its Ethernet header, or its IP header, does.
     FrameTruncated "frame-truncated";
@@ -79,6 +86,10 @@ drop_reasons! {
     ArpTruncated "arp-truncated";
     /// What the caller says of the frame does not fit to it.
     BadMeta "bad-meta";
+    /// A frame that is to be cut into segments, in a way that is not supported.
+    GsoUnsupported "gso-unsupported";
+    /// Too many ICMP errors were sent just now: this one is not.
+    ReportLimit "report-limit";
 }
 
 impl fmt::Display for DropReason {

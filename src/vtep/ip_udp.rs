@@ -3,7 +3,7 @@
 //! A packet that a local host sends goes to the peer that has the longest prefix of its destination; its TTL goes down
 //! by one, once. What cannot be forwarded is answered by ICMP in its place: no route, TTL exceeded, too long. (flannel
 //! itself takes the first prefix that fits, counts the TTL twice and forwards a TTL of 0, quotes beyond the packet's
-//! end, and knows no IPv6.)
+//! end, passes on what was cut off, asks nobody who he is, and knows no IPv6.)
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,7 +53,8 @@ pub struct Config {
     pub local: Option<Ipv4Addr>,
     /// Our address in an IPv6 underlay.
     pub local6: Option<Ipv6Addr>,
-    /// Our address in the overlay, which ICMP errors come from.
+    /// Our address in the overlay, which ICMP errors come from. Where that is an address of a TUN device, Linux takes the
+    /// errors from the device only if its `accept_local` is set.
     pub address: Option<Ipv4Addr>,
     /// Our IPv6 address in the overlay, which ICMPv6 errors come from.
     pub address6: Option<Ipv6Addr>,
@@ -65,6 +66,9 @@ pub struct Config {
     pub mtu: u16,
     /// ICMP errors per second. Default: 1,000.
     pub icmp_rate: u32,
+    /// Whether a packet is taken only from the peer to which the route of its source leads. Default: yes; flannel takes
+    /// it from anybody.
+    pub check_source: bool,
 }
 
 impl Config {
@@ -79,6 +83,7 @@ impl Config {
             framing: Framing::Payload,
             mtu: 1_500,
             icmp_rate: 1_000,
+            check_source: true,
         }
     }
 
@@ -167,10 +172,22 @@ impl<S: AsRef<[Line]>> Backend<S> {
         self.tables.routes()
     }
 
+    /// This is our address in the overlay from now on; there is one of each family.
+    pub fn set_address(&mut self, address: IpAddr) {
+        self.config = self.config.address(address);
+    }
+
     /// Bytes that a buffer should have before a packet: for outer headers, or for those of an ICMP error.
     pub fn headroom(&self) -> usize {
         let endpoints = self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom);
         endpoints.fold(MAX_ANSWER, usize::max)
+    }
+
+    /// MTU of the TUN device, in bytes: the longest packet that gets to peers of either family.
+    pub fn mtu(&self) -> usize {
+        let mtu = usize::from(self.config.mtu);
+        let endpoints = self.ipv4.iter().chain(&self.ipv6).map(|it| it.inner_mtu(mtu).unwrap_or(mtu));
+        endpoints.fold(mtu, usize::min)
     }
 
     /// A packet that a local host sends.
@@ -186,26 +203,46 @@ impl<S: AsRef<[Line]>> Backend<S> {
 
     /// A packet from the underlay.
     pub fn handle_underlay(&self, worker: &mut Worker, meta: &DecapMeta, packet: &mut Packet<'_>) -> Output {
-        let is_ipv6 = match self.config.framing {
-            Framing::Payload => meta.outer.map_or(self.ipv4.is_none(), |outer| outer.source.is_ipv6()),
-            Framing::Ip => packet.as_slice().first().is_some_and(|first| first >> 4 == 6),
-            Framing::Ethernet(_) => packet.as_slice().get(12..14) == Some(&[0x86, 0xdd]),
+        let is_ipv6 = match (meta.outer, self.config.framing) {
+            (Some(outer), _) => outer.source.is_ipv6(),
+            (None, Framing::Payload) => self.ipv4.is_none(),
+            (None, Framing::Ip) => packet.as_slice().first().is_some_and(|first| first >> 4 == 6),
+            (None, Framing::Ethernet(_)) => packet.as_slice().get(12..14) == Some(&[0x86, 0xdd]),
         };
         let endpoint = if is_ipv6 { &self.ipv6 } else { &self.ipv4 };
         let Some(endpoint) = endpoint else { return Output::Pass };
-        match endpoint.decap_with(packet, meta) {
-            Ok(_) => {
-                worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-                worker.counters.delivered_bytes =
-                    worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
-                Output::Deliver
-            }
-            Err(reason) if reason.is_not_ours() => Output::Pass,
+        match self.receive(endpoint, worker, meta, packet) {
+            Ok(()) => Output::Deliver,
+            Err(DropReason::Decap(reason)) if reason.is_not_ours() => Output::Pass,
             Err(reason) => {
-                worker.counters.drop(reason.into());
-                Output::Drop(reason.into())
+                worker.counters.drop(reason);
+                Output::Drop(reason)
             }
         }
+    }
+
+    fn receive(
+        &self,
+        endpoint: &ip_udp::Endpoint,
+        worker: &mut Worker,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+    ) -> Result<(), DropReason> {
+        let (inner, carried) = endpoint.checked(packet.as_slice(), meta)?;
+        // Who sent it may have had less room than the packet needed.
+        let ip = Ip::of(carried.bytes(packet.as_slice())).ok_or(DropReason::FrameTruncated)?;
+        if let (true, Some(outer)) = (self.config.check_source, inner.outer) {
+            let route = self.tables.routes().lookup(ip.source).ok().flatten();
+            let is_peers = route
+                .is_some_and(|it| matches!(it.via, NextHop::Peer { address, .. } if address == outer.source));
+            if !is_peers {
+                return Err(DropReason::SourceElsewhere);
+            }
+        }
+        carried.strip_from(packet);
+        worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
+        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
+        Ok(())
     }
 
     fn forward(
@@ -275,6 +312,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
 /// What forwarding needs of an IP header.
 #[derive(Clone, Copy, Debug)]
 struct Ip {
+    source: IpAddr,
     destination: IpAddr,
     ttl: u8,
     /// IPv6 packets are never fragmented on the way.
@@ -286,13 +324,14 @@ impl Ip {
         if packet.first()? >> 4 == 6 {
             let (header, rest) = ipv6::Header::parse(packet).ok()?;
             header.payload(rest).ok()?;
-            let ipv6::Header { destination, hop_limit: ttl, .. } = header;
-            return Some(Self { destination: destination.into(), ttl, dont_fragment: true });
+            let ipv6::Header { source, destination, hop_limit: ttl, .. } = header;
+            let (source, destination) = (source.into(), destination.into());
+            return Some(Self { source, destination, ttl, dont_fragment: true });
         }
         let (header, rest) = ipv4::Header::parse(packet).ok()?;
         header.payload(rest).ok()?;
-        let ipv4::Header { destination, ttl, dont_fragment, .. } = header;
-        Some(Self { destination: destination.into(), ttl, dont_fragment })
+        let ipv4::Header { source, destination, ttl, dont_fragment, .. } = header;
+        Some(Self { source: source.into(), destination: destination.into(), ttl, dont_fragment })
     }
 }
 

@@ -25,7 +25,7 @@ impl Engine<'_> {
     ) -> Output {
         let output = self.route_ip(worker, now, meta, packet);
         output.unwrap_or_else(|reason| {
-            worker.counters.drop(reason);
+            worker.drop(reason);
             Output::Drop(reason)
         })
     }
@@ -42,14 +42,14 @@ impl Engine<'_> {
         let NextHop::Gateway { vni, address } = route.via else { return Err(DropReason::NoRoute) };
         let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
         let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
-            worker.miss(Miss::L3 { vni, address });
+            worker.miss_l3(self.config, Miss::L3 { vni, address });
             return Err(DropReason::NoNeighbor);
         };
         let found = self.destination(worker, now, vni, neighbor.mac)?;
         let link = ethernet::Header { destination: neighbor.mac, source: self.config.address, ethertype };
         *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = link.to_bytes();
         let meta = OverlayMeta { vni, ..*meta };
-        let sent = self.forward(worker, &meta, found, packet);
+        let sent = self.forward(worker, now, &meta, found, packet);
         // What goes back to who offered it goes as it came, an answer too; what goes on stays a frame.
         if matches!(sent, Ok(Output::Reply | Output::Resolve { .. }) | Err(_)) {
             packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::FrameTruncated)?;
@@ -63,6 +63,13 @@ impl Engine<'_> {
             && link.destination == self.config.address
             && matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6)
     }
+}
+
+/// Where an IP packet goes, and how far it may.
+pub(super) fn destination_and_ttl(packet: &[u8]) -> Option<(IpAddr, u8)> {
+    let (address, ethertype) = destination(packet)?;
+    let ttl = packet.get(if ethertype == EtherType::IPV4 { 8 } else { 7 })?;
+    Some((address, *ttl))
 }
 
 fn destination(packet: &[u8]) -> Option<(IpAddr, EtherType)> {

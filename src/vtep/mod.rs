@@ -41,19 +41,24 @@ mod icmp;
 pub mod ip_udp;
 mod l3;
 mod nd_proxy;
+mod next_hop;
 mod output;
 mod overlay;
 mod rate;
+mod remote_checksum;
 mod replicas;
 mod send;
+mod short_circuit;
+mod trunk;
 mod underlay;
+mod way;
 mod worker;
 
 pub use self::{
-    config::{Config, ConfigError, Proxy, TooBig},
+    config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
-    output::{Flood, Output, OverlayMeta},
+    output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
     worker::{Counters, Miss, Worker},
 };
@@ -61,13 +66,14 @@ pub use self::{
 use core::net::IpAddr;
 
 use crate::{
-    packet::Packet,
+    packet::{Header, Packet},
     table::{
-        Aged, Capacity, Error, Event, Fdb, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes, Tables,
-        WorkerId,
+        Aged, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
+        Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
-    tunnel::{self, DecapMeta, vxlan},
+    tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
+    wire::{MacAddr, Vni},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -88,6 +94,9 @@ struct Engine<'t> {
     fdb: Fdb<'t>,
     neighbors: Neighbors<'t>,
     routes: Routes<'t>,
+    groups: Groups<'t>,
+    vlans: Vlans<'t>,
+    tally: Tally<'t>,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -105,8 +114,12 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         if config.l3 && !config.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }
-        if ipv6.is_none() && config.label.value() != 0 {
+        if ipv6.is_none() && config.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);
+        }
+        config.check_gateways()?;
+        if ipv4.is_some() && config.too_big == TooBig::Fragment && config.df == DontFragment::Set {
+            return Err(ConfigError::FragmentWithDf);
         }
         let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
         let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
@@ -126,6 +139,9 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             fdb: self.tables.fdb(),
             neighbors: self.tables.neighbors(),
             routes: self.tables.routes(),
+            groups: self.tables.groups(),
+            vlans: self.tables.vlans(),
+            tally: self.tables.tally(),
         }
     }
 
@@ -151,11 +167,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outputs: &mut [Output],
     ) -> usize {
         let engine = self.engine();
-        let burst = metas.iter().zip(packets).zip(outputs);
-        burst.fold(0, |done, ((meta, packet), output)| {
-            *output = engine.overlay(worker, now, meta, packet);
-            done.saturating_add(1)
-        })
+        each(metas, packets, outputs, |meta, packet| engine.overlay(worker, now, meta, packet))
     }
 
     /// A packet from the underlay: whose frame is in it?
@@ -179,11 +191,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outputs: &mut [Output],
     ) -> usize {
         let engine = self.engine();
-        let burst = metas.iter().zip(packets).zip(outputs);
-        burst.fold(0, |done, ((meta, packet), output)| {
-            *output = engine.underlay(worker, now, meta, packet);
-            done.saturating_add(1)
-        })
+        each(metas, packets, outputs, |meta, packet| engine.underlay(worker, now, meta, packet))
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
@@ -198,10 +206,35 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.engine().ip(worker, now, meta, packet)
     }
 
+    /// A burst of IP packets that are to be routed, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    pub fn handle_ip_batch(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let engine = self.engine();
+        each(metas, packets, outputs, |meta, packet| engine.ip(worker, now, meta, packet))
+    }
+
     /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
     /// packet of ours.
     pub fn handle_underlay_icmp(&self, packet: &[u8]) -> Underlay {
         self.engine().underlay_icmp(packet)
+    }
+
+    /// The frame that asks in the underlay who has `address`, for [`Output::Resolve`]: an ARP request, or a neighbour
+    /// solicitation. `None` where outer Ethernet headers are not ours, or we have no address of that family.
+    pub fn question(&self, address: IpAddr) -> Option<Header> {
+        self.engine().question(address)
+    }
+
+    /// Notes the MAC address of a remote on the link or of a gateway, for who has other ways to find it out; answers
+    /// whether it is either. `egress` tells link-local addresses apart.
+    pub fn learn_next_hop(&self, address: IpAddr, egress: u32, mac: MacAddr) -> bool {
+        self.engine().learn_next_hop(address, egress, mac)
     }
 
     /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
@@ -213,6 +246,11 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// Goes on with the sweep of the tables for at most `budget` lines; see [`Tables::age`].
     pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(Event)) -> Aged {
         self.tables.age(now, budget, each)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) should be called next: at `now` while a sweep is under way.
+    pub fn poll_timeout(&self, now: Instant) -> Instant {
+        self.tables.next_sweep(now)
     }
 
     /// The remote at this address, with the configured port; added if it is not there.
@@ -263,6 +301,21 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.tables.routes()
     }
 
+    /// The multicast groups.
+    pub fn groups(&self) -> Groups<'_> {
+        self.tables.groups()
+    }
+
+    /// Which VLAN of a trunk is which segment.
+    pub fn vlans(&self) -> Vlans<'_> {
+        self.tables.vlans()
+    }
+
+    /// What happened in a segment; see [`Tables::vni_counters`].
+    pub fn vni_counters(&self, vni: Vni) -> VniCounters {
+        self.tables.vni_counters(vni)
+    }
+
     /// All tables.
     pub const fn tables(&self) -> &Tables<S> {
         &self.tables
@@ -286,6 +339,21 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     pub fn register(&self) -> Result<WorkerId, Error> {
         self.tables.register()
     }
+}
+
+/// Decides for each packet of a burst; answers how many that were.
+#[inline(always)]
+fn each<M>(
+    metas: &[M],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
+) -> usize {
+    let burst = metas.iter().zip(packets).zip(outputs);
+    burst.fold(0, |done, ((meta, packet), output)| {
+        *output = decide(meta, packet);
+        done.saturating_add(1)
+    })
 }
 
 impl<'t> Engine<'t> {

@@ -42,6 +42,18 @@ pub(super) fn handle(
     Ok(Some(Output::Reply))
 }
 
+/// Learns what a valid solicitation or advertisement says of its sender or target.
+pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, packet: &[u8]) {
+    if !is_neighbor_discovery(packet) {
+        return;
+    }
+    if let Ok(solicitation) = ndp_check::check_solicitation(packet) {
+        let _ = engine.neighbors.snoop_ns(now, vni, &solicitation);
+    } else if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
+        let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
+    }
+}
+
 fn is_neighbor_discovery(ip: &[u8]) -> bool {
     let message = ipv6::Header::parse(ip).ok().filter(|(ip, _)| ip.next_header == IpProtocol::ICMPV6);
     let kind =
@@ -49,7 +61,8 @@ fn is_neighbor_discovery(ip: &[u8]) -> bool {
     matches!(kind, Some(Type::NEIGHBOR_SOLICITATION | Type::NEIGHBOR_ADVERTISEMENT))
 }
 
-/// All solicitations end here, answered or not; as in Linux, nobody asks whether they are valid.
+/// All solicitations end here, answered or not; as in Linux, nobody asks whether they are valid. The answer's traffic
+/// class is zero; Linux leaves half of the question's in it.
 fn kernel_proxy(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -64,18 +77,22 @@ fn kernel_proxy(
     if ip.destination.is_loopback() || solicitation.target.is_multicast() {
         return Err(DropReason::ProxyConsumed);
     }
-    let options = Options::new(options);
-    if options.clone().any(|option| option.is_err()) {
-        return Err(DropReason::ProxyConsumed);
+    let mut asker = front.link.source;
+    for option in Options::new(options) {
+        let option = option.map_err(|_| DropReason::ProxyConsumed)?;
+        // Nobody looks behind it.
+        if option.kind == OptionType::SOURCE_ADDRESS {
+            asker = option.mac().unwrap_or(asker);
+            break;
+        }
     }
     let Some(neighbor) = neighbor(engine, now, vni, solicitation.target) else {
-        worker.miss(Miss::L3 { vni, address: solicitation.target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
         return Err(DropReason::ProxyConsumed);
     };
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
         return Err(DropReason::ProxyConsumed);
     }
-    let asker = options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);
     Ok(Some(answer(engine, now, &neighbor, ip.source, solicitation.target, asker)))
 }
 
@@ -99,7 +116,7 @@ fn neigh_suppress(
         return None;
     }
     let Some(neighbor) = neighbor(engine, now, vni, target) else {
-        worker.miss(Miss::L3 { vni, address: target.into() });
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: target.into() });
         return None;
     };
     let asker = received.options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);

@@ -6,7 +6,7 @@ use super::DropReason;
 use crate::{
     table::{ListId, RemoteId},
     tunnel::InnerChecksum,
-    wire::{Vni, vxlan_gbp::GroupPolicy},
+    wire::{VlanId, Vni, vxlan_gbp::GroupPolicy},
 };
 
 /// What to do with the frame or packet now. It is the caller's; this says what it is.
@@ -37,6 +37,8 @@ pub enum Output {
         source: Option<RemoteId>,
         /// The sender's policy, with Group Based Policy.
         policy: Option<GroupPolicy>,
+        /// The segment's VLAN, if it has one: the frame is tagged with it, for a trunk.
+        vlan: Option<VlanId>,
     },
     /// It is an IP packet for our own router, its Ethernet header stripped.
     DeliverIp {
@@ -45,12 +47,13 @@ pub enum Output {
         /// The remote that it came from, if the tables know it.
         source: Option<RemoteId>,
     },
-    /// The MAC address of the next hop to this remote is not known: find it out
-    /// ([`Remotes::set_next_hop`](crate::table::Remotes::set_next_hop)), and offer the frame again.
+    /// The MAC address of the next hop to this remote is not known. Ask for it ([`question`](super::Vtep::question) is
+    /// how, and the answer is learned when it comes by [`handle_underlay`](super::Vtep::handle_underlay)), and offer the
+    /// frame again.
     Resolve {
         /// The remote.
         remote: RemoteId,
-        /// Its address.
+        /// Address of the next hop: the remote's, or that of the gateway.
         address: IpAddr,
         /// What packets to it leave by.
         egress: u32,
@@ -81,11 +84,43 @@ pub struct OverlayMeta {
     pub inner_checksum: InnerChecksum,
     /// Policy to send along, with Group Based Policy.
     pub policy: Option<GroupPolicy>,
+    /// The frame comes from a trunk: its VLAN says the segment ([`Vtep::vlans`](super::Vtep::vlans)), `vni` means
+    /// nothing, and its outermost tag goes no further. Frames without a tag, or with one of VLAN 0, belong to what VLAN
+    /// 0 is mapped to.
+    pub trunk: bool,
+    /// On a trunk: the VLAN of a tag that a network card has taken off the frame.
+    pub vlan: Option<VlanId>,
+    /// The frame goes to this remote, whatever the tables say of its addresses (Linux: `external`).
+    pub remote: Option<RemoteId>,
+    /// Segments that a network card, or somebody else behind the tunnel's end, is to cut the frame into.
+    pub gso: Option<Gso>,
     /// The frame came out of a tunnel: it must not go into one again (split horizon).
     pub from_tunnel: bool,
 }
 
+/// A frame that is longer than packets may be, and is cut into segments later.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Gso {
+    /// Bytes of headers that each segment gets: from the front of the frame to the end of its TCP or UDP header.
+    pub headers: u16,
+    /// Bytes of payload in each segment but the last.
+    pub size: u16,
+}
+
+impl Gso {
+    /// Segments of `size` bytes behind `headers` bytes of headers.
+    pub const fn new(headers: u16, size: u16) -> Self {
+        Self { headers, size }
+    }
+}
+
 impl OverlayMeta {
+    /// A frame from a trunk, whose segment its VLAN says.
+    pub fn trunk() -> Self {
+        Self { trunk: true, ..Self::default() }
+    }
+
     /// A frame of this segment of which nothing else is known.
     pub fn new(vni: Vni) -> Self {
         Self { vni, ..Self::default() }

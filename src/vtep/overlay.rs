@@ -1,11 +1,16 @@
 //! A frame that a local host sends.
 
-use super::{DropReason, Engine, Flood, Miss, Output, OverlayMeta, Proxy, Worker, arp_proxy, nd_proxy};
+use core::net::IpAddr;
+
+use super::{
+    DropReason, Engine, Flood, Miss, Output, OverlayMeta, Proxy, Worker, arp_proxy, nd_proxy,
+    trunk::Membership,
+};
 use crate::{
     packet::Packet,
-    table::{Destination, Lookup},
+    table::{Destination, Lookup, VniCounters},
     time::Instant,
-    wire::{EtherType, MacAddr, Vni, ethernet, vlan},
+    wire::{EtherType, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
 };
 
 /// What a frame says before its payload, VLAN tags skipped.
@@ -43,10 +48,12 @@ impl Engine<'_> {
         meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        match self.route(worker, now, meta, packet) {
+        let mut vni = meta.vni;
+        match self.route(worker, now, meta, &mut vni, packet) {
             Ok(output) => output,
             Err(reason) => {
-                worker.counters.drop(reason);
+                worker.drop(reason);
+                self.tally(worker, vni, &VniCounters { send_drops: 1, ..VniCounters::default() });
                 Output::Drop(reason)
             }
         }
@@ -57,9 +64,12 @@ impl Engine<'_> {
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
+        vni: &mut Vni,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        let front = Front::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        let mut front = Front::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        let member = self.membership(meta, &mut front, packet.as_slice())?;
+        *vni = member.vni;
         if front.tagged && !self.config.inner_vlan {
             return Err(DropReason::InnerVlan);
         }
@@ -67,10 +77,14 @@ impl Engine<'_> {
         if meta.from_tunnel {
             return Err(DropReason::SplitHorizon);
         }
+        if let Some(remote) = meta.remote {
+            let meta = OverlayMeta { vni: *vni, ..*meta };
+            return self.untagged(member, packet, |packet| self.send(worker, now, &meta, remote, packet));
+        }
         if self.config.proxy != Proxy::Off {
             let answered = match front.ethertype {
-                EtherType::ARP => arp_proxy::handle(self, worker, now, meta.vni, &front, packet)?,
-                EtherType::IPV6 => nd_proxy::handle(self, worker, now, meta.vni, &front, packet)?,
+                EtherType::ARP => arp_proxy::handle(self, worker, now, *vni, &front, packet)?,
+                EtherType::IPV6 => nd_proxy::handle(self, worker, now, *vni, &front, packet)?,
                 _ => None,
             };
             if let Some(output) = answered {
@@ -78,30 +92,100 @@ impl Engine<'_> {
                 return Ok(output);
             }
         }
-        let destination = self.destination(worker, now, meta.vni, front.link.destination)?;
-        self.forward(worker, meta, destination, packet)
+        let meta = OverlayMeta { vni: *vni, ..*meta };
+        if let Some(group) = self.group(*vni, &front, packet.as_slice()) {
+            return self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet));
+        }
+        if let Some(shortcut) = self.shortcut(worker, now, &meta, &front, packet.as_slice()) {
+            let before = shortcut.take(&front, packet)?;
+            let sent = self.untagged(member, packet, |packet| {
+                self.forward_here(worker, now, &meta, shortcut.destination, packet)
+            });
+            match sent {
+                Ok(Output::Resolve { .. }) | Err(_) => before.put_back(&front, packet),
+                Ok(Output::Reply) => before.answer(packet),
+                _ => {}
+            }
+            return sent;
+        }
+        let destination = self.destination(worker, now, *vni, front.link.destination)?;
+        self.untagged(member, packet, |packet| self.forward(worker, now, &meta, destination, packet))
+    }
+
+    /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address.
+    fn group(&self, vni: Vni, front: &Front, frame: &[u8]) -> Option<Destination> {
+        let mac = front.link.destination;
+        if !mac.is_multicast() || mac == MacAddr::BROADCAST || self.groups.count() == 0 {
+            return None;
+        }
+        let ip = frame.get(front.l3..)?;
+        let (source, destination) = match front.ethertype {
+            EtherType::IPV4 => {
+                let &[.., a, b, c, d, e, f, g, h] = ip.first_chunk::<{ ipv4::Header::MIN_LEN }>()?;
+                (IpAddr::from([a, b, c, d]), IpAddr::from([e, f, g, h]))
+            }
+            EtherType::IPV6 => {
+                let (ip, _) = ipv6::Header::parse(ip).ok()?;
+                (ip.source.into(), ip.destination.into())
+            }
+            _ => return None,
+        };
+        destination.is_multicast().then(|| self.groups.lookup(vni, destination, source)).flatten()
+    }
+
+    /// Sends a frame without the tag of its trunk. What stays on this side stays as it was, or becomes an answer for the
+    /// same trunk.
+    fn untagged(
+        &self,
+        member: Membership,
+        packet: &mut Packet<'_>,
+        send: impl FnOnce(&mut Packet<'_>) -> Result<Output, DropReason>,
+    ) -> Result<Output, DropReason> {
+        let Some(tag) = member.untag(packet) else { return send(packet) };
+        let sent = send(packet);
+        if matches!(sent, Ok(Output::Reply | Output::Resolve { .. }) | Err(_)) {
+            tag.put(packet)?;
+        }
+        sent
+    }
+
+    /// As [`forward`](Self::forward); but a destination on this side gets the frame (Linux does so after a short
+    /// circuit).
+    fn forward_here(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        destination: Destination,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        if destination != Destination::Local {
+            return self.forward(worker, now, meta, destination, packet);
+        }
+        self.hand_over(worker, meta.vni, meta.policy, packet)
     }
 
     /// Sends a frame where the forwarding database says.
     pub(super) fn forward(
         &self,
         worker: &mut Worker,
+        now: Instant,
         meta: &OverlayMeta,
         destination: Destination,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         match destination {
-            Destination::Remote(remote) => self.send(worker, meta.vni, meta, remote, packet),
+            Destination::Remote(remote) => self.send(worker, now, meta, remote, packet),
             Destination::Group(group) => {
                 let flow = self.flow(meta, packet);
                 let member = self.fdb.lists.pick(group, flow).ok_or(DropReason::NoRemote)?;
-                self.send(worker, meta.vni, meta, member, packet)
+                self.send(worker, now, meta, member, packet)
             }
             Destination::List(list) => {
                 let mut members = self.fdb.lists.members(list);
                 match (members.next(), members.next()) {
                     (None, _) => Err(DropReason::NoDestination),
-                    (Some(only), None) => self.send(worker, meta.vni, meta, only, packet),
+                    (Some(only), None) => self.send(worker, now, meta, only, packet),
                     _ => Ok(Output::Replicate(Flood { list, vni: meta.vni, meta: *meta })),
                 }
             }
@@ -129,10 +213,18 @@ impl Engine<'_> {
                 Lookup::Unknown => {}
             }
         }
-        if mac.is_unicast() && unknown {
+        if mac.is_unicast() && unknown && self.config.l2miss {
             worker.miss(Miss::L2 { vni, mac });
         }
         Err(DropReason::NoDestination)
+    }
+
+    /// Counts what happened in a segment, where that is wanted.
+    pub(super) fn tally(&self, worker: &Worker, vni: Vni, more: &VniCounters) {
+        let Some(slot) = worker.slot else { return };
+        if let Ok(Some(domain)) = self.fdb.vnis.find(vni) {
+            self.tally.count(slot, &domain, more);
+        }
     }
 
     /// A number that all packets of a flow have.

@@ -1,15 +1,17 @@
 //! One frame to many remotes.
 
 use super::{
-    DropReason, Engine, Flood, Miss, Worker,
-    send::{NoWay, reason},
+    DropReason, Engine, Flood, Miss, OverlayMeta, TooBig, Worker,
+    send::reason,
+    way::{NoWay, Way},
 };
 use crate::{
     packet::Header,
     table::{Remote, RemoteId, Walk},
+    wire::Vni,
 };
 
-/// A copy of a flooded frame: to be sent as `[header, frame]`.
+/// A copy of a flooded frame: to be sent as `[header, frame]`, or to be handed over on this side.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Replica {
@@ -23,6 +25,9 @@ pub struct Replica {
     pub egress: u32,
     /// The outer headers of this copy.
     pub header: Header,
+    /// The copy needs no tunnel, because the remote is us with another segment: it goes to that segment here, and
+    /// `header` is empty (Linux: `localbypass`). A trunk's tag is the caller's to put.
+    pub local: Option<Vni>,
 }
 
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
@@ -51,7 +56,7 @@ impl Iterator for Replicas<'_> {
             let id = self.members.next()?;
             match self.copy(id) {
                 Ok(replica) => return Some(replica),
-                Err(reason) => self.worker.counters.drop(reason),
+                Err(reason) => self.worker.drop(reason),
             }
         }
     }
@@ -59,23 +64,44 @@ impl Iterator for Replicas<'_> {
 
 impl Replicas<'_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
-        let way = self.engine.way(id).map_err(|no| match no {
-            NoWay::Here(_) => DropReason::LocalDestination,
-            NoWay::Unresolved(Remote { address, egress, .. }) => {
-                self.worker.miss(Miss::NextHop { remote: id, address, egress });
-                DropReason::Unresolved
+        let (engine, len) = (self.engine, self.frame.len() as u64);
+        let way = match engine.way(id) {
+            Ok(way) => way,
+            Err(NoWay::Here(vni)) => {
+                let vni = vni.unwrap_or(self.flood.vni);
+                if !engine.fdb.knows(vni) {
+                    return Err(DropReason::UnknownVni);
+                }
+                // The hosts of this segment here have the frame already.
+                if vni == self.flood.vni {
+                    return Err(DropReason::LocalDestination);
+                }
+                engine.count_delivered(self.worker, vni, len);
+                let remote = engine.fdb.remotes.get(id).ok_or(DropReason::NoRemote)?;
+                let Remote { address, port, egress, .. } = remote;
+                return Ok(Replica {
+                    remote: id,
+                    address,
+                    port,
+                    egress,
+                    header: Header::EMPTY,
+                    local: Some(vni),
+                });
             }
-            NoWay::Gone => DropReason::NoRemote,
-        })?;
-        if self.frame.len() > way.max {
+            Err(NoWay::Unresolved { address, egress }) => {
+                self.worker.miss(Miss::NextHop { remote: id, address, egress });
+                return Err(DropReason::Unresolved);
+            }
+            Err(NoWay::Gone) => return Err(DropReason::NoRemote),
+        };
+        if self.frame.len() > way.max && engine.config.too_big != TooBig::Fragment {
             return Err(DropReason::TooBig);
         }
-        let meta = self.engine.encap_meta(self.worker, self.flood.vni, &way.remote, &self.flood.meta);
-        let header = way.endpoint.header(self.frame, &way.outer, &meta).map_err(reason)?;
-        let counters = &mut self.worker.counters;
-        counters.sent = counters.sent.wrapping_add(1);
-        counters.sent_bytes = counters.sent_bytes.wrapping_add(self.frame.len() as u64);
-        let Remote { address, port, egress, .. } = way.remote;
-        Ok(Replica { remote: id, address, port, egress, header })
+        let meta = OverlayMeta { vni: self.flood.vni, ..self.flood.meta };
+        let header = way.header(self.frame, &way.meta(self.worker, &meta)).map_err(reason)?;
+        engine.count_sent(self.worker, self.flood.vni, len);
+        let Way { address, raw, .. } = &way;
+        let (port, egress) = (raw.port(), raw.egress());
+        Ok(Replica { remote: id, address: *address, port, egress, header, local: None })
     }
 }

@@ -3,145 +3,89 @@
 use super::{
     DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
+    trunk::Tag,
+    way::{NoWay, Way},
 };
 use crate::{
     packet::Packet,
-    table::{Remote, RemoteId},
-    tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6},
+    table::{RemoteId, VniCounters},
+    time::Instant,
+    tunnel::{EncapError, icmp},
+    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan, vxlan_gbp::GroupPolicy},
 };
 
-/// The outer headers of a remote, and what they are for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way<'t> {
-    pub(super) endpoint: &'t vxlan::Endpoint,
-    pub(super) remote: Remote,
-    pub(super) outer: tunnel::Remote,
-    /// The longest frame that fits.
-    pub(super) max: usize,
-}
-
-/// Why there is no way to a remote.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NoWay {
-    /// It is us.
-    Here(Remote),
-    /// The next hop is not known.
-    Unresolved(Remote),
-    Gone,
-}
-
-impl<'t> Engine<'t> {
-    /// The outer headers of a remote; `None` where there is no way to it.
-    pub(super) fn outer(&self, remote: &Remote) -> Option<tunnel::Remote> {
-        let vni = remote.vni.unwrap_or_default();
-        self.endpoint(remote.address)?.remote_at(remote.address, remote.port, vni).ok()
-    }
-
-    /// Has the table keep the outer headers of a remote.
-    pub(super) fn keep(&self, id: RemoteId, outer: &tunnel::Remote) {
-        let mut bytes = [0; MAX_BYTES];
-        let kept = outer.to_bytes(&mut bytes).and_then(|len| bytes.get(..len));
-        // Somebody at work on the same remote: then they are made again next time.
-        let _ = kept.map(|bytes| self.fdb.remotes.set_header(id, bytes));
-    }
-
-    fn prepare(&self, id: RemoteId, remote: &Remote) -> Option<tunnel::Remote> {
-        self.outer(remote).inspect(|outer| self.keep(id, outer))
-    }
-
-    /// How to get to a remote.
-    pub(super) fn way(&self, id: RemoteId) -> Result<Way<'t>, NoWay> {
-        let mut bytes = [0; MAX_BYTES];
-        let (remote, len) = self.fdb.remotes.read(id, &mut bytes).ok_or(NoWay::Gone)?;
-        // Another port is another VTEP's, at the same address.
-        let here = self.is_local(remote.address) && remote.port == self.config.dstport;
-        if self.config.localbypass && here {
-            return Err(NoWay::Here(remote));
-        }
-        let endpoint = self.endpoint(remote.address).ok_or(NoWay::Gone)?;
-        let kept =
-            tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
-        let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
-        if let Framing::Ethernet(link) = self.config.framing {
-            match remote.next_hop {
-                Some(mac) => outer = outer.with_next_hop(mac),
-                None if link.next_hop == MacAddr::ZERO => return Err(NoWay::Unresolved(remote)),
-                None => {}
-            }
-        }
-        let path = match remote.mtu {
-            0 => usize::MAX,
-            mtu => usize::from(mtu).saturating_sub(endpoint.network_overhead()),
-        };
-        Ok(Way { endpoint, remote, outer, max: outer.max_inner().min(path) })
-    }
-
-    pub(super) fn encap_meta(
-        &self,
-        worker: &mut Worker,
-        vni: Vni,
-        remote: &Remote,
-        meta: &OverlayMeta,
-    ) -> EncapMeta {
-        let mut encap = EncapMeta::new().vni(remote.vni.unwrap_or(vni)).inner_checksum(meta.inner_checksum);
-        encap.identification = Some(worker.next_identification());
-        encap.hash = meta.hash;
-        encap.group_policy = meta.policy;
-        encap
-    }
-
+impl Engine<'_> {
     /// Puts the outer headers of `id` before the frame.
     pub(super) fn send(
         &self,
         worker: &mut Worker,
-        vni: Vni,
+        now: Instant,
         meta: &OverlayMeta,
         id: RemoteId,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        if meta.gso.is_some() {
+            return Err(DropReason::GsoUnsupported);
+        }
         let way = match self.way(id) {
             Ok(way) => way,
-            Err(NoWay::Here(remote)) => return self.bypass(worker, vni, meta, &remote, packet),
-            Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
+            Err(NoWay::Here(vni)) => {
+                return self.hand_over(worker, vni.unwrap_or(meta.vni), meta.policy, packet);
+            }
+            Err(NoWay::Unresolved { address, egress }) => {
                 return Ok(Output::Resolve { remote: id, address, egress });
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         if packet.len() > way.max {
-            return self.too_big(worker, way.max, packet);
+            match self.too_big(worker, now, meta, way.max, packet) {
+                // Nobody can be told.
+                Err(DropReason::TooBig) if self.config.too_big == TooBig::Fragment => {}
+                told => return told,
+            }
         }
-        let encap = self.encap_meta(worker, vni, &way.remote, meta);
+        let encap = way.meta(worker, meta);
         let len = packet.len() as u64;
-        way.endpoint.encap_with(packet, &way.outer, &encap).map_err(reason)?;
-        worker.counters.sent = worker.counters.sent.wrapping_add(1);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(len);
-        let Remote { address, port, egress, .. } = way.remote;
-        Ok(Output::Send { remote: id, address, port, egress })
+        way.encap(packet, &encap).map_err(reason)?;
+        self.count_sent(worker, meta.vni, len);
+        let Way { address, raw, .. } = &way;
+        Ok(Output::Send { remote: id, address: *address, port: raw.port(), egress: raw.egress() })
     }
 
-    /// A frame to ourselves needs no tunnel (Linux: `localbypass`).
-    fn bypass(
+    /// Delivers a frame of a local host on this side.
+    pub(super) fn hand_over(
         &self,
         worker: &mut Worker,
         vni: Vni,
-        meta: &OverlayMeta,
-        remote: &Remote,
-        packet: &Packet<'_>,
+        policy: Option<GroupPolicy>,
+        packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        let vni = remote.vni.unwrap_or(vni);
-        if !self.fdb.knows(vni) {
-            return Err(DropReason::UnknownVni);
-        }
+        let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
+        let (len, vlan) = (packet.len() as u64, domain.vlan_id());
+        vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
+        self.count_delivered(worker, vni, len);
+        Ok(Output::Deliver { vni, source: None, policy, vlan })
+    }
+
+    pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
+        worker.counters.sent = worker.counters.sent.wrapping_add(1);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        self.tally(worker, vni, &VniCounters { sent: 1, sent_bytes: bytes, ..VniCounters::default() });
+    }
+
+    pub(super) fn count_delivered(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
         worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
-        Ok(Output::Deliver { vni, source: None, policy: meta.policy })
+        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(bytes);
+        let more = VniCounters { delivered: 1, delivered_bytes: bytes, ..VniCounters::default() };
+        self.tally(worker, vni, &more);
     }
 
     /// Tells the sender of a frame that is too long, in its place, if it may be told: never by fragments.
     fn too_big(
         &self,
         worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
         max: usize,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
@@ -171,8 +115,13 @@ impl<'t> Engine<'t> {
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
-        if packet.headroom() < MAX_ANSWER {
+        // The tag of a trunk is put back afterwards.
+        let tag = if meta.trunk { vlan::Header::LEN } else { 0 };
+        if packet.headroom() < MAX_ANSWER.saturating_add(tag) {
             return Err(DropReason::NoHeadroom);
+        }
+        if !worker.may_report(now, self.config.icmp_rate) {
+            return Err(DropReason::ReportLimit);
         }
         // In front of the IP packet go the answer's headers; Ethernet's, tags and all, is put before them again.
         let mut head = [0; MAX_FRONT];
@@ -216,12 +165,13 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         EncapError::Packet(_) => DropReason::NoHeadroom,
         EncapError::PartialChecksum { .. } => DropReason::BadMeta,
         // Only tunnels of GRE say so.
-        EncapError::SequenceMissing | EncapError::Loop | EncapError::NoKeepalives => DropReason::BadMeta,
+        EncapError::SequenceMissing
+        | EncapError::Loop
+        | EncapError::EncapLimit { .. }
+        | EncapError::NoDestination
+        | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
-
-/// Bytes of a remote that a table keeps: facts and headers.
-const MAX_BYTES: usize = tunnel::Remote::FACTS + crate::packet::MAX_OVERHEAD;
 
 /// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
 const MIN_MTU_IPV4: u16 = 576;

@@ -2,12 +2,15 @@
 
 use core::net::IpAddr;
 
-use super::{DropReason, Engine, Output, Worker, overlay::Front};
+use super::{
+    Accept, DropReason, Engine, Output, Worker, arp_proxy, nd_proxy, overlay::Front,
+    remote_checksum::Offload, trunk::Tag,
+};
 use crate::{
     packet::Packet,
-    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId},
+    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId, Snooping, VniCounters},
     time::Instant,
-    tunnel::{self, DecapMeta, Framing, OuterFacts, vxlan},
+    tunnel::{self, DecapMeta, Encapsulation, Framing, OuterFacts, vxlan},
     wire::{EtherType, MacAddr, Vni},
 };
 
@@ -19,11 +22,18 @@ impl<'t> Engine<'t> {
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        match self.receive(worker, now, meta, packet) {
+        let mut vni = None;
+        match self.receive(worker, now, meta, &mut vni, packet) {
             Ok(output) => output,
-            Err(DropReason::Decap(_)) if self.is_for_others(meta, packet) => Output::Pass,
+            Err(DropReason::Decap(_)) if self.is_for_others(meta, packet) => {
+                self.overhear(meta.ingress, packet.as_slice());
+                Output::Pass
+            }
             Err(reason) => {
-                worker.counters.drop(reason);
+                worker.drop(reason);
+                if let Some(vni) = vni {
+                    self.tally(worker, vni, &VniCounters { receive_drops: 1, ..VniCounters::default() });
+                }
                 Output::Drop(reason)
             }
         }
@@ -34,57 +44,102 @@ impl<'t> Engine<'t> {
         worker: &mut Worker,
         now: Instant,
         meta: &DecapMeta,
+        known: &mut Option<Vni>,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let endpoint = self.receiver(meta, packet).ok_or(tunnel::DropReason::NotIp)?;
         let (inner, carried) = endpoint.checked(packet.as_slice(), meta)?;
         let vni = inner.encapsulation.vni().ok_or(tunnel::DropReason::VxlanNoVni)?;
-        if !self.fdb.knows(vni) {
-            return Err(DropReason::UnknownVni);
-        }
-        let front = Front::of(carried.bytes(packet.as_slice())).ok_or(DropReason::FrameTruncated)?;
+        let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
+        *known = Some(vni);
+        let frame = carried.bytes(packet.as_slice());
+        let front = Front::of(frame).ok_or(DropReason::FrameTruncated)?;
         let source = front.link.source;
         if source == self.config.address && source != MacAddr::ZERO {
             return Err(DropReason::OwnMac);
         }
         let policy = inner.encapsulation.group_policy();
-        let sender = inner.outer.and_then(|outer| self.sender(&outer));
+        let sender = inner.outer.and_then(|outer| self.sender(&outer, meta));
+        if self.config.accept == Accept::Configured
+            && !sender.is_some_and(|sender| self.fdb.remotes.is_configured(sender))
+        {
+            return Err(DropReason::UnknownSender);
+        }
+        let offload = match inner.encapsulation {
+            Encapsulation::Vxlan(header) | Encapsulation::VxlanGbp(header) if self.config.remcsumrx => {
+                Offload::of(&header, frame.len())?
+            }
+            _ => None,
+        };
         // Last of all checks, since everything before it may have refused the packet.
         let remote = if self.config.learning {
             let teaches = !policy.is_some_and(|policy| policy.dont_learn);
-            self.learn(now, vni, source, &Sender { outer: inner.outer, known: sender, teaches })?
+            let sender = Sender { outer: inner.outer, ingress: meta.ingress, known: sender, teaches };
+            let remote = self.learn(now, vni, source, &sender)?;
+            self.snoop(now, vni, &front, frame);
+            remote
         } else {
             sender
         };
         carried.strip_from(packet);
-        worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
+        if let Some(offload) = offload {
+            offload.finish(packet.as_mut_slice());
+        }
+        self.count_delivered(worker, vni, packet.len() as u64);
         if self.is_routed(&front.link) {
             // The Ethernet header is there, so this cannot fail.
             let _ = packet.strip(front.l3);
             return Ok(Output::DeliverIp { vni, source: remote });
         }
-        Ok(Output::Deliver { vni, source: remote, policy })
+        let vlan = domain.vlan_id();
+        // Outer headers were there before the frame, so there is room.
+        let _ = vlan.map(|vlan| Tag::of(vlan).put(packet));
+        Ok(Output::Deliver { vni, source: remote, policy, vlan })
+    }
+
+    /// What hosts behind tunnels say of themselves is worth knowing, where that is wanted.
+    fn snoop(&self, now: Instant, vni: Vni, front: &Front, frame: &[u8]) {
+        if self.config.tables.snooping == Snooping::Off {
+            return;
+        }
+        let message = frame.get(front.l3..).unwrap_or_default();
+        match front.ethertype {
+            EtherType::ARP => arp_proxy::snoop(self, now, vni, message),
+            EtherType::IPV6 => nd_proxy::snoop(self, now, vni, message),
+            _ => {}
+        }
     }
 
     /// The endpoint for the family of this packet.
     fn receiver(&self, meta: &DecapMeta, packet: &Packet<'_>) -> Option<&'t vxlan::Endpoint> {
         let bytes = packet.as_slice();
-        let is_ipv6 = match self.config.framing {
-            Framing::Payload => meta.outer.map_or(self.ipv4.is_none(), |outer| outer.source.is_ipv6()),
-            Framing::Ip => bytes.first().is_some_and(|first| first >> 4 == 6),
-            Framing::Ethernet(_) => Front::of(bytes)?.ethertype == EtherType::IPV6,
+        let is_ipv6 = match (meta.outer, self.config.framing) {
+            (Some(outer), _) => outer.source.is_ipv6(),
+            (None, Framing::Payload) => self.ipv4.is_none(),
+            (None, Framing::Ip) => bytes.first().is_some_and(|first| first >> 4 == 6),
+            (None, Framing::Ethernet(_)) => Front::of(bytes)?.ethertype == EtherType::IPV6,
         };
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
     }
 
-    /// The remote that sent a packet, if it is one that we know.
-    fn sender(&self, outer: &OuterFacts) -> Option<RemoteId> {
-        // Without an interface a link-local address names nobody.
-        if is_link_local(outer.source) {
-            return None;
+    /// The remote that sent a packet, if it is one that we know: one to which we send as to most, or else one at this
+    /// address with a port, a VNI or an egress of its own.
+    fn sender(&self, outer: &OuterFacts, meta: &DecapMeta) -> Option<RemoteId> {
+        let remote = self.stranger(outer.source, meta.ingress);
+        let remotes = self.fdb.remotes;
+        let exact = remotes.find(&remote);
+        if exact.is_some_and(|exact| remotes.is_configured(exact)) {
+            return exact;
         }
-        self.fdb.remotes.find(&Remote::new(outer.source, self.config.dstport))
+        let by_address = remotes.find_by_address(outer.source, meta.ingress);
+        by_address.filter(|&id| remotes.is_configured(id)).or(exact).or(by_address)
+    }
+
+    /// What a sender is of whom nothing else is known.
+    const fn stranger(&self, address: IpAddr, ingress: u32) -> Remote {
+        let remote = Remote::new(address, self.config.dstport);
+        // A link-local address is somebody's on one interface only.
+        if is_link_local(address) { remote.egress(ingress) } else { remote }
     }
 
     /// Learns where the source of a frame is; answers the remote, which may be a new one.
@@ -98,7 +153,7 @@ impl<'t> Engine<'t> {
         if !source.is_unicast() {
             return Err(DropReason::InvalidSource);
         }
-        let Sender { outer, known, teaches } = *sender;
+        let Sender { outer, ingress, known, teaches } = *sender;
         if let Some(remote) = known.filter(|_| teaches) {
             match self.fdb.learn(now, vni, source, remote) {
                 Learned::Refused(Refusal::Static | Refusal::Sticky) => {
@@ -112,11 +167,13 @@ impl<'t> Engine<'t> {
         // Who teaches nothing is held to what is certain all the same: else a stranger could send in the name of
         // hosts in whose name no remote can.
         self.check(now, vni, source, &outer)?;
-        let anybody = self.config.tables.learn_from == LearnFrom::Any && !is_link_local(outer.source);
+        // Without an interface a link-local address names nobody.
+        let somebody = !is_link_local(outer.source) || ingress != 0;
+        let anybody = self.config.tables.learn_from == LearnFrom::Any && somebody;
         if !(known.is_none() && teaches && anybody) {
             return Ok(known);
         }
-        let remote = Remote::new(outer.source, self.config.dstport);
+        let remote = self.stranger(outer.source, ingress);
         let stranger = self.fdb.remotes.find_or_learn(&remote).ok();
         Ok(stranger.inspect(|&stranger| {
             let _ = self.fdb.learn(now, vni, source, stranger);
@@ -148,6 +205,7 @@ impl<'t> Engine<'t> {
 #[derive(Clone, Copy, Debug)]
 struct Sender {
     outer: Option<OuterFacts>,
+    ingress: u32,
     known: Option<RemoteId>,
     /// Whether it wants to be learned from: the D bit of Group Based Policy is clear.
     teaches: bool,

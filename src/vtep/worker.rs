@@ -2,9 +2,9 @@
 
 use core::{net::IpAddr, ops::AddAssign};
 
-use super::{DropReason, rate::Bucket};
+use super::{Config, DropReason, rate::Bucket};
 use crate::{
-    table::RemoteId,
+    table::{RemoteId, WorkerId},
     time::Instant,
     tunnel,
     wire::{MacAddr, Vni},
@@ -109,7 +109,7 @@ pub enum Miss {
     NextHop {
         /// The remote.
         remote: RemoteId,
-        /// Its address.
+        /// Address of the next hop: the remote's, or that of the gateway.
         address: IpAddr,
         /// What packets to it leave by.
         egress: u32,
@@ -123,6 +123,8 @@ pub struct Worker {
     identification: u16,
     reports: Bucket,
     misses: [Option<Miss>; MISSES],
+    /// Where this worker counts what happens in each VNI.
+    pub(super) slot: Option<u32>,
 }
 
 /// Misses that wait to be told; the same one waits once.
@@ -132,6 +134,15 @@ impl Worker {
     /// A worker that has done nothing yet. `seed` spreads the first IPv4 identification.
     pub fn new(seed: u16) -> Self {
         Self { identification: seed, ..Self::default() }
+    }
+
+    /// Has the worker count by VNI, too, under this registration; the tables must have
+    /// [`Capacity::vni_counters`](crate::table::Capacity::vni_counters). One registration is for one worker: of two that
+    /// count under the same one, counts are lost.
+    #[must_use]
+    pub fn counting_as(mut self, id: &WorkerId) -> Self {
+        self.slot = Some(id.0);
+        self
     }
 
     /// What happened so far.
@@ -147,6 +158,17 @@ impl Worker {
             *last = None;
         }
         first
+    }
+
+    pub(super) fn drop(&mut self, reason: DropReason) {
+        self.counters.drop(reason);
+    }
+
+    /// Where that is wanted.
+    pub(super) fn miss_l3(&mut self, config: &Config, miss: Miss) {
+        if config.l3miss {
+            self.miss(miss);
+        }
     }
 
     pub(super) fn miss(&mut self, miss: Miss) {

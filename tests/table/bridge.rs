@@ -132,7 +132,7 @@ fn the_forwarding_database_prints_as_bridge_does() {
     let (tables, report, _) = load(&Names { devices, vni: None, ..names() }, &said, "");
     let used = VX0.lines().chain(VX1.lines()).filter(|line| !line.contains("nhid")).count();
     assert_eq!(
-        (report.used, report.remarks.len()),
+        (report.used.len(), report.remarks.len()),
         (used, lines(&said).len() - used),
         "{:?}",
         report.remarks
@@ -168,6 +168,6 @@ fn neighbours_print_as_ip_does() {
     }
 }
 
-fn remarks(report: &Report) -> Vec<String> {
+fn remarks<K>(report: &Report<K>) -> Vec<String> {
     report.remarks.iter().map(|(_, remark)| remark.to_string()).collect()
 }

@@ -205,8 +205,11 @@ fn remotes_that_come_by_themselves_are_capped_and_go_by_the_sweep() {
     assert_eq!(remotes.add(&at(1)), Err(Error::Exists));
     assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
     assert_eq!(fdb.learn(NOW, VNI, mac(2), b), NEW);
-    sweep(&tables);
-    assert_eq!([a, b, c].map(|id| remotes.get(id).is_some()), [true, true, false]);
+    // Whoever has just come is about to be used.
+    for there in [true, false] {
+        sweep(&tables);
+        assert_eq!([a, b, c].map(|id| remotes.get(id).is_some()), [true, true, there]);
+    }
     assert_eq!(fdb.lookup(NOW, VNI, mac(1)), Lookup::Found(a.into()));
     fdb.delete(NOW, VNI, mac(1)).unwrap();
     assert_eq!(remotes.find_or_add(&at(2)), Ok(b), "somebody's from now on");
@@ -217,6 +220,28 @@ fn remotes_that_come_by_themselves_are_capped_and_go_by_the_sweep() {
         remotes.find_or_learn(&at(last)).unwrap();
     }
     assert_eq!(remotes.find_or_learn(&at(14)), full);
+}
+
+/// A host whose dynamic entry has moved behind a stranger stays there, swept or not.
+#[test]
+fn a_remote_that_nobody_configured_stays_as_long_as_an_entry_names_it() {
+    let mut settings = Settings::default();
+    settings.learn_from = LearnFrom::Any;
+    let tables = tables(small(), settings);
+    let (fdb, remotes, a) = (tables.fdb(), tables.remotes(), remote(&tables, 1));
+    let stranger = remotes.find_or_learn(&at(9)).unwrap();
+    fdb.add(VNI, mac(1), NewEntry::to(a).dynamic(NOW)).unwrap();
+    assert_eq!(fdb.learn(NOW, VNI, mac(1), stranger), Learned::Moved { from: a.into() });
+    fdb.add(VNI, mac(2), stranger).unwrap();
+    for host in [2, 1] {
+        for _ in 0..3 {
+            sweep(&tables);
+            assert_eq!(fdb.lookup(NOW, VNI, mac(1)), Lookup::Found(stranger.into()));
+        }
+        fdb.delete(NOW, VNI, mac(host)).unwrap();
+    }
+    (0..2).for_each(|_| sweep(&tables));
+    assert_eq!(remotes.get(stranger), None);
 }
 
 #[test]
@@ -362,7 +387,7 @@ fn what_cannot_be_told_apart_is_refused() {
         ("entries", Capacity { entries: (1 << 28) + 1, ..Capacity::NONE }, (1 << 28) + 1, 1 << 28),
         ("vnis", Capacity { vnis: 65_536, ..Capacity::NONE }, 65_536, 65_535),
         ("remotes", Capacity { remotes: (1 << 20) + 1, ..Capacity::NONE }, (1 << 20) + 1, 1 << 20),
-        ("header", Capacity { header: 256, ..Capacity::NONE }, 256, 255),
+        ("header", Capacity { header: 149, ..Capacity::NONE }, 149, 148),
         ("lists", Capacity { lists: (1 << 20) + 1, ..Capacity::NONE }, (1 << 20) + 1, 1 << 20),
         ("quotas", Capacity { quotas: 65_536, ..Capacity::NONE }, 65_536, 65_535),
         ("workers", Capacity { workers: 65_536, ..Capacity::NONE }, 65_536, 65_535),
@@ -436,4 +461,26 @@ fn addresses_lead_to_somebody_as_long_as_there_is_somebody() {
             assert!(found.is_none_or(|id| there.iter().any(|(known, _)| *known == id)));
         }
     }
+}
+
+/// Somebody's word counts more than a packet's.
+#[test]
+fn a_configured_remote_stands_for_an_address_before_a_learned_one() {
+    let tables = tables(small(), Settings::default());
+    let remotes = tables.remotes();
+    let here = at(1).address;
+    let learned = remotes.find_or_learn(&at(1)).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(learned));
+    let [first, second] = [1, 2].map(|port| remotes.add(&Remote::new(here, port)).unwrap());
+    assert_eq!(remotes.find_by_address(here, 0), Some(first));
+    remotes.remove(first).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(second), "not the learned one");
+    remotes.remove(second).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(learned));
+    // Another learned one changes nothing, until somebody configures it.
+    let other = Remote::new(here, 3);
+    let other_id = remotes.find_or_learn(&other).unwrap();
+    assert_eq!(remotes.find_by_address(here, 0), Some(learned));
+    assert_eq!(remotes.find_or_add(&other), Ok(other_id));
+    assert_eq!(remotes.find_by_address(here, 0), Some(other_id));
 }

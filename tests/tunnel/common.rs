@@ -9,7 +9,7 @@ use encap::{
 };
 
 /// Room before a packet in all tests: more than any tunnel needs.
-pub(crate) const HEADROOM: usize = 128;
+pub(crate) const HEADROOM: usize = 160;
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()

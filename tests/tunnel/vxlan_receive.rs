@@ -173,13 +173,15 @@ fn a3_ip1_fragments_are_refused() {
 
 #[test]
 fn a3_ip1_martian_sources_are_refused() {
-    // Unspecified, multicast, broadcast, and the endpoint's own address.
-    for source in ["0.0.0.0", "224.0.0.1", "239.255.255.255", "255.255.255.255", "192.0.2.2"] {
+    // Unspecified, multicast, broadcast, loopback, and the endpoint's own address.
+    let martians =
+        ["0.0.0.0", "224.0.0.1", "239.255.255.255", "255.255.255.255", "127.0.0.1", "127.9.9.9", "192.0.2.2"];
+    for source in martians {
         let source: std::net::Ipv4Addr = source.parse().unwrap();
         let result = changed(|p| p[12..16].copy_from_slice(&source.octets()));
         assert_eq!(reason(result), DropReason::MartianSource, "{source}");
     }
-    for source in ["::", "ff02::1", "2001:db8::2"] {
+    for source in ["::", "ff02::1", "::1", "2001:db8::2"] {
         let source: std::net::Ipv6Addr = source.parse().unwrap();
         let mut packet = packet6();
         packet[8..24].copy_from_slice(&source.octets());

@@ -4,8 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::{
     table::{Ageing, BuildError, Capacity, LearnFrom, Line},
-    tunnel::{self, DontFragment, Framing, Link, OuterDscp, Ttl, ecn},
-    vtep::{Config, ConfigError, Proxy, TooBig, Vtep},
+    tunnel::{self, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, ecn},
+    vtep::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig, Vtep},
     wire::{FlowLabel, MacAddr},
 };
 
@@ -33,20 +33,27 @@ fn the_defaults_and_linux() {
     for config in [new, linux] {
         assert_eq!((config.local, config.local6, config.address), (None, None, MacAddr::ZERO));
         assert_eq!((config.ttl, config.tos), (Ttl::Auto, OuterDscp::default()));
-        assert_eq!((config.label, config.framing), (FlowLabel::default(), Framing::Ip));
+        assert_eq!((config.label, config.framing), (OuterFlowLabel::default(), Framing::Ip));
         assert_eq!((config.udp6zerocsumtx, config.udp6zerocsumrx), (false, false));
         assert_eq!((config.proxy, config.gbp, config.localbypass), (Proxy::Off, false, true));
         assert_eq!((config.learning, config.l3, config.mtu), (true, false, 1_500));
-        assert_eq!(config.too_big, TooBig::Tell);
         assert_eq!(config.tables.ageing, Ageing::After(Duration::from_secs(300)));
         assert_eq!(config.tables.vni_limit, u32::MAX);
     }
+    assert_eq!((new.l2miss, new.l3miss, linux.l2miss, linux.l3miss), (true, true, false, false));
+    for config in [new, linux] {
+        assert_eq!((config.accept, config.rsc), (Accept::Anybody, ShortCircuit::Off));
+        assert_eq!((config.remcsumrx, config.icmp_rate), (false, 1_000));
+        assert_eq!((config.gateway, config.prefix, config.gateway6, config.prefix6), (None, 0, None, 0));
+    }
+    assert_eq!((new.too_big, linux.too_big), (TooBig::Tell, TooBig::Fragment));
     assert_eq!((new.df, linux.df), (DontFragment::Set, DontFragment::Unset));
     assert_eq!((new.ecn, linux.ecn), (ecn::Mode::Normal, ecn::Mode::Linux));
     assert_eq!((new.srcport, linux.srcport), ((49_152, 65_535), (32_768, 60_999)));
     assert_eq!((new.udpcsum, linux.udpcsum), (false, true));
     assert_eq!((new.tables.learn_from, linux.tables.learn_from), (LearnFrom::Configured, LearnFrom::Any));
     assert_eq!((new.reserved_bits, linux.reserved_bits), (0, 0xf7ff_ffff_0000_00ff));
+    assert_eq!((new.udp6zerolen, linux.udp6zerolen), (false, true));
     assert_eq!((new.inner_vlan, linux.inner_vlan), (false, true));
     assert_eq!((new.any_destination, linux.any_destination), (false, true));
     assert_eq!(Config::default(), new);
@@ -97,7 +104,7 @@ fn settings_of_the_tunnel() {
 
 #[test]
 fn a_flow_label_needs_ipv6() {
-    let label = |config| with(config, |c| c.label = FlowLabel::truncate(5));
+    let label = |config| with(config, |c| c.label = OuterFlowLabel::Fixed(FlowLabel::truncate(5)));
     assert_eq!(refused(label(v4())), ConfigError::LabelWithoutIpv6);
     assert!(build(label(v4().local(v6(1).into())), CAPACITY).is_ok());
     assert!(build(label(Config::new().local(v6(1).into())), CAPACITY).is_ok());
@@ -145,4 +152,17 @@ fn errors_say_what_is_wrong() {
     assert!(texts[0].contains("local address"), "{}", texts[0]);
     assert!(texts[1].contains("port 0"), "{}", texts[1]);
     assert!(texts[2].contains("MTU 9"), "{}", texts[2]);
+}
+
+/// What is to be fragmented must not say that it must not be.
+#[test]
+fn fragments_with_df() {
+    let config = |df| with(v4(), |c| (c.too_big, c.df) = (TooBig::Fragment, df));
+    assert_eq!(refused(config(DontFragment::Set)), ConfigError::FragmentWithDf);
+    for df in [DontFragment::Unset, DontFragment::Inherit] {
+        assert!(build(config(df), CAPACITY).is_ok());
+    }
+    // IPv6 has no such flag.
+    let ipv6 = with(Config::new().local(v6(1).into()), |c| c.too_big = TooBig::Fragment);
+    assert!(build(ipv6, CAPACITY).is_ok());
 }

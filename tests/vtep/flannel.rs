@@ -3,14 +3,14 @@
 use encap::{
     Packet,
     table::{Capacity, Line, NextHop},
-    tunnel::DecapMeta,
+    tunnel::{self, DecapMeta, Framing, OuterFacts},
     vtep::{
         ConfigError, DropReason, Worker,
         ip_udp::{Backend, Config, Output},
     },
     wire::{
         icmp_quote::{self, Problem},
-        icmpv4, icmpv6, ipv4,
+        icmpv4, icmpv6, ipv4, udp,
     },
 };
 
@@ -77,6 +77,128 @@ fn d1_the_datagram_is_the_packet_with_one_less_of_ttl() {
     assert_eq!(packet.as_slice(), sent);
 }
 
+/// What comes of a datagram from that peer.
+fn receive((backend, worker): &mut Node, last: u8, datagram: &[u8]) -> Output {
+    let mut buffer = datagram.to_vec();
+    let mut packet = Packet::new(&mut buffer, 0, datagram.len()).unwrap();
+    let meta = DecapMeta::new().outer(OuterFacts::new(address(last), address(1)));
+    let output = backend.handle_underlay(worker, &meta, &mut packet);
+    assert_eq!(packet.as_slice(), datagram, "delivered or not, there are no headers of its own");
+    output
+}
+
+/// A packet from behind 192.0.2.2 to a local host.
+fn arriving(ttl: u8) -> Vec<u8> {
+    let mut packet = ping([10, 5, 1, 9], ttl);
+    packet[12..16].copy_from_slice(&[10, 5, 2, 9]);
+    fix(&mut packet);
+    packet
+}
+
+fn fix(packet: &mut [u8]) {
+    let len = usize::from(packet[0] & 15) * 4;
+    packet[10..12].fill(0);
+    let sum = encap::wire::checksum::of(&packet[..len]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+#[test]
+fn d1_the_ttl_is_not_counted_on_arrival() {
+    for ttl in [64, 1, 0] {
+        // Whether it goes any further is for the host to say.
+        assert_eq!(receive(&mut node(Config::new()), 2, &arriving(ttl)), Output::Deliver);
+    }
+}
+
+#[test]
+fn d1_what_is_cut_off_on_the_way_is_not_delivered() {
+    let whole = arriving(64);
+    for len in 0..whole.len() {
+        let mut node = node(Config::new());
+        let Output::Drop(reason) = receive(&mut node, 2, &whole[..len]) else { panic!("{len} bytes") };
+        let expected = match len {
+            0..20 => DropReason::Decap(tunnel::DropReason::InnerTruncated),
+            _ => DropReason::FrameTruncated,
+        };
+        assert_eq!((reason, node.1.counters().dropped(reason)), (expected, 1));
+    }
+    let mut node = node(Config::new());
+    assert_eq!(receive(&mut node, 2, &[0x55; 40]), Output::Drop(tunnel::DropReason::InnerNotIp.into()));
+    let longer = [&whole[..], &[0; 3]].concat();
+    assert_eq!(receive(&mut node, 2, &longer), Output::Deliver, "the host sees where it ends");
+    assert_eq!((node.1.counters().delivered, node.1.counters().delivered_bytes), (1, longer.len() as u64));
+}
+
+#[test]
+fn d1_e_a_packet_comes_from_the_peer_that_its_source_is_behind() {
+    let elsewhere = DropReason::SourceElsewhere;
+    let foreign = |source: [u8; 4]| {
+        let mut packet = arriving(64);
+        packet[12..16].copy_from_slice(&source);
+        fix(&mut packet);
+        packet
+    };
+    let mut node = node(Config::new());
+    route(&node.0, "10.5.3.0/24", 3, 8_285);
+    for (source, from, expected) in [
+        ([10, 5, 2, 9], 2, Output::Deliver),
+        ([10, 5, 3, 9], 3, Output::Deliver),
+        ([10, 5, 3, 9], 2, Output::Drop(elsewhere)),
+        ([10, 5, 2, 9], 77, Output::Drop(elsewhere)), // nobody's
+        ([10, 5, 1, 9], 2, Output::Drop(elsewhere)),  // our own
+        ([203, 0, 113, 9], 2, Output::Drop(elsewhere)),
+    ] {
+        assert_eq!(receive(&mut node, from, &foreign(source)), expected, "{source:?} from {from}");
+    }
+    assert_eq!(node.1.counters().dropped(elsewhere), 4);
+    // flannel asks nobody.
+    let mut config = Config::new();
+    config.check_source = false;
+    assert_eq!(receive(&mut self::node(config), 77, &foreign([203, 0, 113, 9])), Output::Deliver);
+}
+
+#[test]
+fn d1_both_directions_use_the_port() {
+    let mut config = Config::new();
+    config.framing = Framing::Ip;
+    let mut node = node(config);
+    assert_eq!(tunnel::ip_udp::PORT, 8_285);
+    let (output, sent) = send(&mut node, &ping([10, 5, 2, 9], 64));
+    assert_eq!(output, to(2, 8_285));
+    let (datagram, inner) = udp::Header::parse(&sent[20..]).unwrap();
+    assert_eq!((datagram.source_port, datagram.destination_port), (8_285, 8_285));
+    assert_eq!(inner, ping([10, 5, 2, 9], 63), "no header of its own");
+}
+
+#[test]
+fn d1_the_mtu_is_that_of_the_underlay_without_headers() {
+    let mtu = |set: fn(Config) -> Config| node(set(Config::new())).0.mtu();
+    assert_eq!(mtu(|c| c), 1_472);
+    assert_eq!(mtu(|c| c.local("2001:db8::1".parse().unwrap())), 1_452, "the least of both families");
+    let nine = |mut c: Config| {
+        c.mtu = 9_000;
+        c
+    };
+    assert_eq!(mtu(nine), 8_972);
+}
+
+#[test]
+fn d1_a_route_that_is_set_again_is_replaced_and_one_that_is_deleted_is_gone() {
+    let mut node = node(Config::new());
+    let (there, default) = ("10.5.2.0/24".parse().unwrap(), "0.0.0.0/0".parse().unwrap());
+    let peer = |last| NextHop::Peer { address: address(last), port: 8_285 };
+    node.0.routes().replace(there, peer(5)).unwrap();
+    assert_eq!(send(&mut node, &ping([10, 5, 2, 1], 64)).0, to(5, 8_285));
+    // A prefix of no bits is one like others.
+    node.0.routes().add(default, peer(6)).unwrap();
+    assert_eq!(send(&mut node, &ping([10, 5, 2, 1], 64)).0, to(5, 8_285));
+    assert_eq!(send(&mut node, &ping([203, 0, 113, 1], 64)).0, to(6, 8_285));
+    node.0.routes().delete(there).unwrap();
+    assert_eq!(send(&mut node, &ping([10, 5, 2, 1], 64)).0, to(6, 8_285));
+    node.0.routes().delete(default).unwrap();
+    assert_eq!(send(&mut node, &ping([10, 5, 2, 1], 64)).0, Output::Reply);
+}
+
 #[test]
 fn d1_the_longest_prefix_counts_and_each_peer_has_its_port() {
     let mut node = node(Config::new());
@@ -98,6 +220,14 @@ fn d1_without_a_route_the_sender_is_told() {
     assert_eq!(report(&answer), Problem::V4(icmpv4::Problem::Unreachable(icmpv4::Unreachable::NET)));
     assert_eq!(answer[12..20], [10, 5, 1, 0, 10, 5, 1, 9], "from the node to the sender");
     assert_eq!(answer[28..], ping([10, 6, 0, 1], 64), "the whole packet is quoted, and no byte more");
+}
+
+#[test]
+fn d1_errors_come_from_the_address_of_the_device() {
+    let mut node = node(Config::new());
+    node.0.set_address([10, 5, 1, 77].into());
+    let (_, answer) = send(&mut node, &ping([10, 6, 0, 1], 64));
+    assert_eq!(answer[12..16], [10, 5, 1, 77]);
 }
 
 #[test]
@@ -126,6 +256,33 @@ fn d1_never_about_icmp_errors_or_later_fragments() {
 }
 
 #[test]
+fn d1_never_to_a_source_that_is_no_host_or_about_what_went_to_many() {
+    for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255], [127, 0, 0, 1]] {
+        let mut silent = ping([10, 6, 0, 1], 64);
+        silent[12..16].copy_from_slice(&source);
+        fix(&mut silent);
+        let dropped = (Output::Drop(DropReason::NoRoute), silent.clone());
+        assert_eq!(send(&mut node(Config::new()), &silent), dropped, "{source:?}");
+    }
+    for to in [[224, 0, 0, 251], [255, 255, 255, 255]] {
+        assert_eq!(send(&mut node(Config::new()), &ping(to, 64)).0, Output::Drop(DropReason::NoRoute));
+    }
+}
+
+#[test]
+fn d1_the_quote_ends_where_the_packet_does_or_the_answer_is_full() {
+    // The longest IP header, which flannel does not answer.
+    let mut options = [&ping([10, 6, 0, 1], 64)[..20], &[1; 40], &[7; 4]].concat();
+    (options[0], options[3]) = (0x4f, 64);
+    fix(&mut options);
+    let (output, answer) = send(&mut node(Config::new()), &options);
+    assert_eq!((output, &answer[28..]), (Output::Reply, &options[..]));
+    let long = packet([10, 6, 0, 1], 64, DF, 17, &[7; 1_000]);
+    let (_, answer) = send(&mut node(Config::new()), &long);
+    assert_eq!((answer.len(), &answer[28..]), (576, &long[..548]));
+}
+
+#[test]
 fn what_is_too_long_is_told_and_never_fragmented() {
     let mut node = node(Config::new());
     let fits = packet([10, 5, 2, 9], 64, DF, 17, &[0; 1_452]);
@@ -139,11 +296,14 @@ fn what_is_too_long_is_told_and_never_fragmented() {
 }
 
 #[test]
-fn errors_are_limited() {
+fn d1_errors_are_limited() {
     let mut node = node(Config::new());
     let answers = (0..200).filter(|_| send(&mut node, &ping([10, 6, 0, 1], 64)).0 == Output::Reply).count();
     assert_eq!(answers, 50, "a burst, and no more in the same moment");
     assert_eq!(node.1.counters().dropped(DropReason::NoRoute), 150);
+    let mut config = Config::new();
+    config.icmp_rate = 0;
+    assert_eq!(send(&mut self::node(config), &ping([10, 6, 0, 1], 64)).0, Output::Drop(DropReason::NoRoute));
 }
 
 #[test]
@@ -162,7 +322,7 @@ fn d1_broken_packets_are_ignored() {
 }
 
 #[test]
-fn ipv6_is_carried_too() {
+fn d1_ipv6_is_carried_too() {
     let mut node = node(Config::new());
     let ip = |to: &str, hop_limit| {
         let from: std::net::Ipv6Addr = "fd00:1::9".parse().unwrap();
@@ -174,6 +334,28 @@ fn ipv6_is_carried_too() {
     assert_eq!(report(&send(&mut node, &ip("fd00:3::1", 64)).1), Problem::V6(no_route));
     let exceeded = icmpv6::Problem::TimeExceeded(icmpv6::TimeExceeded::IN_TRANSIT);
     assert_eq!(report(&send(&mut node, &ip("fd00:2::1", 1)).1), Problem::V6(exceeded));
+    // About an error, nobody is told.
+    let mut error = ip("fd00:3::1", 64);
+    (error[6], error[40]) = (58, 1);
+    assert_eq!(send(&mut node, &error).0, Output::Drop(DropReason::NoRoute));
+    let mut long = [&ip("fd00:2::1", 64)[..], &[0; 1_425]].concat();
+    long[4..6].copy_from_slice(&1_433u16.to_be_bytes());
+    let too_big = icmpv6::Problem::PacketTooBig { mtu: 1_472 };
+    assert_eq!(report(&send(&mut node, &long).1), Problem::V6(too_big));
+}
+
+#[test]
+fn d1_over_ipv6_too() {
+    let (local, peer) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+    let mut node = node(Config::new().local(local));
+    node.0
+        .routes()
+        .add("10.5.6.0/24".parse().unwrap(), NextHop::Peer { address: peer, port: 8_285 })
+        .unwrap();
+    let (output, sent) = send(&mut node, &ping([10, 5, 6, 9], 64));
+    assert_eq!(output, Output::Send { address: peer, port: 8_285 });
+    assert_eq!(sent, ping([10, 5, 6, 9], 63));
+    assert_eq!(send(&mut node, &ping([10, 5, 2, 9], 64)).0, to(2, 8_285), "each family by its own socket");
 }
 
 #[test]

@@ -119,3 +119,37 @@ fn routing_needs_a_mac_address() {
         assert_eq!(vtep.err(), Some(ConfigError::L3WithoutAddress));
     }
 }
+
+/// A burst is decided as its packets are one by one, in both directions.
+#[test]
+fn bursts_are_decided_packet_by_packet() {
+    let packets = [ip(2, 100), ip(9, 100), ip(2, 1_431), ip(2, 3)];
+    let (mut alone, mut together) = (node(1, 2), node(1, 2));
+    let expected: Vec<_> = packets.iter().map(|packet| send(&mut alone, packet)).collect();
+    let mut buffers: Vec<_> = packets.iter().map(|packet| [&[0; 128][..], packet].concat()).collect();
+    let mut burst: Vec<_> = buffers
+        .iter_mut()
+        .zip(&packets)
+        .map(|(buffer, ip)| Packet::new(buffer, 128, ip.len()).unwrap())
+        .collect();
+    let mut outputs = [Output::Pass; 4];
+    let metas = [OverlayMeta::default(); 4];
+    let (vtep, worker) = &mut together;
+    assert_eq!(vtep.handle_ip_batch(worker, NOW, &metas, &mut burst, &mut outputs), 4);
+    for ((packet, output), (expected, bytes)) in burst.iter().zip(outputs).zip(&expected) {
+        assert_eq!((output, packet.as_slice()), (*expected, &bytes[..]));
+    }
+    // And back.
+    let sent = &expected[0].1;
+    let (mut alone, (vtep, mut worker)) = (node(2, 1), node(2, 1));
+    let expected = receive(&mut alone, sent);
+    let mut buffer = sent.clone();
+    let mut burst = [Packet::new(&mut buffer, 0, sent.len()).unwrap()];
+    let mut outputs = [Output::Pass; 3];
+    assert_eq!(
+        vtep.handle_underlay_batch(&mut worker, NOW, &[Default::default()], &mut burst, &mut outputs),
+        1
+    );
+    assert_eq!((outputs[0], burst[0].as_slice()), (expected.0, &expected.1[..]));
+    assert_eq!(outputs[1..], [Output::Pass; 2]);
+}

@@ -10,14 +10,21 @@
 mod arp;
 mod common;
 mod config;
+mod counters;
 mod flannel;
 mod flood;
 mod frames;
+mod group;
 mod icmp;
 mod l3;
 mod nd;
+mod next_hop;
 mod pmtu;
 mod properties;
 mod receive;
+mod short_circuit;
 mod story;
 mod transmit;
+mod trunk;
+#[allow(dead_code, reason = "the fuzz target uses more of it")]
+mod vtep_model;

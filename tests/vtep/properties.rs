@@ -15,7 +15,11 @@ use encap::{
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use crate::{common::*, frames::*};
+use crate::{
+    common::*,
+    frames::*,
+    vtep_model::{LEN, Op, run},
+};
 
 // ------------------------------------------------------------------------------------------------ networks
 
@@ -508,5 +512,16 @@ proptest! {
                 prop_assert!(made.len() >= 14 && made.len() < bytes.len());
             }
         }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ the model
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_vtep_decides_as_its_model(choices in any::<u8>(), ops in vec(any::<[u8; LEN]>(), 0..150)) {
+        run(choices, ops.into_iter().map(Op::from_bytes));
     }
 }

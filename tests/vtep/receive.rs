@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use encap::{
     Packet,
-    table::{Destination, Lookup, NewEntry, Remote, State},
+    table::{Destination, Lookup, NewEntry, Remote, Snooping, State},
     tunnel::{self, DecapMeta, Framing, Link, OuterFacts},
-    vtep::{Config, DropReason, Output},
-    wire::{MacAddr, Vni},
+    vtep::{Accept, Config, DropReason, Output},
+    wire::{MacAddr, Vni, checksum},
 };
 
 use crate::{common::*, frames::*};
@@ -78,7 +78,7 @@ fn a3_0_1_padding_is_cut_off_and_options_are_read_over() {
 fn a3_0_1_martians_are_dropped() {
     for config in both() {
         let mut node = node(config);
-        for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255], [192, 0, 2, 2]] {
+        for source in [[0, 0, 0, 0], [224, 0, 0, 1], [255; 4], [127, 0, 0, 1], [192, 0, 2, 2]] {
             let packet = Outer { source: source.into(), ..outer(&node, &FRAME) };
             node.refuses(&packet.bytes(), tunnel::DropReason::MartianSource);
         }
@@ -161,6 +161,25 @@ fn a3_0_4_over_ipv6_there_must_be_one_unless_agreed_otherwise() {
     }
 }
 
+/// Linux takes it in any packet, and the checksum then covers all there is.
+#[test]
+fn a3_0_3_over_ipv6_a_udp_length_of_zero_is_all_there_is_with_linux() {
+    for (config, taken) in both().into_iter().zip([false, true]) {
+        let (mut node, packet) = over_ipv6(config);
+        let mut zero = packet.bytes();
+        // The checksum covers the length field, which says less now.
+        let length = u16::from_be_bytes([zero[44], zero[45]]);
+        let sum = checksum::update(u16::from_be_bytes([zero[46], zero[47]]), length, 0);
+        zero[44..46].fill(0);
+        zero[46..48].copy_from_slice(&sum.to_be_bytes());
+        if taken {
+            assert_eq!(node.delivers(&zero), FRAME);
+        } else {
+            node.refuses(&zero, tunnel::DropReason::UdpLength);
+        }
+    }
+}
+
 #[test]
 fn a3_0_5_ports_and_addresses_of_senders_do_not_matter() {
     for config in both() {
@@ -173,6 +192,40 @@ fn a3_0_5_ports_and_addresses_of_senders_do_not_matter() {
 }
 
 // ------------------------------------------------------------------------------------------------ layer 1
+
+/// Section F: the field held the sum of the pseudo header, and holds the checksum then.
+#[test]
+fn a3_7_a_checksum_that_the_sender_left_to_us_is_written() {
+    let frame =
+        hex("02000000000102000000020108004500002100010000401174c6010101010202020203e807d0000d062468656c6c6f");
+    let header = |last: u8| hex(&format!("0820000000002a{last:02x}"));
+    for config in both() {
+        let mut node = node(with(config, |c| c.remcsumrx = true));
+        let packet = Outer { vxlan: header(0x91), ..outer(&node, &frame) };
+        let delivered = node.delivers(&packet.bytes());
+        assert_eq!((&delivered[..40], &delivered[40..42]), (&frame[..40], &[0xaa, 0x44][..]));
+        assert_eq!(delivered[42..], frame[42..]);
+        // Beyond the end, by a little and by much.
+        node.refuses(&Outer { vxlan: header(0xff), ..packet.clone() }.bytes(), DropReason::RemoteChecksum);
+        node.refuses(
+            &Outer { vxlan: header(0x80 | 20), ..packet.clone() }.bytes(),
+            DropReason::RemoteChecksum,
+        );
+        assert!(node.delivers(&Outer { vxlan: header(0x80 | 19), ..packet.clone() }.bytes()) != frame);
+        // Without C the last byte means nothing.
+        let mut off = header(0xff);
+        off[1] = 0;
+        assert_eq!(node.delivers(&Outer { vxlan: off, ..packet.clone() }.bytes()), frame);
+        // TCP's is further behind.
+        let tcp = node.delivers(&Outer { vxlan: header(0x0b), ..packet }.bytes());
+        assert_ne!(tcp[38..40], frame[38..40]);
+    }
+    // Without the setting these are reserved bits.
+    let packet = |node: &Node| Outer { vxlan: header(0x91), ..outer(node, &frame) }.bytes();
+    let [mut ours, mut linux] = both().map(node);
+    assert_eq!(ours.delivers(&packet(&ours)), frame);
+    linux.refuses(&packet(&linux), tunnel::DropReason::VxlanReservedBits);
+}
 
 #[test]
 fn a3_1_the_vxlan_header_must_be_there() {
@@ -642,7 +695,7 @@ fn with_payload_framing() {
             let output = node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet);
             (output, where_is(&node, mac(1)))
         };
-        let deliver = |source| Output::Deliver { vni: VNI, source, policy: None };
+        let deliver = |source| Output::Deliver { vni: VNI, source, policy: None, vlan: None };
         assert_eq!(give(None), (deliver(None), None), "nobody is learned from");
         let mut facts = OuterFacts::new(address(1), address(2));
         facts.ds_field = 3;
@@ -652,6 +705,27 @@ fn with_payload_framing() {
         let (output, learned) = give(Some(facts));
         assert!(matches!(output, Output::Deliver { source: Some(_), .. }));
         assert_eq!(learned, Some(address(1)));
+    }
+}
+
+/// Who sends by a raw socket and receives by one of UDP has one VTEP for both.
+#[test]
+fn what_a_socket_has_taken_is_told_in_any_framing() {
+    let link = Link { source: mac(0xbb), next_hop: mac(0xaa), vlan: None };
+    for framing in [Framing::Payload, Framing::Ip, Framing::Ethernet(link)] {
+        for config in both() {
+            let mut node = node(with(config.local(v6(2).into()), |c| c.framing = framing));
+            for (source, destination) in [(address(1), address(2)), (v6(1).into(), v6(2).into())] {
+                let header = encap::wire::vxlan::Header::new(VNI).to_bytes();
+                let mut buffer = [&header[..], &FRAME].concat();
+                let len = buffer.len();
+                let mut packet = Packet::new(&mut buffer, 0, len).unwrap();
+                let meta = DecapMeta::new().outer(OuterFacts::new(source, destination));
+                let output = node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet);
+                assert!(matches!(output, Output::Deliver { vni: VNI, .. }), "{framing:?}: {output:?}");
+                assert_eq!(packet.as_slice(), FRAME);
+            }
+        }
     }
 }
 
@@ -665,6 +739,90 @@ fn two_underlays_at_once() {
     let v4 = outer(&node, &FRAME).bytes();
     assert_eq!((node.delivers(&v6), node.delivers(&v4)), (FRAME.to_vec(), FRAME.to_vec()));
     assert_eq!(where_is(&node, mac(1)), Some(address(1)));
+}
+
+/// With its interface it names somebody, who may be another one than by another interface.
+#[test]
+fn a4_2_link_local_senders_are_learned_by_their_interface() {
+    let fe80 = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    let (mut node, packet) = over_ipv6(Config::linux());
+    let mut receive = |host: u8, ingress: u32| {
+        let frame = frame(mac(2), mac(host), 0x88b5, &[]);
+        let mut bytes = Outer { source: fe80.into(), frame, ..packet.clone() }.bytes();
+        let len = bytes.len();
+        let mut packet = Packet::new(&mut bytes, 0, len).unwrap();
+        let meta = DecapMeta::new().ingress(ingress);
+        let Output::Deliver { source, .. } =
+            node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet)
+        else {
+            panic!()
+        };
+        source.and_then(|source| node.vtep.remotes().get(source)).map(|remote| remote.egress)
+    };
+    assert_eq!(
+        (receive(3, 7), receive(4, 8), receive(3, 8), receive(5, 0)),
+        (Some(7), Some(8), Some(8), None)
+    );
+}
+
+/// Frames come from remotes whose port, VNI and interface are their own, too (A4, 4: the source port says nothing).
+#[test]
+fn a4_4_who_has_a_port_of_his_own_is_learned_from() {
+    for config in both() {
+        let mut node = node(config);
+        let remote = Remote::new(address(5), 9_999).vni(Vni::truncate(77)).egress(3);
+        let remote = node.vtep.add_remote(&remote).unwrap();
+        let other = frame(mac(2), mac(7), 0x88b5, &[]);
+        node.delivers(&Outer { source: address(5), ..outer(&node, &other) }.bytes());
+        let found = node.vtep.fdb().lookup(NOW, VNI, mac(7));
+        assert_eq!(found, Lookup::Found(Destination::Remote(remote)), "so that answers go there");
+        // Where he has the usual port as well, that is the way.
+        let usual = node.vtep.remote(address(5)).unwrap();
+        let other = frame(mac(2), mac(8), 0x88b5, &[]);
+        node.delivers(&Outer { source: address(5), ..outer(&node, &other) }.bytes());
+        assert_eq!(node.vtep.fdb().lookup(NOW, VNI, mac(8)), Lookup::Found(Destination::Remote(usual)));
+    }
+}
+
+/// A list of those who may send (behaviour.md, part E: nothing else proves who did).
+#[test]
+fn g_1_strangers_are_not_listened_to_where_only_remotes_are() {
+    for config in both() {
+        let mut node = node(with(config, |c| c.accept = Accept::Configured));
+        let stranger = Outer { source: address(77), ..outer(&node, &FRAME) };
+        node.refuses(&stranger.bytes(), DropReason::UnknownSender);
+        node.delivers(&outer(&node, &FRAME).bytes());
+        // Who was only learned of is no better known.
+        node.vtep.remotes().find_or_learn(&Remote::new(address(77), 4789)).unwrap();
+        node.refuses(&stranger.bytes(), DropReason::UnknownSender);
+        node.vtep.add_remote(&Remote::new(address(77), 1)).unwrap();
+        node.delivers(&stranger.bytes());
+    }
+}
+
+/// ARP and Neighbor Discovery that come out of tunnels say where hosts are, where that is wanted.
+#[test]
+fn neighbours_are_learned_from_what_comes_out_of_tunnels() {
+    let asks = arp(MacAddr::BROADCAST, 1, (mac(1), [10, 1, 0, 1]), [10, 1, 0, 2]);
+    let solicits = Ns::new(3, v6(2)).bytes();
+    for (snooping, expected) in [(Snooping::Off, 0), (Snooping::Known, 0), (Snooping::All, 2)] {
+        for config in both() {
+            let mut node = node(with(config, |c| c.tables.snooping = snooping));
+            node.delivers(&outer(&node, &asks).bytes());
+            node.delivers(&outer(&node, &solicits).bytes());
+            assert_eq!(node.vtep.neighbors().count(), expected);
+            if snooping == Snooping::All {
+                let neighbors = node.vtep.neighbors();
+                assert_eq!(neighbors.get(NOW, VNI, IpAddr::from([10, 1, 0, 1])).unwrap().mac, mac(1));
+                assert_eq!(neighbors.get(NOW, VNI, v6(3).into()).unwrap().mac, mac(3));
+            }
+        }
+    }
+    // Not from a frame that was refused.
+    let mut node = node(with(Config::new(), |c| c.tables.snooping = Snooping::All));
+    node.vtep.fdb().add(VNI, mac(1), Destination::Blackhole).unwrap();
+    node.refuses(&outer(&node, &asks).bytes(), DropReason::SourceElsewhere);
+    assert_eq!(node.vtep.neighbors().count(), 0);
 }
 
 /// A link-local address without its interface names nobody.

@@ -254,7 +254,7 @@ fn a7_f_a_frame_to_ourselves_is_handed_over() {
         let frame = datagram(mac(9), mac(1), 10);
         node.refuses_frame(&frame, DropReason::UnknownVni);
         node.vtep.fdb().add_vni(other).unwrap();
-        let deliver = Output::Deliver { vni: other, source: None, policy: None };
+        let deliver = Output::Deliver { vni: other, source: None, policy: None, vlan: None };
         assert_eq!(node.send(NOW, &frame), (deliver, frame.clone()));
         let counters = node.worker.counters();
         assert_eq!((counters.delivered, counters.delivered_bytes, counters.sent), (1, frame.len() as u64, 0));
@@ -472,7 +472,10 @@ fn a10_source_ports_are_the_flows() {
 #[test]
 fn a6_a_miss_is_told_where_there_is_no_entry_and_no_default_and_once() {
     for config in both() {
-        let mut node = Node::new(1, config);
+        let mut quiet = Node::new(1, with(config, |c| c.l2miss = false));
+        quiet.refuses_frame(&datagram(mac(9), mac(1), 10), DropReason::NoDestination);
+        assert_eq!(misses(&mut quiet), [], "l2miss is off");
+        let mut node = Node::new(1, with(config, |c| c.l2miss = true));
         for destination in [mac(9), mac(9), MacAddr::BROADCAST, GROUP, MacAddr::ZERO, mac(8), mac(9)] {
             node.refuses_frame(&datagram(destination, mac(1), 10), DropReason::NoDestination);
         }

@@ -205,6 +205,9 @@ impl<'t> Fdb<'t> {
             }
             locked.set_value(place, source.handle.0);
         } else {
+            if !source.configured {
+                self.remotes.note_use(source.remote.0);
+            }
             locked.set_value(place, source.remote.0.0);
         }
         if state.ages() {

@@ -177,7 +177,7 @@ impl<'t> Fdb<'t> {
 
     /// What a value says, if what it names is still there.
     #[inline]
-    fn destination(&self, handle: Handle) -> Option<Destination> {
+    pub(crate) fn destination(&self, handle: Handle) -> Option<Destination> {
         match handle.kind() {
             Handle::REMOTE | Handle::LEARNED => self.remotes.resolve(handle).map(Destination::Remote),
             _ => self.other_destination(handle),

@@ -173,14 +173,14 @@ impl<'t> Fdb<'t> {
                 Err(Error::MacKind { operation: "a replication list", kind: MacKind::Unicast })
             }
             destination if self.destination(destination.handle()).is_none() => {
-                Err(Error::Stale(match destination {
-                    Destination::List(_) => HandleKind::List,
-                    Destination::Group(_) => HandleKind::Group,
-                    _ => HandleKind::Remote,
-                }))
+                Err(Error::Stale(HandleKind::of(destination)))
             }
             // Its age could not be told.
             _ if new.state.ages() && self.now(new).is_overdue() => Err(Error::SweepPending),
+            Destination::Remote(remote) => {
+                self.remotes.note_use(remote.0);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

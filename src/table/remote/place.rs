@@ -1,7 +1,8 @@
 //! Remotes by their address alone: who sent a packet, since its source port says nothing.
 //!
 //! The index of remotes has a second kind of key: an address and, where that is link-local, an interface. It names one of
-//! the remotes that are there, the first as a rule, and its stamp counts them: nobody is looked for in vain.
+//! the remotes that are there, the first, but a configured one before others. Its stamp counts them: nobody is looked
+//! for in vain.
 
 use core::{
     net::IpAddr,
@@ -44,10 +45,27 @@ impl Remotes<'_> {
         // Gone in this moment: the caller tries again.
         let (place, slot) = locked.find(key).ok_or(Error::Busy)?;
         locked.set_stamp(place, slot.content.stamp.saturating_add(1));
-        if !self.lives(Handle(slot.content.value)) {
+        if self.gives_way(Handle(slot.content.value), id) {
             locked.set_value(place, id.0.0);
         }
         Ok(())
+    }
+
+    /// Has a remote that is configured from now on stand for its address, if none did that was configured before.
+    pub(super) fn step_up(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
+        let key = self.place_key(remote.address, remote.egress);
+        let mut locked = self.map.lock(key)?;
+        if let Some((place, _)) =
+            locked.find(key).filter(|(_, slot)| self.gives_way(Handle(slot.content.value), id))
+        {
+            locked.set_value(place, id.0.0);
+        }
+        Ok(())
+    }
+
+    /// Whether one remote stands for an address no longer once the other is there.
+    fn gives_way(&self, old: Handle, new: RemoteId) -> bool {
+        !self.lives(old) || (!self.is_configured(RemoteId(old)) && self.is_configured(new))
     }
 
     /// Counts a remote that is gone out at its address; if it stood for that, another one does from now on, if there is
@@ -73,7 +91,10 @@ impl Remotes<'_> {
                 return;
             }
             fence(SeqCst);
-            let heir = self.iter().find(|(_, other)| place(other) == place(remote)).map(|(heir, _)| heir);
+            let mut heirs =
+                self.iter().filter(|(_, other)| place(other) == place(remote)).map(|(heir, _)| heir);
+            let first = heirs.next();
+            let heir = first.into_iter().chain(heirs).find(|&heir| self.is_configured(heir)).or(first);
             // It may have gone meanwhile, and found that it does not stand for the address.
             seek = self.point(key, heir).ok().and(heir).filter(|heir| !self.lives(heir.0)).map(|_| ());
         }

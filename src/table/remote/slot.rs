@@ -211,12 +211,13 @@ const LEARNED_SHIFT: u32 = 12;
 const FLIPS_SHIFT: u32 = 20;
 
 /// Words of each remote that only writers need.
-pub(crate) const ACCOUNT_WORDS: usize = 5;
+pub(crate) const ACCOUNT_WORDS: usize = 6;
 const LEARNED: usize = 0;
 const WINDOW_MARKS: usize = 1;
 const WINDOW_PASSES: usize = 2;
 pub(super) const REMOVED_EPOCH: usize = 3;
 pub(super) const REMOVED_PASSES: usize = 4;
+pub(super) const USED_PASS: usize = 5;
 
 /// How often a writer tries to get a lock.
 const SPINS: usize = 64;

@@ -17,8 +17,8 @@ use super::{
     },
     HEADER_LEN, Quota, Remote,
     slot::{
-        CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, generation, is_alive,
-        learned_generation, with_learned,
+        CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, USED_PASS,
+        generation, is_alive, learned_generation, with_learned,
     },
 };
 use crate::wire::MacAddr;
@@ -95,7 +95,7 @@ impl<'t> Remotes<'t> {
         self.set_state(index, (changed | CONFIGURED) & !LOCK);
         meta::uncount(self.meta.unconfigured());
         self.meta.note_deaths();
-        Ok(())
+        self.step_up(id, remote)
     }
 
     /// The remote of this name, added as one that was not configured if it is not there: for learning from
@@ -151,6 +151,8 @@ impl<'t> Remotes<'t> {
         let state = with_learned(state, learned);
         let flipped = self.write(index, state, &remote.to_words(), &[]);
         let handle = Handle::new(Handle::REMOTE, generation(state), index as u32);
+        // Whoever adds it is about to use it.
+        self.note_use(handle);
         let free = |answer: Error| {
             // Nobody has seen the handle.
             self.set_state(index, flipped & !(LIVE | LOCK | CONFIGURED));
@@ -358,10 +360,20 @@ impl<'t> Remotes<'t> {
         is_alive(state, id.0).then_some((handle, state & CONFIGURED != 0))
     }
 
-    /// Removes a remote that was not configured if nothing is learned from it any more; for the sweep.
+    /// Notes that an entry which was not learned names a remote, so that this sweep leaves it. Such entries come to
+    /// remotes that nobody configured when their host moves there.
+    pub(crate) fn note_use(&self, handle: Handle) {
+        if let Some(pass) = self.account(handle.index(), USED_PASS) {
+            pass.store(self.meta.passes().load(Relaxed), Relaxed);
+        }
+    }
+
+    /// Removes a remote that was not configured if no entry names it any more; for the sweep.
     pub(crate) fn remove_unused(&self, index: usize) {
         let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
-        if state & (LIVE | CONFIGURED) == LIVE && self.learned_at(index).read().1 == 0 {
+        let used = self.account(index, USED_PASS).map_or(0, |pass| pass.load(Relaxed));
+        let unused = used != self.meta.passes().load(Relaxed) && self.learned_at(index).read().1 == 0;
+        if state & (LIVE | CONFIGURED) == LIVE && unused {
             // Who learns from it just now finds the handle stale; somebody at work here leaves it for next time.
             let _ = self.remove(RemoteId(Handle::new(Handle::REMOTE, generation(state), index as u32)));
         }

@@ -32,6 +32,8 @@ pub enum ChecksumRule {
 /// | [`keepalives`](Self::keepalives) | recognised | packets as others |
 /// | [`discard_loops`](Self::discard_loops) | yes, RFC 2784, section 3.1 | no |
 /// | [`policy`](Self::policy) | [`Policy::RFC`] | [`Policy::LINUX`], for the underlay's family |
+/// | [`encap_limit`](Self::encap_limit) over IPv6 | none | 4 |
+/// | IPv6 packets from the remote's own address, over IPv6 | sent | refused |
 /// | key 0 over IPv6 | a key | no key |
 /// | key of a multicast tunnel over IPv4 | none | the group's address |
 ///
@@ -47,6 +49,7 @@ pub struct Config {
     pub(super) tos: OuterDscp,
     pub(super) ecn: Option<ecn::Mode>,
     pub(super) flow_label: Option<OuterFlowLabel>,
+    pub(super) encap_limit: Option<Option<u8>>,
     pub(super) pmtudisc: bool,
     pub(super) ignore_df: bool,
     pub(super) ikey: Option<Key>,
@@ -78,6 +81,7 @@ impl Config {
             tos: OuterDscp::Fixed(crate::wire::Dscp::truncate(0)),
             ecn: None,
             flow_label: None,
+            encap_limit: None,
             pmtudisc: true,
             ignore_df: false,
             ikey: None,
@@ -138,6 +142,14 @@ impl Config {
     /// Flow label of outer IPv6 packets. Zero by default.
     pub const fn flow_label(mut self, flow_label: OuterFlowLabel) -> Self {
         self.flow_label = Some(flow_label);
+        self
+    }
+
+    /// Tunnel encapsulation limit of outer IPv6 packets (RFC 2473, section 4.1.1): how often they may be wrapped once
+    /// more. An inner packet that brings a limit gets one less; one that brings zero is refused in any case. Each packet
+    /// is longer by eight bytes. Where a socket writes the IP header, the limit is the socket's business.
+    pub const fn encap_limit(mut self, limit: Option<u8>) -> Self {
+        self.encap_limit = Some(limit);
         self
     }
 

@@ -1,6 +1,6 @@
 //! What a tunnel counts: the counters of a network device that Linux's GRE keeps.
 
-use crate::tunnel::DropReason;
+use crate::tunnel::{DropReason, EncapError};
 
 /// Counters of a tunnel, named as Linux's. What Linux drops without counting is not counted: a broken GRE header, a
 /// wrong checksum, a packet of another tunnel.
@@ -30,8 +30,12 @@ pub struct Counters {
     pub tx_packets: u64,
     /// Their bytes, without outer headers.
     pub tx_bytes: u64,
-    /// Packets that were refused.
+    /// Packets that were refused, for whatever reason.
     pub tx_errors: u64,
+    /// Those without a way to go: [`EncapError::NoDestination`].
+    pub tx_carrier_errors: u64,
+    /// Those that would run in circles: [`EncapError::Loop`].
+    pub collisions: u64,
 }
 
 impl Counters {
@@ -49,6 +53,8 @@ impl Counters {
         tx_packets: 0,
         tx_bytes: 0,
         tx_errors: 0,
+        tx_carrier_errors: 0,
+        collisions: 0,
     };
 
     #[inline]
@@ -81,8 +87,13 @@ impl Counters {
         count(&mut self.tx_bytes, bytes as u64);
     }
 
-    pub(super) const fn refused(&mut self) {
+    pub(super) const fn refused(&mut self, error: &EncapError) {
         count(&mut self.tx_errors, 1);
+        match error {
+            EncapError::NoDestination => count(&mut self.tx_carrier_errors, 1),
+            EncapError::Loop => count(&mut self.collisions, 1),
+            _ => {}
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use super::encap_limit;
 use crate::{
     tunnel::{
         self, Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload,
@@ -16,7 +17,7 @@ use crate::{
         Error, EtherType, IpProtocol,
         checksum::{State, Sum},
         erspan,
-        gre::{self, Key},
+        gre::{self, Key, Reserved0},
         ipv4, ipv6, wccp,
     },
 };
@@ -61,6 +62,8 @@ pub struct Gre<const UDP: bool = false> {
     output_key: Option<Key>,
     checksum: bool,
     sequence: bool,
+    /// Sent in an options header before GRE: by tunnels over IPv6 that write the IP header.
+    pub(super) encap_limit: Option<u8>,
 }
 
 impl Endpoint {
@@ -107,16 +110,26 @@ impl<const UDP: bool> tunnel::Endpoint<Gre<UDP>> {
     }
 
     fn remote_with(&self, address: IpAddr, port: u16) -> Result<Remote, ConfigError> {
-        let header = self.protocol.header();
-        let bytes = header.to_bytes();
-        self.outer.remote(address, port, bytes.get(..header.header_len()).unwrap_or_default())
+        let header = self.protocol.header().to_bytes();
+        let options = self.protocol.encap_limit.map(encap_limit::header);
+        let mut bytes = [0; encap_limit::LEN + gre::Header::MAX_LEN];
+        for (to, from) in bytes.iter_mut().zip(options.iter().flatten().chain(&header)) {
+            *to = *from;
+        }
+        self.outer.remote(address, port, bytes.get(..self.protocol.header_len()).unwrap_or_default())
     }
 }
 
 impl<const UDP: bool> Gre<UDP> {
     /// IP packets, and nothing optional.
-    const PLAIN: Self =
-        Self { payload: Payload::Ip, input_key: None, output_key: None, checksum: false, sequence: false };
+    const PLAIN: Self = Self {
+        payload: Payload::Ip,
+        input_key: None,
+        output_key: None,
+        checksum: false,
+        sequence: false,
+        encap_limit: None,
+    };
 
     /// The header of every packet, before what changes from one to the next is patched in.
     fn header(&self) -> gre::Header {
@@ -178,7 +191,8 @@ impl<const UDP: bool> Rules for Gre<UDP> {
 
     #[inline]
     fn header_len(&self) -> usize {
-        self.header().header_len()
+        let options = if self.encap_limit.is_some() { encap_limit::LEN } else { 0 };
+        self.header().header_len().saturating_add(options)
     }
 
     #[inline]
@@ -193,7 +207,7 @@ impl<const UDP: bool> Rules for Gre<UDP> {
 
     #[inline]
     fn sends_plain(&self) -> bool {
-        !self.checksum && !self.sequence
+        !self.checksum && !self.sequence && self.encap_limit.is_none()
     }
 
     #[inline(always)]
@@ -204,7 +218,12 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 
     #[inline]
-    fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
+    fn patch(&self, mut header: &mut [u8], flow: &Flow<'_>) {
+        if self.encap_limit.is_some() {
+            let Some((options, gre)) = header.split_first_chunk_mut() else { return };
+            encap_limit::patch(options, flow.packet.get(flow.peek.l3()..).unwrap_or_default());
+            header = gre;
+        }
         if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
             *protocol = flow.peek.ethertype.0.to_be_bytes();
         }
@@ -244,9 +263,10 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 }
 
-/// Whether this is neither IP nor what Linux has devices of another kind for.
+/// Whether Linux would deliver this: what has no tunnel of its own kind, which ERSPAN always has, and frames have first of
+/// all.
 const fn is_other(protocol: EtherType) -> bool {
-    !matches!(protocol, EtherType::TEB | erspan::ETHERTYPE_II | erspan::ETHERTYPE_III | EtherType(0))
+    !matches!(protocol, erspan::ETHERTYPE_II | erspan::ETHERTYPE_III | EtherType(0))
 }
 
 /// Reads a GRE header and verifies its checksum, as far as the packet is there; steps over WCCP's redirect header.
@@ -266,7 +286,8 @@ pub(crate) fn open<'a>(
     };
     seen.insert_if(checksum == State::Bad, DropReason::GreChecksum);
     let (mut protocol, mut payload) = (header.protocol, packet.skip_to(payload));
-    if protocol == wccp::ETHERTYPE && header.header_len() == gre::Header::MIN_LEN {
+    let is_plain = header.header_len() == gre::Header::MIN_LEN && header.reserved == Reserved0::NONE;
+    if protocol == wccp::ETHERTYPE && is_plain {
         let (_, redirected) = wccp::Header::parse(payload.bytes()).map_err(|_| DropReason::GreTruncated)?;
         payload = payload.skip_to(redirected);
         let is_v6 = redirected.first().is_some_and(|first| first >> 4 == 6);

@@ -2,17 +2,23 @@
 //! and sequence number as wanted.
 //!
 //! An [`Endpoint`] has no state and sends to any number of remotes. A [`Tunnel`] is an endpoint with one remote: it
-//! numbers what it sends, judges the numbers that it receives, and knows keepalives. Which of many tunnels a packet is
-//! for, [`Tunnels`] finds.
+//! numbers what it sends, judges the numbers that it receives, and knows keepalives and what routers say of its path.
+//! Which of many tunnels a packet is for, [`Tunnels`] finds; who wants late packets in their place rather than dropped has
+//! [`Reorder`].
 
 mod config;
 mod counters;
+mod encap_limit;
 mod endpoint;
 mod keepalive;
 mod lookup;
+mod nesting;
 mod prove;
 mod receive;
+mod reorder;
+mod reports;
 mod selector;
+mod send;
 mod sequence;
 mod tunnel;
 
@@ -22,6 +28,8 @@ pub(crate) use endpoint::open;
 pub use endpoint::{Endpoint, Gre, OVERHEAD_IPV4, OVERHEAD_IPV6, UdpEndpoint};
 pub use lookup::{Tunnels, TunnelsError};
 pub use receive::Received;
+pub use reorder::{Pushed, Reorder, Slot};
+pub use reports::Reported;
 pub use selector::{Arrived, InputKey, Selector};
 pub use sequence::{SequenceFilter, SequenceRule};
 pub use tunnel::Tunnel;

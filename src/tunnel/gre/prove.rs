@@ -4,8 +4,11 @@ use core::{net::IpAddr, time::Duration};
 
 use super::{ChecksumRule, Config, Endpoint, SequenceFilter, SequenceRule, Tunnel};
 use crate::{
-    tunnel::{ConfigError, DontFragment, DropReason, OuterDscp, Payload, Policy, Ttl, ecn},
-    wire::gre::{Key, Reserved0},
+    tunnel::{ConfigError, DontFragment, DropReason, Framing, OuterDscp, Payload, Policy, Ttl, ecn},
+    wire::{
+        IpProtocol,
+        gre::{Key, Reserved0},
+    },
 };
 
 impl Config {
@@ -25,6 +28,15 @@ impl Config {
         }
         if !is_v4 && (!self.pmtudisc || self.ignore_df) {
             return Err(ConfigError::DontFragmentOnIpv6(local));
+        }
+        if local.is_ipv4() != remote.is_ipv4() {
+            return Err(ConfigError::FamilyMismatch { local, remote });
+        }
+        if remote.is_unspecified() && self.payload == Payload::Ethernet {
+            return Err(ConfigError::RemoteUnspecified(remote));
+        }
+        if is_v4 && matches!(self.encap_limit, Some(Some(_))) {
+            return Err(ConfigError::EncapLimitOnIpv4(local));
         }
         if self.ignore_df && self.pmtudisc {
             return Err(ConfigError::IgnoreDfWithPathMtuDiscovery);
@@ -63,13 +75,23 @@ impl Config {
         if let Some(key) = okey {
             builder = builder.output_key(key);
         }
+        // Where a socket writes the IP header, options behind it are the socket's as well.
+        let encap_limit = match (is_v4, self.framing) {
+            (true, _) | (_, Framing::Payload) => None,
+            (false, _) => self.encap_limit.unwrap_or(if self.linux { Some(ENCAP_LIMIT) } else { None }),
+        };
+        builder.protocol.encap_limit = encap_limit;
         let mut endpoint = builder.build()?;
+        if encap_limit.is_some() {
+            endpoint.outer.protocol = IpProtocol::DESTINATION_OPTIONS;
+        }
         let key_by_value = self.linux && !is_v4;
         if key_by_value {
             endpoint.fatal = endpoint.fatal.without(DropReason::GreKey);
         }
         let rules = Rules {
             ikey,
+            okey,
             key_by_value,
             icsum: self.icsum,
             ocsum: self.ocsum,
@@ -82,17 +104,19 @@ impl Config {
             oseq: self.oseq,
             keepalives: self.keepalives.unwrap_or(!self.linux)
                 && self.payload == Payload::Ip
-                && !remote.is_multicast(),
+                && !remote.is_multicast()
+                && !remote.is_unspecified(),
             discard_loops: self.discard_loops.unwrap_or(!self.linux) && self.payload == Payload::Ip,
             pmtudisc: self.pmtudisc,
             ignore_df: self.ignore_df,
+            refuses_own_source: self.linux && !is_v4,
             payload: self.payload,
         };
         let rule = if self.linux { SequenceRule::Linux } else { SequenceRule::Rfc2890 };
         let reset_after = if self.linux { None } else { Some(RESET_AFTER) };
         let filter =
             SequenceFilter::new(self.sequence_rule.unwrap_or(rule), self.reset_after.unwrap_or(reset_after));
-        let mut tunnel = Tunnel::of(endpoint, endpoint.remote(remote)?, rules, filter);
+        let mut tunnel = Tunnel::of(endpoint, remote, rules, filter)?;
         tunnel.set_mtu(self.mtu)?;
         Ok(tunnel)
     }
@@ -119,6 +143,7 @@ impl Config {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) ikey: Option<Key>,
+    pub(super) okey: Option<Key>,
     /// Whether no key is the same as key zero.
     pub(super) key_by_value: bool,
     pub(super) icsum: bool,
@@ -130,8 +155,13 @@ pub(super) struct Rules {
     pub(super) discard_loops: bool,
     pub(super) pmtudisc: bool,
     pub(super) ignore_df: bool,
+    /// Whether IPv6 packets that come from the remote's own address are not wrapped: `ip6gre`.
+    pub(super) refuses_own_source: bool,
     pub(super) payload: Payload,
 }
 
 /// Longer than packets stay on the way, so that what is late is never taken for a restart.
 const RESET_AFTER: Duration = Duration::from_secs(10);
+
+/// Linux's default (RFC 2473, section 6.6: "suggested" is none).
+const ENCAP_LIMIT: u8 = 4;

@@ -83,11 +83,12 @@ impl Tunnel {
         let Opened { encapsulation: Encapsulation::Gre { header, .. }, protocol, payload } = opened else {
             return Err(DropReason::OtherProtocol);
         };
-        let remote = self.remote.address();
+        let remote = self.address;
         if let Some(outer) = outer {
             let (from, to) = (outer.source, outer.destination);
             let is_group = remote.is_multicast();
-            seen.insert_if(!is_group && from != remote, DropReason::OtherSource);
+            let is_from_any = is_group || remote.is_unspecified();
+            seen.insert_if(!is_from_any && from != remote, DropReason::OtherSource);
             seen.insert_if(
                 if is_group { to != remote } else { to.is_multicast() },
                 DropReason::OtherDestination,
@@ -151,8 +152,8 @@ impl Tunnel {
             Framing::Ip => {}
             Framing::Ethernet(_) => {
                 let len = self.endpoint.outer.link_len();
-                if let Some((room, _)) = packet.split_headroom(len) {
-                    for (to, from) in room.iter_mut().zip(self.remote.header.iter()) {
+                if let (Some((room, _)), Some(remote)) = (packet.split_headroom(len), &self.remote) {
+                    for (to, from) in room.iter_mut().zip(remote.header.iter()) {
                         *to = *from;
                     }
                     packet.grow_front(len);

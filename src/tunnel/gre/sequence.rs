@@ -26,7 +26,7 @@ pub enum SequenceRule {
 /// What is remembered of the sequence numbers of one flow: those with one key from one sender.
 ///
 /// A gap is accepted and what is late is dropped, so that packets leave in the order in which they were sent, each of
-/// them once. Nothing is held back to be reordered.
+/// them once. Nothing is held back to be reordered: that is [`Reorder`](super::Reorder)'s.
 ///
 /// A sender that restarts begins at zero: all that it sends is late until its numbers reach the old ones. So with
 /// `reset_after`, a number that is late is taken all the same where none was accepted for so long; and so is any first
@@ -91,7 +91,7 @@ impl SequenceFilter {
 
     /// Whether the number lies in the half of all numbers that end before the expected one.
     #[inline]
-    const fn is_late(&self, sequence: u32) -> bool {
+    pub(super) const fn is_late(&self, sequence: u32) -> bool {
         (sequence.wrapping_sub(self.expected) as i32) < 0
     }
 

@@ -2,19 +2,17 @@
 
 use core::net::IpAddr;
 
-use super::{Config, Counters, Endpoint, InputKey, Selector, SequenceFilter, keepalive, prove::Rules};
+use super::{
+    Config, Counters, Endpoint, InputKey, Selector, SequenceFilter, prove::Rules, reports::Failures,
+};
 use crate::{
-    packet::{self, Header, Packet},
     time::Instant,
-    tunnel::{
-        ConfigError, EncapError, EncapMeta, Payload, Remote,
-        inner::{IpVersion, Peek},
-        protocol::Rules as _,
-    },
-    wire::{EtherType, IpProtocol, ethernet, gre, icmpv4, icmpv6},
+    tunnel::{ConfigError, Payload, Remote},
+    wire::{ethernet, icmpv4, icmpv6},
 };
 
-/// A GRE tunnel between two hosts, as `ip tunnel add` makes one.
+/// A GRE tunnel between two hosts, as `ip tunnel add` makes one; or, where the remote is the unspecified address, between
+/// one host and any others, each packet going to a [`next_hop`](Self::next_hop) of its own.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,7 +38,7 @@ use crate::{
 ///
 /// # Packets that are too long
 ///
-/// [`encap`](Self::encap) refuses them as [`EncapError::TooLong`] and leaves them as they were, so that the sender can
+/// [`encap`](Self::encap) refuses them as [`EncapError::TooLong`](crate::tunnel::EncapError::TooLong) and leaves them as they were, so that the sender can
 /// be told, with [`tunnel::icmp`](crate::tunnel::icmp):
 ///
 /// ```
@@ -68,16 +66,19 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Tunnel {
     pub(super) endpoint: Endpoint,
-    pub(super) remote: Remote,
+    pub(super) address: IpAddr,
+    /// The outer headers; of a tunnel to any remote there are none.
+    pub(super) remote: Option<Remote>,
     pub(super) rules: Rules,
     /// The longest packet that fits into the underlay's MTU.
-    max_inner: u16,
+    pub(super) max_inner: u16,
     /// Number of the next packet.
-    sequence: u32,
+    pub(super) sequence: u32,
     /// IPv4 identification of the next packet without DF.
-    identification: u16,
+    pub(super) identification: u16,
     pub(super) filter: SequenceFilter,
     pub(super) last_received: Option<Instant>,
+    pub(super) failures: Failures,
     pub(super) counters: Counters,
 }
 
@@ -89,9 +90,16 @@ impl Tunnel {
         Config::new(local, remote)
     }
 
-    pub(super) const fn of(endpoint: Endpoint, remote: Remote, rules: Rules, filter: SequenceFilter) -> Self {
-        Self {
+    pub(super) fn of(
+        endpoint: Endpoint,
+        address: IpAddr,
+        rules: Rules,
+        filter: SequenceFilter,
+    ) -> Result<Self, ConfigError> {
+        let remote = if address.is_unspecified() { None } else { Some(endpoint.remote(address)?) };
+        Ok(Self {
             endpoint,
+            address,
             remote,
             rules,
             max_inner: 0,
@@ -99,132 +107,9 @@ impl Tunnel {
             identification: 0,
             filter,
             last_received: None,
+            failures: Failures::default(),
             counters: Counters::ZERO,
-        }
-    }
-
-    /// Puts the outer headers before `packet`, into its headroom, with the next sequence number.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError`]; the packet is left as it was, and no number is used up.
-    #[inline]
-    pub fn encap(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
-        self.encap_with(packet, &EncapMeta::new())
-    }
-
-    /// As [`encap`](Self::encap), with what the caller knows of the packet; a sequence number of its own does not
-    /// count.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError`]; the packet is left as it was, and no number is used up.
-    #[inline]
-    pub fn encap_with(&mut self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
-        let (len, meta) = (packet.len(), self.numbered(meta));
-        let made = match self.check(packet.as_slice()) {
-            Ok(()) => self.endpoint.encap_with(packet, &self.remote, &meta),
-            Err(error) => Err(error),
-        };
-        self.count_sent(len, made)
-    }
-
-    /// The outer headers of `packet` as a value, to be sent as `[header, packet]`, with the next sequence number.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError`]; no number is used up.
-    #[inline]
-    pub fn header(&mut self, packet: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
-        let meta = self.numbered(meta);
-        let made = match self.check(packet) {
-            Ok(()) => self.endpoint.header(packet, &self.remote, &meta),
-            Err(error) => Err(error),
-        };
-        self.count_sent(packet.len(), made)
-    }
-
-    /// Makes `packet`, whatever it was, a keepalive: the remote sends it back
-    /// ([`Received::KeepaliveAnswer`](super::Received::KeepaliveAnswer)). Routers send one each ten seconds and give up after three. It needs headroom
-    /// for its own headers and for those of the tunnel, 72 bytes over IPv4 and 112 over IPv6 at most, besides
-    /// Ethernet's.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError::NoKeepalives`] on a tunnel of frames or to a multicast group, and those of
-    /// [`encap`](Self::encap); the packet is left as it was.
-    pub fn keepalive(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
-        let remote = self.remote.address();
-        if self.rules.payload != Payload::Ip || remote.is_multicast() {
-            return Err(EncapError::NoKeepalives);
-        }
-        let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };
-        if self.rules.ocsum {
-            answer = answer.with_checksum(&[]);
-        }
-        let inner = keepalive::request(self.local(), remote, &answer).ok_or(EncapError::NoKeepalives)?;
-        let need = self.overhead().saturating_add(inner.len());
-        let missing = packet::Error::Headroom { need, have: packet.headroom() };
-        let (room, _) = packet.split_headroom(need).ok_or(missing)?;
-        let outer = self.header(&inner, &EncapMeta::new())?;
-        for (to, from) in room.iter_mut().zip(outer.iter().chain(inner.iter())) {
-            *to = *from;
-        }
-        packet.grow_front(need);
-        // It is at least as long.
-        let _ = packet.trim(need);
-        Ok(())
-    }
-
-    /// What can stand against encapsulation besides what the endpoint finds.
-    #[inline]
-    fn check(&self, packet: &[u8]) -> Result<(), EncapError> {
-        if packet.len() > self.max_inner.into() && !self.may_fragment(packet) {
-            return Err(EncapError::TooLong { len: packet.len(), max: self.max_inner.into() });
-        }
-        if self.rules.discard_loops {
-            let own = (self.local(), self.remote.address(), IpProtocol::GRE);
-            if keepalive::ends(packet) == Some(own) {
-                return Err(EncapError::Loop);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether `packet` may go into an outer packet that is fragmented on its way: Linux's rules.
-    #[cold]
-    fn may_fragment(&self, packet: &[u8]) -> bool {
-        if self.rules.pmtudisc {
-            return false;
-        }
-        let Ok(peek) = Peek::new(self.rules.payload, packet) else { return true };
-        match peek.version {
-            Some(IpVersion::V4) => self.rules.ignore_df || !peek.dont_fragment(packet),
-            Some(IpVersion::V6) => self.mtu() < IPV6_MIN_MTU,
-            None => true,
-        }
-    }
-
-    /// What the caller knows of a packet, and the numbers that it gets.
-    #[inline]
-    fn numbered(&self, meta: &EncapMeta) -> EncapMeta {
-        EncapMeta {
-            sequence: self.rules.oseq.then_some(self.sequence),
-            identification: meta.identification.or(Some(self.identification)),
-            ..*meta
-        }
-    }
-
-    #[inline]
-    fn count_sent<T>(&mut self, len: usize, made: Result<T, EncapError>) -> Result<T, EncapError> {
-        if made.is_ok() {
-            self.sequence = self.sequence.wrapping_add(u32::from(self.rules.oseq));
-            self.identification = self.identification.wrapping_add(1);
-            self.counters.sent(len);
-        } else {
-            self.counters.refused();
-        }
-        made
+        })
     }
 }
 
@@ -235,9 +120,9 @@ impl Tunnel {
         self.endpoint.local()
     }
 
-    /// Address of the other end.
+    /// Address of the other end, unspecified for any.
     pub const fn remote(&self) -> IpAddr {
-        self.remote.address()
+        self.address
     }
 
     /// Bytes that encapsulation puts before a packet.
@@ -266,9 +151,13 @@ impl Tunnel {
     /// [`ConfigError::Mtu`] where it is more than an IP packet can have, or nothing is left; the MTU stays as it was.
     pub fn set_mtu(&mut self, underlay_mtu: usize) -> Result<(), ConfigError> {
         self.endpoint.inner_mtu(underlay_mtu)?;
-        let overhead = self.endpoint.outer.network_len().saturating_add(self.endpoint.protocol.header_len());
+        let overhead = self.endpoint.network_overhead();
         self.max_inner = u16::try_from(underlay_mtu.saturating_sub(overhead)).unwrap_or(u16::MAX);
         Ok(())
+    }
+
+    pub(super) const fn underlay_mtu(&self) -> usize {
+        (self.max_inner as usize).saturating_add(self.endpoint.network_overhead())
     }
 
     /// What the sender of an IPv4 packet that is too long is to be told.
@@ -315,4 +204,4 @@ impl Tunnel {
 }
 
 /// What every link must carry (RFC 8200, section 5).
-const IPV6_MIN_MTU: usize = 1280;
+pub(super) const IPV6_MIN_MTU: usize = 1280;

@@ -267,6 +267,11 @@ impl Model {
         self.count(|_, known| known.to == Destination::Remote(id) && known.learned.is_some_and(current))
     }
 
+    /// Whether an entry of somebody's names it.
+    pub(crate) fn is_named(&self, id: RemoteId) -> bool {
+        self.count(|_, known| known.to == Destination::Remote(id) && known.learned.is_none()).live > 0
+    }
+
     pub(crate) fn count_account(&self, account: Account) -> Count {
         match account {
             Account::Own(id) => self.count_learned_from(id),

@@ -6,17 +6,20 @@ use encap::{
     tunnel::{
         DropReason, Payload, Start,
         gre::{Arrived, InputKey, Selector, Tunnels, TunnelsError},
-        nvgre,
+        icmp, nvgre,
     },
     wire::{
         EtherType, Vni,
         gre::{Header, Key},
+        icmp_quote::{self, Problem},
+        icmpv4::{self, Problem::Unreachable as V4},
+        icmpv6::{self, Problem::Unreachable as V6},
     },
 };
 use proptest::prelude::*;
 
 use super::{peer, to_peer};
-use crate::common::{any_frame, encap, ends, ip};
+use crate::common::{any_frame, edit, encap, ends, ip};
 
 const IP: Header = Header::new(EtherType::IPV4);
 
@@ -169,14 +172,45 @@ fn b2_8_frames_are_for_tunnels_of_frames() {
         for erspan in [0x88be, 0x22eb] {
             assert_eq!(find(&all, of(erspan)), None, "they have tunnels of their own");
         }
-        // Over IPv6 one for IP will do, if there is none for frames, not even with any addresses.
-        assert_eq!(find(&all[1..], of(0x6558)), v6.then_some(2));
+        // One for IP will do, if there is none for frames, not even with any addresses.
+        assert_eq!(find(&all[1..], of(0x6558)), Some(2));
         let any = any_of(v6);
         let wild = [selector(1, a, b), Selector::new(2, Payload::Ethernet, any, any)];
         assert_eq!(find(&wild, of(0x6558)), Some(2));
         // A link counts less than what is carried.
         let linked = [selector(1, a, b).link(1), frames(2)];
         assert_eq!(find(&linked, of(0x6558)), Some(2));
+    }
+}
+
+#[test]
+fn b2_9_without_a_tunnel_the_sender_hears_that_the_port_is_unreachable() {
+    for v6 in [false, true] {
+        let (a, b) = ends(v6);
+        let told = |packet: &[u8]| {
+            assert_eq!(find(&[selector(1, b, a)], Arrived::read(packet, Start::Ip).unwrap()), None);
+            let answer = edit(packet, |packet| match b {
+                IpAddr::V4(us) => icmp::report_ipv4(packet, V4(icmpv4::Unreachable::PORT), us, 64),
+                IpAddr::V6(us) => icmp::report_ipv6(packet, V6(icmpv6::Unreachable::PORT), us, 64),
+            });
+            answer.map(|((), answer)| answer)
+        };
+        let packet = to_peer(v6, keyed(9), &[1; 40]);
+        let answer = told(&packet).unwrap();
+        let report = icmp_quote::parse(&answer).unwrap();
+        assert_eq!((report.reporter, report.quote.source, report.quote.destination), (b, a, b));
+        assert_eq!(
+            report.problem,
+            if v6 {
+                Problem::V6(V6(icmpv6::Unreachable::PORT))
+            } else {
+                Problem::V4(V4(icmpv4::Unreachable::PORT))
+            }
+        );
+        // Nobody is told of a packet that went to many.
+        assert!(told(&super::outer(a, group_of(v6), &[0, 0, 8, 0])).is_err());
+        // What cannot be read is dropped in silence: there is nothing to find a tunnel by.
+        assert_eq!(Arrived::read(&super::outer(a, b, &[0, 1, 8, 0]), Start::Ip), Err(DropReason::GreVersion));
     }
 }
 
@@ -257,12 +291,23 @@ fn b3_b6_selectors_in_order_and_none_twice() {
     assert_eq!(text, "tunnels 2 and 1 are out of order: sort them");
 }
 
-/// Linux's search, over lists with the newest first.
+/// Linux's search, over lists with the newest first. Over IPv4 there is a list for frames and one for everything else, and
+/// frames are looked for in both; over IPv6 there is one list, and scores.
 fn naive(all: &[Selector], packet: &Arrived) -> Option<u32> {
+    let kind = if packet.header.protocol == EtherType::TEB { Payload::Ethernet } else { Payload::Ip };
+    let of = |payload| all.iter().copied().filter(move |it| it.payload == payload).collect::<Vec<_>>();
+    if packet.source.is_ipv4() {
+        return search(&of(kind), packet, kind).or_else(|| search(&of(Payload::Ip), packet, Payload::Ip));
+    }
+    let takes = all.iter().copied().filter(|it| it.payload == kind || it.payload == Payload::Ip);
+    search(&takes.collect::<Vec<_>>(), packet, kind)
+}
+
+/// One of these searches.
+fn search(all: &[Selector], packet: &Arrived, kind: Payload) -> Option<u32> {
     let mut list: Vec<&Selector> = all.iter().filter(|it| it.is_up).collect();
     list.sort_by_key(|it| std::cmp::Reverse(it.id));
     let v6 = packet.source.is_ipv6();
-    let is_frame = packet.header.protocol == EtherType::TEB;
     let value = |key: InputKey| if let InputKey::Key(Key(key)) = key { key } else { 0 };
     let packet_key = packet.header.key.map_or(InputKey::Absent, InputKey::Key);
     let mut candidate = None;
@@ -281,14 +326,12 @@ fn naive(all: &[Selector], packet: &Arrived) -> Option<u32> {
             };
             let same_key =
                 if v6 || step == 4 { value(it.key) == value(packet_key) } else { it.key == packet_key };
-            let same_kind = (it.payload == Payload::Ethernet) == is_frame;
-            let kind = same_kind || v6 && it.payload == Payload::Ip;
-            if !(addresses && same_key && kind) {
+            if !(addresses && same_key) {
                 continue;
             }
             let mut score = u32::from(it.link.is_none() || it.link != packet.link);
             if v6 {
-                score += if same_kind { 0 } else { 2 };
+                score += if it.payload == kind { 0 } else { 2 };
             }
             if score == 0 {
                 return Some(it.id);

@@ -13,10 +13,13 @@ use encap::{
 
 use crate::common::{edit, ends};
 
+mod encap_limit;
 mod keepalive;
 mod lookup;
+mod nbma;
 mod order;
 mod receive;
+mod reports;
 mod send;
 mod settings;
 

@@ -154,11 +154,78 @@ fn b2_4_a_wrong_checksum_is_dropped_whatever_is_configured() {
 #[test]
 fn b2_6_wccp_becomes_what_it_carries() {
     for linux in [false, true] {
-        let set = |c: Config| if linux { c.linux() } else { c };
-        let redirect = [&[0, 0, 0x88, 0x3e, 0, 0, 0, 0][..], &payload()].concat();
-        assert_eq!(verdict_of(set, &redirect), None);
-        let plain = [&[0, 0, 0x88, 0x3e][..], &payload()].concat();
-        assert_eq!(verdict_of(set, &plain), None);
+        for v6 in [false, true] {
+            let carried = if v6 { ipv6_packet(Ecn::NotEct, 64, b"x") } else { payload() };
+            let receive = |gre: &[u8]| {
+                let mut peer = peer(v6, |c| if linux { c.linux() } else { c });
+                receive(&mut peer, &outer(ends(v6).0, ends(v6).1, gre)).map(
+                    |(received, inner)| match received {
+                        Received::Packet(facts) => (facts.protocol, inner),
+                        other => panic!("{other:?}"),
+                    },
+                )
+            };
+            let protocol = if v6 { EtherType::IPV6 } else { EtherType::IPV4 };
+            let redirect = [&[0, 0, 0x88, 0x3e, 0, 0, 0, 0][..], &carried].concat();
+            assert_eq!(receive(&redirect), Ok((protocol, carried.clone())));
+            let plain = [&[0, 0, 0x88, 0x3e][..], &carried].concat();
+            assert_eq!(receive(&plain), Ok((protocol, carried.clone())));
+            // With a flag it is some protocol, even with one that is ignored.
+            let flagged = [&[1, 0, 0x88, 0x3e][..], &carried].concat();
+            let expected =
+                if linux { Ok((EtherType(0x883e), carried)) } else { Err(DropReason::GreProtocol) };
+            assert_eq!(receive(&flagged), expected);
+        }
+    }
+}
+
+#[test]
+fn b2_1_the_outer_ip_header_with_options_padding_and_extensions() {
+    for set in [(|c| c) as fn(Config) -> Config, Config::linux] {
+        let mut peer = peer(false, |c| set(c).icsum(true));
+        let sound = to_peer(false, Header { checksum: Some(0), ..PLAIN }, &payload());
+        // Options are skipped by IHL.
+        let mut options = [&sound[..20], &[1; 4], &sound[20..]].concat();
+        options[0] = 0x46;
+        options[3] += 4;
+        fix_ipv4(&mut options);
+        assert_eq!(receive(&mut peer, &options).unwrap().1, payload());
+        // Padding is neither payload nor summed.
+        let padded = [&sound[..], &[0xff; 9]].concat();
+        assert_eq!(receive(&mut peer, &padded).unwrap().1, payload());
+        // Reassembly comes before.
+        for (flags, offset) in [(0x20, 0), (0, 1)] {
+            let mut fragment = sound.clone();
+            [fragment[6], fragment[7]] = [flags, offset];
+            fix_ipv4(&mut fragment);
+            assert_eq!(receive(&mut peer, &fragment).err(), Some(DropReason::Fragment));
+        }
+        let mut broken = sound.clone();
+        broken[8] ^= 1;
+        assert_eq!(receive(&mut peer, &broken).err(), Some(DropReason::Ipv4Checksum));
+        // Over IPv6, options before GRE are walked through.
+        let (a, b) = ends(true);
+        let mut with_limit = outer(a, b, &[&[47, 0, 4, 1, 4, 1, 1, 0, 0, 0, 8, 0][..], &payload()].concat());
+        with_limit[6] = 60;
+        assert_eq!(receive(&mut super::peer(true, set), &with_limit).unwrap().1, payload());
+    }
+}
+
+#[test]
+fn b2_5_b8_key_and_number_are_read_and_reserved1_is_not() {
+    let (a, b) = ends(false);
+    for set in [(|c| c) as fn(Config) -> Config, Config::linux] {
+        let mut peer = peer(false, |c| set(c).key(Key(7)).csum(true).seq(true));
+        let header = Header { checksum: Some(0), key: Some(Key(7)), sequence: Some(3), ..PLAIN };
+        let mut gre = [&header.to_bytes()[..], &payload()].concat();
+        [gre[6], gre[7]] = [0xbe, 0xef];
+        let sum = encap::wire::checksum::of(&gre);
+        [gre[4], gre[5]] = sum.to_be_bytes();
+        let (received, _) = receive(&mut peer, &outer(a, b, &gre)).unwrap();
+        let Received::Packet(facts) = received else { panic!("{received:?}") };
+        assert_eq!((facts.encapsulation.key(), facts.encapsulation.sequence()), (Some(Key(7)), Some(3)));
+        let made = send(&mut peer, &payload()).unwrap();
+        assert_eq!(made[26..28], [0, 0], "and sent as zero");
     }
 }
 
@@ -167,7 +234,7 @@ fn b2_8_b8_other_protocols_are_discarded_or_delivered_as_linux_does() {
     for (protocol, linux) in [
         (0x8847, None), // MPLS
         (0x0806, None),
-        (0x6558, Some(DropReason::GreProtocol)), // for gretap
+        (0x6558, None),                          // where there is no gretap
         (0x88be, Some(DropReason::GreProtocol)), // for erspan
         (0x22eb, Some(DropReason::GreProtocol)),
     ] {
@@ -338,10 +405,13 @@ fn what_a_socket_has_taken_the_caller_may_say() {
     let (a, b) = ends(false);
     let mut peer = peer(false, set);
     assert!(receive(&mut peer, &gre).is_ok(), "nothing said");
-    for (source, reason) in [(a, None), (ip("192.0.2.9"), Some(DropReason::OtherSource))] {
-        let meta = DecapMeta::new().outer(OuterFacts::new(source, b));
-        let verdict = edit(&gre, |packet| peer.decap_with(Instant::ZERO, packet, &meta));
-        assert_eq!(verdict.err(), reason);
+    for framing in [Framing::Payload, Framing::Ip] {
+        let mut peer = self::peer(false, |c| c.framing(framing));
+        for (source, reason) in [(a, None), (ip("192.0.2.9"), Some(DropReason::OtherSource))] {
+            let meta = DecapMeta::new().outer(OuterFacts::new(source, b));
+            let verdict = edit(&gre, |packet| peer.decap_with(Instant::ZERO, packet, &meta));
+            assert_eq!(verdict.err(), reason);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use encap::{
 };
 
 use super::{Set, outer, peer, receive, send, tunnel};
-use crate::common::{HEADROOM, any_frame, edit, ends, frame, ipv4_packet, ipv6_packet};
+use crate::common::{HEADROOM, any_frame, edit, ends, frame, ip, ipv4_packet, ipv6_packet};
 
 fn arp() -> Vec<u8> {
     [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1, 8, 6], &[0; 28]].concat()
@@ -268,7 +268,52 @@ fn e_a_tunnel_does_not_wrap_its_own_packets() {
         for set in [(|c| c.discard_loops(false)) as fn(Config) -> Config, Config::linux] {
             assert!(send(&mut tunnel(v6, set), &made).is_ok());
         }
+        // Through another tunnel of this host, it comes back all the same.
+        let third = if v6 { ip("2001:db8::3") } else { ip("192.0.2.3") };
+        let mut detour = Tunnel::new(a, third).build().unwrap();
+        let made = send(&mut detour, &made).unwrap();
+        assert_eq!(send(&mut here, &made), Err(EncapError::Loop));
+        assert_eq!((here.counters().collisions, here.counters().tx_errors), (2, 2));
     }
+}
+
+#[test]
+fn b5_a_host_wraps_a_packet_five_times_and_no_more() {
+    for v6 in [false, true] {
+        for payload in [Payload::Ip, Payload::Ethernet] {
+            // Frames are bridged from one tunnel to the other, each adding its headers and a new Ethernet header.
+            let link = |ip: Vec<u8>| if payload == Payload::Ip { ip } else { frame(&[], &ip) };
+            for set in [(|c| c.discard_loops(false)) as fn(Config) -> Config, Config::linux] {
+                let set = |c: Config| set(c.payload(payload).encap_limit(None));
+                let mut here = tunnel(v6, set);
+                let mut packet = ipv4_packet(Ecn::NotEct, false, 64, b"x");
+                for _ in 0..5 {
+                    packet = send(&mut here, &link(packet)).unwrap();
+                }
+                assert_eq!(send(&mut here, &link(packet.clone())), Err(EncapError::Loop));
+                assert_eq!((here.counters().tx_packets, here.counters().collisions), (5, 1));
+                // What others have wrapped does not count.
+                let mut elsewhere = Tunnel::new(ends(v6).1, ends(v6).0).payload(payload).build().unwrap();
+                assert!(send(&mut elsewhere, &link(packet)).is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn b5_ip6gre_does_not_wrap_what_comes_from_its_remote() {
+    let (a, b) = ends(true);
+    let mut inner = outer(b, a, &[0; 8]);
+    inner[6] = IpProtocol::UDP.0;
+    assert_eq!(send(&mut tunnel(true, Config::linux), &inner), Err(EncapError::Loop));
+    let frames = |c: Config| c.payload(Payload::Ethernet).linux();
+    assert_eq!(send(&mut tunnel(true, frames), &frame(&[], &inner)), Err(EncapError::Loop));
+    assert!(send(&mut tunnel(true, |c| c), &inner).is_ok());
+    // Nothing of the kind over IPv4.
+    let (a, b) = ends(false);
+    let mut inner = outer(b, a, &[0; 8]);
+    inner[9] = IpProtocol::UDP.0;
+    assert!(send(&mut tunnel(false, Config::linux), &inner).is_ok());
 }
 
 #[test]

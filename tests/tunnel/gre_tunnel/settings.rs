@@ -51,7 +51,11 @@ fn b6_addresses_that_cannot_be() {
     let (a, b) = ends(false);
     let build = |local, remote| Tunnel::new(local, remote).build().err();
     assert_eq!(build(a, a), Some(ConfigError::RemoteIsLocal(a)));
-    assert_eq!(build(a, ip("0.0.0.0")), Some(ConfigError::RemoteUnspecified(ip("0.0.0.0"))));
+    let any = ip("0.0.0.0");
+    assert_eq!(build(a, any), None, "any remote");
+    let frames = Tunnel::new(a, any).payload(Payload::Ethernet).build();
+    assert_eq!(frames.err(), Some(ConfigError::RemoteUnspecified(any)), "not for gretap");
+    assert_eq!(build(a, ip("::")), Some(ConfigError::FamilyMismatch { local: a, remote: ip("::") }));
     assert_eq!(build(ip("0.0.0.0"), b), Some(ConfigError::LocalNotUnicast(ip("0.0.0.0"))));
     assert_eq!(build(ip("224.0.0.9"), b), Some(ConfigError::LocalNotUnicast(ip("224.0.0.9"))));
     let remote = ends(true).1;
@@ -78,7 +82,10 @@ fn b5_mtu_of_the_device() {
     assert_eq!(mtu(false, |c| c.ikey(Key(1))), 1476, "it counts what is sent");
     assert_eq!(mtu(false, |c| c.key(Key(1)).csum(true).seq(true)), 1464);
     assert_eq!(mtu(false, |c| c.payload(Payload::Ethernet)), 1462);
-    assert_eq!(mtu(true, |c| c), 1456, "1448 with Linux's encapsulation limit, which is not sent");
+    assert_eq!(mtu(true, |c| c), 1456);
+    assert_eq!(mtu(true, Config::linux), 1448, "with its encapsulation limit");
+    assert_eq!(mtu(true, |c| c.payload(Payload::Ethernet).linux()), 1434);
+    assert_eq!(mtu(true, |c| c.linux().encap_limit(None)), 1456);
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! V1 to V3: a whole VTEP.
+
+use std::hint::black_box;
+
+use encap::{
+    Packet,
+    table::Lookup,
+    tunnel::DecapMeta,
+    vtep::{Output, OverlayMeta, Worker},
+    wire::{MacAddr, Vni},
+};
+
+use super::{encap::Burst, kernel};
+use crate::{
+    cases::{
+        Random,
+        fdb::{BATCH, NOW},
+        vtep::{Overlay, PACKETS},
+    },
+    machine,
+    measure::{Contestant, Ratio, Series, interleave},
+    report::{Goal, Report},
+    traffic::{Frames, LOCAL, OVERHEAD, endpoint, plans, remotes},
+};
+
+const HOSTS: usize = 1 << 16;
+const REMOTES: usize = 1024;
+
+/// Clocks per packet that VPP publishes for l2-input, l2-learn, l2-fwd, l2-output and encapsulation, on a Skylake.
+const VPP: f64 = 114.0;
+
+pub fn run(report: &mut Report) {
+    if !report.wants(&["V1", "V2", "V3"]) {
+        return;
+    }
+    let overlay = Overlay::new(HOSTS, REMOTES);
+    check(&overlay);
+    // E2 and F1 alone, with as many packets and the same table.
+    let frames = Frames::imix(PACKETS);
+    let tunnel = endpoint(LOCAL);
+    let remotes = remotes(&tunnel);
+    let plans = plans(PACKETS);
+    let burst = Burst::new(&frames, &plans, &tunnel, &remotes, false);
+    let mut everybody = [transmit(&overlay), burst.ours(true), lookups(&overlay), receive(&overlay)];
+    let series = interleave(report.effort, &mut everybody);
+    let [sent, e2, f1, received] = series.as_slice() else { unreachable!("one series each") };
+    let sum = e2.plus(f1, "E2 and F1 alone");
+    report.row("V1", "VTEP transmit; 64K MACs; 1K remotes", sent, &sum, Goal::Time(1.5, 1.1));
+    match machine::ticks_per_ns() {
+        Some(ticks) => {
+            cycles(report, "VTEP transmit", sent, ticks);
+            cycles(report, "VTEP receive; learning", received, ticks);
+        }
+        None => report.skip("V2", "VTEP transmit and receive in clocks", "the clock's rate is not known"),
+    }
+    if report.wants(&["V3"]) {
+        match kernel::receive() {
+            Ok(kernel) => report.row("V3", "VTEP receive; learning", received, &kernel, Goal::Info),
+            Err(why) => report.skip("V3", "VTEP receive; beside the kernel's", &why),
+        }
+    }
+}
+
+fn cycles(report: &mut Report, work: &str, series: &Series, ticks: f64) {
+    let clocks = series.median() * ticks;
+    let value = VPP / clocks;
+    report.push(
+        "V2",
+        work,
+        format!("{clocks:.0} clocks"),
+        format!("VPP on Skylake; published {VPP} clocks"),
+        Some(Ratio { value, low: value, high: value }),
+        Goal::Info,
+    );
+}
+
+/// Frames, and what is told of them.
+struct Sent {
+    packets: Vec<Packet<'static>>,
+    metas: Vec<OverlayMeta>,
+    random: Random,
+}
+
+impl Sent {
+    fn new() -> Self {
+        let packets = Frames::imix(PACKETS).packets();
+        Self { packets, metas: vec![OverlayMeta::default(); PACKETS], random: Random(9) }
+    }
+
+    fn aim(&mut self, overlay: &Overlay) {
+        overlay.aim(&mut self.random, &mut self.packets, &mut self.metas);
+    }
+}
+
+/// Whether what is sent arrives, at the right remote and as it was.
+fn check(overlay: &Overlay) {
+    let mut sent = Sent::new();
+    sent.aim(overlay);
+    let frames: Vec<_> = sent.packets.iter().map(|packet| packet.as_slice().to_vec()).collect();
+    let mut worker = Worker::new(1);
+    let mut outputs = vec![Output::Pass; PACKETS];
+    overlay.vtep.handle_overlay_batch(&mut worker, NOW, &sent.metas, &mut sent.packets, &mut outputs);
+    for (((packet, meta), output), frame) in
+        sent.packets.iter_mut().zip(&sent.metas).zip(outputs).zip(&frames)
+    {
+        let Output::Send { address: std::net::IpAddr::V4(address), .. } = output else {
+            panic!("{output:?}")
+        };
+        let inner = endpoint(address).decap(packet).unwrap();
+        assert_eq!((inner.encapsulation.vni(), packet.as_slice()), (Some(meta.vni), frame.as_slice()));
+    }
+    assert_eq!(worker.counters().sent, PACKETS as u64);
+    let mut packets = overlay.arrivals();
+    let metas = vec![DecapMeta::new(); PACKETS];
+    overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, &mut packets, &mut outputs_of());
+    assert_eq!(worker.counters().delivered, PACKETS as u64);
+}
+
+fn outputs_of() -> Vec<Output> {
+    vec![Output::Pass; PACKETS]
+}
+
+fn transmit(overlay: &Overlay) -> Contestant<'_> {
+    let (mut worker, mut outputs) = (Worker::new(1), outputs_of());
+    Contestant::prepared(
+        "encap",
+        Sent::new(),
+        |sent| {
+            sent.packets.iter_mut().filter(|packet| packet.headroom() < 128).for_each(|packet| {
+                packet.strip(OVERHEAD).unwrap();
+            });
+            sent.aim(overlay);
+        },
+        move |Sent { packets, metas, .. }, _| {
+            overlay.vtep.handle_overlay_batch(&mut worker, NOW, metas, packets, &mut outputs);
+            black_box(&mut outputs);
+            PACKETS
+        },
+    )
+}
+
+fn receive(overlay: &Overlay) -> Contestant<'_> {
+    let (mut worker, mut outputs) = (Worker::new(1), outputs_of());
+    let metas = black_box(vec![DecapMeta::new(); PACKETS]);
+    Contestant::prepared(
+        "encap",
+        overlay.arrivals(),
+        |packets| {
+            packets.iter_mut().filter(|packet| packet.headroom() >= 128).for_each(|packet| {
+                packet.prepend::<OVERHEAD>().unwrap();
+            });
+        },
+        move |packets, _| {
+            overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, packets, &mut outputs);
+            black_box(&mut outputs);
+            PACKETS
+        },
+    )
+}
+
+/// F1 alone: the same addresses looked up by batches.
+fn lookups(overlay: &Overlay) -> Contestant<'_> {
+    Contestant::prepared(
+        "F1 alone",
+        (Sent::new(), Vec::new()),
+        |(sent, keys): &mut (Sent, Vec<(Vni, MacAddr)>)| {
+            sent.aim(overlay);
+            let key = |(packet, meta): (&Packet<'_>, &OverlayMeta)| {
+                (meta.vni, MacAddr(*packet.as_slice().first_chunk().unwrap()))
+            };
+            *keys = sent.packets.iter().zip(&sent.metas).map(key).collect();
+        },
+        |(_, keys), _| {
+            let fdb = overlay.vtep.fdb();
+            let mut answers = [Lookup::Unknown; BATCH];
+            for keys in keys.chunks(BATCH) {
+                fdb.lookup_batch(NOW, keys, &mut answers);
+                black_box(&mut answers);
+            }
+            keys.len()
+        },
+    )
+}

@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
+
+use clap::Parser;
+use encap::{
+    table::{Capacity, Prefix},
+    tunnel::ip_udp,
+    vtep::ip_udp::Config,
+};
+
+/// A node of flannel's udp backend in user space, between a TUN device and a UDP socket.
+///
+/// Packets of the device go to the host that has the longest prefix of their destination, as they are, in UDP. What
+/// cannot be sent is answered by ICMP from the device's address. SIGUSR1 prints routes, counters and why packets were
+/// dropped, SIGINT and SIGTERM end.
+#[derive(Debug, Parser)]
+#[command(name = "flannel_udp")]
+pub(crate) struct Args {
+    /// The device to make.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tun: String,
+    /// Our address and port in the underlay [default port: 8285]. Can be repeated, for IPv4 and for IPv6.
+    #[arg(long, value_name = "IP[:PORT]", required = true)]
+    pub(crate) listen: Vec<Host>,
+    /// Which host has which addresses [default port: ours]. Can be repeated.
+    #[arg(long, value_name = "SUBNET=HOST[:PORT]")]
+    pub(crate) route: Vec<Route>,
+    /// MTU of the device in bytes [default: what is left of the underlay's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(68..))]
+    pub(crate) mtu: Option<u16>,
+    /// MTU of the underlay in bytes.
+    #[arg(long, value_name = "N", default_value_t = 1_500, value_parser = clap::value_parser!(u16).range(68..))]
+    underlay_mtu: u16,
+    /// Take packets from anybody, as flannel does, and not just those from the host that has their source address. The
+    /// kernel then drops the device's ICMP errors, unless its sysctl `accept_local` is set.
+    #[arg(long)]
+    pub(crate) any_source: bool,
+}
+
+impl Args {
+    /// What the engine is to be.
+    pub(crate) fn config(&self) -> Result<Config, String> {
+        let mut config = Config::new();
+        let of_family = |v6| self.listen.iter().filter(|host| host.address.is_ipv6() == v6).count();
+        if of_family(false) > 1 || of_family(true) > 1 {
+            return Err("--listen: one address of each family".to_owned());
+        }
+        for host in &self.listen {
+            config = config.local(host.address);
+        }
+        config.port = self.port();
+        config.mtu = self.underlay_mtu;
+        config.check_source = !self.any_source;
+        Ok(config)
+    }
+
+    /// Room for the routes.
+    pub(crate) fn capacity(&self) -> Capacity {
+        let mut capacity = Capacity::NONE;
+        capacity.routes = u32::try_from(self.route.len()).unwrap_or(u32::MAX).max(1);
+        capacity
+    }
+
+    /// The port that all nodes have, where nothing else is said of one.
+    pub(crate) fn port(&self) -> u16 {
+        self.listen.iter().find_map(|host| host.port).unwrap_or(ip_udp::PORT)
+    }
+}
+
+/// An address, perhaps with a port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Host {
+    pub(crate) address: IpAddr,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for Host {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(socket) = text.parse::<SocketAddr>() {
+            return Ok(Self { address: socket.ip(), port: Some(socket.port()) });
+        }
+        let address = text.trim_start_matches('[').trim_end_matches(']').parse();
+        let address = address.map_err(|error| format!("{text}: {error}, also with a port behind a colon"))?;
+        Ok(Self { address, port: None })
+    }
+}
+
+/// A subnet, and the host that has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) prefix: Prefix,
+    pub(crate) host: Host,
+}
+
+impl FromStr for Route {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (prefix, host) = text.split_once('=').ok_or("a subnet and a host with = between them")?;
+        let prefix = prefix.parse().map_err(|error| format!("{prefix}: {error}"))?;
+        Ok(Self { prefix, host: host.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_routes() {
+        let host = |text: &str| text.parse::<Host>().map(|host| (host.address.to_string(), host.port));
+        let is = |address: &str, port| Ok((address.to_owned(), port));
+        assert_eq!(host("192.0.2.1"), is("192.0.2.1", None));
+        assert_eq!(host("192.0.2.1:9000"), is("192.0.2.1", Some(9_000)));
+        assert_eq!(host("2001:db8::1"), is("2001:db8::1", None));
+        assert_eq!(host("[2001:db8::1]"), is("2001:db8::1", None));
+        assert_eq!(host("[2001:db8::1]:9000"), is("2001:db8::1", Some(9_000)));
+        assert!(host("192.0.2.1:").is_err());
+        let route: Route = "10.5.2.0/24=192.0.2.2".parse().unwrap();
+        assert_eq!((route.prefix.to_string(), route.host.port), ("10.5.2.0/24".to_owned(), None));
+        assert!("10.5.2.1/24=192.0.2.2".parse::<Route>().is_err(), "host bits");
+        assert!("10.5.2.0/24".parse::<Route>().is_err());
+    }
+
+    #[test]
+    fn one_address_of_each_family() {
+        let config = |flags: &str| {
+            let flags = ["flannel_udp", "--tun", "flannel0"].into_iter().chain(flags.split_whitespace());
+            Args::try_parse_from(flags).unwrap().config()
+        };
+        assert_eq!(config("--listen 192.0.2.1").unwrap().port, 8_285);
+        let both = config("--listen 192.0.2.1:9 --listen [2001:db8::1]:9").unwrap();
+        assert!(both.local.is_some() && both.local6.is_some() && both.port == 9);
+        assert!(config("--listen 192.0.2.1 --listen 192.0.2.2").is_err());
+    }
+}

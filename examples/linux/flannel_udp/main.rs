@@ -1,0 +1,24 @@
+//! A node of flannel's udp backend on Linux: IP packets of a TUN device, in UDP.
+//!
+//! The socket receives and sends, so that both ports of a datagram are the node's, as flannel has it.
+
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
+mod args;
+mod node;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::{args::Args, node::Node};
+
+fn main() -> ExitCode {
+    match Node::new(&Args::parse()).and_then(|node| Ok(node.run()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("flannel_udp: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the programs of this package have in common: devices, sockets, batches, waiting and signals, for an engine that
+//! has none of them.
+//!
+//! - [`Device`]: a TUN or TAP device, whose packets are read and written one at a time.
+//! - [`udp`], [`raw`], [`icmp`]: sockets, with what the outer headers said that the kernel takes off.
+//! - [`Receiver`]: many packets for one system call, each in a buffer of its own with room before it.
+//! - [`Transmitter`]: many packets for one system call, each in two parts.
+//! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
+//! - [`Waiter`], [`Signals`]: until something happens.
+//!
+//! Nothing here blocks but [`Waiter::wait`], and [`Transmitter::send`] where a socket's buffer is full.
+
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
+
+mod coalesce;
+mod device;
+mod facts;
+mod gso;
+pub mod icmp;
+pub mod raw;
+mod receive;
+mod segment;
+mod signals;
+mod tcp;
+mod transmit;
+pub mod udp;
+mod virtio;
+mod wait;
+
+#[cfg(test)]
+mod offload_tests;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    coalesce::Coalescer,
+    device::{Device, Layer, Settings},
+    receive::{HEADROOM, Received, Receiver},
+    segment::{Malformed, Segments},
+    signals::{Signal, Signals},
+    transmit::{BATCH, Datagram, Transmitter},
+    wait::Waiter,
+};

@@ -1,0 +1,44 @@
+//! Raw IP sockets: to send packets whose IP header is ours, and to receive those of a protocol.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::udp;
+
+/// A socket that sends IP packets of this family as they are, for a [`Transmitter`](crate::Transmitter). It receives
+/// nothing.
+///
+/// # Errors
+///
+/// The kernel's: without privileges.
+pub fn sender(is_ipv6: bool) -> io::Result<Socket> {
+    let domain = if is_ipv6 { Domain::IPV6 } else { Domain::IPV4 };
+    // This protocol means that IP headers are ours, and receives nothing; see raw(7).
+    let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(IPPROTO_RAW)))?;
+    udp::buffers(&socket);
+    Ok(socket)
+}
+
+/// A socket that receives the packets of an IP protocol to `local`, for a [`Receiver`](crate::Receiver): those of IPv4
+/// with their IP header, those of IPv6 without, and with facts instead.
+///
+/// # Errors
+///
+/// The kernel's: without privileges, or the address is none of ours.
+pub fn receiver(local: IpAddr, protocol: u8) -> io::Result<Socket> {
+    let address = SocketAddr::new(local, 0);
+    let protocol = Protocol::from(i32::from(protocol));
+    let socket = Socket::new(Domain::for_address(address), Type::RAW.nonblocking(), Some(protocol))?;
+    if local.is_ipv6() {
+        udp::tell_facts(&socket, local)?;
+    }
+    udp::buffers(&socket);
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+const IPPROTO_RAW: i32 = 255;

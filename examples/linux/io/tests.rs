@@ -1,0 +1,204 @@
+//! Sockets on the loopback interface, which need no privileges.
+
+use std::{net::IpAddr, time::Duration};
+
+use encap::wire::checksum::State;
+
+use crate::{BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter, gso::Gso, udp};
+
+fn socket(local: IpAddr) -> socket2::Socket {
+    udp::socket(&udp::Settings { local, port: 0, zero_checksum_ipv6: local.is_ipv6() }).unwrap()
+}
+
+#[test]
+fn facts_of_both_families_and_of_every_packet_of_several_batches() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let mut receiver = Receiver::new(socket(local), 1_500).unwrap();
+        let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+        let from = socket(local);
+        let source = from.local_addr().unwrap().as_socket().unwrap();
+        match local {
+            IpAddr::V4(_) => {
+                from.set_ttl_v4(33).unwrap();
+                from.set_tos_v4(0xb9).unwrap();
+            }
+            IpAddr::V6(_) => {
+                from.set_unicast_hops_v6(33).unwrap();
+                from.set_tclass_v6(0xb9).unwrap();
+            }
+        }
+        let mut transmitter = Transmitter::new(from).unwrap();
+        let bodies: Vec<[u8; 2]> = (0..3 * BATCH as u16 / 2).map(u16::to_be_bytes).collect();
+        let datagrams: Vec<_> = bodies.iter().map(|body| Datagram { to, parts: [b"head", body] }).collect();
+        assert_eq!(transmitter.send(&datagrams, |error| panic!("{error}")), bodies.len());
+
+        let mut seen = Vec::new();
+        while seen.len() < bodies.len() {
+            let mut waiter = Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]);
+            waiter.wait(Some(Duration::from_secs(10))).unwrap();
+            assert!(waiter.is_ready(0));
+            receiver.receive().unwrap();
+            for (received, packet) in receiver.packets() {
+                assert_eq!((received.source, packet.headroom()), (source, HEADROOM));
+                let facts = received.facts.unwrap();
+                assert_eq!((facts.source, facts.destination), (local, local));
+                assert_eq!((facts.source_port, facts.destination_port), (source.port(), to.port()));
+                assert_eq!((facts.ttl, facts.ds_field), (33, 0xb9));
+                assert_eq!(facts.udp_checksum, State::Unverified);
+                seen.push(packet.as_slice().strip_prefix(b"head").unwrap().to_vec());
+            }
+        }
+        assert_eq!(seen, bodies);
+        assert_eq!(receiver.receive().unwrap(), 0);
+        assert_eq!(receiver.packets().count(), 0);
+    }
+}
+
+#[test]
+fn packets_that_are_too_long_or_refused_are_left_out() {
+    let local = IpAddr::from([127, 0, 0, 1]);
+    let mut receiver = Receiver::new(socket(local), 100).unwrap();
+    let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+    let mut transmitter = Transmitter::new(socket(local)).unwrap();
+    let (fits, long, huge) = ([1; 100], [2; 300], [3; 66_000]);
+    let datagrams = [&fits[..], &huge, &long, &fits].map(|body| Datagram { to, parts: [body, &[]] });
+    let mut errors = Vec::new();
+    assert_eq!(transmitter.send(&datagrams, |error| errors.push(error.raw_os_error())), 3);
+    assert_eq!(errors, [Some(nix::libc::EMSGSIZE)]);
+
+    let (mut received, mut ready) = (0, Vec::new());
+    while received < 3 {
+        Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]).wait(Some(Duration::from_secs(10))).unwrap();
+        received += receiver.receive().unwrap();
+        ready.extend(receiver.packets().map(|(_, packet)| packet.as_slice().to_vec()));
+    }
+    // The receiver keeps whole cache lines, so that a little more than was asked for fits.
+    assert_eq!(ready, [fits.to_vec(), fits.to_vec()]);
+}
+
+/// A packet with UDP between two ports of an address of ours.
+fn packet(local: IpAddr, ports: (u16, u16), ttl: u8, payload: &[u8]) -> Vec<u8> {
+    let len = 8 + payload.len() as u16;
+    let mut packet = Vec::new();
+    match local {
+        IpAddr::V4(local) => {
+            let [l0, l1] = (20 + len).to_be_bytes();
+            packet.extend([0x45, 0xb8, l0, l1, 0, 0, 0x40, 0, ttl, 17, 0, 0]);
+            packet.extend([local.octets(), local.octets()].concat());
+        }
+        IpAddr::V6(local) => {
+            let [l0, l1] = len.to_be_bytes();
+            packet.extend([0x6b, 0x80, 0, 0, l0, l1, 17, ttl]);
+            packet.extend([local.octets(), local.octets()].concat());
+        }
+    }
+    for word in [ports.0, ports.1, len, 0] {
+        packet.extend(word.to_be_bytes());
+    }
+    packet.extend(payload);
+    packet
+}
+
+#[test]
+fn a_run_arrives_as_the_packets_that_it_was() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let mut receiver = Receiver::new(socket(local), 1_500).unwrap();
+        let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+        // A port that nobody has, as good as certain: one that somebody had until just now.
+        let source = socket(local).local_addr().unwrap().as_socket().unwrap();
+        let mut gso = Gso::with_headers();
+        for (ttl, count) in [(9, 3), (33, 40), (9, 2)] {
+            let packets: Vec<_> = (0..count)
+                .map(|at| vec![at; if at + 1 == count { 77 } else { 1_300 }])
+                .map(|payload| packet(local, (source.port(), to.port()), ttl, &payload))
+                .collect();
+            let datagrams: Vec<_> =
+                packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
+            assert_eq!(gso.run(&datagrams), packets.len());
+            gso.send(&datagrams).unwrap();
+            let mut seen = Vec::new();
+            while seen.len() < packets.len() {
+                let mut waiter = Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]);
+                waiter.wait(Some(Duration::from_secs(10))).unwrap();
+                assert!(waiter.is_ready(0));
+                receiver.receive().unwrap();
+                for (received, packet) in receiver.packets() {
+                    let facts = received.facts.unwrap();
+                    assert_eq!((received.source, facts.ttl, facts.ds_field), (source, ttl, 0xb8));
+                    seen.push(packet.as_slice().to_vec());
+                }
+            }
+            let headers = if local.is_ipv4() { 28 } else { 48 };
+            assert_eq!(seen, packets.iter().map(|packet| packet[headers..].to_vec()).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_run_ends_where_anything_differs() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let to = std::net::SocketAddr::new(local, 4_789);
+        let run = |packets: &[Vec<u8>]| {
+            let datagrams: Vec<_> =
+                packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
+            Gso::with_headers().run(&datagrams)
+        };
+        let packet = |ports, ttl, len| packet(local, ports, ttl, &vec![1; len]);
+        let first = || packet((50_000, 4_789), 64, 100);
+        assert_eq!(run(&[]), 0);
+        assert_eq!(run(&[first()]), 1);
+        assert_eq!(run(&vec![first(); 2 * BATCH]), BATCH);
+        assert_eq!(run(&vec![packet((50_000, 4_789), 64, 9_000); 9]), 7, "no more than a datagram holds");
+        for other in [
+            packet((50_001, 4_789), 64, 100),
+            packet((50_000, 4_790), 64, 100),
+            packet((50_000, 4_789), 63, 100),
+            packet((50_000, 4_789), 64, 101),
+            packet((50_000, 4_789), 64, 0),
+        ] {
+            assert_eq!(run(&[first(), first(), other]), 2);
+        }
+        assert_eq!(run(&[first(), packet((50_000, 4_789), 64, 99), first()]), 2, "a shorter one is the last");
+        let headers = if local.is_ipv4() { 28 } else { 48 };
+        for at in 0..headers {
+            let mut other = first();
+            other[at] ^= 0x40;
+            // Lengths and checksums are written anew, and the identification; so are IPv4's flags but DF.
+            let anew = match local {
+                IpAddr::V4(_) => [2, 3, 4, 5, 7, 10, 11, 24, 25, 26, 27].contains(&at),
+                IpAddr::V6(_) => [4, 5, 44, 45, 46, 47].contains(&at),
+            };
+            assert_eq!(run(&[first(), other]), if anew { 2 } else { 1 }, "byte {at}");
+        }
+        // Not by a socket: what is no UDP, has a flow label or options, or has its headers elsewhere.
+        for at in if local.is_ipv4() { [0, 9, 9] } else { [3, 6, 6] } {
+            let mut other = first();
+            other[at] ^= 1;
+            assert_eq!(run(&[other.clone(), other]), 0, "byte {at}");
+        }
+        let (header, frame) = (first()[..headers].to_vec(), [1; 100]);
+        assert_eq!(Gso::with_headers().run(&[Datagram { to, parts: [&header, &frame] }; 2]), 0);
+    }
+}
+
+#[test]
+fn payloads_leave_together_and_arrive_one_by_one() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let mut receiver = Receiver::new(socket(local), 1_500).unwrap();
+        let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+        let mut transmitter = Transmitter::new(socket(local)).unwrap().with_segmentation().unwrap();
+        let lens = [1_000, 1_000, 1_000, 7, 7, 7, 500, 1_000, 0, 1_000];
+        let bodies: Vec<Vec<u8>> = (0..).zip(lens).map(|(at, len)| vec![at; len]).collect();
+        let datagrams: Vec<_> = bodies.iter().map(|body| Datagram { to, parts: [body, &[]] }).collect();
+        assert_eq!(transmitter.send(&datagrams, |error| panic!("{error}")), bodies.len());
+        let mut seen = Vec::new();
+        while seen.len() < bodies.len() {
+            let mut waiter = Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]);
+            waiter.wait(Some(Duration::from_secs(10))).unwrap();
+            assert!(waiter.is_ready(0));
+            receiver.receive().unwrap();
+            seen.extend(receiver.packets().map(|(_, packet)| packet.as_slice().to_vec()));
+        }
+        assert_eq!(seen, bodies);
+    }
+}

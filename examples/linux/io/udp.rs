@@ -1,0 +1,73 @@
+//! UDP sockets of a tunnel's port.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    os::fd::AsRawFd,
+};
+
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// What a socket is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Our address; unspecified for all of ours.
+    pub local: IpAddr,
+    /// Our port.
+    pub port: u16,
+    /// Whether IPv6 packets without a checksum are taken.
+    pub zero_checksum_ipv6: bool,
+}
+
+/// A socket on `local` that says destination, TTL and DS field of what it receives, for a
+/// [`Receiver`](crate::Receiver).
+///
+/// # Errors
+///
+/// The kernel's: the port is taken, or the address is none of ours.
+pub fn socket(settings: &Settings) -> io::Result<Socket> {
+    let local = SocketAddr::new(settings.local, settings.port);
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    if local.is_ipv6() {
+        // IPv4 has a socket of its own.
+        socket.set_only_v6(true)?;
+        if settings.zero_checksum_ipv6 {
+            set(&socket, uapi::c::SOL_UDP, UDP_NO_CHECK6_RX, 1)?;
+        }
+    }
+    tell_facts(&socket, settings.local)?;
+    buffers(&socket);
+    socket.bind(&local.into())?;
+    Ok(socket)
+}
+
+/// Has the kernel say what [`OuterFacts`](encap::tunnel::OuterFacts) are made of.
+pub(crate) fn tell_facts(socket: &Socket, local: IpAddr) -> io::Result<()> {
+    if local.is_ipv4() {
+        setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
+        setsockopt(socket, sockopt::Ipv4RecvTtl, &true)?;
+        socket.set_recv_tos_v4(true)
+    } else {
+        setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        socket.set_recv_hoplimit_v6(true)?;
+        socket.set_recv_tclass_v6(true)
+    }
+}
+
+/// Larger buffers, past the limit of other users; without them bursts are lost sooner.
+pub(crate) fn buffers(socket: &Socket) {
+    let _ = setsockopt(socket, sockopt::RcvBufForce, &BUFFER);
+    let _ = setsockopt(socket, sockopt::SndBufForce, &BUFFER);
+}
+
+/// Sets an option that no other crate knows.
+pub(crate) fn set(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
+    uapi::setsockopt(socket.as_raw_fd(), level, name, &value)
+        .map_err(|error| io::Error::from_raw_os_error(error.0))
+}
+
+pub(crate) const BUFFER: usize = 8 << 20;
+
+/// include/uapi/linux/udp.h
+const UDP_NO_CHECK6_RX: i32 = 102;

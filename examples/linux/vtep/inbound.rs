@@ -1,0 +1,159 @@
+//! From the underlay to devices.
+
+use std::{
+    io::{self, IoSlice},
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use encap::{
+    tunnel::DecapMeta,
+    vtep::{Output, Underlay, Worker},
+};
+use encap_linux::{BATCH, Coalescer, Device, Receiver, Waiter, icmp};
+use socket2::Socket;
+
+use crate::{
+    outbound::{Ends, QUIET},
+    shared::{Shared, Way},
+};
+
+/// The way in: one thread's.
+pub(crate) struct Inbound<'a> {
+    ends: Ends<'a>,
+    worker: Worker,
+    receivers: Vec<Receiver>,
+    listeners: Vec<icmp::Listener>,
+}
+
+impl<'a> Inbound<'a> {
+    /// Receives packets by sockets, one of each family that we have an address of, and hears what routers say of packets
+    /// of ours.
+    pub(crate) fn new(ends: Ends<'a>, sockets: Vec<Socket>, reports: Vec<Socket>) -> io::Result<Self> {
+        let receivers = sockets.into_iter().map(|socket| Receiver::new(socket, MAX_LEN));
+        let listeners = reports.into_iter().map(icmp::Listener::new);
+        Ok(Self {
+            ends,
+            worker: Worker::new(2),
+            receivers: receivers.collect::<Result<_, _>>()?,
+            listeners: listeners.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Works until `stop` is closed.
+    pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
+        let Ends { vtep, shared, .. } = self.ends;
+        let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
+        let receivers = self.receivers.len();
+        let ends = self.receivers.iter().map(AsFd::as_fd).chain(self.listeners.iter().map(AsFd::as_fd));
+        // Copies, which can be waited for while the sockets are read.
+        let fds = ends.map(|fd| fd.try_clone_to_owned()).collect::<io::Result<Vec<_>>>()?;
+        let mut waiter = Waiter::new(fds.iter().map(AsFd::as_fd).chain([stop]));
+        while !waiter.is_ready(fds.len()) {
+            for place in (0..fds.len()).filter(|&place| waiter.is_ready(place)) {
+                match place.checked_sub(receivers) {
+                    None => self.packets(place),
+                    Some(listener) => self.reports(listener),
+                }
+            }
+            // No handle is kept from one turn to the next.
+            vtep.tables().quiesce(&id);
+            shared.publish(Way::In, self.worker.counters());
+            waiter.wait(Some(QUIET))?;
+        }
+        vtep.tables().unregister(id);
+        Ok(())
+    }
+
+    /// Takes a batch of packets.
+    fn packets(&mut self, place: usize) {
+        let Ends { vtep, shared, clock, .. } = self.ends;
+        let Some(receiver) = self.receivers.get_mut(place) else { return };
+        if let Err(error) = receiver.receive() {
+            shared.failed("receive", &error);
+            return;
+        }
+        let (mut metas, mut packets) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        for (received, packet) in receiver.packets() {
+            // Without its destination nobody can say that a packet is for us.
+            let Some(facts) = received.facts else { continue };
+            metas.push(DecapMeta::new().outer(facts));
+            packets.push(packet);
+        }
+        let mut outputs = [Output::Pass; BATCH];
+        vtep.handle_underlay_batch(&mut self.worker, clock.now(), &metas, &mut packets, &mut outputs);
+        let delivered = packets.iter().zip(outputs).filter_map(|(packet, output)| {
+            let vni = match output {
+                Output::Deliver { vni, policy, .. } => {
+                    if let Some(policy) = policy {
+                        shared.with_policy(policy.id);
+                    }
+                    vni
+                }
+                Output::DeliverIp { vni, .. } => vni,
+                // Drops are counted; nothing else is an answer to a packet of a UDP socket.
+                _ => return None,
+            };
+            Some((self.ends.device(vni)?, packet.as_slice()))
+        });
+        deliver(delivered, shared);
+    }
+
+    /// Takes what routers say.
+    fn reports(&mut self, place: usize) {
+        let Ends { vtep, shared, clock, verbose, .. } = self.ends;
+        let Some(listener) = self.listeners.get_mut(place) else { return };
+        let now = clock.now();
+        let received = listener.receive(|packet| match vtep.handle_underlay_icmp(packet) {
+            Underlay::Mtu { remote, mtu } => {
+                shared.mtu_told(remote, now);
+                if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
+                    eprintln!("mtu {mtu} to {}", remote.address);
+                }
+            }
+            Underlay::Unreachable { remote, problem } => {
+                if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
+                    eprintln!("unreachable {}: {problem:?}", remote.address);
+                }
+            }
+            // Pings of somebody's, for example.
+            _ => {}
+        });
+        if let Err(error) = received {
+            shared.failed("receive ICMP", &error);
+        }
+    }
+}
+
+/// Writes packets to their devices, those of one TCP connection that follow each other as one.
+fn deliver<'p>(packets: impl Iterator<Item = (&'p Device, &'p [u8])>, shared: &Shared) {
+    let write = |device: &Device, parts: &[IoSlice<'_>]| {
+        if let Err(error) = device.write(parts) {
+            shared.failed("write to device", &error);
+        }
+    };
+    let mut joined: Option<(&Device, Coalescer<'_>)> = None;
+    for (device, packet) in packets {
+        if !device.has_offload() {
+            write(device, &[IoSlice::new(packet)]);
+            continue;
+        }
+        let (_, coalescer) = match &mut joined {
+            Some((of, coalescer)) if std::ptr::eq(*of, device) => (of, coalescer),
+            other => {
+                if let Some((of, coalescer)) = other {
+                    coalescer.flush(|parts| write(of, parts));
+                }
+                let (of, coalescer) = other.insert((device, Coalescer::new(device.layer())));
+                (of, coalescer)
+            }
+        };
+        coalescer.push(packet, |parts| write(device, parts));
+    }
+    if let Some((device, mut coalescer)) = joined {
+        coalescer.flush(|parts| write(device, parts));
+    }
+}
+
+/// The longest UDP payload.
+const MAX_LEN: usize = 65_507;

@@ -1,0 +1,303 @@
+//! A VXLAN tunnel endpoint on Linux: frames of TAP devices go through tunnels to other endpoints, those of the kernel
+//! among them.
+//!
+//! It receives by a UDP socket, which claims the port, and sends by a raw socket, so that the whole outer header is
+//! ours. One thread has the way out, one the way in; the engine is shared by both, each has a worker of its own. The
+//! main thread has signals, and the tables' age.
+
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
+mod args;
+mod config;
+mod inbound;
+mod loader;
+mod outbound;
+mod report;
+mod shared;
+mod tables;
+mod values;
+
+use std::{
+    error::Error,
+    fs,
+    hash::{BuildHasher, RandomState},
+    io::{self, Write},
+    net::{IpAddr, Shutdown},
+    os::{
+        fd::AsFd,
+        unix::net::{UnixListener, UnixStream},
+    },
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use encap::{
+    table::{Entry, Event},
+    vtep::Config,
+    wire::{MacAddr, Vni},
+};
+use encap_linux::{Device, Layer, Settings, Signal, Signals, Waiter, icmp, raw, udp};
+use socket2::Socket;
+
+use self::{
+    args::{Common, Segment, Tx},
+    inbound::Inbound,
+    outbound::{Ends, Outbound},
+    shared::{Clock, Shared},
+    tables::{Engine, Files},
+};
+
+fn main() -> ExitCode {
+    let (segments, args) = args::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match run(&segments, &args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vtep: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
+    // Before anything that has to be undone.
+    let signals = Signals::new()?;
+    let clock = Clock::start();
+    let seed = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];
+    let files = Files::read(args)?;
+    let mut config = config::config(args);
+    if config.l3 && config.address == MacAddr::ZERO {
+        config.address = config::local_mac(seed);
+    }
+    let devices = devices(segments, args, &config)?;
+    if let ([(device, _)], MacAddr::ZERO) = (&*devices, config.address) {
+        // As the kernel has it: what comes from us does not come back.
+        config.address = device.mac()?;
+    }
+    let capacity = config::capacity(segments.len(), &files, args);
+    let vtep = Engine::with_capacity(config, capacity, seed)?;
+    tables::fill(&vtep, segments, args, &files, 1, clock.now())?;
+    let unused = config::without_effect(args);
+    if !unused.is_empty() {
+        eprintln!("vtep: by --tx udp these have no effect: {}", unused.join(", "));
+    }
+
+    let shared = Shared::default();
+    let ends = Ends { vtep: &vtep, shared: &shared, clock, devices: &devices, verbose: args.verbose };
+    let (receivers, sockets) = sockets(args, &config)?;
+    let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
+    let control = Control::new(args)?;
+    // Whoever does not listen does not want to know.
+    let _ = writeln!(io::stdout(), "vtep: {}", summary(segments, args, &config));
+
+    // Closed when this thread is done, whatever the reason; then the others are.
+    let (stop, stopped) = UnixStream::pair()?;
+    // Closed by the first of the others that is done.
+    let (alive, ended) = UnixStream::pair()?;
+    let [out_alive, back_alive] = [Alive(alive.try_clone()?), Alive(alive)];
+    thread::scope(|scope| {
+        let stopped = &stopped;
+        let out = scope.spawn(move || {
+            let _alive = out_alive;
+            Outbound::new(ends, args.policy, sockets)?.run(stopped.as_fd())
+        });
+        let back = scope.spawn(move || {
+            let _alive = back_alive;
+            Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
+        });
+        let served = Main { ends, segments, args, control, signals }.run(&ended);
+        drop(stop);
+        for thread in [out, back] {
+            thread.join().map_err(|_| "a thread panicked")??;
+        }
+        served
+    })
+}
+
+/// Says to the main thread that a thread has ended, however it ended.
+struct Alive(UnixStream);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        // Of all copies of this end. It fails where the other end is closed already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+/// Makes the devices.
+fn devices(
+    segments: &[Segment],
+    args: &Common,
+    config: &Config,
+) -> Result<Vec<(Device, Vni)>, Box<dyn Error>> {
+    let device = |segment: &Segment| {
+        let layer = if args.l3 { Layer::Ip } else { Layer::Ethernet };
+        let settings = Settings {
+            mtu: config::inner_mtu(config),
+            mac: args.mac.filter(|_| !args.l3),
+            offload: !args.no_offload,
+            ..Settings::new(&segment.name, layer)
+        };
+        let device = Device::create(&settings);
+        device
+            .map(|device| (device, segment.vni))
+            .map_err(|error| format!("{}: {error}", segment.name).into())
+    };
+    segments.iter().map(device).collect()
+}
+
+type Sockets = (Vec<Socket>, [Option<Socket>; 2]);
+
+/// Sockets for each of our addresses.
+fn sockets(args: &Common, config: &Config) -> Result<Sockets, Box<dyn Error>> {
+    let mut receivers = Vec::new();
+    let [mut v4, mut v6] = [None, None];
+    for &local in &args.local {
+        let named = |error: io::Error| format!("{local} port {}: {error}", config.dstport);
+        // Linux takes packets to any of its addresses.
+        let bound = match local {
+            _ if !config.any_destination => local,
+            IpAddr::V4(_) => IpAddr::from([0; 4]),
+            IpAddr::V6(_) => IpAddr::from([0; 16]),
+        };
+        let settings =
+            udp::Settings { local: bound, port: config.dstport, zero_checksum_ipv6: config.udp6zerocsumrx };
+        let socket = udp::socket(&settings).map_err(named)?;
+        let out = match args.tx {
+            Tx::Raw => raw::sender(local.is_ipv6())?,
+            Tx::Udp => socket.try_clone()?,
+        };
+        *if local.is_ipv6() { &mut v6 } else { &mut v4 } = Some(out);
+        receivers.push(socket);
+    }
+    Ok((receivers, [v4, v6]))
+}
+
+fn summary(segments: &[Segment], args: &Common, config: &Config) -> String {
+    let devices: Vec<_> =
+        segments.iter().map(|segment| format!("{} vni {}", segment.name, segment.vni)).collect();
+    let local: Vec<_> = args.local.iter().map(IpAddr::to_string).collect();
+    format!(
+        "{}, local {} port {}, mtu {}",
+        devices.join(", "),
+        local.join(" "),
+        config.dstport,
+        config::inner_mtu(config)
+    )
+}
+
+/// The main thread.
+struct Main<'a> {
+    ends: Ends<'a>,
+    segments: &'a [Segment],
+    args: &'a Common,
+    control: Option<Control>,
+    signals: Signals,
+}
+
+impl Main<'_> {
+    /// Serves until a signal says that it is enough, or a thread has ended.
+    fn run(mut self, ended: &UnixStream) -> Result<(), Box<dyn Error>> {
+        let mut generation = 1;
+        loop {
+            let signals = self.signals.as_fd();
+            let control = self.control.as_ref().map(|control| control.listener.as_fd());
+            let mut waiter = Waiter::new([ended.as_fd(), signals].into_iter().chain(control));
+            let now = self.ends.clock.now();
+            let sweep = self.ends.vtep.poll_timeout(now).saturating_since(now);
+            waiter.wait(Some(sweep.clamp(LEAST_WAIT, MOST_WAIT)))?;
+            if waiter.is_ready(0) {
+                // What went wrong is told by who waits for the thread.
+                return Ok(());
+            }
+            let connected = waiter.is_ready(2);
+            let pending: Vec<Signal> = self.signals.pending()?.collect();
+            for signal in pending {
+                match signal {
+                    Signal::Stop => return Ok(()),
+                    Signal::Reload => {
+                        generation += 1;
+                        self.reload(generation);
+                    }
+                    Signal::Print => {
+                        let _ = io::stdout().lock().write_all(self.report().as_bytes());
+                    }
+                }
+            }
+            if let Some(control) = self.control.as_ref().filter(|_| connected) {
+                control.answer(&self.report());
+            }
+            self.age();
+        }
+    }
+
+    fn report(&self) -> String {
+        let Ends { vtep, shared, clock, .. } = self.ends;
+        report::report(vtep, self.segments, shared, clock.now())
+    }
+
+    /// Reads the files again. Where they cannot be read, what they said before holds.
+    fn reload(&self, generation: u32) {
+        let Ends { vtep, clock, .. } = self.ends;
+        let filled = Files::read(self.args)
+            .map_err(Into::into)
+            .and_then(|files| tables::fill(vtep, self.segments, self.args, &files, generation, clock.now()));
+        if let Err(error) = filled {
+            eprintln!("vtep: not reloaded: {error}");
+        }
+    }
+
+    /// What has expired goes.
+    fn age(&self) {
+        let Ends { vtep, shared, clock, verbose, .. } = self.ends;
+        let now = clock.now();
+        if vtep.poll_timeout(now) <= now {
+            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| match event {
+                Event::Expired(Entry { mac, vni, .. }) if verbose => eprintln!("expired {mac} vni {vni}"),
+                Event::NeighborExpired(neighbor) if verbose => eprintln!("expired {neighbor:#}"),
+                _ => {}
+            });
+        }
+        for remote in shared.mtus_to_forget(now) {
+            // Gone meanwhile, as like as not.
+            let _ = vtep.remotes().set_mtu(remote, 0);
+        }
+    }
+}
+
+/// A Unix socket, and its name, which goes with it.
+struct Control {
+    listener: UnixListener,
+    path: std::path::PathBuf,
+}
+
+impl Control {
+    fn new(args: &Common) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(path) = &args.control else { return Ok(None) };
+        let listener = UnixListener::bind(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        listener.set_nonblocking(true)?;
+        Ok(Some(Self { listener, path: path.clone() }))
+    }
+
+    /// Says `text` to one who waits.
+    fn answer(&self, text: &str) {
+        let Ok((mut stream, _)) = self.listener.accept() else { return };
+        // Who does not read has bad luck, and does not hold us up.
+        let _ = stream.set_write_timeout(Some(PATIENCE)).and_then(|()| stream.write_all(text.as_bytes()));
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// How long the main thread waits at least and at most before it looks after the tables again.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+const MOST_WAIT: Duration = Duration::from_secs(1);
+
+/// Lines of tables that it looks at then.
+const SWEEP_STEP: usize = 1_024;
+
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,0 +1,259 @@
+//! From devices into the underlay.
+
+use std::{
+    io::{self, ErrorKind},
+    mem,
+    net::SocketAddr,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+use encap::{
+    Packet,
+    packet::Header,
+    tunnel::InnerChecksum,
+    vtep::{Miss, Output, OverlayMeta, Worker},
+    wire::{Vni, vxlan_gbp::GroupPolicy},
+};
+use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter};
+use socket2::Socket;
+
+use crate::{
+    shared::{Clock, Shared, Way},
+    tables::Engine,
+};
+
+/// What the thread needs of the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends<'a> {
+    pub(crate) vtep: &'a Engine,
+    pub(crate) shared: &'a Shared,
+    pub(crate) clock: Clock,
+    /// Devices with their segments.
+    pub(crate) devices: &'a [(Device, Vni)],
+    pub(crate) verbose: bool,
+}
+
+impl<'a> Ends<'a> {
+    /// The device of a segment.
+    pub(crate) fn device(&self, vni: Vni) -> Option<&'a Device> {
+        self.devices.iter().find(|(_, of)| *of == vni).map(|(device, _)| device)
+    }
+
+    /// Writes a frame or a packet to the device of a segment.
+    pub(crate) fn deliver(&self, vni: Vni, packet: &[u8]) {
+        if let Some(device) = self.device(vni) {
+            self.write(device, packet);
+        }
+    }
+
+    fn write(&self, device: &Device, packet: &[u8]) {
+        if let Err(error) = device.deliver(packet) {
+            self.shared.failed("write to device", &error);
+        }
+    }
+}
+
+/// The way out: one thread's.
+pub(crate) struct Outbound<'a> {
+    ends: Ends<'a>,
+    worker: Worker,
+    policy: Option<GroupPolicy>,
+    /// By IPv4 and by IPv6.
+    sockets: [Option<Transmitter>; 2],
+    /// What a device with offload hands over.
+    read: Vec<u8>,
+    frames: Frames,
+}
+
+/// Frames that are to be sent, each in a buffer of its own with room before it.
+struct Frames {
+    buffers: Vec<u8>,
+    lens: Vec<usize>,
+    metas: Vec<OverlayMeta>,
+}
+
+/// A packet to send: of a copy of a flooded frame, the header is not in its buffer.
+struct Queued<'p> {
+    to: SocketAddr,
+    header: Option<Header>,
+    bytes: &'p [u8],
+}
+
+impl<'a> Outbound<'a> {
+    /// Sends by these sockets, one of each family that we have an address of.
+    pub(crate) fn new(ends: Ends<'a>, policy: Option<u16>, sockets: [Option<Socket>; 2]) -> io::Result<Self> {
+        let offload = ends.devices.iter().all(|(device, _)| device.has_offload());
+        let transmitter = |socket: Socket| -> io::Result<Transmitter> {
+            let transmitter = Transmitter::new(socket)?;
+            if offload { transmitter.with_segmentation() } else { Ok(transmitter) }
+        };
+        let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
+        Ok(Self {
+            ends,
+            worker: Worker::new(1),
+            policy: policy.map(|id| GroupPolicy { id, dont_learn: false, applied: false }),
+            sockets: [v4?, v6?],
+            read: vec![0; Device::VNET_HEADER + MAX_FRAME],
+            frames: Frames {
+                buffers: vec![0; STRIDE * BATCH],
+                lens: Vec::with_capacity(BATCH),
+                metas: Vec::with_capacity(BATCH),
+            },
+        })
+    }
+
+    /// Works until `stop` is closed.
+    pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
+        let Ends { devices, vtep, shared, .. } = self.ends;
+        let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
+        let fds = devices.iter().map(|(device, _)| device.as_fd());
+        let mut waiter = Waiter::new(fds.chain([stop]));
+        while !waiter.is_ready(devices.len()) {
+            for (place, (device, vni)) in devices.iter().enumerate() {
+                if waiter.is_ready(place) {
+                    self.turn(device, *vni).map_err(|error| named(device, error))?;
+                }
+            }
+            // No handle is kept from one turn to the next.
+            vtep.tables().quiesce(&id);
+            shared.publish(Way::Out, self.worker.counters());
+            self.tell_misses();
+            waiter.wait(Some(QUIET))?;
+        }
+        vtep.tables().unregister(id);
+        Ok(())
+    }
+
+    /// Reads what a device has, a batch at the most, and sends it.
+    fn turn(&mut self, device: &Device, vni: Vni) -> io::Result<()> {
+        let mut meta = OverlayMeta::new(vni);
+        meta.policy = self.policy;
+        if device.has_offload() {
+            let mut read = mem::take(&mut self.read);
+            let done = self.cut(device, meta, &mut read);
+            self.read = read;
+            done?;
+        } else {
+            while let Some(buffer) = self.frames.buffer() {
+                let Some(len) = device.read(buffer)? else { break };
+                self.frames.add(len, meta);
+            }
+        }
+        self.send(device);
+        Ok(())
+    }
+
+    /// As many reads of a device with offload as a turn takes, cut into frames.
+    fn cut(&mut self, device: &Device, meta: OverlayMeta, read: &mut [u8]) -> io::Result<()> {
+        for _ in 0..BATCH {
+            let Some(len) = device.read(read)? else { break };
+            let Ok(mut segments) = Segments::new(device.layer(), read.get_mut(..len).unwrap_or_default())
+            else {
+                self.ends.shared.failed("read from device", &ErrorKind::InvalidData.into());
+                continue;
+            };
+            let mut meta = meta;
+            if segments.are_checksums_good() {
+                meta.inner_checksum = InnerChecksum::Good;
+            }
+            loop {
+                if self.frames.buffer().is_none() {
+                    self.send(device);
+                }
+                let Some(len) = segments.next(self.frames.buffer().unwrap_or_default()) else { break };
+                self.frames.add(len, meta);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the engine says of the frames, of which none is left then.
+    fn send(&mut self, device: &Device) {
+        let Ends { vtep, clock, .. } = self.ends;
+        let Frames { buffers, lens, metas } = &mut self.frames;
+        let packets = buffers.chunks_exact_mut(STRIDE).zip(&*lens);
+        let packets = packets.filter_map(|(buffer, &len)| Packet::new(buffer, HEADROOM, len).ok());
+        let mut packets: Vec<_> = packets.collect();
+        let mut outputs = [Output::Pass; BATCH];
+        let (worker, now) = (&mut self.worker, clock.now());
+        if vtep.config().l3 {
+            vtep.handle_ip_batch(worker, now, metas, &mut packets, &mut outputs);
+        } else {
+            vtep.handle_overlay_batch(worker, now, metas, &mut packets, &mut outputs);
+        }
+        let mut queue = Vec::with_capacity(packets.len());
+        for (packet, output) in packets.iter().zip(outputs) {
+            let bytes = packet.as_slice();
+            match output {
+                Output::Send { address, port, .. } => {
+                    queue.push(Queued { to: SocketAddr::new(address, port), header: None, bytes });
+                }
+                Output::Replicate(flood) => queue.extend(vtep.replicas(worker, &flood, bytes).map(|copy| {
+                    Queued { to: SocketAddr::new(copy.address, copy.port), header: Some(copy.header), bytes }
+                })),
+                Output::Reply => self.ends.write(device, bytes),
+                Output::Deliver { vni, .. } => self.ends.deliver(vni, bytes),
+                // Drops are counted; nothing else is an answer to a frame of ours.
+                _ => {}
+            }
+        }
+        for (is_ipv6, socket) in [false, true].into_iter().zip(&mut self.sockets) {
+            let of_family: Vec<_> =
+                queue.iter().filter(|queued| queued.to.is_ipv6() == is_ipv6).map(Queued::datagram).collect();
+            if let Some(socket) = socket {
+                socket.send(&of_family, |error| self.ends.shared.failed("send", &error));
+            }
+        }
+        lens.clear();
+        metas.clear();
+    }
+
+    fn tell_misses(&mut self) {
+        while let Some(miss) = self.worker.poll_event() {
+            match miss {
+                Miss::L2 { vni, mac } => eprintln!("miss {mac} vni {vni}"),
+                Miss::L3 { vni, address } => eprintln!("miss {address} vni {vni}"),
+                other => eprintln!("miss {other:?}"),
+            }
+        }
+    }
+}
+
+impl Queued<'_> {
+    fn datagram(&self) -> Datagram<'_> {
+        let parts = match &self.header {
+            Some(header) => [&**header, self.bytes],
+            None => [self.bytes, &[]],
+        };
+        Datagram { to: self.to, parts }
+    }
+}
+
+impl Frames {
+    /// Where the next frame goes, if there is room for one.
+    fn buffer(&mut self) -> Option<&mut [u8]> {
+        let start = self.lens.len() * STRIDE;
+        self.buffers.get_mut(start + HEADROOM..start + STRIDE)
+    }
+
+    /// Adds the frame in that place.
+    fn add(&mut self, len: usize, meta: OverlayMeta) {
+        self.lens.push(len);
+        self.metas.push(meta);
+    }
+}
+
+fn named(device: &Device, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("device {}: {error}", device.name()))
+}
+
+/// Ethernet with tags, and the longest IP packet.
+const MAX_FRAME: usize = 32 + 65_535;
+
+/// From one buffer to the next: an odd number of cache lines, so that the fronts of frames do not fall on the same ones.
+const STRIDE: usize = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
+
+/// How long a thread that has nothing to do sleeps before it says that it holds no handles.
+pub(crate) const QUIET: Duration = Duration::from_secs(1);

@@ -1,0 +1,193 @@
+//! What the command line and the files say goes into the tables, now and whenever the files are read again.
+
+use std::{
+    collections::HashSet,
+    error::Error,
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use encap::{
+    table::{Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId},
+    time::Instant,
+    vtep::Vtep,
+    wire::{MacAddr, Vni},
+};
+
+use crate::{
+    args::{Common, Segment},
+    loader::{self, Form, Names, Record},
+};
+
+/// The engine, on storage of its own.
+pub(crate) type Engine = Vtep<Box<[Line]>>;
+
+/// Whose entries these are, for the tables.
+const ORIGIN: u8 = 1;
+
+/// What the files say.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    pub(crate) entries: Vec<Record>,
+    pub(crate) neighbors: Vec<Record>,
+}
+
+impl Files {
+    /// Reads the files that the command line names.
+    pub(crate) fn read(args: &Common) -> Result<Self, String> {
+        Ok(Self {
+            entries: read(args.fdb_file.as_ref(), Form::Fdb)?,
+            neighbors: read(args.neigh_file.as_ref(), Form::Neigh)?,
+        })
+    }
+}
+
+impl Files {
+    /// The interfaces that remotes are said to be reached by. They are all one to us: where a packet leaves is the
+    /// routing table's business.
+    fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let words = self.entries.iter().filter_map(|record| record.words.as_deref().ok());
+        let pairs = words.flat_map(|words| words.iter().zip(words.iter().skip(1)));
+        pairs.filter(|(word, _)| *word == "via").map(|(_, name)| name.as_str())
+    }
+}
+
+fn read(path: Option<&PathBuf>, form: Form) -> Result<Vec<Record>, String> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let named = |error: &dyn Error| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| named(&error))?;
+    loader::records(&text, form).map_err(|error| named(&error))
+}
+
+/// What somebody said, this time.
+#[derive(Debug, Default)]
+struct Said {
+    entries: HashSet<(Vni, MacAddr, Destination)>,
+    neighbors: HashSet<(Vni, IpAddr)>,
+}
+
+/// Fills the tables, and removes what was said before and is said no more. The generation counts the times, from 1.
+/// What of the files cannot be used is told.
+pub(crate) fn fill(
+    vtep: &Engine,
+    segments: &[Segment],
+    args: &Common,
+    files: &Files,
+    generation: u32,
+    now: Instant,
+) -> Result<(), Box<dyn Error>> {
+    let mut said = Said::default();
+    for segment in segments {
+        segment_says(vtep, segment, generation, &mut said)?;
+    }
+    let names = Names {
+        mark: (ORIGIN, generation),
+        port: vtep.config().dstport,
+        via: files.interfaces().map(|name| (name.to_owned(), 0)).collect(),
+        ..names(segments)
+    };
+    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries);
+    tell(args.fdb_file.as_deref(), &entries.remarks);
+    said.entries.extend(entries.used);
+    let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors);
+    tell(args.neigh_file.as_deref(), &neighbors.remarks);
+    said.neighbors.extend(neighbors.used);
+    forget_others(vtep, &said, generation, now);
+    Ok(())
+}
+
+/// Whose lines are whose: one segment takes them all, of several each those of its device.
+fn names(segments: &[Segment]) -> Names {
+    match segments {
+        [only] => Names { vni: Some(only.vni), ..Names::default() },
+        several => Names {
+            devices: several.iter().map(|segment| (segment.name.clone(), Some(segment.vni))).collect(),
+            ..Names::default()
+        },
+    }
+}
+
+fn tell(path: Option<&Path>, remarks: &[(usize, impl std::fmt::Display)]) {
+    let Some(path) = path else { return };
+    for (number, remark) in remarks {
+        eprintln!("{}:{number}: {remark}", path.display());
+    }
+}
+
+/// What the command line says of a segment.
+fn segment_says(
+    vtep: &Engine,
+    segment: &Segment,
+    generation: u32,
+    said: &mut Said,
+) -> Result<(), Box<dyn Error>> {
+    let (fdb, vni) = (vtep.fdb(), segment.vni);
+    if !fdb.knows(vni) {
+        fdb.add_vni(vni)?;
+    }
+    let port = vtep.config().dstport;
+    let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, Remote::new(address, port)));
+    let entries = segment.fdb.iter().map(|entry| {
+        let mut remote = Remote::new(entry.address, entry.port.unwrap_or(port));
+        remote.vni = entry.vni;
+        (entry.mac, remote)
+    });
+    for (mac, remote) in defaults.chain(entries) {
+        let named = |error| format!("{mac} dst {}: {error}", remote.address);
+        let id = vtep.add_remote(&remote).map_err(named)?;
+        let new = NewEntry::to(id).origin(ORIGIN, generation);
+        let put = if mac.is_unicast() { fdb.replace(vni, mac, new) } else { fdb.append(vni, mac, new) };
+        put.map_err(named)?;
+        said.entries.insert((vni, mac, id.into()));
+    }
+    for &(address, mac) in &segment.neighbors {
+        let put = vtep.neighbors().replace(vni, address, mac);
+        put.map_err(|error| format!("{address} lladdr {mac}: {error}"))?;
+        said.neighbors.insert((vni, address));
+    }
+    for &(prefix, address) in &segment.routes {
+        let put = vtep.routes().replace(prefix, NextHop::Gateway { vni, address });
+        put.map_err(|error| format!("{prefix} via {address}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Removes what nobody says any more.
+fn forget_others(vtep: &Engine, said: &Said, generation: u32, now: Instant) {
+    let fdb = vtep.fdb();
+    let mut from = Some(Cursor::default());
+    while let Some(cursor) = from {
+        from = fdb.sweep(now, ORIGIN, generation, cursor, STEP, |_| {}).next;
+    }
+    // Entries with several remotes stay with the last of them; the others are removed one by one.
+    let lists = fdb.dump(now).filter(|entry| matches!(entry.destination, Destination::List(_)));
+    for entry in lists {
+        for remote in fdb.remotes_of(entry.destination) {
+            if !said.entries.contains(&(entry.vni, entry.mac, remote.into())) {
+                // It is there, unless somebody was faster.
+                let _ = fdb.delete_destination(now, entry.vni, entry.mac, remote);
+            }
+        }
+    }
+    let others = vtep.neighbors().dump(now).map(|neighbor| (neighbor.vni, neighbor.address));
+    for (vni, address) in others.filter(|neighbor| !said.neighbors.contains(neighbor)) {
+        let _ = vtep.neighbors().delete(now, vni, address);
+    }
+    // Whoever is no destination any more is not learned from either.
+    let known: HashSet<RemoteId> = said
+        .entries
+        .iter()
+        .filter_map(|(_, _, destination)| match destination {
+            Destination::Remote(remote) => Some(*remote),
+            _ => None,
+        })
+        .collect();
+    let remotes = vtep.remotes();
+    for (id, _) in remotes.iter().filter(|(id, _)| !known.contains(id) && remotes.is_configured(*id)) {
+        let _ = remotes.remove(id);
+    }
+}
+
+/// Buckets for one step of a sweep; between steps others get at the table.
+const STEP: usize = 256;

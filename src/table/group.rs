@@ -1,0 +1,236 @@
+//! Groups: to which remotes a multicast packet goes, by its IP addresses (Linux: the `mdb` of a vxlan device; RFC 4604
+//! for what hosts mean by a source).
+//!
+//! (VNI, group, source) names a destination, a replication list as a rule; a source that is not said is any. An
+//! unspecified group stands for all that have no entry of their own, but for those that never leave a link.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{
+    Change, Destination, Error, Fdb, HandleKind,
+    bucket::Key,
+    clock::ETERNAL,
+    handle::Handle,
+    hash::Seed,
+    record::Shape,
+    remote::{address, words},
+    store::{Cursor, Step, Store, Stored},
+};
+use crate::wire::Vni;
+
+/// How records lie in storage.
+pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
+
+/// A group of a VNI, and where its packets go.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Group {
+    /// The segment.
+    pub vni: Vni,
+    /// The group's address; unspecified for all groups that have no entry of their own.
+    pub group: IpAddr,
+    /// Who sends; `None` for whoever has no entry of his own.
+    pub source: Option<IpAddr>,
+    /// Where packets go.
+    pub destination: Destination,
+}
+
+/// The groups of [`Tables`](super::Tables). They belong to the number of a VNI, and stay when that is removed.
+///
+/// ```
+/// use encap::{table::{Capacity, Remote, Settings, Tables}, wire::Vni};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let capacity = Capacity { groups: 64, ..Capacity::fdb(256) };
+/// let tables = Tables::with_capacity(capacity, Settings::default(), [0x5eed, 0xbeef])?;
+/// let [a, b] = ["192.0.2.1", "192.0.2.2"]
+///     .map(|address| tables.remotes().add(&Remote::new(address.parse().unwrap(), 4789)).unwrap());
+/// let both = tables.lists().add_list(&[a, b])?;
+/// let (vni, group) = (Vni::truncate(42), "239.1.1.1".parse()?);
+/// tables.groups().add(vni, group, None, both)?;
+/// tables.groups().add(vni, group, Some("10.1.0.9".parse()?), a)?;
+///
+/// assert_eq!(tables.groups().lookup(vni, group, "10.1.0.9".parse()?), Some(a.into()));
+/// assert_eq!(tables.groups().lookup(vni, group, "10.1.0.1".parse()?), Some(both.into()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Groups<'t> {
+    pub(crate) store: Store<'t, RECORD_WORDS>,
+    pub(crate) fdb: Fdb<'t>,
+    pub(crate) seed: Seed,
+}
+
+impl<'t> Groups<'t> {
+    /// Where a packet from `source` to `group` goes: by an entry of both, of the group, or of all groups.
+    pub fn lookup(&self, vni: Vni, group: IpAddr, source: IpAddr) -> Option<Destination> {
+        let all = (!stays_on_link(group)).then_some((unspecified(group), None));
+        [(group, Some(source)), (group, None)]
+            .into_iter()
+            .chain(all)
+            .find_map(|(group, source)| self.get(vni, group, source).ok().map(|found| found.destination))
+    }
+
+    /// Adds a group.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`], whatever its destination; [`Error::NotMulticast`] for an address that is neither a group's nor
+    /// unspecified; [`Error::Family`] for a source of another family; [`Error::NotUnicast`] for a source that is nobody;
+    /// [`Error::Stale`] for a destination that was removed; [`Error::Full`]; [`Error::Busy`].
+    pub fn add(
+        &self,
+        vni: Vni,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        destination: impl Into<Destination>,
+    ) -> Result<(), Error> {
+        self.put(&Group { vni, group, source, destination: destination.into() }, false).map(|_| ())
+    }
+
+    /// Adds a group, or says where it leads from now on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`add`](Self::add) but [`Error::Exists`].
+    pub fn replace(
+        &self,
+        vni: Vni,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        destination: impl Into<Destination>,
+    ) -> Result<Change, Error> {
+        self.put(&Group { vni, group, source, destination: destination.into() }, true)
+    }
+
+    /// Removes a group.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Busy`].
+    pub fn delete(&self, vni: Vni, group: IpAddr, source: Option<IpAddr>) -> Result<(), Error> {
+        let name = name(vni, group, source);
+        self.store.change(
+            self.key(&name),
+            |words| name_of(words) == name,
+            |_| false,
+            |old| old.map(|_| ((), Step::Remove)).ok_or(Error::NotFound),
+        )
+    }
+
+    /// The entry of exactly this group and source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], also where its destination was removed; [`Error::Busy`].
+    pub fn get(&self, vni: Vni, group: IpAddr, source: Option<IpAddr>) -> Result<Group, Error> {
+        if self.count() == 0 {
+            return Err(Error::NotFound);
+        }
+        let name = name(vni, group, source);
+        let found = self.store.find(self.key(&name), |words| name_of(words) == name)?;
+        found.and_then(|stored| self.group(stored)).ok_or(Error::NotFound)
+    }
+
+    /// All groups, in no order that means anything. Those that come or go meanwhile may be among them.
+    pub fn iter(&self) -> impl Iterator<Item = Group> + 't {
+        let (groups, mut cursor) = (*self, Cursor::default());
+        core::iter::from_fn(move || groups.store.next(&mut cursor))
+            .filter_map(move |stored| groups.group(stored))
+    }
+
+    /// How many groups there are.
+    pub fn count(&self) -> usize {
+        self.store.count()
+    }
+
+    fn put(&self, new: &Group, replace: bool) -> Result<Change, Error> {
+        let Group { vni, group, source, destination } = *new;
+        if !group.is_multicast() && !group.is_unspecified() {
+            return Err(Error::NotMulticast);
+        }
+        match source {
+            Some(source) if source.is_ipv4() != group.is_ipv4() => return Err(Error::Family),
+            Some(source) if source.is_multicast() || source.is_unspecified() => {
+                return Err(Error::NotUnicast);
+            }
+            _ => {}
+        }
+        if self.fdb.destination(destination.handle()).is_none() {
+            return Err(Error::Stale(HandleKind::of(destination)));
+        }
+        let name = name(vni, group, source);
+        let [flags, a, b, c, d, e, f, g, h] = name;
+        let words = [flags, a, b, c, d, e, f, g, h, destination.handle().0];
+        let new = Stored { words, stamp: ETERNAL };
+        self.store.change(
+            self.key(&name),
+            |words| name_of(words) == name,
+            |stored| self.group(*stored).is_none(),
+            |old| match old.filter(|old| self.group(*old).is_some()) {
+                None => Ok((Change::Created, Step::Put(new))),
+                Some(_) if !replace => Err(Error::Exists),
+                Some(old) if old.words == new.words => Ok((Change::Unchanged, Step::Keep)),
+                Some(_) => Ok((Change::Updated, Step::Put(new))),
+            },
+        )
+    }
+
+    /// The group of a record, unless its destination was removed.
+    fn group(&self, stored: Stored<RECORD_WORDS>) -> Option<Group> {
+        let [flags, a, b, c, d, e, f, g, h, handle] = stored.words;
+        let ip = |words: [u32; 4]| match (flags & IPV6 != 0, words) {
+            (true, [a, b, c, d]) => IpAddr::V6(address(a, b, c, d)),
+            (false, [a, ..]) => IpAddr::V4(Ipv4Addr::from_bits(a)),
+        };
+        Some(Group {
+            vni: Vni::truncate(flags),
+            group: ip([a, b, c, d]),
+            source: (flags & SOURCE != 0).then_some(ip([e, f, g, h])),
+            destination: self.fdb.destination(Handle(handle))?,
+        })
+    }
+
+    fn key(&self, name: &[u32; NAME_WORDS]) -> Key {
+        Key(self.seed.fingerprint(name))
+    }
+}
+
+fn name(vni: Vni, group: IpAddr, source: Option<IpAddr>) -> [u32; NAME_WORDS] {
+    let to_words = |ip| match ip {
+        IpAddr::V4(ip) => [Ipv4Addr::to_bits(ip), 0, 0, 0],
+        IpAddr::V6(ip) => words(ip),
+    };
+    let ipv6 = if group.is_ipv6() { IPV6 } else { 0 };
+    let has_source = if source.is_some() { SOURCE } else { 0 };
+    let ([a, b, c, d], [e, f, g, h]) = (to_words(group), source.map(to_words).unwrap_or_default());
+    [vni.value() | ipv6 | has_source, a, b, c, d, e, f, g, h]
+}
+
+const fn name_of(words: &[u32; RECORD_WORDS]) -> [u32; NAME_WORDS] {
+    let [flags, a, b, c, d, e, f, g, h, _] = *words;
+    [flags, a, b, c, d, e, f, g, h]
+}
+
+const fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// Groups that routers never forward: 224.0.0.0/24 (RFC 5771, section 4) and ff02::/16 (RFC 4291, section 2.7).
+const fn stays_on_link(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(group) => matches!(group.octets(), [224, 0, 0, _]),
+        IpAddr::V6(group) => matches!(group.octets(), [0xff, 2, ..]),
+    }
+}
+
+const NAME_WORDS: usize = 9;
+const RECORD_WORDS: usize = NAME_WORDS + 1;
+
+// Marks beside a VNI.
+const IPV6: u32 = 1 << 24;
+const SOURCE: u32 = 1 << 25;

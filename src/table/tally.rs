@@ -1,0 +1,159 @@
+//! What happened in each VNI: counters that one worker writes and anybody reads.
+//!
+//! ```text
+//! word 0     1           2         3           4         …         14
+//!      +-----+-----------+---------+-----------+---------+---------+
+//!      | VNI |    -      | low 32  | from bit  | low 32  |    …    |
+//!      |     |           | bits    | 31 on     | bits    |         |
+//!      +-----+-----------+---------+-----------+---------+---------+
+//! ```
+//!
+//! There is a line for each worker and VNI. A counter has 63 bits in two words which share bit 31: where they disagree
+//! on it, they were read while the worker was writing.
+
+use core::{
+    ops::{Add, AddAssign},
+    sync::atomic::Ordering::{Acquire, Relaxed, Release},
+};
+
+use super::{
+    line::{Line, spin_loop},
+    vni::Domain,
+};
+
+/// What happened in one VNI. Bytes are those of frames, without outer headers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct VniCounters {
+    /// Packets sent into the underlay, one for each copy of a flooded frame.
+    pub sent: u64,
+    /// Bytes of frames that those carried.
+    pub sent_bytes: u64,
+    /// Frames of local hosts that were dropped.
+    pub send_drops: u64,
+    /// Frames that came out of tunnels.
+    pub delivered: u64,
+    /// Bytes of those.
+    pub delivered_bytes: u64,
+    /// Packets from the underlay that were dropped after their VNI was known.
+    pub receive_drops: u64,
+}
+
+impl VniCounters {
+    const COUNTERS: usize = 6;
+
+    const fn to_array(self) -> [u64; Self::COUNTERS] {
+        [
+            self.sent,
+            self.sent_bytes,
+            self.send_drops,
+            self.delivered,
+            self.delivered_bytes,
+            self.receive_drops,
+        ]
+    }
+
+    const fn from_array(counters: [u64; Self::COUNTERS]) -> Self {
+        let [sent, sent_bytes, send_drops, delivered, delivered_bytes, receive_drops] = counters;
+        Self { sent, sent_bytes, send_drops, delivered, delivered_bytes, receive_drops }
+    }
+}
+
+impl Add for VniCounters {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (mut sum, other) = (self.to_array(), other.to_array());
+        sum.iter_mut().zip(other).for_each(|(to, from)| *to = to.wrapping_add(from) & MOST);
+        Self::from_array(sum)
+    }
+}
+
+impl AddAssign for VniCounters {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// The lines of all workers: those of one after those of the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally<'t> {
+    pub(crate) lines: &'t [Line],
+    pub(crate) vnis: u32,
+}
+
+impl Tally<'_> {
+    /// Adds to what a worker has counted in a VNI; only by that worker.
+    #[inline]
+    pub(crate) fn count(&self, worker: u32, domain: &Domain<'_>, more: &VniCounters) {
+        let (Some(line), Some(vni)) = (self.line(worker, domain), domain.vni()) else { return };
+        let name = vni.value() | NAMED;
+        if line.word(NAME).load(Relaxed) != name {
+            // Another VNI's before.
+            line.word(NAME).store(0, Release);
+            (0..VniCounters::COUNTERS).for_each(|index| write(line, index, 0));
+            line.word(NAME).store(name, Release);
+        }
+        for (index, more) in more.to_array().into_iter().enumerate() {
+            if more > 0 {
+                write(line, index, read(line, index).unwrap_or(0).wrapping_add(more));
+            }
+        }
+    }
+
+    /// What all workers have counted in a VNI.
+    pub(crate) fn sum(&self, domain: &Domain<'_>) -> VniCounters {
+        let workers = (self.lines.len() as u32).checked_div(self.vnis).unwrap_or(0);
+        let name = domain.vni().map_or(0, |vni| vni.value() | NAMED);
+        (0..workers)
+            .filter_map(|worker| self.line(worker, domain))
+            .filter(|line| line.word(NAME).load(Acquire) == name)
+            .map(counted)
+            .fold(VniCounters::default(), Add::add)
+    }
+
+    fn line(&self, worker: u32, domain: &Domain<'_>) -> Option<&Line> {
+        let first = (worker as usize).wrapping_mul(self.vnis as usize);
+        self.lines.get(first.wrapping_add(usize::from(domain.number).wrapping_sub(1)))
+    }
+}
+
+fn counted(line: &Line) -> VniCounters {
+    VniCounters::from_array(core::array::from_fn(|index| {
+        for _ in 0..TRIES {
+            if let Some(value) = read(line, index) {
+                return value;
+            }
+            spin_loop();
+        }
+        // The worker was stopped between two stores, just when bit 31 changed: this is near enough.
+        u64::from(line.word(low(index) + 1).load(Relaxed)) << 31
+    }))
+}
+
+const fn low(index: usize) -> usize {
+    2 + 2 * index
+}
+
+fn write(line: &Line, index: usize, value: u64) {
+    line.word(low(index)).store(value as u32, Release);
+    line.word(low(index) + 1).store((value >> 31) as u32, Release);
+}
+
+/// `None` in the middle of a write.
+fn read(line: &Line, index: usize) -> Option<u64> {
+    let low_bits = line.word(low(index)).load(Acquire);
+    let high = line.word(low(index) + 1).load(Acquire);
+    (low_bits >> 31 == high & 1).then_some(u64::from(high) << 31 | u64::from(low_bits))
+}
+
+const NAME: usize = 0;
+
+/// Marks a name.
+const NAMED: u32 = 1 << 24;
+
+/// Counters wrap at 63 bits.
+const MOST: u64 = u64::MAX >> 1;
+
+/// How often a counter is read that is just being written.
+const TRIES: usize = 64;

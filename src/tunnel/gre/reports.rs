@@ -1,0 +1,151 @@
+//! ICMP errors about a tunnel's packets: what the underlay says of the way to the remote.
+//!
+//! Anybody can send such an error, so what it quotes must be a packet of ours: between our addresses, GRE, and with our
+//! key as far as the quote goes, which need not be further than eight bytes (RFC 792; RFC 5927, section 4).
+
+use core::{net::IpAddr, time::Duration};
+
+use super::{Tunnel, tunnel::IPV6_MIN_MTU};
+use crate::{
+    time::Instant,
+    tunnel::Ttl,
+    wire::{
+        IpProtocol, gre,
+        icmp_quote::{self, Problem},
+        icmpv4, icmpv6,
+    },
+};
+
+/// What an ICMP error says of a tunnel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Reported {
+    /// Outer packets to the remote may have this many bytes, and the tunnel's MTU follows from that from now on. It
+    /// holds until [`Tunnel::set_mtu`]: paths change, so try again after some ten minutes (RFC 1191, section 6.3).
+    Mtu(usize),
+    /// Packets do not reach the remote: senders of the next packets are to be told, by [`Tunnel::is_failing`].
+    Failure(Problem),
+    /// It is about a packet of the tunnel, and means nothing to it.
+    Ignored,
+    /// It is about no packet of this tunnel.
+    NotOurs,
+}
+
+/// What is remembered of failures.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Failures {
+    count: u32,
+    last: Instant,
+}
+
+impl Failures {
+    fn add(&mut self, now: Instant) {
+        let is_recent = now.saturating_since(self.last) < FAILURE_LASTS;
+        self.count = if is_recent { self.count.saturating_add(1) } else { 1 };
+        self.last = now;
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let is_recent = now.saturating_since(self.last) < FAILURE_LASTS;
+        let told = self.count > 0 && is_recent;
+        self.count = if is_recent { self.count.saturating_sub(1) } else { 0 };
+        told
+    }
+}
+
+impl Tunnel {
+    /// Takes an ICMP or ICMPv6 error, as an IP packet, that came from the underlay, and judges it as Linux does: ports
+    /// and source routes that do not work, and headers that are not understood, say nothing of a path; nor does an
+    /// expired TTL that was the inner packet's. A tunnel to a group or to any remote has no path.
+    pub fn handle_icmp(&mut self, now: Instant, packet: &[u8]) -> Reported {
+        let Ok(report) = icmp_quote::parse(packet) else { return Reported::NotOurs };
+        let quote = report.quote;
+        let is_ours = quote.protocol == IpProtocol::GRE
+            && !quote.later_fragment
+            && quote.source == self.local()
+            && quote.destination == self.remote()
+            && self.is_our_header(quote.payload);
+        if !is_ours {
+            return Reported::NotOurs;
+        }
+        if self.remote().is_multicast() {
+            return Reported::Ignored;
+        }
+        let mtu = match report.problem {
+            Problem::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => Some(mtu.into()),
+            Problem::V6(icmpv6::Problem::PacketTooBig { mtu }) => Some(mtu),
+            _ => None,
+        };
+        if let Some(mtu) = mtu {
+            return self.lower_mtu(mtu);
+        }
+        if !self.is_failure(report.problem) {
+            return Reported::Ignored;
+        }
+        self.failures.add(now);
+        Reported::Failure(report.problem)
+    }
+
+    /// Whether the sender of the packet that comes next is to be told that its destination cannot be reached, besides
+    /// the packet being sent: for as many packets as errors came, none of them older than 30 seconds. Senders of IPv4
+    /// are told [`icmpv4::Unreachable::HOST`], those of IPv6 [`icmpv6::Unreachable::ADDRESS`].
+    pub fn is_failing(&mut self, now: Instant) -> bool {
+        self.failures.take(now)
+    }
+
+    /// Whether a quoted GRE header, or as much of it as there is, can be ours. Its checksum is not verified: the
+    /// payload is cut off.
+    fn is_our_header(&self, quoted: &[u8]) -> bool {
+        match gre::Header::parse(quoted) {
+            Ok((header, _)) => header.key == self.rules.okey,
+            // The key stands behind the end of the quote.
+            Err(_) => match quoted.first_chunk() {
+                Some([flags, _, _, _]) => (flags & KEY_PRESENT != 0) == self.rules.okey.is_some(),
+                None => false,
+            },
+        }
+    }
+
+    /// Only ever less, and no less than links have: who forges an MTU gains little.
+    fn lower_mtu(&mut self, mtu: u32) -> Reported {
+        let least = match self.remote() {
+            IpAddr::V4(_) => LEAST_IPV4,
+            IpAddr::V6(_) => IPV6_MIN_MTU,
+        };
+        let mtu = usize::try_from(mtu).unwrap_or(usize::MAX).max(least);
+        if mtu >= self.underlay_mtu() || self.set_mtu(mtu).is_err() {
+            return Reported::Ignored;
+        }
+        Reported::Mtu(mtu)
+    }
+
+    fn is_failure(&self, problem: Problem) -> bool {
+        let is_inherited = self.endpoint.outer.ttl == Ttl::Inherit;
+        match problem {
+            Problem::V4(icmpv4::Problem::Unreachable(code)) => {
+                code != icmpv4::Unreachable::PORT && code != SOURCE_ROUTE_FAILED
+            }
+            Problem::V4(icmpv4::Problem::TimeExceeded(code)) => {
+                code == icmpv4::TimeExceeded::IN_TRANSIT && !is_inherited
+            }
+            Problem::V6(icmpv6::Problem::Unreachable(code)) => code != icmpv6::Unreachable::PORT,
+            Problem::V6(icmpv6::Problem::TimeExceeded(code)) => {
+                code == icmpv6::TimeExceeded::IN_TRANSIT && !is_inherited
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How long an error counts.
+const FAILURE_LASTS: Duration = Duration::from_secs(30);
+
+/// RFC 792: code 5 of type 3.
+const SOURCE_ROUTE_FAILED: icmpv4::Unreachable = icmpv4::Unreachable(5);
+
+/// The K bit, in the first byte of the flag word.
+const KEY_PRESENT: u8 = 0x20;
+
+/// What every host takes (RFC 791, section 3.1).
+const LEAST_IPV4: usize = 576;

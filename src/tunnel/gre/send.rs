@@ -1,0 +1,203 @@
+//! A tunnel's packets on their way out: what is not wrapped, and the numbers of what is.
+
+use core::net::IpAddr;
+
+use super::{Tunnel, encap_limit, keepalive, nesting, tunnel::IPV6_MIN_MTU};
+use crate::{
+    packet::{self, Header, Packet},
+    tunnel::{
+        ConfigError, EncapError, EncapMeta, Payload, Remote,
+        inner::{IpVersion, Peek},
+    },
+    wire::{EtherType, gre},
+};
+
+impl Tunnel {
+    /// Puts the outer headers before `packet`, into its headroom, with the next sequence number.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was, and no number is used up.
+    #[inline]
+    pub fn encap(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
+        self.encap_with(packet, &EncapMeta::new())
+    }
+
+    /// As [`encap`](Self::encap), with what the caller knows of the packet; a sequence number of its own does not
+    /// count.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was, and no number is used up.
+    #[inline]
+    pub fn encap_with(&mut self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
+        let (len, meta) = (packet.len(), self.numbered(meta));
+        let made = match (self.check(packet.as_slice(), self.address), &self.remote) {
+            (Ok(()), Some(remote)) => self.endpoint.encap_with(packet, remote, &meta),
+            (Ok(()), None) => Err(EncapError::NoDestination),
+            (Err(error), _) => Err(error),
+        };
+        self.count_sent(len, made)
+    }
+
+    /// As [`encap_with`](Self::encap_with), towards this [`next_hop`](Self::next_hop): for tunnels to any remote, whose
+    /// packets each go where a route says (NBMA).
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was, and no number is used up.
+    #[inline]
+    pub fn encap_to(
+        &mut self,
+        packet: &mut Packet<'_>,
+        next_hop: &Remote,
+        meta: &EncapMeta,
+    ) -> Result<(), EncapError> {
+        let (len, meta) = (packet.len(), self.numbered(meta));
+        let made = match self.check(packet.as_slice(), next_hop.address()) {
+            Ok(()) => self.endpoint.encap_with(packet, next_hop, &meta),
+            Err(error) => Err(error),
+        };
+        self.count_sent(len, made)
+    }
+
+    /// The outer headers towards one of many remotes, made ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    pub fn next_hop(&self, address: IpAddr) -> Result<Remote, ConfigError> {
+        self.endpoint.remote(address)
+    }
+
+    /// The outer headers of `packet` as a value, to be sent as `[header, packet]`, with the next sequence number.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; no number is used up.
+    #[inline]
+    pub fn header(&mut self, packet: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
+        let checked = self.check(packet, self.address);
+        self.checked_header(packet, meta, checked)
+    }
+
+    #[inline]
+    fn checked_header(
+        &mut self,
+        packet: &[u8],
+        meta: &EncapMeta,
+        checked: Result<(), EncapError>,
+    ) -> Result<Header, EncapError> {
+        let meta = self.numbered(meta);
+        let made = match (checked, &self.remote) {
+            (Ok(()), Some(remote)) => self.endpoint.header(packet, remote, &meta),
+            (Ok(()), None) => Err(EncapError::NoDestination),
+            (Err(error), _) => Err(error),
+        };
+        self.count_sent(packet.len(), made)
+    }
+
+    /// Makes `packet`, whatever it was, a keepalive: the remote sends it back
+    /// ([`Received::KeepaliveAnswer`](super::Received::KeepaliveAnswer)). Routers send one each ten seconds and give up
+    /// after three. It needs headroom for its own headers and for those of the tunnel, 72 bytes over IPv4 and 120 over
+    /// IPv6 at most, besides Ethernet's.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError::NoKeepalives`] on a tunnel of frames, to a multicast group, or to any remote, and those of
+    /// [`encap`](Self::encap); the packet is left as it was.
+    pub fn keepalive(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
+        let remote = self.address;
+        if self.rules.payload != Payload::Ip || remote.is_multicast() || remote.is_unspecified() {
+            return Err(EncapError::NoKeepalives);
+        }
+        let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };
+        if self.rules.ocsum {
+            answer = answer.with_checksum(&[]);
+        }
+        let inner = keepalive::request(self.local(), remote, &answer).ok_or(EncapError::NoKeepalives)?;
+        let need = self.overhead().saturating_add(inner.len());
+        let missing = packet::Error::Headroom { need, have: packet.headroom() };
+        let (room, _) = packet.split_headroom(need).ok_or(missing)?;
+        let fits = self.check_len(&inner);
+        let outer = self.checked_header(&inner, &EncapMeta::new(), fits)?;
+        for (to, from) in room.iter_mut().zip(outer.iter().chain(inner.iter())) {
+            *to = *from;
+        }
+        packet.grow_front(need);
+        // It is at least as long.
+        let _ = packet.trim(need);
+        Ok(())
+    }
+
+    /// What can stand against encapsulation towards this address besides what the endpoint finds.
+    #[inline]
+    fn check(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
+        self.check_len(packet)?;
+        let own = self.rules.discard_loops.then_some(destination);
+        if nesting::is_loop(packet, self.rules.payload, self.local(), own) {
+            return Err(EncapError::Loop);
+        }
+        if destination.is_ipv6() { self.check_ipv6(packet, destination) } else { Ok(()) }
+    }
+
+    /// What RFC 2473 and Linux's `ip6gre` want of an IPv6 packet that goes over IPv6.
+    fn check_ipv6(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
+        let peek = Peek::new(self.rules.payload, packet);
+        let Ok(peek @ Peek { version: Some(IpVersion::V6), .. }) = peek else { return Ok(()) };
+        let ip = packet.get(peek.l3()..).unwrap_or_default();
+        let source = keepalive::ends(ip).map(|(source, _, _)| source);
+        if self.rules.refuses_own_source && source == Some(destination) {
+            return Err(EncapError::Loop);
+        }
+        match encap_limit::find(ip) {
+            Some(encap_limit::Found { at, limit: 0 }) => Err(EncapError::EncapLimit { at }),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn check_len(&self, packet: &[u8]) -> Result<(), EncapError> {
+        if packet.len() > self.max_inner.into() && !self.may_fragment(packet) {
+            return Err(EncapError::TooLong { len: packet.len(), max: self.max_inner.into() });
+        }
+        Ok(())
+    }
+
+    /// Whether `packet` may go into an outer packet that is fragmented on its way: Linux's rules.
+    #[cold]
+    fn may_fragment(&self, packet: &[u8]) -> bool {
+        if self.rules.pmtudisc {
+            return false;
+        }
+        let Ok(peek) = Peek::new(self.rules.payload, packet) else { return true };
+        match peek.version {
+            Some(IpVersion::V4) => self.rules.ignore_df || !peek.dont_fragment(packet),
+            Some(IpVersion::V6) => self.mtu() < IPV6_MIN_MTU,
+            None => true,
+        }
+    }
+
+    /// What the caller knows of a packet, and the numbers that it gets.
+    #[inline]
+    fn numbered(&self, meta: &EncapMeta) -> EncapMeta {
+        EncapMeta {
+            sequence: self.rules.oseq.then_some(self.sequence),
+            identification: meta.identification.or(Some(self.identification)),
+            ..*meta
+        }
+    }
+
+    #[inline]
+    fn count_sent<T>(&mut self, len: usize, made: Result<T, EncapError>) -> Result<T, EncapError> {
+        match &made {
+            Ok(_) => {
+                self.sequence = self.sequence.wrapping_add(u32::from(self.rules.oseq));
+                self.identification = self.identification.wrapping_add(1);
+                self.counters.sent(len);
+            }
+            Err(error) => self.counters.refused(error),
+        }
+        made
+    }
+}

@@ -1,0 +1,221 @@
+//! Who is next on the way to a remote, where outer Ethernet headers are ours (RFC 826; RFC 4861, section 7.2).
+//!
+//! A remote that is on the link is its own next hop; to others there is a gateway. Who is not known has to be asked for:
+//! [`Output::Resolve`](super::Output::Resolve) says so, [`Vtep::question`](super::Vtep::question) makes the question, and
+//! the answer is learned when it comes by [`Vtep::handle_underlay`](super::Vtep::handle_underlay).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Config, ConfigError, Engine, overlay::Front};
+use crate::{
+    packet::Header,
+    table::Remote,
+    tunnel::{Framing, Link},
+    wire::{
+        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, arp, ethernet, icmpv6, ipv6,
+        ndp::{self, Solicitation},
+        ndp_check,
+        ndp_option::{NeighborOption, OptionType},
+        vlan,
+    },
+};
+
+impl Config {
+    /// The next hop on the way to a remote.
+    pub(super) fn next_hop(&self, remote: IpAddr) -> IpAddr {
+        match (remote, self.local, self.gateway, self.local6, self.gateway6) {
+            (IpAddr::V4(to), Some(local), Some(gateway), ..) if !self.is_on_link(local, to) => gateway.into(),
+            (IpAddr::V6(to), _, _, Some(local), Some(gateway)) if !self.is_on_link6(local, to) => {
+                gateway.into()
+            }
+            _ => remote,
+        }
+    }
+
+    fn is_on_link(&self, local: Ipv4Addr, address: Ipv4Addr) -> bool {
+        let behind = 32u32.saturating_sub(self.prefix.into());
+        (local.to_bits() ^ address.to_bits()).checked_shr(behind).unwrap_or(0) == 0
+    }
+
+    fn is_on_link6(&self, local: Ipv6Addr, address: Ipv6Addr) -> bool {
+        let behind = 128u32.saturating_sub(self.prefix6.into());
+        let same = (local.to_bits() ^ address.to_bits()).checked_shr(behind).unwrap_or(0) == 0;
+        same || address.is_unicast_link_local()
+    }
+
+    /// Whether the gateways can be reached.
+    pub(super) fn check_gateways(&self) -> Result<(), ConfigError> {
+        if self.prefix > 32 || self.prefix6 > 128 {
+            return Err(ConfigError::PrefixLength);
+        }
+        let v4 = self.gateway.is_none_or(|gateway| {
+            self.local.is_some_and(|local| local != gateway && self.is_on_link(local, gateway))
+        });
+        let v6 = self.gateway6.is_none_or(|gateway| {
+            self.local6.is_some_and(|local| local != gateway && self.is_on_link6(local, gateway))
+        });
+        if v4 && v6 { Ok(()) } else { Err(ConfigError::Gateway) }
+    }
+}
+
+impl Engine<'_> {
+    /// The MAC address of the next hop to a remote, if that is known to others than the remote.
+    #[cold]
+    pub(super) fn known_next_hop(&self, remote: &Remote) -> Option<MacAddr> {
+        let hop = self.config.next_hop(remote.address);
+        if hop != remote.address {
+            return self.fdb.remotes.gateway(hop.is_ipv6());
+        }
+        let same = self.fdb.remotes.find_by_address(remote.address, remote.egress)?;
+        self.fdb.remotes.get(same)?.next_hop
+    }
+
+    /// Learns the MAC address of a next hop; answers whether it is one.
+    pub(super) fn learn_next_hop(&self, address: IpAddr, egress: u32, mac: MacAddr) -> bool {
+        if !mac.is_unicast() {
+            return false;
+        }
+        let gateway = match address {
+            IpAddr::V4(address) => self.config.gateway == Some(address),
+            IpAddr::V6(address) => self.config.gateway6 == Some(address),
+        };
+        if gateway {
+            self.fdb.remotes.set_gateway(address.is_ipv6(), Some(mac));
+        }
+        let Some(remote) = self.fdb.remotes.find_by_address(address, egress) else { return gateway };
+        let known = self.fdb.remotes.get(remote).and_then(|remote| remote.next_hop);
+        if known != Some(mac) {
+            // Somebody else at work on this remote: the next answer is as good.
+            let _ = self.fdb.remotes.set_next_hop(remote, Some(mac));
+        }
+        true
+    }
+
+    /// Learns from ARP and Neighbor Discovery in the underlay, which are for the rest of the network stack as well.
+    #[cold]
+    pub(super) fn overhear(&self, ingress: u32, frame: &[u8]) {
+        let (Framing::Ethernet(_), Some(front)) = (self.config.framing, Front::of(frame)) else { return };
+        let message = frame.get(front.l3..).unwrap_or_default();
+        let heard = match front.ethertype {
+            EtherType::ARP => self.heard_by_arp(message),
+            EtherType::IPV6 => self.heard_by_discovery(message),
+            _ => None,
+        };
+        let Some(heard) = heard else { return };
+        let known = Remote::new(heard.address, 0).egress(ingress);
+        let known = self.known_next_hop(&known).or_else(|| self.gateway_mac(heard.address));
+        // What nobody asked us about only changes what is known.
+        if heard.for_us || (known.is_some() && (heard.overrides || known == Some(heard.mac))) {
+            self.learn_next_hop(heard.address, ingress, heard.mac);
+        }
+    }
+
+    fn gateway_mac(&self, address: IpAddr) -> Option<MacAddr> {
+        let is = match address {
+            IpAddr::V4(address) => self.config.gateway == Some(address),
+            IpAddr::V6(address) => self.config.gateway6 == Some(address),
+        };
+        is.then(|| self.fdb.remotes.gateway(address.is_ipv6())).flatten()
+    }
+
+    /// RFC 826: whoever speaks to us is worth knowing, others only if we know them already.
+    fn heard_by_arp(&self, message: &[u8]) -> Option<Heard> {
+        let (arp, _) = arp::Header::parse(message).ok()?;
+        let for_us = self.config.local == Some(arp.target_ip);
+        Some(Heard { address: arp.sender_ip.into(), mac: arp.sender_mac, for_us, overrides: true })
+    }
+
+    /// RFC 4861, sections 7.2.3 and 7.2.5.
+    fn heard_by_discovery(&self, packet: &[u8]) -> Option<Heard> {
+        if let Ok(received) = ndp_check::check_advertisement(packet) {
+            let mac = received.options.mac(OptionType::TARGET_ADDRESS)?;
+            let for_us = received.message.solicited && self.config.local6 == Some(received.ip.destination);
+            let overrides = received.message.overrides;
+            return Some(Heard { address: received.message.target.into(), mac, for_us, overrides });
+        }
+        let received = ndp_check::check_solicitation(packet).ok()?;
+        let mac = received.options.mac(OptionType::SOURCE_ADDRESS)?;
+        let for_us = self.config.local6 == Some(received.message.target);
+        Some(Heard { address: received.ip.source.into(), mac, for_us, overrides: true })
+    }
+
+    /// The frame that asks who has `address`.
+    pub(super) fn question(&self, address: IpAddr) -> Option<Header> {
+        let Framing::Ethernet(link) = self.config.framing else { return None };
+        match address {
+            IpAddr::V4(target) => {
+                let arp = arp::Header {
+                    operation: arp::Operation::REQUEST,
+                    sender_mac: link.source,
+                    sender_ip: self.config.local?,
+                    target_mac: MacAddr::ZERO,
+                    target_ip: target,
+                };
+                framed(&link, MacAddr::BROADCAST, EtherType::ARP, &[&arp.to_bytes()])
+            }
+            IpAddr::V6(target) => {
+                let (source, destination) = (self.config.local6?, ndp::solicited_node(target));
+                let option = NeighborOption::source_address(link.source);
+                let message = Solicitation { checksum: 0, target }.to_bytes();
+                let len = message.len().saturating_add(option.len()) as u16;
+                let (head, rest) = message.split_first_chunk()?;
+                let pseudo = crate::wire::checksum::Sum::pseudo_ipv6(
+                    source,
+                    destination,
+                    IpProtocol::ICMPV6,
+                    len.into(),
+                );
+                let mut body = [0; Solicitation::LEN + 8 - icmpv6::Header::LEN];
+                let (target_bytes, option_bytes) = body.split_first_chunk_mut::<16>()?;
+                target_bytes.copy_from_slice(rest);
+                option_bytes.copy_from_slice(&option);
+                let icmp = icmpv6::Header::from_bytes(head).with_checksum(pseudo, &body);
+                let ip = ipv6::Header {
+                    dscp: Dscp::default(),
+                    ecn: Ecn::NotEct,
+                    flow_label: FlowLabel::default(),
+                    payload_len: len,
+                    next_header: IpProtocol::ICMPV6,
+                    hop_limit: 255,
+                    source,
+                    destination,
+                };
+                let to = ndp::group_mac(destination);
+                framed(&link, to, EtherType::IPV6, &[&ip.to_bytes(), &icmp.to_bytes(), &body])
+            }
+        }
+    }
+}
+
+/// What somebody says about an address.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    address: IpAddr,
+    mac: MacAddr,
+    /// Said to us, so that somebody who is not known yet becomes known.
+    for_us: bool,
+    /// A MAC address that differs replaces the one that is known.
+    overrides: bool,
+}
+
+/// These parts behind an Ethernet header of ours.
+fn framed(link: &Link, destination: MacAddr, ethertype: EtherType, parts: &[&[u8]]) -> Option<Header> {
+    let ethernet = |ethertype| ethernet::Header { destination, source: link.source, ethertype }.to_bytes();
+    let mut frame = [0; crate::packet::MAX_OVERHEAD];
+    let mut len = 0usize;
+    let mut put = |bytes: &[u8]| {
+        let to = frame.get_mut(len..len.saturating_add(bytes.len()))?;
+        to.copy_from_slice(bytes);
+        len = len.saturating_add(bytes.len());
+        Some(())
+    };
+    match link.vlan {
+        None => put(&ethernet(ethertype))?,
+        Some((id, priority)) => {
+            put(&ethernet(EtherType::VLAN))?;
+            put(&vlan::Header { priority, drop_eligible: false, id, ethertype }.to_bytes())?;
+        }
+    }
+    parts.iter().try_for_each(|part| put(part))?;
+    Header::new(frame.get(..len)?)
+}

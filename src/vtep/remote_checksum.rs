@@ -1,0 +1,57 @@
+//! Remote checksum offload on receipt (draft-herbert-vxlan-rco-00, section 3): the sender left the inner checksum to
+//! us.
+//!
+//! ```text
+//! |R|R|R|R|I|R|R|R|R|R|C|              Reserved                 |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |            VXLAN Network Identifier           |O| Csum start|
+//! ```
+//!
+//! `C` says that it is so, the last byte where the sum starts, in words of 16 bits, and with `O` whether the checksum is
+//! UDP's or TCP's. Its field holds the sum of the pseudo header.
+
+use super::DropReason;
+use crate::wire::{checksum::Sum, vxlan};
+
+/// Where the sum starts and where it goes, in bytes from the front of the inner frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offload {
+    start: usize,
+    at: usize,
+}
+
+impl Offload {
+    /// What a header says, for a frame of this length; `None` where nothing was left to do.
+    pub(super) fn of(header: &vxlan::Header, frame_len: usize) -> Result<Option<Self>, DropReason> {
+        let bits = header.reserved();
+        if bits & C == 0 {
+            return Ok(None);
+        }
+        let start = ((bits & START) as usize).saturating_mul(2);
+        let field = if bits & O == 0 { TCP_CHECKSUM } else { UDP_CHECKSUM };
+        let at = start.saturating_add(field);
+        if at.saturating_add(2) > frame_len {
+            return Err(DropReason::RemoteChecksum);
+        }
+        Ok(Some(Self { start, at }))
+    }
+
+    /// Writes the checksum.
+    pub(super) fn finish(self, frame: &mut [u8]) {
+        let sum = Sum::ZERO.add_bytes(frame.get(self.start..).unwrap_or_default()).checksum();
+        if let Some(field) = frame.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) {
+            *field = sum.to_be_bytes();
+        }
+    }
+}
+
+/// The bits that this extension uses.
+pub(super) const USED: u64 = C | O | START;
+
+const C: u64 = 0x0020_0000_0000_0000;
+const O: u64 = 0x80;
+const START: u64 = 0x7f;
+
+/// Where the checksum stands in a transport header.
+const TCP_CHECKSUM: usize = 16;
+const UDP_CHECKSUM: usize = 6;

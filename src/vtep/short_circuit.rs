@@ -1,0 +1,116 @@
+//! Route short circuit: frames to a router whose destination is known go there at once (Linux: `rsc`).
+//!
+//! The router's entry in the forwarding database is marked as one, the destination's IP address is in the neighbour
+//! table: the frame gets the MAC addresses that it would have behind the router. As a router does, ours takes one from
+//! the TTL, and leaves a packet that would expire to the router; Linux changes nothing, and does not care whether the
+//! neighbour is still valid.
+
+use core::net::IpAddr;
+
+use super::{DropReason, Engine, Miss, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front};
+use crate::{
+    packet::Packet,
+    table::Destination,
+    time::Instant,
+    wire::{EtherType, MacAddr, rewrite},
+};
+
+/// Where a frame goes instead of to its router.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shortcut {
+    mac: MacAddr,
+    router: MacAddr,
+    pub(super) destination: Destination,
+    decrements: bool,
+}
+
+/// What a shortcut changed, to be put back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    addresses: [u8; 2 * 6],
+    ttl: Option<u8>,
+}
+
+impl Engine<'_> {
+    /// The shortcut for a frame, if there is one.
+    pub(super) fn shortcut(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        front: &Front,
+        frame: &[u8],
+    ) -> Option<Shortcut> {
+        let router = front.link.destination;
+        let routable = matches!(front.ethertype, EtherType::IPV4 | EtherType::IPV6) && router.is_unicast();
+        if self.config.rsc == ShortCircuit::Off || !routable {
+            return None;
+        }
+        if !self.fdb.get(now, meta.vni, router).is_ok_and(|entry| entry.router) {
+            return None;
+        }
+        let (address, ttl) = l3::destination_and_ttl(frame.get(front.l3..)?)?;
+        let decrements = self.config.rsc == ShortCircuit::Route;
+        if (decrements && ttl <= 1) || is_special(address) {
+            return None;
+        }
+        let Some(neighbor) = self.neighbors.lookup(now, meta.vni, address).ok()? else {
+            worker.miss_l3(self.config, Miss::L3 { vni: meta.vni, address });
+            return None;
+        };
+        if neighbor.mac == router || (decrements && !neighbor.is_valid()) {
+            return None;
+        }
+        let destination = self.destination(worker, now, meta.vni, neighbor.mac).ok()?;
+        Some(Shortcut { mac: neighbor.mac, router, destination, decrements })
+    }
+}
+
+impl Shortcut {
+    /// Gives the frame the addresses that it has behind the router.
+    pub(super) fn take(&self, front: &Front, packet: &mut Packet<'_>) -> Result<Before, DropReason> {
+        let frame = packet.as_mut_slice();
+        let ttl = match (self.decrements, frame.get_mut(front.l3..)) {
+            (true, Some(ip)) => {
+                let left = rewrite::decrement_ttl(ip).map_err(|_| DropReason::FrameTruncated)?;
+                Some(left.saturating_add(1))
+            }
+            _ => None,
+        };
+        let link = frame.first_chunk_mut().ok_or(DropReason::FrameTruncated)?;
+        let before = Before { addresses: *link, ttl };
+        let (MacAddr([d0, d1, d2, d3, d4, d5]), MacAddr([s0, s1, s2, s3, s4, s5])) = (self.mac, self.router);
+        *link = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
+        Ok(before)
+    }
+}
+
+impl Before {
+    /// Makes the frame what it was, since it goes nowhere.
+    pub(super) fn put_back(&self, front: &Front, packet: &mut Packet<'_>) {
+        let frame = packet.as_mut_slice();
+        if let Some(link) = frame.first_chunk_mut() {
+            *link = self.addresses;
+        }
+        if let (Some(ttl), Some(ip)) = (self.ttl, frame.get_mut(front.l3..)) {
+            // It was read before.
+            let _ = rewrite::set_ttl(ip, ttl);
+        }
+    }
+
+    /// Has an answer come from the router that was asked, to who asked it.
+    pub(super) fn answer(&self, packet: &mut Packet<'_>) {
+        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = self.addresses;
+        if let Some(link) = packet.as_mut_slice().first_chunk_mut() {
+            *link = [s0, s1, s2, s3, s4, s5, d0, d1, d2, d3, d4, d5];
+        }
+    }
+}
+
+/// Addresses that no router forwards to.
+const fn is_special(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => a.is_multicast() || a.is_broadcast() || a.is_loopback() || a.is_link_local(),
+        IpAddr::V6(a) => a.is_multicast() || a.is_loopback() || a.is_unicast_link_local(),
+    }
+}

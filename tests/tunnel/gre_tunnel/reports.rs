@@ -1,0 +1,222 @@
+//! ICMP errors about a tunnel's packets: rows of B5.
+
+use std::net::IpAddr;
+
+use encap::{
+    time::Instant,
+    tunnel::{
+        Ttl,
+        gre::{Config, Reported, Tunnel},
+        icmp,
+    },
+    wire::{
+        Ecn, IpProtocol,
+        gre::Key,
+        icmp_quote::Problem,
+        icmpv4::{self, Problem as V4},
+        icmpv6::{self, Problem as V6},
+    },
+};
+
+use super::{outer, send, tunnel};
+use crate::common::{edit, ends, fix_ipv4, ip, ipv4_packet};
+
+const NOW: Instant = Instant::from_secs(100);
+
+fn inner() -> Vec<u8> {
+    ipv4_packet(Ecn::NotEct, true, 64, &[7; 600])
+}
+
+/// The error that a router sends about a packet.
+fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
+    let report = edit(packet, |packet| match problem {
+        Problem::V4(problem) => icmp::report_ipv4(packet, problem, [203, 0, 113, 1].into(), 64),
+        Problem::V6(problem) => icmp::report_ipv6(packet, problem, "2001:db8:f::1".parse().unwrap(), 64),
+        _ => unreachable!(),
+    });
+    report.unwrap().1
+}
+
+/// An ICMP error with no more than eight bytes behind the quoted header.
+fn short(mut report: Vec<u8>) -> Vec<u8> {
+    report.truncate(20 + 8 + 20 + 8);
+    report[2..4].copy_from_slice(&56u16.to_be_bytes());
+    fix_ipv4(&mut report);
+    report[22..24].fill(0);
+    let sum = encap::wire::checksum::of(&report[20..]);
+    report[22..24].copy_from_slice(&sum.to_be_bytes());
+    report
+}
+
+fn too_big(v6: bool, mtu: u16) -> Problem {
+    match v6 {
+        true => Problem::V6(V6::PacketTooBig { mtu: mtu.into() }),
+        false => Problem::V4(V4::FragmentationNeeded { mtu }),
+    }
+}
+
+fn host(v6: bool) -> Problem {
+    match v6 {
+        true => Problem::V6(V6::Unreachable(icmpv6::Unreachable::ADDRESS)),
+        false => Problem::V4(V4::Unreachable(icmpv4::Unreachable::HOST)),
+    }
+}
+
+fn keyed(c: Config) -> Config {
+    c.ikey(Key(1)).okey(Key(2)).csum(true).seq(true).mtu(1500)
+}
+
+#[test]
+fn b5_frag_needed_is_the_path_mtu_from_then_on() {
+    for v6 in [false, true] {
+        for set in [(|c| keyed(c)) as fn(Config) -> Config, |c| keyed(c).linux()] {
+            let mut here = tunnel(v6, set);
+            let made = send(&mut here, &inner()).unwrap();
+            let overhead = 1500 - here.mtu();
+            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1400))), Reported::Mtu(1400));
+            assert_eq!(here.mtu(), 1400 - overhead);
+            // Only ever less, and nothing that no link has.
+            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1450))), Reported::Ignored);
+            let least = if v6 { 1280 } else { 576 };
+            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 0))), Reported::Mtu(least));
+            assert_eq!(here.mtu(), usize::from(least as u16) - overhead);
+            assert!(!here.is_failing(NOW), "nobody is told that the remote is gone");
+            here.set_mtu(1500).unwrap();
+            assert_eq!(here.mtu(), 1500 - overhead, "after a while");
+        }
+    }
+}
+
+#[test]
+fn b5_recent_errors_are_told_to_as_many_senders() {
+    for v6 in [false, true] {
+        let mut here = tunnel(v6, keyed);
+        let made = send(&mut here, &inner()).unwrap();
+        let report = error(&made, host(v6));
+        let at = |seconds: u64| Instant::from_secs(100 + seconds);
+        assert!(!here.is_failing(NOW));
+        for seconds in [0, 29] {
+            assert_eq!(here.handle_icmp(at(seconds), &report), Reported::Failure(host(v6)));
+        }
+        assert_eq!([(); 3].map(|()| here.is_failing(at(30))), [true, true, false]);
+        // Each counts for 30 seconds after the last one.
+        let _ = here.handle_icmp(at(40), &report);
+        let _ = here.handle_icmp(at(50), &report);
+        assert!(here.is_failing(at(79)));
+        assert!(!here.is_failing(at(80)));
+        let _ = here.handle_icmp(at(200), &report);
+        let _ = here.handle_icmp(at(230), &report);
+        assert_eq!([(); 2].map(|()| here.is_failing(at(231))), [true, false], "older ones are forgotten");
+    }
+}
+
+#[test]
+fn b5_which_errors_count() {
+    let code4 = |code| Problem::V4(V4::Unreachable(icmpv4::Unreachable(code)));
+    let code6 = |code| Problem::V6(V6::Unreachable(icmpv6::Unreachable(code)));
+    let (ttl4, ttl6) = (
+        Problem::V4(V4::TimeExceeded(icmpv4::TimeExceeded::IN_TRANSIT)),
+        Problem::V6(V6::TimeExceeded(icmpv6::TimeExceeded::IN_TRANSIT)),
+    );
+    let reassembly = Problem::V4(V4::TimeExceeded(icmpv4::TimeExceeded::IN_REASSEMBLY));
+    let parameter = Problem::V4(V4::ParameterProblem { code: 0, pointer: 1 });
+    let parameter6 = Problem::V6(V6::ParameterProblem { code: 0, pointer: 44 });
+    for (problem, fixed, inherited) in [
+        (code4(0), true, true),   // network
+        (code4(1), true, true),   // host
+        (code4(2), true, true),   // protocol
+        (code4(3), false, false), // port
+        (code4(5), false, false), // source route failed
+        (code4(13), true, true),
+        (ttl4, true, false),
+        (reassembly, false, false),
+        (parameter, false, false),
+        (code6(0), true, true),
+        (code6(3), true, true),
+        (code6(4), false, false), // port
+        (ttl6, true, false),
+        (parameter6, false, false),
+    ] {
+        let v6 = matches!(problem, Problem::V6(_));
+        for (ttl, counts) in [(Ttl::Fixed(64), fixed), (Ttl::Inherit, inherited)] {
+            let mut here = tunnel(v6, |c| keyed(c).ttl(ttl));
+            let made = send(&mut here, &inner()).unwrap();
+            let expected = if counts { Reported::Failure(problem) } else { Reported::Ignored };
+            assert_eq!(here.handle_icmp(NOW, &error(&made, problem)), expected, "{problem:?} {ttl:?}");
+            assert_eq!(here.is_failing(NOW), counts);
+        }
+    }
+}
+
+#[test]
+fn b5_the_quote_must_be_of_this_tunnel() {
+    let (a, b) = ends(false);
+    let mut here = tunnel(false, keyed);
+    let made = send(&mut here, &inner()).unwrap();
+    let mut verdict = |packet: &[u8]| here.handle_icmp(NOW, &error(packet, host(false)));
+    assert_eq!(verdict(&made), Reported::Failure(host(false)));
+    let changed = |at: usize, to: u8| {
+        let mut packet = made.clone();
+        packet[at] = to;
+        fix_ipv4(&mut packet);
+        packet
+    };
+    assert_eq!(verdict(&changed(31, 3)), Reported::NotOurs, "another key");
+    assert_eq!(verdict(&changed(20, 0x90)), Reported::NotOurs, "no key");
+    assert_eq!(verdict(&changed(9, 17)), Reported::NotOurs, "no GRE");
+    assert_eq!(verdict(&changed(15, 9)), Reported::NotOurs, "from somebody else");
+    assert_eq!(verdict(&changed(19, 9)), Reported::NotOurs, "to somebody else");
+    assert_eq!(here.handle_icmp(NOW, &outer(b, a, &[0; 8])), Reported::NotOurs, "no error at all");
+    // Neither GRE's checksum, broken by whatever was cut off, nor that of ICMP.
+    let mut broken = error(&made, host(false));
+    broken[40] ^= 1;
+    assert_eq!(here.handle_icmp(NOW, &broken), Reported::NotOurs);
+}
+
+#[test]
+fn b5_the_key_may_be_missing_from_a_quote_of_eight_bytes() {
+    for (set, key) in [((|c| c) as fn(Config) -> Config, false), (|c| c.key(Key(7)), true)] {
+        let with_sum = |c: Config| set(c.csum(true).mtu(1500));
+        for other in [false, true] {
+            // The tunnel that sent it, and one that differs in having a key.
+            let mut sender = tunnel(false, with_sum);
+            let mut here = tunnel(false, |c| match key != other {
+                true => c.csum(true).key(Key(7)).mtu(1500),
+                false => c.csum(true).mtu(1500),
+            });
+            let made = send(&mut sender, &inner()).unwrap();
+            let report = short(error(&made, too_big(false, 1400)));
+            let expected = if other { Reported::NotOurs } else { Reported::Mtu(1400) };
+            assert_eq!(here.handle_icmp(NOW, &report), expected);
+        }
+    }
+    // Without a checksum the key is there, and counts.
+    let mut here = tunnel(false, |c| c.key(Key(7)).mtu(1500));
+    let mut other = tunnel(false, |c| c.key(Key(8)).mtu(1500));
+    let report = short(error(&send(&mut other, &inner()).unwrap(), too_big(false, 1400)));
+    assert_eq!(here.handle_icmp(NOW, &report), Reported::NotOurs);
+    assert_eq!(other.handle_icmp(NOW, &report), Reported::Mtu(1400));
+}
+
+#[test]
+fn b5_tunnels_to_groups_and_to_any_remote_have_no_path() {
+    let (a, b) = ends(false);
+    let group = ip("239.0.0.9");
+    let mut to_group = Tunnel::new(a, group).build().unwrap();
+    // A router must not answer a packet to a group, so this one is forged.
+    let mut quoted = outer(a, b, &[&[0, 0, 8, 0][..], &inner()].concat());
+    let mut forged = error(&quoted, host(false));
+    let IpAddr::V4(to) = group else { unreachable!() };
+    forged[44..48].copy_from_slice(&to.octets());
+    forged[22..24].fill(0);
+    let sum = encap::wire::checksum::of(&forged[20..]);
+    forged[22..24].copy_from_slice(&sum.to_be_bytes());
+    assert_eq!(to_group.handle_icmp(NOW, &forged), Reported::Ignored);
+    let mut hub = Tunnel::new(a, ip("0.0.0.0")).build().unwrap();
+    assert_eq!(hub.handle_icmp(NOW, &error(&quoted, host(false))), Reported::NotOurs);
+    // Over IPv6, behind the options that the tunnel writes.
+    let mut linux = tunnel(true, Config::linux);
+    quoted = send(&mut linux, &inner()).unwrap();
+    assert_eq!(quoted[6], IpProtocol::DESTINATION_OPTIONS.0);
+    assert_eq!(linux.handle_icmp(NOW, &error(&quoted, host(true))), Reported::Failure(host(true)));
+}

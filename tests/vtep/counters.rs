@@ -1,0 +1,143 @@
+//! What is counted by VNI, and when the next sweep is due.
+
+use std::time::Duration;
+
+use encap::{
+    table::{Ageing, Capacity, VniCounters},
+    tunnel,
+    vtep::{Config, DropReason, Output, Vtep, Worker},
+    wire::{MacAddr, Vni},
+};
+
+use crate::{common::*, frames::*};
+
+fn node(last: u8, config: Config) -> Node {
+    let capacity = Capacity { vni_counters: true, ..Capacity::fdb(256) };
+    let vtep = Vtep::with_capacity(config.local(address(last)), capacity, [7, last.into()]).unwrap();
+    vtep.fdb().add_vni(VNI).unwrap();
+    let id = vtep.register().unwrap();
+    let worker = Worker::new(last.into()).counting_as(&id);
+    vtep.tables().unregister(id);
+    Node { vtep, worker }
+}
+
+fn counters(change: impl FnOnce(&mut VniCounters)) -> VniCounters {
+    let mut counters = VniCounters::default();
+    change(&mut counters);
+    counters
+}
+
+#[test]
+fn every_vni_has_counters_of_its_own() {
+    let mut node = node(2, Config::new()).peers(&[1, 3]);
+    let other = Vni::truncate(43);
+    let frame = datagram(mac(9), mac(1), 10);
+    let len = frame.len() as u64;
+    // Two copies of a flood; a frame that goes nowhere; one that comes, one of our own MAC, one of another VNI.
+    assert_eq!(node.packets(NOW, &frame).len(), 2);
+    node.vtep.fdb().add(VNI, mac(8), encap::table::Destination::Blackhole).unwrap();
+    node.refuses_frame(&datagram(mac(8), mac(1), 10), DropReason::Blackhole);
+    node.delivers(&Outer::new(4789, &frame).bytes());
+    node.refuses(&Outer::new(4789, &datagram(mac(2), MacAddr::ZERO, 1)).bytes(), DropReason::InvalidSource);
+    node.refuses(&Outer::new(4789, &frame).vni(other).bytes(), DropReason::UnknownVni);
+    let expected = counters(|c| {
+        (c.sent, c.sent_bytes, c.send_drops) = (2, 2 * len, 1);
+        (c.delivered, c.delivered_bytes, c.receive_drops) = (1, len, 1);
+    });
+    assert_eq!(node.vtep.vni_counters(VNI), expected);
+    assert_eq!(node.vtep.vni_counters(other), VniCounters::default());
+    // Before its VNI is known a packet is nobody's.
+    let mut broken = Outer::new(4789, &frame).bytes();
+    broken[28] = 0;
+    node.refuses(&broken, tunnel::DropReason::VxlanNoVni);
+    assert_eq!(node.vtep.vni_counters(VNI), expected);
+}
+
+#[test]
+fn workers_add_up_and_strangers_count_nothing() {
+    let mut node = node(2, Config::new()).peers(&[1]);
+    let frame = datagram(mac(9), mac(1), 10);
+    node.packets(NOW, &frame);
+    let first = core::mem::take(&mut node.worker);
+    node.packets(NOW, &frame);
+    assert_eq!(node.vtep.vni_counters(VNI).sent, 1, "a worker without a registration");
+    let (_held, second) = (node.vtep.register().unwrap(), node.vtep.register().unwrap());
+    node.worker = Worker::new(1).counting_as(&second);
+    node.packets(NOW, &frame);
+    node.packets(NOW, &frame);
+    assert_eq!(node.vtep.vni_counters(VNI).sent, 3);
+    node.worker = first;
+    node.packets(NOW, &frame);
+    assert_eq!(node.vtep.vni_counters(VNI).sent, 4);
+}
+
+/// A VNI that takes another one's place begins at nothing.
+#[test]
+fn counters_go_with_their_vni() {
+    let mut node = node(2, Config::new()).peers(&[1]);
+    let id = node.vtep.register().unwrap();
+    node.worker = Worker::new(1).counting_as(&id);
+    node.packets(NOW, &datagram(mac(9), mac(1), 10));
+    node.vtep.fdb().remove_vni(VNI).unwrap();
+    assert_eq!(node.vtep.vni_counters(VNI), VniCounters::default());
+    node.vtep.tables().quiesce(&id);
+    for _ in 0..3 {
+        assert!(node.vtep.handle_timeout(NOW, usize::MAX, |_| {}).complete);
+    }
+    for vni in 100..116 {
+        node.vtep.fdb().add_vni(Vni::truncate(vni)).unwrap();
+        assert_eq!(node.vtep.vni_counters(Vni::truncate(vni)), VniCounters::default());
+    }
+}
+
+/// Somebody who reads while a worker counts never sees a number that was not there.
+#[test]
+fn who_reads_meanwhile_reads_what_is_true() {
+    let mut node = node(2, Config::new()).peers(&[1]);
+    let (frame, stop) = (datagram(mac(9), mac(1), 10), std::sync::atomic::AtomicBool::new(false));
+    let Node { vtep, worker } = &mut node;
+    std::thread::scope(|scope| {
+        let vtep = &*vtep;
+        let stop = &stop;
+        scope.spawn(move || {
+            let mut last = VniCounters::default();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let now = vtep.vni_counters(VNI);
+                assert!(now.sent >= last.sent && now.sent_bytes >= last.sent_bytes && now.sent <= 20_000);
+                last = now;
+            }
+        });
+        for _ in 0..20_000 {
+            let mut buffer = [&[0; ROOM][..], &frame].concat();
+            let mut packet = encap::Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
+            let meta = encap::vtep::OverlayMeta::new(VNI);
+            let output = vtep.handle_overlay(worker, NOW, &meta, &mut packet);
+            assert!(matches!(output, Output::Send { .. }));
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(node.vtep.vni_counters(VNI).sent, 20_000);
+}
+
+#[test]
+fn the_next_sweep_is_due_in_time() {
+    let config = with(Config::new(), |c| {
+        c.tables.ageing = Ageing::After(Duration::from_secs(80));
+        c.tables.neighbor_ageing = Ageing::Never;
+        c.tables.reachable = Duration::from_secs(1_000);
+    });
+    let node = node(1, config);
+    assert_eq!(node.vtep.poll_timeout(NOW), NOW, "the first one");
+    assert!(!node.vtep.handle_timeout(NOW, 1, |_| {}).complete);
+    assert_eq!(node.vtep.poll_timeout(NOW), NOW, "one is under way");
+    assert!(node.vtep.handle_timeout(NOW, usize::MAX, |_| {}).complete);
+    let next = node.vtep.poll_timeout(NOW);
+    let wait = next.saturating_since(NOW);
+    assert!((Duration::from_secs(9)..=Duration::from_secs(10)).contains(&wait), "{wait:?}");
+    let half = NOW.saturating_add(Duration::from_secs(5));
+    let difference = node.vtep.poll_timeout(half).saturating_since(NOW);
+    assert!(difference.abs_diff(wait) < Duration::from_millis(400), "{difference:?}, {wait:?}");
+    assert_eq!(node.vtep.poll_timeout(next), next);
+    let late = next.saturating_add(Duration::from_secs(1_000));
+    assert_eq!(node.vtep.poll_timeout(late), late);
+}

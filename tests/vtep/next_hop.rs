@@ -1,0 +1,230 @@
+//! Next hops in the underlay: asked for, learned, and changed (RFC 826; RFC 4861, section 7.2).
+
+use std::net::IpAddr;
+
+use encap::{
+    table::{Capacity, Remote},
+    tunnel::{Framing, Link},
+    vtep::{Config, ConfigError, Miss, Output, Vtep},
+    wire::{MacAddr, Pcp, VlanId, arp, icmpv6, ndp::Answer, ndp_check},
+};
+
+use crate::{common::*, frames::*};
+
+const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0xaa, 1]);
+
+fn link() -> Framing {
+    Framing::Ethernet(Link { source: OURS, next_hop: MacAddr::ZERO, vlan: None })
+}
+
+/// VTEP 1 with remotes 2 and 3 on the link and one behind the gateway, 254.
+fn node() -> Node {
+    let config = with(Config::new(), |c| {
+        c.framing = link();
+        c.prefix = 24;
+        c.gateway = Some([192, 0, 2, 254].into());
+    });
+    let node = Node::new(1, config);
+    for (host, to) in [(2, address(2)), (3, address(3)), (4, FAR.into()), (5, [198, 51, 100, 5].into())] {
+        let remote = node.vtep.remote(to).unwrap();
+        node.vtep.fdb().add(VNI, mac(host), remote).unwrap();
+    }
+    node
+}
+
+const FAR: [u8; 4] = [198, 51, 100, 4];
+
+/// The next hop that has to be asked for, or the MAC address that the frame goes to.
+fn hop(node: &mut Node, host: u8) -> Result<MacAddr, IpAddr> {
+    match node.send(NOW, &datagram(mac(host), mac(1), 10)) {
+        (Output::Send { .. }, packet) => Ok(MacAddr(packet[..6].try_into().unwrap())),
+        (Output::Resolve { address, .. }, _) => Err(address),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn says(node: &mut Node, frame: &[u8]) {
+    node.passes(frame);
+}
+
+fn reply(to: MacAddr, from: (MacAddr, [u8; 4]), target: [u8; 4]) -> Vec<u8> {
+    arp(to, 2, from, target)
+}
+
+#[test]
+fn rfc826_who_is_asked_for_is_learned_and_the_frame_goes() {
+    let mut node = node();
+    assert_eq!(hop(&mut node, 2), Err(address(2)));
+    let question = node.vtep.question(address(2)).unwrap();
+    assert_eq!((&question[..6], &question[6..14]), (&[0xff; 6][..], &[2, 0, 0, 0, 0xaa, 1, 8, 6][..]));
+    let (asked, rest) = arp::Header::parse(&question[14..]).unwrap();
+    assert!(rest.is_empty());
+    assert_eq!((asked.operation, asked.sender_mac), (arp::Operation::REQUEST, OURS));
+    assert_eq!((asked.sender_ip.octets(), asked.target_ip.octets()), ([192, 0, 2, 1], [192, 0, 2, 2]));
+
+    says(&mut node, &reply(OURS, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 1]));
+    assert_eq!((hop(&mut node, 2), hop(&mut node, 3)), (Ok(mac(0x22)), Err(address(3))));
+    // Who asks us is known as well.
+    says(&mut node, &arp(MacAddr::BROADCAST, 1, (mac(0x33), [192, 0, 2, 3]), [192, 0, 2, 1]));
+    assert_eq!(hop(&mut node, 3), Ok(mac(0x33)));
+}
+
+/// RFC 826: what others say to others changes what is known, and adds nothing.
+#[test]
+fn rfc826_what_is_not_for_us_only_changes_what_is_known() {
+    let mut node = node();
+    let gratuitous = |mac| arp(MacAddr::BROADCAST, 1, (mac, [192, 0, 2, 2]), [192, 0, 2, 2]);
+    says(&mut node, &gratuitous(mac(0x22)));
+    assert_eq!(hop(&mut node, 2), Err(address(2)), "nobody asked");
+    says(&mut node, &reply(OURS, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 1]));
+    says(&mut node, &gratuitous(mac(0x23)));
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x23)), "it has moved");
+    // Nobody's: no host has this MAC address, no remote that IP address.
+    says(&mut node, &reply(OURS, (MacAddr([1, 0, 0, 0, 0, 1]), [192, 0, 2, 2]), [192, 0, 2, 1]));
+    says(&mut node, &reply(OURS, (mac(9), [192, 0, 2, 99]), [192, 0, 2, 1]));
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x23)));
+}
+
+#[test]
+fn who_is_not_on_the_link_is_reached_by_the_gateway() {
+    let mut node = node();
+    let gateway = address(254);
+    assert_eq!((hop(&mut node, 4), hop(&mut node, 5)), (Err(gateway), Err(gateway)));
+    says(&mut node, &reply(OURS, (mac(0xfe), [192, 0, 2, 254]), [192, 0, 2, 1]));
+    assert_eq!((hop(&mut node, 4), hop(&mut node, 5)), (Ok(mac(0xfe)), Ok(mac(0xfe))));
+    assert_eq!(hop(&mut node, 2), Err(address(2)));
+    says(&mut node, &arp(MacAddr::BROADCAST, 1, (mac(0xfd), [192, 0, 2, 254]), [192, 0, 2, 254]));
+    assert_eq!(
+        (hop(&mut node, 4), hop(&mut node, 5)),
+        (Ok(mac(0xfd)), Ok(mac(0xfd))),
+        "another router took over"
+    );
+    // Whom somebody configured is not asked for, nor changed by the gateway.
+    let far = node.vtep.remote(FAR.into()).unwrap();
+    node.vtep.remotes().set_next_hop(far, Some(mac(0x44))).unwrap();
+    assert_eq!((hop(&mut node, 4), hop(&mut node, 5)), (Ok(mac(0x44)), Ok(mac(0xfd))));
+}
+
+/// A flood asks for the gateway by a miss.
+#[test]
+fn copies_ask_for_the_gateway_too() {
+    let mut node = node();
+    for last in [4, 5] {
+        let remote = node.vtep.remote([198, 51, 100, last].into()).unwrap();
+        node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
+    }
+    assert!(node.packets(NOW, &datagram(MacAddr::BROADCAST, mac(1), 1)).is_empty());
+    let Some(Miss::NextHop { address: asked, .. }) = node.worker.poll_event() else { panic!() };
+    assert_eq!(asked, address(254));
+}
+
+/// A remote with another port at an address that is known already.
+#[test]
+fn remotes_of_one_address_have_one_next_hop() {
+    let mut node = node();
+    says(&mut node, &reply(OURS, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 1]));
+    let other = node.vtep.add_remote(&Remote::new(address(2), 9_999)).unwrap();
+    node.vtep.fdb().add(VNI, mac(7), other).unwrap();
+    assert_eq!(hop(&mut node, 7), Ok(mac(0x22)));
+}
+
+/// VTEP fd01::1 with fd01::2 on the link, and 2001:db8::9 behind fe80::fe.
+fn node6() -> Node {
+    let config = with(Config::new().local(v6(1).into()), |c| {
+        c.framing = link();
+        c.prefix6 = 64;
+        c.gateway6 = Some("fe80::fe".parse().unwrap());
+    });
+    let node = Node::new(1, config);
+    for (host, to) in [(2, v6(2).into()), (9, "2001:db8::9".parse().unwrap())] {
+        let remote = node.vtep.remote(to).unwrap();
+        node.vtep.fdb().add(VNI, mac(host), remote).unwrap();
+    }
+    node
+}
+
+fn advertisement(target: IpAddr, mac: MacAddr, to: IpAddr, overrides: bool) -> Vec<u8> {
+    let (IpAddr::V6(target), IpAddr::V6(solicitor)) = (target, to) else { panic!() };
+    let answer = Answer { solicitor, target, mac, router: false, overrides };
+    frame(OURS, mac, 0x86dd, &answer.to_bytes())
+}
+
+#[test]
+fn rfc4861_s7_2_over_ipv6_too() {
+    let mut node = node6();
+    assert_eq!(hop(&mut node, 2), Err(v6(2).into()));
+    let question = node.vtep.question(v6(2).into()).unwrap();
+    assert_eq!((question.len(), &question[..6]), (86, &[0x33, 0x33, 0xff, 0, 0, 2][..]));
+    let asked = ndp_check::check_solicitation(&question[14..]).unwrap();
+    assert_eq!((asked.message.target, asked.ip.source), (v6(2), v6(1)));
+    assert_eq!(icmpv6::Header::parse(&question[54..]).unwrap().0.kind, icmpv6::Type::NEIGHBOR_SOLICITATION);
+
+    says(&mut node, &advertisement(v6(2).into(), mac(0x22), v6(1).into(), true));
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
+    // Section 7.2.5: without the O flag another address is not taken.
+    says(&mut node, &advertisement(v6(2).into(), mac(0x23), v6(7).into(), false));
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
+    says(&mut node, &advertisement(v6(2).into(), mac(0x23), v6(7).into(), true));
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x23)));
+
+    let gateway: IpAddr = "fe80::fe".parse().unwrap();
+    assert_eq!(hop(&mut node, 9), Err(gateway));
+    says(&mut node, &advertisement(gateway, mac(0xfe), v6(1).into(), true));
+    assert_eq!(hop(&mut node, 9), Ok(mac(0xfe)));
+    // An advertisement with a wrong checksum says nothing.
+    let mut broken = advertisement(v6(2).into(), mac(0x99), v6(1).into(), true);
+    broken[57] ^= 1;
+    says(&mut node, &broken);
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x23)));
+}
+
+/// A neighbour that asks us is learned from its question.
+#[test]
+fn rfc4861_s7_2_3_who_asks_us_is_known() {
+    let mut node = node6();
+    says(&mut node, &Ns { source_mac: mac(0x22), ..Ns::new(2, v6(1)) }.bytes());
+    assert_eq!(hop(&mut node, 2), Ok(mac(2)), "what the option says counts");
+}
+
+#[test]
+fn questions_have_the_tag_of_the_underlay() {
+    let vlan = Some((VlanId::truncate(7), Pcp::truncate(3)));
+    let framing = Framing::Ethernet(Link { source: OURS, next_hop: MacAddr::ZERO, vlan });
+    let node = Node::new(1, with(Config::new(), |c| c.framing = framing));
+    let question = node.vtep.question(address(2)).unwrap();
+    assert_eq!((question.len(), &question[12..18]), (46, &[0x81, 0, 0x60, 7, 8, 6][..]));
+    assert_eq!(node.vtep.question(v6(2).into()), None, "no address of ours");
+    assert_eq!(Node::new(1, Config::new()).vtep.question(address(2)), None, "no Ethernet of ours");
+}
+
+/// For who asks the kernel, or knows by other means.
+#[test]
+fn what_the_caller_finds_out_counts_as_well() {
+    let mut node = node();
+    assert!(node.vtep.learn_next_hop(address(2), 0, mac(0x22)));
+    assert!(node.vtep.learn_next_hop(address(254), 0, mac(0xfe)));
+    assert!(!node.vtep.learn_next_hop(address(99), 0, mac(0x99)), "nobody's next hop");
+    assert!(!node.vtep.learn_next_hop(address(3), 0, MacAddr::BROADCAST));
+    assert_eq!((hop(&mut node, 2), hop(&mut node, 4)), (Ok(mac(0x22)), Ok(mac(0xfe))));
+}
+
+#[test]
+fn gateways_that_cannot_be() {
+    let build = |change: fn(&mut Config)| {
+        let config = with(Config::new().local(address(1)), |c| {
+            (c.framing, c.prefix) = (link(), 24);
+            change(c);
+        });
+        Vtep::with_capacity(config, Capacity::fdb(16), [1, 2]).map(|_| ())
+    };
+    assert_eq!(build(|c| c.gateway = Some([192, 0, 2, 254].into())), Ok(()));
+    for change in [
+        (|c| c.gateway = Some([192, 0, 3, 254].into())) as fn(&mut Config),
+        |c| c.gateway = Some([192, 0, 2, 1].into()),
+        |c| c.gateway6 = Some(v6(1)),
+    ] {
+        assert_eq!(build(change), Err(ConfigError::Gateway));
+    }
+    assert_eq!(build(|c| c.prefix = 33), Err(ConfigError::PrefixLength));
+    assert_eq!(build(|c| c.prefix6 = 129), Err(ConfigError::PrefixLength));
+}

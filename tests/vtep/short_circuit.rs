@@ -1,0 +1,153 @@
+//! Route short circuit, row by row of behaviour.md, section A8c.
+
+use encap::{
+    table::{Destination, NeighborState, NewEntry, NewNeighbor},
+    vtep::{Config, DropReason, Miss, Output, ShortCircuit},
+    wire::MacAddr,
+};
+
+use crate::{common::*, frames::*};
+
+const ROUTER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xfe]);
+
+fn both() -> [Config; 2] {
+    [
+        with(Config::new(), |c| c.rsc = ShortCircuit::Route),
+        with(Config::linux(), |c| (c.rsc, c.l3miss) = (ShortCircuit::Linux, true)),
+    ]
+}
+
+/// Host 9, 10.1.0.9, is behind VTEP 3; the router is behind VTEP 2.
+fn node(config: Config) -> Node {
+    let node = Node::new(1, config);
+    let [router, host] = [2, 3].map(|last| node.vtep.remote(address(last)).unwrap());
+    node.vtep.fdb().add(VNI, ROUTER, NewEntry::to(router).router()).unwrap();
+    node.vtep.fdb().add(VNI, mac(9), host).unwrap();
+    node.vtep.neighbors().add(VNI, [10, 1, 0, 9].into(), mac(9)).unwrap();
+    node
+}
+
+/// A datagram to 10.1.0.`host` by way of the router.
+fn routed(host: u8, ttl: u8) -> Vec<u8> {
+    let mut frame = datagram(ROUTER, mac(1), 20);
+    (frame[33], frame[22]) = (host, ttl);
+    let ip = fix_ipv4(frame.split_off(14));
+    [frame, ip].concat()
+}
+
+#[test]
+fn a8c_a_known_destination_is_reached_at_once() {
+    for (config, ttl) in both().into_iter().zip([63, 64]) {
+        let mut node = node(config);
+        let packet = node.sends(&routed(9, 64), 3);
+        let inner = &packet[36..];
+        assert_eq!(
+            (&inner[..6], &inner[6..12]),
+            (&mac(9).0[..], &ROUTER.0[..]),
+            "as the router would send it"
+        );
+        let (header, _) = read_ipv4(&inner[14..]);
+        assert_eq!(header.ttl, ttl, "a router takes one, Linux none");
+    }
+}
+
+#[test]
+fn a8c_an_unknown_destination_goes_to_the_router_and_is_a_miss() {
+    for config in both() {
+        let mut node = node(config);
+        let packet = node.sends(&routed(77, 64), 2);
+        assert_eq!(packet[36..], routed(77, 64), "unchanged");
+        let asked = [10, 1, 0, 77].into();
+        assert_eq!(node.worker.poll_event(), Some(Miss::L3 { vni: VNI, address: asked }));
+    }
+}
+
+/// Linux uses a neighbour that has failed as well.
+#[test]
+fn a8c_the_state_of_the_neighbour() {
+    for (config, to) in both().into_iter().zip([2, 3]) {
+        let mut node = node(config);
+        let failed = NewNeighbor::new(mac(9)).state(NeighborState::Failed, NOW);
+        node.vtep.neighbors().replace(VNI, [10, 1, 0, 9].into(), failed).unwrap();
+        node.sends(&routed(9, 64), to);
+    }
+}
+
+#[test]
+fn a8c_only_by_way_of_routers() {
+    for config in both() {
+        let mut node = node(config);
+        let router = node.vtep.remote(address(2)).unwrap();
+        node.vtep.fdb().replace(VNI, ROUTER, NewEntry::to(router)).unwrap();
+        assert_eq!(node.sends(&routed(9, 64), 2)[36..], routed(9, 64));
+        let mut off = self::node(with(config, |c| c.rsc = ShortCircuit::Off));
+        assert_eq!(off.sends(&routed(9, 64), 2)[36..], routed(9, 64));
+    }
+}
+
+/// What would expire is the router's to answer.
+#[test]
+fn a_packet_that_expires_goes_to_the_router() {
+    let [ours, linux] = both();
+    for ttl in [0, 1] {
+        node(ours).sends(&routed(9, ttl), 2);
+        node(linux).sends(&routed(9, ttl), 3);
+    }
+}
+
+#[test]
+fn a8c_who_is_here_gets_the_frame_here() {
+    for config in both() {
+        let mut node = node(config);
+        node.vtep.fdb().replace(VNI, mac(9), NewEntry::to(Destination::Local)).unwrap();
+        let (output, frame) = node.send(NOW, &routed(9, 64));
+        assert!(matches!(output, Output::Deliver { vni: VNI, .. }), "{output:?}");
+        assert_eq!(frame[..12], [mac(9).0, ROUTER.0].concat());
+    }
+}
+
+#[test]
+fn a8c_a_mac_that_is_nowhere_floods_or_else_the_router_gets_it() {
+    for config in both() {
+        let mut node = node(config).peers(&[4]);
+        node.vtep.fdb().delete(NOW, VNI, mac(9)).unwrap();
+        node.sends(&routed(9, 64), 4);
+        node.vtep.fdb().delete(NOW, VNI, MacAddr::ZERO).unwrap();
+        node.sends(&routed(9, 64), 2);
+    }
+}
+
+#[test]
+fn a_frame_that_goes_nowhere_is_as_it_was() {
+    for config in both() {
+        let mut node = node(config);
+        node.vtep.fdb().replace(VNI, mac(9), NewEntry::to(Destination::Blackhole)).unwrap();
+        node.refuses_frame(&routed(9, 64), DropReason::Blackhole);
+    }
+}
+
+/// Who is told that a packet is too big hears it from the router that it was sent to.
+#[test]
+fn too_big_comes_from_the_router() {
+    for config in both() {
+        let mut node = node(config);
+        let mut frame = sized(ROUTER, mac(1), 1_500, true);
+        frame[33] = 9;
+        let ip = fix_ipv4(frame.split_off(14));
+        let (output, answer) = node.send(NOW, &[frame, ip].concat());
+        assert_eq!(output, Output::Reply);
+        assert_eq!(answer[..12], [mac(1).0, ROUTER.0].concat());
+    }
+}
+
+#[test]
+fn a7_1_whom_the_caller_names_gets_the_frame() {
+    for config in both() {
+        let mut node = node(config);
+        let mut meta = encap::vtep::OverlayMeta::new(VNI);
+        meta.remote = Some(node.vtep.remote(address(7)).unwrap());
+        let (output, packet) = node.send_with(NOW, &meta, &routed(9, 64));
+        assert!(matches!(output, Output::Send { address: to, .. } if to == address(7)));
+        assert_eq!(packet[36..], routed(9, 64));
+    }
+}
