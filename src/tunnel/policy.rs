@@ -21,8 +21,9 @@ pub struct Policy {
     /// The fewest bytes of GRE, header and payload, that are taken. Linux over IPv4: 12, which drops the answers to
     /// keepalives.
     pub gre_min_len: u8,
-    /// Whether GRE tunnels that carry IP deliver packets of any other protocol as well, except Ethernet, ERSPAN and
-    /// protocol 0. RFC 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them.
+    /// Whether GRE tunnels that carry IP deliver packets of any other protocol as well, except ERSPAN and protocol 0. RFC
+    /// 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them, Ethernet among them
+    /// where there is no tunnel for frames.
     pub allow_other_gre_protocols: bool,
     /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
     /// Linux takes it in all packets.

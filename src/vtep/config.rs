@@ -35,7 +35,8 @@ use crate::{
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
-/// | `too_big`, `icmp_rate` | the sender is told, 1,000 a second | the same |
+/// | `too_big` | the sender is told, or the frame dropped | the sender is told, or the packet fragmented |
+/// | `icmp_rate` | 1,000 a second | the same |
 ///
 /// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
 /// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
@@ -172,6 +173,10 @@ pub enum TooBig {
     Tell,
     /// It is dropped.
     Drop,
+    /// Its sender is told, if it may be; otherwise it is sent all the same, longer than the underlay takes: whoever sends
+    /// the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it. Needs [`Config::df`] not
+    /// to be set.
+    Fragment,
 }
 
 /// Why a VTEP cannot be built.
@@ -198,6 +203,9 @@ pub enum ConfigError {
     /// Routing without a MAC address of our own.
     #[error("routing needs a unicast MAC address of our own")]
     L3WithoutAddress,
+    /// Packets that are too long are to be fragmented, and have DF set.
+    #[error("packets that are fragmented cannot have DF set")]
+    FragmentWithDf,
     /// A prefix that is longer than an address.
     #[error("a prefix of more than 32 bits for IPv4, or 128 for IPv6")]
     PrefixLength,
@@ -269,6 +277,7 @@ impl Config {
             inner_vlan: true,
             l2miss: false,
             l3miss: false,
+            too_big: TooBig::Fragment,
             tables,
             ..Self::new()
         }
@@ -301,7 +310,7 @@ impl Config {
             .dscp(self.tos)
             .ecn(self.ecn)
             .source_ports(first..=last)
-            .mtu(self.mtu.into())
+            .mtu(if self.too_big == TooBig::Fragment { u16::MAX } else { self.mtu }.into())
             .seed(seed)
             .policy(policy)
             .group_policy(self.gbp);

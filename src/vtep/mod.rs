@@ -71,7 +71,7 @@ use crate::{
         Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
-    tunnel::{self, DecapMeta, OuterFlowLabel, vxlan},
+    tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
     wire::{MacAddr, Vni},
 };
 
@@ -117,6 +117,9 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             return Err(ConfigError::LabelWithoutIpv6);
         }
         config.check_gateways()?;
+        if ipv4.is_some() && config.too_big == TooBig::Fragment && config.df == DontFragment::Set {
+            return Err(ConfigError::FragmentWithDf);
+        }
         let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
         let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
         let had = capacity.header as usize;

@@ -1,7 +1,7 @@
 //! One frame to many remotes.
 
 use super::{
-    DropReason, Engine, Flood, Miss, Worker,
+    DropReason, Engine, Flood, Miss, TooBig, Worker,
     send::{NoWay, reason},
 };
 use crate::{
@@ -85,7 +85,7 @@ impl Replicas<'_> {
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
-        if self.frame.len() > way.max {
+        if self.frame.len() > way.max && engine.config.too_big != TooBig::Fragment {
             return Err(DropReason::TooBig);
         }
         let meta = engine.encap_meta(self.worker, self.flood.vni, &way.remote, &self.flood.meta);

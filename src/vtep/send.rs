@@ -73,9 +73,10 @@ impl<'t> Engine<'t> {
             }
         }
         let path = match remote.mtu {
-            0 => usize::MAX,
-            mtu => usize::from(mtu).saturating_sub(endpoint.network_overhead()),
+            0 => self.config.mtu,
+            mtu => mtu.min(self.config.mtu),
         };
+        let path = usize::from(path).saturating_sub(endpoint.network_overhead());
         Ok(Way { endpoint, remote, outer, max: outer.max_inner().min(path) })
     }
 
@@ -116,7 +117,11 @@ impl<'t> Engine<'t> {
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         if packet.len() > way.max {
-            return self.too_big(worker, now, meta, way.max, packet);
+            match self.too_big(worker, now, meta, way.max, packet) {
+                // Nobody can be told.
+                Err(DropReason::TooBig) if self.config.too_big == TooBig::Fragment => {}
+                told => return told,
+            }
         }
         let encap = self.encap_meta(worker, vni, &way.remote, meta);
         let len = packet.len() as u64;

@@ -37,7 +37,6 @@ fn the_defaults_and_linux() {
         assert_eq!((config.udp6zerocsumtx, config.udp6zerocsumrx), (false, false));
         assert_eq!((config.proxy, config.gbp, config.localbypass), (Proxy::Off, false, true));
         assert_eq!((config.learning, config.l3, config.mtu), (true, false, 1_500));
-        assert_eq!(config.too_big, TooBig::Tell);
         assert_eq!(config.tables.ageing, Ageing::After(Duration::from_secs(300)));
         assert_eq!(config.tables.vni_limit, u32::MAX);
     }
@@ -47,6 +46,7 @@ fn the_defaults_and_linux() {
         assert_eq!((config.remcsumrx, config.icmp_rate), (false, 1_000));
         assert_eq!((config.gateway, config.prefix, config.gateway6, config.prefix6), (None, 0, None, 0));
     }
+    assert_eq!((new.too_big, linux.too_big), (TooBig::Tell, TooBig::Fragment));
     assert_eq!((new.df, linux.df), (DontFragment::Set, DontFragment::Unset));
     assert_eq!((new.ecn, linux.ecn), (ecn::Mode::Normal, ecn::Mode::Linux));
     assert_eq!((new.srcport, linux.srcport), ((49_152, 65_535), (32_768, 60_999)));
@@ -152,4 +152,17 @@ fn errors_say_what_is_wrong() {
     assert!(texts[0].contains("local address"), "{}", texts[0]);
     assert!(texts[1].contains("port 0"), "{}", texts[1]);
     assert!(texts[2].contains("MTU 9"), "{}", texts[2]);
+}
+
+/// What is to be fragmented must not say that it must not be.
+#[test]
+fn fragments_with_df() {
+    let config = |df| with(v4(), |c| (c.too_big, c.df) = (TooBig::Fragment, df));
+    assert_eq!(refused(config(DontFragment::Set)), ConfigError::FragmentWithDf);
+    for df in [DontFragment::Unset, DontFragment::Inherit] {
+        assert!(build(config(df), CAPACITY).is_ok());
+    }
+    // IPv6 has no such flag.
+    let ipv6 = with(Config::new().local(v6(1).into()), |c| c.too_big = TooBig::Fragment);
+    assert!(build(ipv6, CAPACITY).is_ok());
 }

@@ -2,6 +2,8 @@
 //!
 //! The socket receives and sends, so that both ports of a datagram are the node's, as flannel has it.
 
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod args;
 mod node;
 

@@ -156,7 +156,7 @@ impl Node {
 
     /// Which addresses the device has is for others to say, at any time.
     fn ask_for_addresses(&mut self, now: Instant) {
-        if self.asked.is_some_and(|asked| now.saturating_since(asked) < time::Duration::from_secs(1)) {
+        if self.asked.is_some_and(|asked| now.saturating_since(asked) < ASK_AGAIN) {
             return;
         }
         self.asked = Some(now);
@@ -180,7 +180,7 @@ impl Node {
         Ok(pending.contains(&Signal::Stop))
     }
 
-    /// One line for each route, and for each number that is not zero.
+    /// One line for each route, and for each number that is not zero; an empty one at the end.
     fn report(&self) -> String {
         let mut text = String::new();
         for Route { prefix, host } in &self.routes {
@@ -201,6 +201,7 @@ impl Node {
         for (name, count) in numbers.chain(drops).chain(errors).filter(|(_, count)| *count > 0) {
             let _ = writeln!(text, "{name} {count}");
         }
+        text.push('\n');
         text
     }
 }
@@ -232,6 +233,9 @@ fn deliver(device: &Device, packet: &[u8], errors: &mut BTreeMap<(&'static str, 
 fn failed(errors: &mut BTreeMap<(&'static str, String), u64>, what: &'static str, error: &io::Error) {
     *errors.entry((what, error.to_string())).or_default() += 1;
 }
+
+/// How long the addresses of the device are taken for known.
+const ASK_AGAIN: time::Duration = time::Duration::from_millis(20);
 
 /// The longest packet, and the room for one.
 const MAX_LEN: usize = 65_535;

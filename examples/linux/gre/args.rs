@@ -169,33 +169,21 @@ mod tests {
 
     #[test]
     fn what_one_side_sends_the_other_takes() {
-        for (one, other) in [
-            ("--key 7", "--key 0.0.0.7"),
-            (
-                "--ikey 0x111111 --okey 0x222222 --csum --seq --ttl 255",
-                "--ikey 0.34.34.34 --okey 1118481 --icsum --ocsum --iseq --oseq --ttl 255",
-            ),
-            ("--ocsum --iseq --rfc", "--icsum --oseq"),
+        let mirrored = "--ikey 0.34.34.34 --okey 1118481 --icsum --ocsum --iseq --oseq --ttl 255";
+        for (one, other, ttl) in [
+            ("--key 7", "--key 0.0.0.7", 9),
+            ("--ikey 0x111111 --okey 0x222222 --csum --seq --ttl 255", mirrored, 255),
+            ("--ocsum --iseq --rfc", "--icsum --oseq", 64),
         ] {
-            let (mut here, _) = (tunnel(one).unwrap(), ());
+            let mut here = tunnel(one).unwrap();
             let reversed = ["gre", "--tun", "gre1", "--local", "192.0.2.2", "--remote", "192.0.2.1"];
             let args = Args::try_parse_from(reversed.into_iter().chain(other.split_whitespace()));
             let mut there = args.unwrap().tunnel().unwrap();
             let mut buffer = [0; 200];
-            buffer[100] = 0x45;
-            buffer[108] = 9;
+            (buffer[100], buffer[108]) = (0x45, 9);
             let mut packet = encap::Packet::new(&mut buffer, 100, 20).unwrap();
             here.encap(&mut packet).unwrap();
-            assert_eq!(
-                packet.as_slice()[8],
-                if one.contains("ttl") {
-                    255
-                } else if one.contains("rfc") {
-                    64
-                } else {
-                    9
-                }
-            );
+            assert_eq!(packet.as_slice()[8], ttl, "{one}");
             assert!(there.decap(encap::time::Instant::ZERO, &mut packet).is_ok(), "{one}");
         }
     }

@@ -9,7 +9,7 @@ use encap::{
         DecapMeta, DropReason, EncapError, OuterFacts, Payload,
         gre::{Received, Reported, Tunnel},
     },
-    wire::{IpProtocol, icmpv4, icmpv6, ipv6},
+    wire::{EtherType, IpProtocol, icmpv4, icmpv6, ipv6},
 };
 
 use crate::{
@@ -83,7 +83,22 @@ impl Engine {
     ) -> Way {
         let meta = facts.map_or(DecapMeta::new(), |facts| DecapMeta::new().outer(facts));
         match self.tunnel.decap_with(now, packet, &meta) {
-            Ok(Received::Packet(_)) => Way::Device,
+            Ok(Received::Packet(inner)) => {
+                // A TUN device takes a packet for what its first bits say, whatever the tunnel said.
+                let version = packet.as_slice().first().map(|first| first >> 4);
+                let is_known = match self.payload {
+                    Payload::Ethernet => true,
+                    _ => matches!(
+                        (inner.protocol, version),
+                        (EtherType::IPV4, Some(4)) | (EtherType::IPV6, Some(6))
+                    ),
+                };
+                if is_known {
+                    return Way::Device;
+                }
+                self.report.unknown += 1;
+                Way::Nowhere
+            }
             Ok(Received::KeepaliveRequest) => Way::Underlay(self.tunnel.remote()),
             Ok(_) => Way::Nowhere,
             Err(reason) => {

@@ -4,6 +4,8 @@
 //! headers are what the options say. What is received comes by a raw socket of protocol 47, over IPv6 without its header,
 //! of which the kernel then says what it was.
 
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod answer;
 mod args;
 mod engine;

@@ -53,7 +53,7 @@ impl Node {
             engine: Engine { tunnel, payload, unreachable: args.unreachable, report: Report::default() },
             device,
             receiver,
-            icmp: icmp::Listener::new(args.local)?,
+            icmp: icmp::Listener::new(icmp::socket(args.local)?)?,
             sender: Sender::new(args)?,
             buffers: vec![0; STRIDE * BATCH],
             signals,

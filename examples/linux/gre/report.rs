@@ -14,6 +14,8 @@ pub(crate) struct Report {
     refused: BTreeMap<&'static str, u64>,
     /// What was tried, and how often the kernel refused it for which reason.
     errors: BTreeMap<(&'static str, String), u64>,
+    /// Packets of the tunnel's that are neither IPv4 nor IPv6, and which a device for these cannot take.
+    pub(crate) unknown: u64,
     /// ICMP errors that told a path's MTU, and others.
     pub(crate) mtus: u64,
     pub(crate) failures: u64,
@@ -57,7 +59,7 @@ impl Report {
         may
     }
 
-    /// One line for each number that is not zero, and for what the tunnel is now.
+    /// One line for each number that is not zero, and for what the tunnel is now; an empty one at the end.
     pub(crate) fn text(&self, tunnel: &Tunnel) -> String {
         let counters = tunnel.counters();
         let mut text = format!("local {} remote {} mtu {}\n", tunnel.local(), tunnel.remote(), tunnel.mtu());
@@ -76,6 +78,7 @@ impl Report {
             ("tx_errors", counters.tx_errors),
             ("tx_carrier_errors", counters.tx_carrier_errors),
             ("collisions", counters.collisions),
+            ("undeliverable", self.unknown),
             ("icmp mtu", self.mtus),
             ("icmp failure", self.failures),
             ("icmp port-unreachable sent", self.unreachables),
@@ -90,6 +93,7 @@ impl Report {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name} {count}");
         }
+        text.push('\n');
         text
     }
 }

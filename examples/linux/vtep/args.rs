@@ -5,8 +5,8 @@ use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use encap::{
     table::{Ageing, Prefix},
-    tunnel::{DontFragment, OuterDscp, Ttl},
-    wire::{FlowLabel, MacAddr, Vni},
+    tunnel::{DontFragment, OuterDscp, OuterFlowLabel, Ttl},
+    wire::{MacAddr, Vni},
 };
 
 use crate::values::{self, Entry};
@@ -61,7 +61,7 @@ pub(crate) struct Common {
     pub(crate) nolearning: bool,
     /// Whom to learn from [default: configured, with --linux any].
     #[arg(long, value_name = "WHOM")]
-    pub(crate) learn_from: Option<LearnFrom>,
+    pub(crate) learn_from: Option<Whom>,
     /// Answer ARP and Neighbor Discovery for known neighbours, and drop it for others.
     #[arg(long, conflicts_with = "suppress")]
     pub(crate) proxy: bool,
@@ -83,9 +83,9 @@ pub(crate) struct Common {
     /// DF of outer IPv4 packets: set, unset or inherit [default: set, with --linux unset].
     #[arg(long, value_name = "WHEN", value_parser = values::df)]
     pub(crate) df: Option<DontFragment>,
-    /// Flow label of outer IPv6 packets.
-    #[arg(long, value_name = "N", value_parser = values::flow_label)]
-    pub(crate) flowlabel: Option<FlowLabel>,
+    /// Flow label of outer IPv6 packets: a number, or hash for one by the flow [default: 0].
+    #[arg(long, value_name = "N|hash", value_parser = values::flow_label)]
+    pub(crate) flowlabel: Option<OuterFlowLabel>,
     /// UDP source ports of outer packets [default: 49152-65535].
     #[arg(long, value_name = "MIN-MAX", value_parser = values::source_ports)]
     pub(crate) srcport: Option<(u16, u16)>,
@@ -104,6 +104,21 @@ pub(crate) struct Common {
     /// The policy to send with every frame; with --gbp.
     #[arg(long, value_name = "ID", requires = "gbp")]
     pub(crate) policy: Option<u16>,
+    /// Write inner checksums that the sender has left to us (remote checksum offload).
+    #[arg(long)]
+    pub(crate) remcsumrx: bool,
+    /// Send packets for a router to where they go at once, where that is known.
+    #[arg(long)]
+    pub(crate) rsc: bool,
+    /// Say on standard error which MAC addresses nobody knows.
+    #[arg(long)]
+    pub(crate) l2miss: bool,
+    /// Say on standard error which IP addresses nobody knows.
+    #[arg(long)]
+    pub(crate) l3miss: bool,
+    /// Whose packets to take.
+    #[arg(long, value_name = "WHOSE", value_enum, default_value_t = Whom::Any)]
+    pub(crate) accept: Whom,
     /// Carry frames with VLAN tags.
     #[arg(long)]
     pub(crate) inner_vlan: bool,
@@ -132,13 +147,13 @@ pub(crate) struct Common {
     /// A Unix socket that says to whoever connects what SIGUSR1 prints.
     #[arg(long, value_name = "PATH")]
     pub(crate) control: Option<PathBuf>,
-    /// Say on standard error what is missed and what changes.
+    /// Say on standard error what expires, and what routers say.
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum LearnFrom {
+pub(crate) enum Whom {
     /// Remotes that somebody configured.
     Configured,
     /// Anybody.
@@ -223,4 +238,68 @@ fn sorted<T>(
         }
     }
     sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<&str> {
+        ["vtep"].into_iter().chain(line.split_whitespace()).collect()
+    }
+
+    #[test]
+    fn what_follows_a_device_is_its_own() {
+        let (segments, common) = parse(words(
+            "--local 10.0.0.1 --remote 10.0.0.9 --tap a --vni 1 --remote 10.0.0.2 --fdb 02:00:00:00:00:01=10.0.0.2 \
+             --tap b --neigh 10.1.0.1=02:00:00:00:00:02 --vni 0x2 --port 8472 \
+             --fdb 02:00:00:00:00:03=fd00::1,port=9,vni=7 --local fd00::9 --tap c --vni 3",
+        ))
+        .unwrap();
+        let said: Vec<_> = segments
+            .iter()
+            .map(|s| (&*s.name, s.vni.value(), s.remotes.len(), s.fdb.len(), s.neighbors.len()))
+            .collect();
+        // What comes before the first device belongs to it, too.
+        assert_eq!(said, [("a", 1, 2, 1, 0), ("b", 2, 0, 1, 1), ("c", 3, 0, 0, 0)]);
+        let entry = segments[1].fdb[0];
+        assert_eq!((entry.address, entry.port), ("fd00::1".parse().unwrap(), Some(9)));
+        assert_eq!(entry.vni.map(Vni::value), Some(7));
+        assert_eq!((common.port, common.local.len()), (Some(8_472), 2));
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let base = "--tap a --vni 1 --local 10.0.0.1";
+        assert!(parse(words(base)).is_ok());
+        for more in [
+            "--vni 2",
+            "--tap b",
+            "--tap b --vni 1",
+            "--tap a --vni 2",
+            "--local 10.0.0.2",
+            "--l3 --tap b --vni 2",
+            "--route 10.0.0.0/8=10.0.0.1",
+            "--policy 1",
+            "--proxy --suppress",
+            "--learning --nolearning",
+            "--fdb 02:00:00:00:00:01",
+            "--fdb 02:00:00:00:00:01=10.0.0.1,vlan=1",
+            "--fdb 02:00:00:00:00:01=10.0.0.1,vni=16777216",
+            "--neigh 10.0.0.1=02:00:00:00:00",
+            "--tos 0x11",
+            "--tos 256",
+            "--df maybe",
+            "--srcport 5",
+            "--mtu 500",
+            "--maxaddress 0",
+        ] {
+            assert!(parse(words(&format!("{base} {more}"))).is_err(), "{more}");
+        }
+    }
 }

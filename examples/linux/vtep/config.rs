@@ -3,12 +3,12 @@
 use encap::{
     table::{Capacity, LearnFrom},
     tunnel::Framing,
-    vtep::{Config, Proxy},
+    vtep::{Accept, Config, Proxy, ShortCircuit},
     wire::MacAddr,
 };
 
 use crate::{
-    args::{self, Common, Tx},
+    args::{Common, Tx, Whom},
     loader,
     tables::Files,
 };
@@ -42,6 +42,15 @@ pub(crate) fn config(args: &Common) -> Config {
     config.udp6zerocsumrx = args.udp6zerocsumrx;
     config.gbp = args.gbp;
     config.l3 = args.l3;
+    config.remcsumrx = args.remcsumrx;
+    config.l2miss = args.l2miss;
+    config.l3miss = args.l3miss;
+    if args.rsc {
+        config.rsc = if args.linux { ShortCircuit::Linux } else { ShortCircuit::Route };
+    }
+    if args.accept == Whom::Configured {
+        config.accept = Accept::Configured;
+    }
     config.mtu = args.mtu;
     if args.proxy {
         config.proxy = Proxy::KernelProxy;
@@ -54,10 +63,10 @@ pub(crate) fn config(args: &Common) -> Config {
     config
 }
 
-const fn learn_from(whom: args::LearnFrom) -> LearnFrom {
+const fn learn_from(whom: Whom) -> LearnFrom {
     match whom {
-        args::LearnFrom::Configured => LearnFrom::Configured,
-        args::LearnFrom::Any => LearnFrom::Any,
+        Whom::Configured => LearnFrom::Configured,
+        Whom::Any => LearnFrom::Any,
     }
 }
 
@@ -90,6 +99,7 @@ pub(crate) fn capacity(segments: usize, files: &Files, args: &Common) -> Capacit
         neighbors: said.neighbors + 4_096,
         routes: 4_096,
         workers: 2,
+        vni_counters: true,
         ..Capacity::NONE
     }
 }

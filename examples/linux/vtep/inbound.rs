@@ -6,7 +6,6 @@ use std::{
 };
 
 use encap::{
-    Packet,
     tunnel::DecapMeta,
     vtep::{Output, Underlay, Worker},
 };
@@ -44,19 +43,14 @@ impl<'a> Inbound<'a> {
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
         let Ends { vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
-        let (receivers, listeners) = (self.receivers.len(), self.listeners.len());
-        loop {
-            let mut waiter = Waiter::new(
-                (self.receivers.iter().map(AsFd::as_fd))
-                    .chain(self.listeners.iter().map(AsFd::as_fd))
-                    .chain([stop]),
-            );
-            waiter.wait(Some(QUIET))?;
-            let ready: Vec<bool> = (0..=receivers + listeners).map(|place| waiter.is_ready(place)).collect();
-            if ready.last() == Some(&true) {
-                break;
-            }
-            for (place, _) in ready.iter().enumerate().filter(|&(_, &ready)| ready) {
+        self.worker = self.worker.counting_as(&id);
+        let receivers = self.receivers.len();
+        let ends = self.receivers.iter().map(AsFd::as_fd).chain(self.listeners.iter().map(AsFd::as_fd));
+        // Copies, which can be waited for while the sockets are read.
+        let fds = ends.map(|fd| fd.try_clone_to_owned()).collect::<io::Result<Vec<_>>>()?;
+        let mut waiter = Waiter::new(fds.iter().map(AsFd::as_fd).chain([stop]));
+        while !waiter.is_ready(fds.len()) {
+            for place in (0..fds.len()).filter(|&place| waiter.is_ready(place)) {
                 match place.checked_sub(receivers) {
                     None => self.packets(place),
                     Some(listener) => self.reports(listener),
@@ -65,6 +59,7 @@ impl<'a> Inbound<'a> {
             // No handle is kept from one turn to the next.
             vtep.tables().quiesce(&id);
             shared.publish(Way::In, self.worker.counters());
+            waiter.wait(Some(QUIET))?;
         }
         vtep.tables().unregister(id);
         Ok(())
@@ -78,14 +73,17 @@ impl<'a> Inbound<'a> {
             shared.failed("receive", &error);
             return;
         }
-        let now = clock.now();
-        let mut delivered = [const { None }; BATCH];
-        let mut places = delivered.iter_mut();
-        for (received, mut packet) in receiver.packets() {
+        let (mut metas, mut packets) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        for (received, packet) in receiver.packets() {
             // Without its destination nobody can say that a packet is for us.
             let Some(facts) = received.facts else { continue };
-            let meta = DecapMeta::new().outer(facts).udp_checksum_verified();
-            let vni = match vtep.handle_underlay(&mut self.worker, now, &meta, &mut packet) {
+            metas.push(DecapMeta::new().outer(facts));
+            packets.push(packet);
+        }
+        let mut outputs = [Output::Pass; BATCH];
+        vtep.handle_underlay_batch(&mut self.worker, clock.now(), &metas, &mut packets, &mut outputs);
+        let delivered = packets.iter().zip(outputs).filter_map(|(packet, output)| {
+            let vni = match output {
                 Output::Deliver { vni, policy, .. } => {
                     if let Some(policy) = policy {
                         shared.with_policy(policy.id);
@@ -94,13 +92,11 @@ impl<'a> Inbound<'a> {
                 }
                 Output::DeliverIp { vni, .. } => vni,
                 // Drops are counted; nothing else is an answer to a packet of a UDP socket.
-                _ => continue,
+                _ => return None,
             };
-            if let (Some(place), Some(device)) = (places.next(), self.ends.device(vni)) {
-                *place = Some((device, packet));
-            }
-        }
-        deliver(delivered.iter().flatten(), shared);
+            Some((self.ends.device(vni)?, packet.as_slice()))
+        });
+        deliver(delivered, shared);
     }
 
     /// Takes what routers say.
@@ -130,7 +126,7 @@ impl<'a> Inbound<'a> {
 }
 
 /// Writes packets to their devices, those of one TCP connection that follow each other as one.
-fn deliver<'p>(packets: impl Iterator<Item = &'p (&'p Device, Packet<'p>)>, shared: &Shared) {
+fn deliver<'p>(packets: impl Iterator<Item = (&'p Device, &'p [u8])>, shared: &Shared) {
     let write = |device: &Device, parts: &[IoSlice<'_>]| {
         if let Err(error) = device.write(parts) {
             shared.failed("write to device", &error);
@@ -139,11 +135,11 @@ fn deliver<'p>(packets: impl Iterator<Item = &'p (&'p Device, Packet<'p>)>, shar
     let mut joined: Option<(&Device, Coalescer<'_>)> = None;
     for (device, packet) in packets {
         if !device.has_offload() {
-            write(device, &[IoSlice::new(packet.as_slice())]);
+            write(device, &[IoSlice::new(packet)]);
             continue;
         }
         let (_, coalescer) = match &mut joined {
-            Some((of, coalescer)) if std::ptr::eq(*of, *device) => (of, coalescer),
+            Some((of, coalescer)) if std::ptr::eq(*of, device) => (of, coalescer),
             other => {
                 if let Some((of, coalescer)) = other {
                     coalescer.flush(|parts| write(of, parts));
@@ -152,7 +148,7 @@ fn deliver<'p>(packets: impl Iterator<Item = &'p (&'p Device, Packet<'p>)>, shar
                 (of, coalescer)
             }
         };
-        coalescer.push(packet.as_slice(), |parts| write(device, parts));
+        coalescer.push(packet, |parts| write(device, parts));
     }
     if let Some((device, mut coalescer)) = joined {
         coalescer.flush(|parts| write(device, parts));

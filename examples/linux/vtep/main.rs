@@ -5,6 +5,8 @@
 //! ours. One thread has the way out, one the way in; the engine is shared by both, each has a worker of its own. The
 //! main thread has signals, and the tables' age.
 
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
+
 mod args;
 mod config;
 mod inbound;
@@ -20,7 +22,7 @@ use std::{
     fs,
     hash::{BuildHasher, RandomState},
     io::{self, Write},
-    net::IpAddr,
+    net::{IpAddr, Shutdown},
     os::{
         fd::AsFd,
         unix::net::{UnixListener, UnixStream},
@@ -31,6 +33,7 @@ use std::{
 };
 
 use encap::{
+    table::{Entry, Event},
     vtep::Config,
     wire::{MacAddr, Vni},
 };
@@ -84,21 +87,22 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let (receivers, sockets) = sockets(args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
     let control = Control::new(args)?;
-    eprintln!("vtep: {}", summary(segments, args, &config));
+    // Whoever does not listen does not want to know.
+    let _ = writeln!(io::stdout(), "vtep: {}", summary(segments, args, &config));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
-    // Closed by each of the others when it is done.
+    // Closed by the first of the others that is done.
     let (alive, ended) = UnixStream::pair()?;
-    let alive_too = alive.try_clone()?;
+    let [out_alive, back_alive] = [Alive(alive.try_clone()?), Alive(alive)];
     thread::scope(|scope| {
         let stopped = &stopped;
         let out = scope.spawn(move || {
-            let _alive = alive;
+            let _alive = out_alive;
             Outbound::new(ends, args.policy, sockets)?.run(stopped.as_fd())
         });
         let back = scope.spawn(move || {
-            let _alive = alive_too;
+            let _alive = back_alive;
             Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
         });
         let served = Main { ends, segments, args, control, signals }.run(&ended);
@@ -108,6 +112,16 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         }
         served
     })
+}
+
+/// Says to the main thread that a thread has ended, however it ended.
+struct Alive(UnixStream);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        // Of all copies of this end. It fails where the other end is closed already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
 }
 
 /// Makes the devices.
@@ -189,7 +203,9 @@ impl Main<'_> {
             let signals = self.signals.as_fd();
             let control = self.control.as_ref().map(|control| control.listener.as_fd());
             let mut waiter = Waiter::new([ended.as_fd(), signals].into_iter().chain(control));
-            waiter.wait(Some(TICK))?;
+            let now = self.ends.clock.now();
+            let sweep = self.ends.vtep.poll_timeout(now).saturating_since(now);
+            waiter.wait(Some(sweep.clamp(LEAST_WAIT, MOST_WAIT)))?;
             if waiter.is_ready(0) {
                 // What went wrong is told by who waits for the thread.
                 return Ok(());
@@ -204,7 +220,6 @@ impl Main<'_> {
                         self.reload(generation);
                     }
                     Signal::Print => {
-                        // Whoever does not listen does not want to know.
                         let _ = io::stdout().lock().write_all(self.report().as_bytes());
                     }
                 }
@@ -236,12 +251,13 @@ impl Main<'_> {
     fn age(&self) {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let now = clock.now();
-        let budget = vtep.tables().sweep_lines() / SWEEP_TICKS + 1;
-        let _ = vtep.handle_timeout(now, budget, |event| {
-            if verbose {
-                eprintln!("{event:?}");
-            }
-        });
+        if vtep.poll_timeout(now) <= now {
+            let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| match event {
+                Event::Expired(Entry { mac, vni, .. }) if verbose => eprintln!("expired {mac} vni {vni}"),
+                Event::NeighborExpired(neighbor) if verbose => eprintln!("expired {neighbor:#}"),
+                _ => {}
+            });
+        }
         for remote in shared.mtus_to_forget(now) {
             // Gone meanwhile, as like as not.
             let _ = vtep.remotes().set_mtu(remote, 0);
@@ -277,8 +293,11 @@ impl Drop for Control {
     }
 }
 
-/// How often the main thread looks after the tables, and in how many steps it comes around.
-const TICK: Duration = Duration::from_millis(500);
-const SWEEP_TICKS: usize = 16;
+/// How long the main thread waits at least and at most before it looks after the tables again.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+const MOST_WAIT: Duration = Duration::from_secs(1);
+
+/// Lines of tables that it looks at then.
+const SWEEP_STEP: usize = 1_024;
 
 const PATIENCE: Duration = Duration::from_secs(1);

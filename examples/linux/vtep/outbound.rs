@@ -4,7 +4,6 @@ use std::{
     io::{self, ErrorKind},
     mem,
     net::SocketAddr,
-    ops::Range,
     os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
@@ -43,7 +42,12 @@ impl<'a> Ends<'a> {
 
     /// Writes a frame or a packet to the device of a segment.
     pub(crate) fn deliver(&self, vni: Vni, packet: &[u8]) {
-        let Some(device) = self.device(vni) else { return };
+        if let Some(device) = self.device(vni) {
+            self.write(device, packet);
+        }
+    }
+
+    fn write(&self, device: &Device, packet: &[u8]) {
         if let Err(error) = device.deliver(packet) {
             self.shared.failed("write to device", &error);
         }
@@ -59,29 +63,26 @@ pub(crate) struct Outbound<'a> {
     sockets: [Option<Transmitter>; 2],
     /// What a device with offload hands over.
     read: Vec<u8>,
-    buffers: Buffers,
-    queue: Vec<Queued>,
+    frames: Frames,
 }
 
-/// Frames that wait to be sent, each with room before it.
-struct Buffers {
-    bytes: Vec<u8>,
-    stride: usize,
-    used: usize,
+/// Frames that are to be sent, each in a buffer of its own with room before it.
+struct Frames {
+    buffers: Vec<u8>,
+    lens: Vec<usize>,
+    metas: Vec<OverlayMeta>,
 }
 
-/// A packet to send: bytes of a buffer, and for a copy of a flooded frame the header before them.
-struct Queued {
+/// A packet to send: of a copy of a flooded frame, the header is not in its buffer.
+struct Queued<'p> {
     to: SocketAddr,
     header: Option<Header>,
-    bytes: Range<usize>,
+    bytes: &'p [u8],
 }
 
 impl<'a> Outbound<'a> {
     /// Sends by these sockets, one of each family that we have an address of.
     pub(crate) fn new(ends: Ends<'a>, policy: Option<u16>, sockets: [Option<Socket>; 2]) -> io::Result<Self> {
-        // An odd number of cache lines, so that the fronts of frames do not fall on the same ones.
-        let stride = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
         let offload = ends.devices.iter().all(|(device, _)| device.has_offload());
         let transmitter = |socket: Socket| -> io::Result<Transmitter> {
             let transmitter = Transmitter::new(socket)?;
@@ -94,8 +95,11 @@ impl<'a> Outbound<'a> {
             policy: policy.map(|id| GroupPolicy { id, dont_learn: false, applied: false }),
             sockets: [v4?, v6?],
             read: vec![0; Device::VNET_HEADER + MAX_FRAME],
-            buffers: Buffers { bytes: vec![0; stride * BATCH], stride, used: 0 },
-            queue: Vec::with_capacity(2 * BATCH),
+            frames: Frames {
+                buffers: vec![0; STRIDE * BATCH],
+                lens: Vec::with_capacity(BATCH),
+                metas: Vec::with_capacity(BATCH),
+            },
         })
     }
 
@@ -103,6 +107,7 @@ impl<'a> Outbound<'a> {
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
         let Ends { devices, vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
+        self.worker = self.worker.counting_as(&id);
         let fds = devices.iter().map(|(device, _)| device.as_fd());
         let mut waiter = Waiter::new(fds.chain([stop]));
         while !waiter.is_ready(devices.len()) {
@@ -123,24 +128,25 @@ impl<'a> Outbound<'a> {
 
     /// Reads what a device has, a batch at the most, and sends it.
     fn turn(&mut self, device: &Device, vni: Vni) -> io::Result<()> {
-        let meta = OverlayMeta::new(vni);
+        let mut meta = OverlayMeta::new(vni);
+        meta.policy = self.policy;
         if device.has_offload() {
             let mut read = mem::take(&mut self.read);
-            let done = self.cut(device, &meta, &mut read);
+            let done = self.cut(device, meta, &mut read);
             self.read = read;
             done?;
         } else {
-            while let Some(buffer) = self.buffers.next() {
-                let Some(len) = device.read(buffer.get_mut(HEADROOM..).unwrap_or_default())? else { break };
-                self.handle(device, meta, len);
+            while let Some(buffer) = self.frames.buffer() {
+                let Some(len) = device.read(buffer)? else { break };
+                self.frames.add(len, meta);
             }
         }
-        self.flush();
+        self.send(device);
         Ok(())
     }
 
     /// As many reads of a device with offload as a turn takes, cut into frames.
-    fn cut(&mut self, device: &Device, meta: &OverlayMeta, read: &mut [u8]) -> io::Result<()> {
+    fn cut(&mut self, device: &Device, meta: OverlayMeta, read: &mut [u8]) -> io::Result<()> {
         for _ in 0..BATCH {
             let Some(len) = device.read(read)? else { break };
             let Ok(mut segments) = Segments::new(device.layer(), read.get_mut(..len).unwrap_or_default())
@@ -148,98 +154,64 @@ impl<'a> Outbound<'a> {
                 self.ends.shared.failed("read from device", &ErrorKind::InvalidData.into());
                 continue;
             };
-            let mut meta = *meta;
+            let mut meta = meta;
             if segments.are_checksums_good() {
                 meta.inner_checksum = InnerChecksum::Good;
             }
             loop {
-                if self.buffers.is_full() {
-                    self.flush();
+                if self.frames.buffer().is_none() {
+                    self.send(device);
                 }
-                let buffer = self.buffers.next().and_then(|buffer| buffer.get_mut(HEADROOM..));
-                let Some(len) = segments.next(buffer.unwrap_or_default()) else { break };
-                self.handle(device, meta, len);
+                let Some(len) = segments.next(self.frames.buffer().unwrap_or_default()) else { break };
+                self.frames.add(len, meta);
             }
         }
         Ok(())
     }
 
-    /// Does what the engine says of the frame in the next buffer.
-    fn handle(&mut self, device: &Device, mut meta: OverlayMeta, len: usize) {
-        let Ends { vtep, clock, shared, .. } = self.ends;
-        let (start, Some(buffer)) = (self.buffers.start(), self.buffers.next()) else { return };
-        let Ok(mut packet) = Packet::new(buffer, HEADROOM, len) else { return };
-        meta.policy = self.policy;
+    /// Does what the engine says of the frames, of which none is left then.
+    fn send(&mut self, device: &Device) {
+        let Ends { vtep, clock, .. } = self.ends;
+        let Frames { buffers, lens, metas } = &mut self.frames;
+        let packets = buffers.chunks_exact_mut(STRIDE).zip(&*lens);
+        let packets = packets.filter_map(|(buffer, &len)| Packet::new(buffer, HEADROOM, len).ok());
+        let mut packets: Vec<_> = packets.collect();
+        let mut outputs = [Output::Pass; BATCH];
         let (worker, now) = (&mut self.worker, clock.now());
-        let output = match vtep.config().l3 {
-            true => vtep.handle_ip(worker, now, &meta, &mut packet),
-            false => vtep.handle_overlay(worker, now, &meta, &mut packet),
-        };
-        match output {
-            Output::Send { address, port, .. } => {
-                let (first, len) = packet.into_range();
-                let bytes = start + first..start + first + len;
-                self.queue.push(Queued { to: SocketAddr::new(address, port), header: None, bytes });
-                self.buffers.used += 1;
-            }
-            Output::Replicate(flood) => {
-                let copies = vtep.replicas(worker, &flood, packet.as_slice());
-                let before = self.queue.len();
-                self.queue.extend(copies.map(|copy| Queued {
-                    to: SocketAddr::new(copy.address, copy.port),
-                    header: Some(copy.header),
-                    bytes: 0..0,
-                }));
-                let (first, len) = packet.into_range();
-                for queued in self.queue.iter_mut().skip(before) {
-                    queued.bytes = start + first..start + first + len;
-                }
-                self.buffers.used += 1;
-            }
-            Output::Reply => {
-                if let Err(error) = device.deliver(packet.as_slice()) {
-                    shared.failed("write to device", &error);
-                }
-            }
-            Output::Deliver { vni, .. } => self.ends.deliver(vni, packet.as_slice()),
-            // Drops are counted; nothing else is an answer to a frame of ours.
-            _ => {}
+        if vtep.config().l3 {
+            vtep.handle_ip_batch(worker, now, metas, &mut packets, &mut outputs);
+        } else {
+            vtep.handle_overlay_batch(worker, now, metas, &mut packets, &mut outputs);
         }
-    }
-
-    /// Sends what waits.
-    fn flush(&mut self) {
+        let mut queue = Vec::with_capacity(packets.len());
+        for (packet, output) in packets.iter().zip(outputs) {
+            let bytes = packet.as_slice();
+            match output {
+                Output::Send { address, port, .. } => {
+                    queue.push(Queued { to: SocketAddr::new(address, port), header: None, bytes });
+                }
+                Output::Replicate(flood) => queue.extend(vtep.replicas(worker, &flood, bytes).map(|copy| {
+                    Queued { to: SocketAddr::new(copy.address, copy.port), header: Some(copy.header), bytes }
+                })),
+                Output::Reply => self.ends.write(device, bytes),
+                Output::Deliver { vni, .. } => self.ends.deliver(vni, bytes),
+                // Drops are counted; nothing else is an answer to a frame of ours.
+                _ => {}
+            }
+        }
         for (is_ipv6, socket) in [false, true].into_iter().zip(&mut self.sockets) {
-            let Some(socket) = socket else { continue };
-            let mut waiting = self.queue.iter().filter(|queued| queued.to.is_ipv6() == is_ipv6).peekable();
-            while waiting.peek().is_some() {
-                let empty = Datagram { to: SocketAddr::from(([0; 4], 0)), parts: [&[]; 2] };
-                let mut datagrams = [empty; BATCH];
-                let mut count = 0;
-                for (datagram, queued) in datagrams.iter_mut().zip(waiting.by_ref()) {
-                    let frame = self.buffers.bytes.get(queued.bytes.clone()).unwrap_or_default();
-                    let parts = match &queued.header {
-                        Some(header) => [&**header, frame],
-                        None => [frame, &[]],
-                    };
-                    *datagram = Datagram { to: queued.to, parts };
-                    count += 1;
-                }
-                let shared = self.ends.shared;
-                socket.send(datagrams.get(..count).unwrap_or_default(), |error| {
-                    shared.failed("send", &error);
-                });
+            let of_family: Vec<_> =
+                queue.iter().filter(|queued| queued.to.is_ipv6() == is_ipv6).map(Queued::datagram).collect();
+            if let Some(socket) = socket {
+                socket.send(&of_family, |error| self.ends.shared.failed("send", &error));
             }
         }
-        self.queue.clear();
-        self.buffers.used = 0;
+        lens.clear();
+        metas.clear();
     }
 
     fn tell_misses(&mut self) {
         while let Some(miss) = self.worker.poll_event() {
-            if !self.ends.verbose {
-                continue;
-            }
             match miss {
                 Miss::L2 { vni, mac } => eprintln!("miss {mac} vni {vni}"),
                 Miss::L3 { vni, address } => eprintln!("miss {address} vni {vni}"),
@@ -249,20 +221,27 @@ impl<'a> Outbound<'a> {
     }
 }
 
-impl Buffers {
-    /// Where the next free buffer starts.
-    fn start(&self) -> usize {
-        self.used * self.stride
+impl Queued<'_> {
+    fn datagram(&self) -> Datagram<'_> {
+        let parts = match &self.header {
+            Some(header) => [&**header, self.bytes],
+            None => [self.bytes, &[]],
+        };
+        Datagram { to: self.to, parts }
+    }
+}
+
+impl Frames {
+    /// Where the next frame goes, if there is room for one.
+    fn buffer(&mut self) -> Option<&mut [u8]> {
+        let start = self.lens.len() * STRIDE;
+        self.buffers.get_mut(start + HEADROOM..start + STRIDE)
     }
 
-    fn is_full(&self) -> bool {
-        self.used == BATCH
-    }
-
-    /// The next free buffer, if there is one.
-    fn next(&mut self) -> Option<&mut [u8]> {
-        let start = self.start();
-        self.bytes.get_mut(start..start + self.stride)
+    /// Adds the frame in that place.
+    fn add(&mut self, len: usize, meta: OverlayMeta) {
+        self.lens.push(len);
+        self.metas.push(meta);
     }
 }
 
@@ -272,6 +251,9 @@ fn named(device: &Device, error: io::Error) -> io::Error {
 
 /// Ethernet with tags, and the longest IP packet.
 const MAX_FRAME: usize = 32 + 65_535;
+
+/// From one buffer to the next: an odd number of cache lines, so that the fronts of frames do not fall on the same ones.
+const STRIDE: usize = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
 
 /// How long a thread that has nothing to do sleeps before it says that it holds no handles.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use encap::{
-    table::{Entry, Neighbor, Remote, Route},
+    table::{Entry, Neighbor, Remote, Route, VniCounters},
     time::Instant,
 };
 
@@ -14,7 +14,7 @@ pub(crate) fn report(vtep: &Engine, segments: &[Segment], shared: &Shared, now: 
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = tables(&mut text, vtep, segments, now);
-    let _ = counters(&mut text, shared);
+    let _ = counters(&mut text, vtep, segments, shared);
     text
 }
 
@@ -52,9 +52,18 @@ fn tables(text: &mut String, vtep: &Engine, segments: &[Segment], now: Instant) 
     Ok(())
 }
 
-fn counters(text: &mut String, shared: &Shared) -> fmt::Result {
+fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Shared) -> fmt::Result {
     let counters = shared.counters();
     writeln!(text, "# counters")?;
+    for Segment { name, vni, .. } in segments {
+        let VniCounters { sent, sent_bytes, send_drops, delivered, delivered_bytes, receive_drops, .. } =
+            vtep.vni_counters(*vni);
+        writeln!(text, "{name} vni {vni} sent {sent} bytes {sent_bytes} dropped {send_drops}")?;
+        writeln!(
+            text,
+            "{name} vni {vni} delivered {delivered} bytes {delivered_bytes} dropped {receive_drops}"
+        )?;
+    }
     writeln!(text, "sent {} bytes {}", counters.sent, counters.sent_bytes)?;
     writeln!(text, "delivered {} bytes {}", counters.delivered, counters.delivered_bytes)?;
     writeln!(text, "answered {}", counters.replies)?;
@@ -64,8 +73,8 @@ fn counters(text: &mut String, shared: &Shared) -> fmt::Result {
     for (reason, count) in counters.drops() {
         writeln!(text, "dropped {reason} {count}")?;
     }
-    for ((what, error), count) in shared.errors() {
+    for (what, error, count) in shared.errors() {
         writeln!(text, "failed {what}: {error} {count}")?;
     }
-    Ok(())
+    writeln!(text, "# end")
 }

@@ -27,8 +27,8 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     counters: [Mutex<Counters>; 2],
-    /// What was tried, and how often the kernel refused it for which reason.
-    errors: Mutex<BTreeMap<(&'static str, String), u64>>,
+    /// What was tried, and how often the kernel refused it with which number; zero where it was not the kernel.
+    errors: Mutex<BTreeMap<(&'static str, i32), u64>>,
     /// Frames that came with this policy.
     policies: Mutex<BTreeMap<u16, u64>>,
     /// Remotes whose MTU ICMP has told, and when.
@@ -63,11 +63,16 @@ impl Shared {
     /// The kernel has refused something. That is counted, and nobody's end.
     pub(crate) fn failed(&self, what: &'static str, error: &io::Error) {
         let count = &mut *lock(&self.errors);
-        *count.entry((what, error.to_string())).or_default() += 1;
+        *count.entry((what, error.raw_os_error().unwrap_or(0))).or_default() += 1;
     }
 
-    pub(crate) fn errors(&self) -> BTreeMap<(&'static str, String), u64> {
-        lock(&self.errors).clone()
+    pub(crate) fn errors(&self) -> Vec<(&'static str, io::Error, u64)> {
+        let errors = &*lock(&self.errors);
+        let error = |number| match number {
+            0 => io::ErrorKind::InvalidData.into(),
+            number => io::Error::from_raw_os_error(number),
+        };
+        errors.iter().map(|(&(what, number), &count)| (what, error(number), count)).collect()
     }
 
     pub(crate) fn with_policy(&self, policy: u16) {

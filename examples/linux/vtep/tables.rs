@@ -43,6 +43,16 @@ impl Files {
     }
 }
 
+impl Files {
+    /// The interfaces that remotes are said to be reached by. They are all one to us: where a packet leaves is the
+    /// routing table's business.
+    fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let words = self.entries.iter().filter_map(|record| record.words.as_deref().ok());
+        let pairs = words.flat_map(|words| words.iter().zip(words.iter().skip(1)));
+        pairs.filter(|(word, _)| *word == "via").map(|(_, name)| name.as_str())
+    }
+}
+
 fn read(path: Option<&PathBuf>, form: Form) -> Result<Vec<Record>, String> {
     let Some(path) = path else { return Ok(Vec::new()) };
     let named = |error: &dyn Error| format!("{}: {error}", path.display());
@@ -74,11 +84,7 @@ pub(crate) fn fill(
     let names = Names {
         mark: (ORIGIN, generation),
         port: vtep.config().dstport,
-        // Where a packet leaves is the routing table's business.
-        via: nix::net::if_::if_nameindex()?
-            .iter()
-            .map(|interface| (interface.name().to_string_lossy().into_owned(), 0))
-            .collect(),
+        via: files.interfaces().map(|name| (name.to_owned(), 0)).collect(),
         ..names(segments)
     };
     let entries = loader::fdb(vtep.tables(), &names, now, &files.entries);

@@ -4,7 +4,7 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use encap::{
     table::{Ageing, Prefix},
-    tunnel::{DontFragment, OuterDscp, Ttl},
+    tunnel::{DontFragment, OuterDscp, OuterFlowLabel, Ttl},
     wire::{Dscp, FlowLabel, MacAddr, Vni},
 };
 
@@ -57,8 +57,11 @@ pub(crate) fn vni(text: &str) -> Result<Vni, String> {
     bounded(text)
 }
 
-pub(crate) fn flow_label(text: &str) -> Result<FlowLabel, String> {
-    bounded(text)
+pub(crate) fn flow_label(text: &str) -> Result<OuterFlowLabel, String> {
+    if text == "hash" {
+        return Ok(OuterFlowLabel::FromHash);
+    }
+    bounded(text).map(|label: FlowLabel| OuterFlowLabel::Fixed(label))
 }
 
 pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
@@ -69,9 +72,9 @@ pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
     }
 }
 
-/// The whole byte, as `ip link` has it; its ECN bits are no setting.
+/// The whole byte, as `ip link` has it, where 1 means inherit; its ECN bits are no setting.
 pub(crate) fn tos(text: &str) -> Result<OuterDscp, String> {
-    if text == "inherit" {
+    if matches!(text, "inherit" | "1") {
         return Ok(OuterDscp::Inherit);
     }
     let byte = match text.strip_prefix("0x") {
@@ -115,4 +118,30 @@ fn bounded<T: TryFrom<u32, Error: ToString>>(text: &str) -> Result<T, String> {
 
 fn parse<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| format!("{text}: {}", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mean_what_ip_link_means_by_them() {
+        assert_eq!(
+            (ttl("auto"), ttl("inherit"), ttl("9")),
+            (Ok(Ttl::Auto), Ok(Ttl::Inherit), Ok(Ttl::Fixed(9)))
+        );
+        assert_eq!((tos("inherit"), tos("1")), (Ok(OuterDscp::Inherit), Ok(OuterDscp::Inherit)));
+        let ef = Ok(OuterDscp::Fixed(Dscp::truncate(46)));
+        assert_eq!((tos("0xb8"), tos("184")), (ef.clone(), ef));
+        assert_eq!(
+            (ageing("never"), ageing("9")),
+            (Ok(Ageing::Never), Ok(Ageing::After(Duration::from_secs(9))))
+        );
+        assert_eq!(source_ports("1-65535"), Ok((1, 65_535)));
+        assert_eq!((vni("0xffffff").map(Vni::value), vni("0x1000000").is_err()), (Ok(0xff_ffff), true));
+        assert_eq!(flow_label("hash"), Ok(OuterFlowLabel::FromHash));
+        assert!(flow_label("0x100000").is_err());
+        assert!(route("10.0.0.1/8=10.0.0.1").is_err(), "bits behind the prefix");
+        assert!(route("10.0.0.0/8=10.0.0.1").is_ok() && neighbor("fd00::1=02:00:00:00:00:01").is_ok());
+    }
 }

@@ -253,9 +253,10 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 }
 
-/// Whether this is neither IP nor what Linux has devices of another kind for.
+/// Whether Linux would deliver this: what has no tunnel of its own kind, which ERSPAN always has, and frames have first of
+/// all.
 const fn is_other(protocol: EtherType) -> bool {
-    !matches!(protocol, EtherType::TEB | erspan::ETHERTYPE_II | erspan::ETHERTYPE_III | EtherType(0))
+    !matches!(protocol, erspan::ETHERTYPE_II | erspan::ETHERTYPE_III | EtherType(0))
 }
 
 /// Reads a GRE header and verifies its checksum, as far as the packet is there; steps over WCCP's redirect header.

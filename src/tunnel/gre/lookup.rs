@@ -71,8 +71,8 @@ impl<'a> Tunnels<'a> {
     /// later ones the newest.
     ///
     /// Over IPv4 a packet's key and a tunnel's must both be absent or equal, except for tunnels with any addresses:
-    /// for these, as for all over IPv6, no key is the same as key zero. Over IPv6 a frame may end up in a tunnel that
-    /// carries IP, if there is none for frames. What NVGRE sends finds a tunnel with its segment where none has the
+    /// for these, as for all over IPv6, no key is the same as key zero. A frame ends up in a tunnel that carries IP, if
+    /// there is none for frames. What NVGRE sends finds a tunnel with its segment where none has the
     /// very key.
     ///
     /// `None` is for whoever takes what nobody else does, Linux's devices in external mode and then its fallback
@@ -167,7 +167,7 @@ impl Rank {
     fn of(tunnel: &Selector, packet: &Arrived) -> Option<Self> {
         let payload = packet.payload()?;
         let other_kind = tunnel.payload != payload;
-        if other_kind && (packet.source.is_ipv4() || tunnel.payload == Payload::Ethernet) {
+        if other_kind && tunnel.payload == Payload::Ethernet {
             return None;
         }
         let other_link = tunnel.link.is_none() || tunnel.link != packet.link;

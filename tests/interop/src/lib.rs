@@ -5,7 +5,7 @@
 //! - [`Running`] is a program in the background, killed with its value; [`Namespace::run`] waits for one.
 //! - [`ping`], [`tcp::transfer`] and [`eventually`] are what to look at.
 //! - [`Tap`] and [`uml::Uml`] are wires ([`Wire`]) that a test sends frames into and receives them from.
-//! - [`examples::program`] is a program of `examples/linux`, built once.
+//! - [`examples::program`] is a program of `examples/linux`, built once; [`node::Node`] is one at work.
 //! - [`bytes`] makes packets without any help of the library's.
 //!
 //! ```no_run
@@ -28,8 +28,11 @@ pub mod engine;
 pub mod examples;
 mod folder;
 pub mod kernel;
+pub mod line;
 mod namespace;
 mod need;
+pub mod node;
+pub mod ovs;
 mod process;
 mod serial;
 mod tap;

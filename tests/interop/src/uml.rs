@@ -17,7 +17,7 @@ use nix::{
     sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socketpair, sockopt},
 };
 
-use crate::{Folder, Running, Wire, tap::readable};
+use crate::{Folder, Namespace, Running, Wire, tap::readable};
 
 /// The program; see [`Need::Program`](crate::Need::Program).
 pub const PROGRAM: &str = "/usr/bin/linux.uml";
@@ -67,6 +67,28 @@ impl Uml {
     /// Where it does not come up.
     #[track_caller]
     pub fn boot(modules: &[&str]) -> Self {
+        let uml = Self::boot_with(modules, &format!("fd,fd={WIRE}"), None);
+        uml.sh_up()
+    }
+
+    /// As [`boot`](Self::boot), with what follows `vec0:transport=`, and in this namespace: what the device sends does
+    /// not come out of the wire then.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not come up.
+    #[track_caller]
+    pub fn boot_in(namespace: &Namespace, transport: &str, modules: &[&str]) -> Self {
+        Self::boot_with(modules, transport, Some(namespace)).sh_up()
+    }
+
+    fn sh_up(mut self) -> Self {
+        self.sh("ip link set vec0 address 02:00:00:00:00:02 up");
+        self
+    }
+
+    #[track_caller]
+    fn boot_with(modules: &[&str], transport: &str, namespace: Option<&Namespace>) -> Self {
         let folder = Folder::new("uml");
         let versions = fs::read_dir(MODULES).unwrap_or_else(|error| panic!("{MODULES}: {error}"));
         let version = versions.flatten().next().unwrap_or_else(|| panic!("{MODULES} is empty")).path();
@@ -94,19 +116,24 @@ impl Uml {
             "con=null".to_owned(),
             "con0=fd:0,fd:1".to_owned(),
             "quiet".to_owned(),
-            format!("vec0:transport=fd,fd={WIRE},depth=64"),
+            format!("vec0:transport={transport},depth=64"),
         ];
-        let console = Running::start_with(arguments, |command| {
-            command.env("HOME", text).env("TMPDIR", text);
-            command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: WIRE }]).unwrap();
-        });
+        let start = || {
+            Running::start_with(arguments, |command| {
+                command.env("HOME", text).env("TMPDIR", text);
+                command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: WIRE }]).unwrap();
+            })
+        };
+        let console = match namespace {
+            Some(namespace) => namespace.enter(start),
+            None => start(),
+        };
         let mut uml = Self { console, wire, folder, commands: 0 };
         uml.console.wait_for("console ready", BOOT);
         if !modules.is_empty() {
             let folder = uml.folder.0.display();
             uml.sh(&format!("modprobe -d {folder} -a {}", modules.join(" ")));
         }
-        uml.sh("ip link set vec0 address 02:00:00:00:00:02 up");
         uml
     }
 
@@ -149,6 +176,11 @@ impl Uml {
         (status, output.join("\n").trim().to_owned())
     }
 
+    /// The wire for a thread of its own; frames go to whoever reads first.
+    pub fn wire(&self) -> UmlWire {
+        UmlWire(self.wire.try_clone().unwrap())
+    }
+
     /// Sends a line of shell to the kernel without waiting for its end: its wire needs the test meanwhile. The next
     /// [`sh`](Self::sh) waits for it; [`finish`](Self::finish) returns what it printed.
     pub fn start(&mut self, line: &str) {
@@ -173,23 +205,45 @@ impl Uml {
 
 impl Wire for Uml {
     fn send(&self, frame: &[u8]) {
-        // The kernel's end takes as many as its socket holds.
-        for _ in 0..2_000 {
-            match send(self.wire.as_raw_fd(), frame, MsgFlags::MSG_NOSIGNAL) {
-                Err(Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(1)),
-                sent => return assert_eq!(sent, Ok(frame.len())),
-            }
-        }
-        panic!("the kernel does not read its wire");
+        send_frame(&self.wire, frame);
     }
 
     fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
-        if !readable(&self.wire, limit) {
-            return None;
-        }
-        let mut buffer = vec![0; 65_536];
-        let len = recv(self.wire.as_raw_fd(), &mut buffer, MsgFlags::empty()).ok()?;
-        buffer.truncate(len);
-        (len > 0).then_some(buffer)
+        receive_frame(&self.wire, limit)
     }
+}
+
+/// The wire of a kernel, without the kernel.
+#[derive(Debug)]
+pub struct UmlWire(OwnedFd);
+
+impl Wire for UmlWire {
+    fn send(&self, frame: &[u8]) {
+        send_frame(&self.0, frame);
+    }
+
+    fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
+        receive_frame(&self.0, limit)
+    }
+}
+
+fn send_frame(wire: &OwnedFd, frame: &[u8]) {
+    // The kernel's end takes as many as its socket holds.
+    for _ in 0..2_000 {
+        match send(wire.as_raw_fd(), frame, MsgFlags::MSG_NOSIGNAL) {
+            Err(Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(1)),
+            sent => return assert_eq!(sent, Ok(frame.len())),
+        }
+    }
+    panic!("the kernel does not read its wire");
+}
+
+fn receive_frame(wire: &OwnedFd, limit: Duration) -> Option<Vec<u8>> {
+    if !readable(wire, limit) {
+        return None;
+    }
+    let mut buffer = vec![0; 65_536];
+    let len = recv(wire.as_raw_fd(), &mut buffer, MsgFlags::empty()).ok()?;
+    buffer.truncate(len);
+    (len > 0).then_some(buffer)
 }

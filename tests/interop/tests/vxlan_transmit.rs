@@ -4,7 +4,9 @@
 use std::ops::RangeInclusive;
 
 use encap::{
-    tunnel::{DontFragment, EncapMeta, Framing, Link, OuterDscp, Ttl, UdpChecksum, ecn, vxlan},
+    tunnel::{
+        DontFragment, EncapMeta, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum, ecn, vxlan,
+    },
     vtep::{Config, OverlayMeta},
     wire::{Dscp, FlowLabel, MacAddr, Vni, vxlan_gbp::GroupPolicy},
 };
@@ -205,7 +207,7 @@ fn defaults_and_each_option_over_ipv6() {
         (config.ttl, config.tos) = (Ttl::Inherit, OuterDscp::Inherit);
     })
     .same(&frames);
-    let label = FlowLabel::truncate(0x1_2345);
+    let label = OuterFlowLabel::Fixed(FlowLabel::truncate(0x1_2345));
     Pair::new(true, "flowlabel 0x12345", |config| config.label = label).same(&frames);
 }
 

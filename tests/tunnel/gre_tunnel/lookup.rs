@@ -172,8 +172,8 @@ fn b2_8_frames_are_for_tunnels_of_frames() {
         for erspan in [0x88be, 0x22eb] {
             assert_eq!(find(&all, of(erspan)), None, "they have tunnels of their own");
         }
-        // Over IPv6 one for IP will do, if there is none for frames, not even with any addresses.
-        assert_eq!(find(&all[1..], of(0x6558)), v6.then_some(2));
+        // One for IP will do, if there is none for frames, not even with any addresses.
+        assert_eq!(find(&all[1..], of(0x6558)), Some(2));
         let any = any_of(v6);
         let wild = [selector(1, a, b), Selector::new(2, Payload::Ethernet, any, any)];
         assert_eq!(find(&wild, of(0x6558)), Some(2));
@@ -291,12 +291,23 @@ fn b3_b6_selectors_in_order_and_none_twice() {
     assert_eq!(text, "tunnels 2 and 1 are out of order: sort them");
 }
 
-/// Linux's search, over lists with the newest first.
+/// Linux's search, over lists with the newest first. Over IPv4 there is a list for frames and one for everything else, and
+/// frames are looked for in both; over IPv6 there is one list, and scores.
 fn naive(all: &[Selector], packet: &Arrived) -> Option<u32> {
+    let kind = if packet.header.protocol == EtherType::TEB { Payload::Ethernet } else { Payload::Ip };
+    let of = |payload| all.iter().copied().filter(move |it| it.payload == payload).collect::<Vec<_>>();
+    if packet.source.is_ipv4() {
+        return search(&of(kind), packet, kind).or_else(|| search(&of(Payload::Ip), packet, Payload::Ip));
+    }
+    let takes = all.iter().copied().filter(|it| it.payload == kind || it.payload == Payload::Ip);
+    search(&takes.collect::<Vec<_>>(), packet, kind)
+}
+
+/// One of these searches.
+fn search(all: &[Selector], packet: &Arrived, kind: Payload) -> Option<u32> {
     let mut list: Vec<&Selector> = all.iter().filter(|it| it.is_up).collect();
     list.sort_by_key(|it| std::cmp::Reverse(it.id));
     let v6 = packet.source.is_ipv6();
-    let is_frame = packet.header.protocol == EtherType::TEB;
     let value = |key: InputKey| if let InputKey::Key(Key(key)) = key { key } else { 0 };
     let packet_key = packet.header.key.map_or(InputKey::Absent, InputKey::Key);
     let mut candidate = None;
@@ -315,14 +326,12 @@ fn naive(all: &[Selector], packet: &Arrived) -> Option<u32> {
             };
             let same_key =
                 if v6 || step == 4 { value(it.key) == value(packet_key) } else { it.key == packet_key };
-            let same_kind = (it.payload == Payload::Ethernet) == is_frame;
-            let kind = same_kind || v6 && it.payload == Payload::Ip;
-            if !(addresses && same_key && kind) {
+            if !(addresses && same_key) {
                 continue;
             }
             let mut score = u32::from(it.link.is_none() || it.link != packet.link);
             if v6 {
-                score += if same_kind { 0 } else { 2 };
+                score += if it.payload == kind { 0 } else { 2 };
             }
             if score == 0 {
                 return Some(it.id);

@@ -6,7 +6,7 @@ use encap::{
     time::Instant,
     tunnel::{
         DropReason,
-        gre::{Config, SequenceFilter, SequenceRule, Tunnel},
+        gre::{Config, Pushed, Received, Reorder, SequenceFilter, SequenceRule, Slot, Tunnel},
     },
     wire::{
         Ecn, EtherType,
@@ -258,6 +258,75 @@ proptest! {
         let counters = there.counters();
         prop_assert_eq!(counters.rx_packets as usize, delivered.len());
         prop_assert_eq!(counters.rx_fifo_errors as usize, arrivals.len() - delivered.len());
+    }
+
+    /// A tunnel without `iseq` before a buffer: everything that arrives leaves in order, once.
+    #[test]
+    fn rfc2890_s2_2_a_buffer_that_is_large_enough_loses_nothing(fates in fates(), v6 in any::<bool>()) {
+        let (mut here, mut there) = (tunnel(v6, |c| c.seq(true)), peer(v6, |c| c));
+        let inners: Vec<_> =
+            (0..fates.len()).map(|n| ipv4_packet(Ecn::NotEct, false, 64, &[n as u8; 9])).collect();
+        let sent: Vec<_> = inners.iter().map(|inner| send(&mut here, inner).unwrap()).collect();
+        let arrivals = arrivals(&fates);
+        let mut slots: Vec<Slot<Vec<u8>>> = (0..fates.len()).map(|_| Slot::EMPTY).collect();
+        let filter = SequenceFilter::new(SequenceRule::Rfc2890, None);
+        let mut buffer = Reorder::new(&mut slots, filter, Duration::from_secs(1));
+        let mut delivered = Vec::new();
+        for (at, &n) in arrivals.iter().enumerate() {
+            let now = Instant::from_millis(at as u64);
+            let (received, inner) = receive_at(&mut there, now, &sent[n]).unwrap();
+            let Received::Packet(facts) = received else { panic!("{received:?}") };
+            if let Pushed::Deliver(packet) = buffer.push(now, facts.encapsulation.sequence(), inner) {
+                delivered.push(packet);
+                delivered.extend(std::iter::from_fn(|| buffer.poll(now)));
+            }
+        }
+        delivered.extend(std::iter::from_fn(|| buffer.poll(Instant::from_secs(2))));
+        let expected: std::collections::BTreeSet<usize> = arrivals.iter().copied().collect();
+        let expected: Vec<_> = expected.into_iter().map(|n| inners[n].clone()).collect();
+        prop_assert_eq!(delivered, expected);
+    }
+
+    /// However small the buffer and the time: packets leave in order, none twice, none later than the timer says, and
+    /// never fewer than without a buffer.
+    #[test]
+    fn rfc2890_s2_2_the_bounds_of_a_buffer(
+        fates in fates(),
+        slots in 0usize..6,
+        timer in 0u64..12,
+        first in any::<u32>(),
+    ) {
+        let arrivals = arrivals(&fates);
+        let start = first % (1 << 31);
+        let number = |n: usize| start.wrapping_add(n as u32);
+        let mut slots = vec![Slot::EMPTY; slots];
+        let mut filter = SequenceFilter::new(SequenceRule::Rfc2890, None);
+        if start > 0 {
+            filter.accept(Instant::ZERO, Some(start - 1)).unwrap();
+        }
+        let mut buffer = Reorder::new(&mut slots, filter, Duration::from_millis(timer));
+        let mut delivered = Vec::new();
+        let end = arrivals.len() as u64 + timer;
+        for at in 0..=end {
+            let now = Instant::from_millis(1_000 + at);
+            let mut drain = |buffer: &mut Reorder<'_, (usize, u64)>, first: Option<(usize, u64)>| {
+                for (n, since) in first.into_iter().chain(std::iter::from_fn(|| buffer.poll(now))) {
+                    assert!(at - since <= timer, "{n} has waited for {}", at - since);
+                    delivered.push(n);
+                }
+            };
+            drain(&mut buffer, None);
+            if let Some(&n) = arrivals.get(at as usize) {
+                let first = match buffer.push(now, Some(number(n)), (n, at)) {
+                    Pushed::Deliver(packet) => Some(packet),
+                    _ => None,
+                };
+                drain(&mut buffer, first);
+            }
+        }
+        prop_assert!(buffer.is_empty() && buffer.poll_timeout().is_none());
+        prop_assert!(delivered.is_sorted_by(|a, b| a < b), "{:?}", delivered);
+        prop_assert!(delivered.len() >= in_order(&arrivals).len());
     }
 
     /// Against a model with numbers that never wrap: the flow is at `base`, and the packets are within half the circle

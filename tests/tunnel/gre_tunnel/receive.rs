@@ -234,7 +234,7 @@ fn b2_8_b8_other_protocols_are_discarded_or_delivered_as_linux_does() {
     for (protocol, linux) in [
         (0x8847, None), // MPLS
         (0x0806, None),
-        (0x6558, Some(DropReason::GreProtocol)), // for gretap
+        (0x6558, None),                          // where there is no gretap
         (0x88be, Some(DropReason::GreProtocol)), // for erspan
         (0x22eb, Some(DropReason::GreProtocol)),
     ] {

@@ -1,0 +1,147 @@
+//! What outer headers say, and what the program makes of what the underlay says.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use interop::{Namespace, Offload, Tap, Wire, ping, veth};
+
+use crate::lab::{Lab, require_lab};
+
+/// The packets of the tunnel that go from `b` to `a` meanwhile: from their IPv4 header on.
+fn sent(lab: &Lab, meanwhile: impl FnOnce()) -> Vec<Vec<u8>> {
+    let tap = Tap::open(&lab.a, "va");
+    meanwhile();
+    let frames = tap.during(Duration::from_millis(200));
+    let is_ours = |frame: &Vec<u8>| {
+        frame.len() > 50 && frame[26..30] == [10, 99, 0, 2] && frame[36..38] == [0x12, 0xb5]
+    };
+    frames.into_iter().filter(is_ours).map(|frame| frame[14..].to_vec()).collect()
+}
+
+#[test]
+fn outer_headers_are_what_was_asked_for() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let options = "--tap set0 --vni 100 --local 10.99.0.2 --remote 10.99.0.1 --ttl 33 --tos 0xb8 --df unset \
+                   --srcport 50000-50003 --udpcsum";
+    let _ours = lab.ours(options, &[("set0", "192.168.77.2/24")]);
+    for last in 10..40 {
+        lab.a.ip(&format!("addr add 192.168.77.{last}/24 dev vx0"));
+    }
+    ping(&lab.b, "192.168.77.1", 1).all();
+    let packets = sent(&lab, || {
+        for last in 10..40 {
+            ping(&lab.b, &format!("192.168.77.{last}"), 1).all();
+        }
+    });
+    assert!(packets.len() >= 30);
+    let mut ports = BTreeSet::new();
+    for packet in &packets {
+        assert_eq!((packet[1], packet[8], packet[6] & 0x40), (0xb8, 33, 0), "DS field, TTL, DF");
+        assert_ne!(packet[26..28], [0, 0], "UDP checksum");
+        ports.insert(u16::from_be_bytes([packet[20], packet[21]]));
+    }
+    assert!(ports.iter().all(|port| (50_000..=50_003).contains(port)), "{ports:?}");
+    assert!(ports.len() > 1, "flows are spread");
+}
+
+#[test]
+fn ttl_and_tos_are_inherited() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let options = "--tap inherit0 --vni 100 --local 10.99.0.2 --remote 10.99.0.1 --ttl inherit --tos inherit \
+                   --df inherit";
+    let _ours = lab.ours(options, &[("inherit0", "192.168.77.2/24")]);
+    ping(&lab.b, "192.168.77.1", 1).all();
+    let packets = sent(&lab, || {
+        ping(&lab.b, "-t 21 -Q 0x48 -M do 192.168.77.1", 1).all();
+        ping(&lab.b, "-t 22 -Q 0x48 -M dont 192.168.77.1", 1).all();
+    });
+    let said: Vec<_> = packets.iter().map(|packet| (packet[8], packet[1], packet[6] & 0x40)).collect();
+    assert!(said.contains(&(21, 0x48, 0x40)) && said.contains(&(22, 0x48, 0)), "{said:x?}");
+}
+
+#[test]
+fn group_policies_both_ways() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 gbp local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let options =
+        "--tap gbp0 --vni 100 --local 10.99.0.2 --remote 10.99.0.1 --gbp --policy 77 --linux --port 4789";
+    let ours = lab.ours(options, &[("gbp0", "192.168.77.2/24")]);
+    ping(&lab.a, "-m 4660 192.168.77.2", 3).all();
+    assert!(ours.number("policy 4660 ") >= 3);
+    let packets = sent(&lab, || ping(&lab.b, "192.168.77.1", 2).all());
+    assert!(packets.len() >= 2);
+    for packet in &packets {
+        assert_eq!(packet[28..36], [0x88, 0, 0, 77, 0, 0, 100, 0]);
+    }
+}
+
+/// By the UDP socket the kernel makes the outer headers, and the program says what it cannot.
+#[test]
+fn by_the_udp_socket() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let options =
+        "--tap udp0 --vni 100 --local 10.99.0.2 --remote 10.99.0.1 --tx udp --ttl 9 --srcport 50000-50003";
+    let ours = lab.ours(options, &[("udp0", "192.168.77.2/24")]);
+    let said = ours.running.stderr();
+    assert!(said.contains("have no effect: --ttl, --srcport\n"), "{said}");
+    let packets = sent(&lab, || ping(&lab.b, "192.168.77.1", 3).all());
+    assert!(!packets.is_empty() && packets.iter().all(|packet| packet[20..22] == [0x12, 0xb5]));
+    ping(&lab.a, "192.168.77.2", 3).all();
+    let limit = Duration::from_secs(60);
+    interop::tcp::transfer(&lab.b, &lab.a, [192, 168, 77, 1].into(), 5_000_000, limit).unwrap();
+}
+
+/// A router in between with a smaller MTU: what it says is believed, and the sender of a long packet is told.
+#[test]
+fn the_path_has_a_smaller_mtu() {
+    require_lab!();
+    let (a, r, b) = (Namespace::new("a"), Namespace::new("r"), Namespace::new("b"));
+    veth((&a, "va"), (&r, "ra"), Offload::NoChecksum);
+    veth((&b, "vb"), (&r, "rb"), Offload::NoChecksum);
+    for (end, device, port, net) in [(&a, "va", "ra", 1), (&b, "vb", "rb", 2)] {
+        end.ip(&format!("addr add 10.99.{net}.1/24 dev {device}"));
+        r.ip(&format!("addr add 10.99.{net}.254/24 dev {port}"));
+        end.ip(&format!("route add default via 10.99.{net}.254"));
+    }
+    r.sysctl("net/ipv4/ip_forward", "1");
+    r.ip("link set ra mtu 1400");
+    let lab = Lab { a, b };
+    lab.kernel("vx0", "id 100 local 10.99.1.1 remote 10.99.2.1 dstport 4789 dev va", "192.168.77.1/24");
+    let options = "--tap path0 --vni 100 --local 10.99.2.1 --remote 10.99.1.1 -v";
+    let ours = lab.ours(options, &[("path0", "192.168.77.2/24")]);
+    ping(&lab.b, "192.168.77.1", 2).all();
+    // The first of these gets stuck, and teaches; of the others the sender hears.
+    ping(&lab.b, "-M do -s 1422 192.168.77.1", 1).none();
+    assert_eq!(ours.says("# path to 10.99.1.1 port 4789: mtu "), "1400");
+    let told = ping(&lab.b, "-M do -s 1422 192.168.77.1", 2);
+    told.none();
+    assert!(told.text.contains("mtu = 1350") || told.text.contains("mtu=1350"), "{}", told.text);
+    ping(&lab.b, "-M do -s 1322 192.168.77.1", 2).all();
+    ping(&lab.b, "-M dont -s 1422 192.168.77.1", 2).none();
+}
+
+/// What the kernel refuses is counted; everything else goes on.
+#[test]
+fn errors_are_counted_and_nothing_ends() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let options =
+        "--tap error0 --vni 100 --local 10.99.0.2 --remote 203.0.113.9 --remote 10.99.0.1 --mtu 9000";
+    let ours = lab.ours(options, &[("error0", "192.168.77.2/24")]);
+    // Floods reach the one that can be reached.
+    ping(&lab.b, "192.168.77.1", 2).all();
+    assert!(ours.number("failed send: Network is unreachable (os error 101) ") > 0);
+    ping(&lab.b, "-s 5000 192.168.77.1", 1).none();
+    assert!(ours.number("failed send: Message too long (os error 90) ") > 0);
+    lab.b.ip("link set error0 down");
+    ping(&lab.a, "192.168.77.2", 1).none();
+    lab.b.ip("link set error0 up");
+    ping(&lab.a, "192.168.77.2", 3).all();
+}
