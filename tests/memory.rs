@@ -26,6 +26,9 @@ fn assert_close(row: &str, promised: f64, real: f64) {
     assert!((promised - real).abs() <= 0.5, "{row}: README says {promised} bytes, and it is {real:.1}");
 }
 
+/// A row, what it counts, and how many of them.
+type More = (&'static str, fn(&mut Capacity, u32), u32);
+
 #[test]
 fn the_table_in_readme_is_true() {
     let entry = each(|capacity, count| capacity.entries = count, 1 << 20);
@@ -33,11 +36,13 @@ fn the_table_in_readme_is_true() {
     assert_close("Fdb", hot_and_cold.iter().sum(), entry);
     assert!(hot_and_cold[0] <= 32.0 && hot_and_cold[1] <= 8.0, "32 bytes hot and 8 cold at most");
 
-    let one: [(&str, fn(&mut Capacity, u32), u32); 4] = [
+    let one: [More; 6] = [
         ("VNIs", |capacity, count| capacity.vnis = count, 1 << 14),
         ("`Remotes`", |capacity, count| capacity.remotes = count, 1 << 18),
         ("`Neighbors`", |capacity, count| capacity.neighbors = count, 1 << 17),
         ("`Routes`", |capacity, count| capacity.routes = count, 1 << 17),
+        ("`Groups`", |capacity, count| capacity.groups = count, 1 << 17),
+        ("`Vlans`", |capacity, count| capacity.vlans = count, 1 << 11),
     ];
     for (row, more, count) in one {
         assert_close(row, promised(row)[0], each(more, count));
