@@ -108,6 +108,16 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
+    /// Makes the packet what lies from `start` to `end` in it; nothing changes where that is not inside.
+    #[inline(always)]
+    pub(crate) fn narrow(&mut self, start: usize, end: usize) {
+        let head = self.head.wrapping_add(start);
+        let tail = self.head.wrapping_add(end);
+        if self.head <= head && head <= tail && tail <= self.tail {
+            (self.head, self.tail) = (head, tail);
+        }
+    }
+
     /// The last `n` bytes before the packet: headers that were stripped, as long as nothing else was put there.
     /// `None` where there are fewer.
     #[inline]
@@ -136,12 +146,18 @@ impl<'a> Packet<'a> {
         self.buffer.get(head..self.tail).ok_or(missing)
     }
 
+    /// The same packet, for as long as nobody else has it.
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> Packet<'_> {
+        Packet { buffer: self.buffer, head: self.head, tail: self.tail }
+    }
+
     /// The last `n` bytes of headroom, and the packet behind them.
     #[inline]
     pub(crate) fn split_headroom(&mut self, n: usize) -> Option<(&mut [u8], &[u8])> {
         let start = self.head.checked_sub(n)?;
-        let (room, packet) = self.buffer.get_mut(start..self.tail)?.split_at_mut_checked(n)?;
-        Some((room, packet))
+        let (front, packet) = self.buffer.get_mut(..self.tail)?.split_at_mut_checked(self.head)?;
+        Some((front.get_mut(start..)?, packet))
     }
 
     /// Counts the last `n` bytes of headroom as part of the packet.
@@ -200,9 +216,11 @@ pub enum Error {
 ///
 /// Dereferences to its bytes.
 #[derive(Clone, Copy, Eq, PartialEq)]
+// The length comes first, to be found in the cache line where the bytes begin.
+#[repr(C)]
 pub struct Header {
-    bytes: [u8; MAX_OVERHEAD],
     len: u8,
+    bytes: [u8; MAX_OVERHEAD],
 }
 
 /// The most bytes that encapsulation puts before a packet.
@@ -227,6 +245,12 @@ impl Header {
         Some(bytes)
     }
 
+    /// The bytes, of which there are always as many as the length says.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.len.into())
+    }
+
     /// The bytes, to be changed in place.
     #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
@@ -239,7 +263,7 @@ impl Deref for Header {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len.into()).unwrap_or_default()
+        self.bytes().unwrap_or_default()
     }
 }
 

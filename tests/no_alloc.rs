@@ -223,7 +223,11 @@ fn changes(bytes: &[u8]) {
 fn ends() -> [(IpAddr, IpAddr); 2] {
     [
         (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2))),
-        (Ipv6Addr::LOCALHOST.into(), Ipv4Addr::new(192, 0, 2, 2).to_ipv6_mapped().into()),
+        // What comes from the loopback address, ::1, is no packet of a network.
+        (
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+            Ipv4Addr::new(192, 0, 2, 2).to_ipv6_mapped().into(),
+        ),
     ]
 }
 

@@ -1,14 +1,16 @@
 //! Decapsulation: the outer headers checked and stripped, the inner packet left in place.
 
+use core::net::IpAddr;
+
 use super::{
     Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Policy, Protocol, Start, ecn,
-    inner::{IpVersion, Peek},
+    inner::{IpVersion, Peek, is_plain},
     protocol::Opened,
     underlay::{self, View},
 };
 use crate::{
     packet::Packet,
-    wire::{Ecn, EtherType, IpProtocol, checksum::State, ipv4, ipv6},
+    wire::{Ecn, EtherType, checksum::State, ipv4, ipv6},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -100,9 +102,14 @@ impl<P: Protocol> Endpoint<P> {
     /// # Errors
     ///
     /// The first [`DropReason`] that applies; the packet is left as it was.
-    #[inline]
+    // As for encapsulation: what is in line is short, and asks less where it knows the caller.
+    #[inline(always)]
     pub fn decap_with(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
-        let (inner, carried) = self.checked(packet.as_slice(), meta)?;
+        if let Some((inner, end)) = self.checked_plain(packet.as_slice(), meta) {
+            packet.narrow(inner.stripped, end);
+            return Ok(inner);
+        }
+        let (inner, carried) = self.checked_any(packet.as_slice(), *meta)?;
         carried.strip_from(packet);
         Ok(inner)
     }
@@ -110,6 +117,64 @@ impl<P: Protocol> Endpoint<P> {
     /// All checks of decapsulation, for who has some of his own before anything is stripped.
     #[inline(always)]
     pub(crate) fn checked(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
+        if let Some((inner, end)) = self.checked_plain(packet, meta) {
+            return Ok((inner, Carried::unchanged(&inner, end)));
+        }
+        self.checked_any(packet, *meta)
+    }
+
+    /// The checks for what most packets over IPv4 are ([`glance`](super::glance)), where the inner one keeps its ECN
+    /// field; and where in the packet the inner one ends. `None` for all others and where anything is wrong:
+    /// [`checked_any`](Self::checked_any) knows.
+    // In line, so that nothing goes through memory but what the caller wants.
+    #[inline(always)]
+    pub(super) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
+        if !self.opens_plain {
+            return None;
+        }
+        let glance = self.outer.glance_ipv4(P::IS_UDP, P::MIN_PLAIN, packet, meta, &self.policy)?;
+        let opened = self.protocol.open_plain(glance.payload, &self.policy, self.fatal)?;
+        plain(Some(glance.facts), glance.end, opened)
+    }
+
+    /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
+    #[inline(always)]
+    pub(super) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
+        let (outer, payload, end) = match (self.outer.framing, self.outer.local) {
+            (Framing::Payload, _) => (meta.outer, packet, packet.len()),
+            (_, IpAddr::V4(_)) => {
+                let glance = self.outer.glance_ipv4(P::IS_UDP, 0, packet, &meta, &self.policy)?;
+                (Some(glance.facts), glance.payload, glance.end)
+            }
+            (_, IpAddr::V6(local)) => {
+                let glance = self.outer.glance_ipv6(P::IS_UDP, local, packet, &meta, &self.policy)?;
+                (Some(glance.facts), glance.payload, glance.end)
+            }
+        };
+        let mut seen = Anomalies::NONE;
+        let opened = self.protocol.open(View::whole(payload), &self.policy, &mut seen).ok()?;
+        let (protocol, inner) = (opened.protocol, opened.payload.bytes());
+        if !seen.and(self.fatal).is_empty() || !is_plain(protocol, inner) {
+            return None;
+        }
+        plain(outer, end, (opened.encapsulation, protocol, inner))
+    }
+
+    /// The checks for every packet.
+    // With a copy, so that nobody has to keep what he knows in memory for the sake of this call.
+    #[inline(never)]
+    fn checked_any(&self, packet: &[u8], meta: DecapMeta) -> Result<(Inner, Carried), DropReason> {
+        if !self.opens_plain {
+            if let Some((inner, end)) = self.checked_at_a_glance(packet, meta) {
+                return Ok((inner, Carried::unchanged(&inner, end)));
+            }
+        }
+        self.walked(packet, &meta)
+    }
+
+    /// The checks one by one, from the outside in.
+    #[inline(always)]
+    pub(super) fn walked(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
         let mut seen = Anomalies::NONE;
         let read = self.read(View::whole(packet), meta, &mut seen);
         let fatal = seen.and(self.fatal);
@@ -186,7 +251,7 @@ impl<P: Protocol> Endpoint<P> {
             return Err(DropReason::Fragment);
         }
         let (mut packet, mut facts) = (ip.payload, ip.facts());
-        if P::PROTOCOL == IpProtocol::UDP {
+        if P::IS_UDP {
             let udp = underlay::udp(&ip, &self.policy, seen)?;
             if udp.header.destination_port != self.outer.port {
                 return Err(DropReason::OtherPort);
@@ -204,6 +269,20 @@ impl<P: Protocol> Endpoint<P> {
     }
 }
 
+/// What came out of an opened tunnel whose payload ends at `end`, where nothing of it changes.
+#[inline(always)]
+fn plain(
+    outer: Option<OuterFacts>,
+    end: usize,
+    (encapsulation, protocol, inner): (Encapsulation, EtherType, &[u8]),
+) -> Option<(Inner, usize)> {
+    // Of the outer code points Not-ECT and ECT(0) change nothing, whatever is inside (RFC 6040, figure 4).
+    if outer.is_some_and(|outer| outer.ds_field & 1 != 0) {
+        return None;
+    }
+    Some((Inner { encapsulation, outer, protocol, stripped: end.wrapping_sub(inner.len()) }, end))
+}
+
 /// The ECN field of the outer header; that of a header which nobody told us about counts as Not-ECT.
 #[inline(always)]
 pub(crate) fn ecn_of(outer: Option<OuterFacts>) -> Ecn {
@@ -218,7 +297,7 @@ pub(crate) struct Carried {
     /// Where in the carrying packet it starts and ends.
     start: usize,
     end: usize,
-    /// Its ECN field once it is out, where it has one.
+    /// Its ECN field once it is out, where it has one and somebody looked.
     pub(crate) ecn: Option<Ecn>,
     changes_ecn: bool,
     /// Which IP it is, and where, counted from its own front, that starts.
@@ -227,6 +306,13 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
+    /// What came out, as far as `end`, and nothing of it changes.
+    #[inline(always)]
+    const fn unchanged(inner: &Inner, end: usize) -> Self {
+        let Inner { encapsulation, protocol, stripped: start, .. } = *inner;
+        Self { encapsulation, protocol, start, end, ecn: None, changes_ecn: false, version: None, l3: 0 }
+    }
+
     /// Looks at what an opened tunnel carries.
     #[inline(always)]
     pub(crate) fn new(
@@ -251,7 +337,7 @@ impl Carried {
             ecn,
             changes_ecn: ecn.is_some_and(|ecn| ecn != peek.ecn()),
             version: peek.version,
-            l3: peek.l3,
+            l3: peek.l3(),
         })
     }
 

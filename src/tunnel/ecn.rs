@@ -27,6 +27,31 @@ impl Mode {
             (Self::Normal | Self::Linux, _) => inner,
         }
     }
+
+    /// The highest code point up to which all are copied, where any is.
+    pub(crate) const fn max_copied(self) -> u8 {
+        match self {
+            Self::Linux => Ecn::Ect0.value(),
+            Self::Normal | Self::Compatibility => Ecn::Ce.value(),
+        }
+    }
+}
+
+/// A mode's four outer code points side by side, for packets: one shift, and nothing to decide.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    pub(crate) fn new(mode: Mode) -> Self {
+        let inner = [Ecn::NotEct, Ecn::Ect1, Ecn::Ect0, Ecn::Ce];
+        Self(inner.into_iter().fold(0, |all, inner| all | mode.outer(inner).value() << (2 * inner.value())))
+    }
+
+    /// The outer code point for an inner one.
+    #[inline(always)]
+    pub(crate) const fn outer(self, inner: Ecn) -> Ecn {
+        Ecn::from_ds_field(self.0 >> (2 * inner.value()))
+    }
 }
 
 /// The code point that a packet leaves the tunnel with (RFC 6040, figure 4), or `None` where it must be
@@ -67,6 +92,11 @@ mod tests {
         ];
         for (mode, outer) in columns {
             assert_eq!([NotEct, Ect1, Ect0, Ce].map(|inner| mode.outer(inner)), outer, "{mode:?}");
+            assert_eq!(
+                [NotEct, Ect1, Ect0, Ce].map(|inner| Marks::new(mode).outer(inner)),
+                outer,
+                "{mode:?}"
+            );
         }
     }
 

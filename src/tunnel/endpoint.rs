@@ -1,19 +1,19 @@
 //! Endpoints: settings proven once, then packets in and out.
 
-use core::{net::IpAddr, ops::RangeInclusive};
+use core::{
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
 
 use super::{
-    Anomalies, ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, OuterDscp,
-    OuterFlowLabel, Payload, Policy, Protocol, Remote, Ttl, UdpChecksum, ecn,
-    entropy::Keys,
+    Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
+    UdpChecksum, ecn,
+    entropy::{Keys, Ports},
     inner::Peek,
-    outer::{Flow, MAX_LEN, Outer},
+    outer::{MAX_LEN, Outer},
     protocol::OverUdp,
 };
-use crate::{
-    packet::{self, Header, Packet},
-    wire::{IpProtocol, ethernet},
-};
+use crate::wire::ethernet;
 
 /// One end of tunnels of protocol `P`: [`vxlan::Endpoint`](super::vxlan::Endpoint),
 /// [`geneve::Endpoint`](super::geneve::Endpoint), [`gre::Endpoint`](super::gre::Endpoint),
@@ -27,108 +27,15 @@ pub struct Endpoint<P> {
     /// What the policy refuses, worked out ahead.
     pub(crate) fatal: Anomalies,
     pub(crate) protocol: P,
+    /// Whether packets differ in little: see [`encap_plain`](Self::encap_plain).
+    pub(crate) sends_plain: bool,
+    /// Whether most packets that are received can be told at a glance: see [`checked_plain`](Self::checked_plain).
+    pub(crate) opens_plain: bool,
     headroom: u16,
     tunnel_len: u8,
 }
 
 impl<P: Protocol> Endpoint<P> {
-    /// Puts the outer headers before `packet`, into its headroom.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError`]; the packet is left as it was.
-    #[inline]
-    pub fn encap(&self, packet: &mut Packet<'_>, remote: &Remote) -> Result<(), EncapError> {
-        self.encap_with(packet, remote, &EncapMeta::new())
-    }
-
-    /// Puts the outer headers before `packet`, into its headroom, with what the caller knows of it.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError`]; the packet is left as it was.
-    #[inline]
-    pub fn encap_with(
-        &self,
-        packet: &mut Packet<'_>,
-        remote: &Remote,
-        meta: &EncapMeta,
-    ) -> Result<(), EncapError> {
-        let need = remote.header.len();
-        let missing = packet::Error::Headroom { need, have: packet.headroom() };
-        let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
-        let peek = self.check(inner, remote, meta)?;
-        self.write(room, inner, &peek, remote, meta);
-        packet.grow_front(need);
-        Ok(())
-    }
-
-    /// The outer headers of `packet` as a value, to be sent as `[header, packet]`.
-    ///
-    /// # Errors
-    ///
-    /// [`EncapError`].
-    #[inline]
-    pub fn header(&self, packet: &[u8], remote: &Remote, meta: &EncapMeta) -> Result<Header, EncapError> {
-        let peek = self.check(packet, remote, meta)?;
-        let mut header = remote.header;
-        self.write(header.as_mut_slice(), packet, &peek, remote, meta);
-        Ok(header)
-    }
-
-    /// Encapsulates a burst: each packet with the remote and the knowledge that stand at its place in
-    /// `plan`, and what came of it at its place in `results`. Returns how many were handled: as many as the
-    /// shortest of the three slices has.
-    pub fn encap_batch(
-        &self,
-        packets: &mut [Packet<'_>],
-        plan: &[(&Remote, EncapMeta)],
-        results: &mut [Result<(), EncapError>],
-    ) -> usize {
-        let mut done = 0;
-        for ((packet, (remote, meta)), result) in packets.iter_mut().zip(plan).zip(results) {
-            *result = self.encap_with(packet, remote, meta);
-            done += 1;
-        }
-        done
-    }
-
-    /// Everything that can stand against encapsulation, but headroom.
-    #[inline(always)]
-    fn check(&self, packet: &[u8], remote: &Remote, meta: &EncapMeta) -> Result<Peek, EncapError> {
-        let payload = self.protocol.payload();
-        let peek = Peek::new(payload, packet)
-            .map_err(|truncated| EncapError::InnerTruncated { need: truncated.need, have: truncated.have })?;
-        if payload == Payload::Ip && peek.version.is_none() {
-            return Err(EncapError::InnerNotIp);
-        }
-        if packet.len() > remote.max_inner() {
-            return Err(EncapError::TooLong { len: packet.len(), max: remote.max_inner() });
-        }
-        if let InnerChecksum::Partial { start, offset } = meta.inner_checksum {
-            let at = usize::from(start).saturating_add(offset.into());
-            if at.saturating_add(2) > packet.len() {
-                return Err(EncapError::PartialChecksum { at, len: packet.len() });
-            }
-        }
-        self.protocol.check(&peek, meta)?;
-        Ok(peek)
-    }
-
-    /// Writes the outer headers of `packet`, which was checked, over all of `room`.
-    #[inline(always)]
-    fn write(&self, room: &mut [u8], packet: &[u8], peek: &Peek, remote: &Remote, meta: &EncapMeta) {
-        let hash = match meta.hash {
-            Some(hash) => hash,
-            None if P::NEEDS_HASH || self.outer.needs_hash() => self.outer.keys.flow(packet, peek),
-            None => 0,
-        };
-        let flow = Flow { packet, peek, meta, hash };
-        copy_header(room, &remote.header);
-        self.protocol.patch(room.get_mut(remote.tunnel.into()..).unwrap_or_default(), &flow);
-        self.outer.patch(remote, room, &flow);
-    }
-
     /// Bytes that encapsulation puts before a packet, options that a remote adds not counted.
     pub const fn overhead(&self) -> usize {
         self.outer.link_len() + self.outer.written_network_len() + self.tunnel_len as usize
@@ -166,7 +73,7 @@ impl<P: Protocol> Endpoint<P> {
     /// A number that all packets of a flow have; `None` where the packet's headers are cut off.
     pub(crate) fn flow_hash(&self, packet: &[u8]) -> Option<u32> {
         let peek = Peek::new(self.protocol.payload(), packet).ok()?;
-        Some(self.outer.keys.flow(packet, &peek))
+        Some(self.outer.keys.flow(packet, peek))
     }
 
     /// The endpoint's own address.
@@ -311,7 +218,7 @@ impl<P: Protocol> Builder<P> {
         if min == 0 || min > max {
             return Err(ConfigError::SourcePorts { min, max });
         }
-        if P::PROTOCOL == IpProtocol::UDP && self.port == 0 {
+        if P::IS_UDP && self.port == 0 {
             return Err(ConfigError::PortZero);
         }
         if self.ttl == Ttl::Fixed(0) {
@@ -326,17 +233,26 @@ impl<P: Protocol> Builder<P> {
             protocol: P::PROTOCOL,
             ttl: self.ttl,
             dscp: self.dscp,
-            ecn: self.ecn,
+            marks: ecn::Marks::new(self.ecn),
+            max_plain_ecn: self.ecn.max_copied(),
             dont_fragment,
             flow_label: self.flow_label.unwrap_or_default(),
             udp_checksum: self.udp_checksum.unwrap_or(match local {
                 IpAddr::V4(_) => UdpChecksum::Zero,
                 IpAddr::V6(_) => UdpChecksum::Full,
             }),
-            source_ports: self.source_ports,
+            source_ports: Ports::new(min, max),
             port: self.port,
             mtu: u16::try_from(self.mtu).unwrap_or(0),
             keys: Keys::new(self.seed),
+            glance_l3: match self.framing {
+                Framing::Ip | Framing::Payload => 0,
+                Framing::Ethernet(_) => ethernet::Header::LEN as u8,
+            },
+            local_ipv4: match local {
+                IpAddr::V4(local) => local,
+                IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+            },
             varies: self.ttl == Ttl::Inherit
                 || self.dscp == OuterDscp::Inherit
                 || self.flow_label == Some(OuterFlowLabel::FromHash)
@@ -347,6 +263,11 @@ impl<P: Protocol> Builder<P> {
             policy: self.policy,
             fatal: self.policy.fatal(),
             protocol: self.protocol,
+            sends_plain: !outer.varies
+                && self.framing != Framing::Payload
+                && self.ecn != ecn::Mode::Compatibility
+                && self.protocol.sends_plain(),
+            opens_plain: local.is_ipv4() && self.framing != Framing::Payload && self.protocol.opens_plain(),
             headroom: 0,
             tunnel_len: tunnel_len as u8,
         };
@@ -383,29 +304,6 @@ impl<P: OverUdp> Builder<P> {
 const fn is_unicast(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     !address.is_unspecified() && !address.is_multicast() && !broadcast
-}
-
-/// Copies a remote's header over all of `room`, which is as long: two fixed copies that may overlap serve
-/// every length up to twice theirs, and no call is made for them.
-#[inline(always)]
-fn copy_header(room: &mut [u8], header: &[u8]) {
-    copy_halves::<32>(room, header);
-}
-
-#[inline(always)]
-fn copy_halves<const N: usize>(room: &mut [u8], header: &[u8]) {
-    if (N..=2 * N).contains(&room.len()) {
-        if let (Some(to), Some(from)) = (room.first_chunk_mut::<N>(), header.first_chunk()) {
-            *to = *from;
-        }
-        if let (Some(to), Some(from)) = (room.last_chunk_mut::<N>(), header.last_chunk()) {
-            *to = *from;
-        }
-    } else {
-        for (to, from) in room.iter_mut().zip(header) {
-            *to = *from;
-        }
-    }
 }
 
 /// RFC 6335, section 6: the dynamic ports.

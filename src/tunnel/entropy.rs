@@ -9,7 +9,10 @@
 //! fragments, which have no ports but in the first one, addresses and protocol; of other frames, the pair
 //! of MAC addresses and the EtherType.
 
-use super::inner::{IpVersion, Peek};
+use super::{
+    Payload,
+    inner::{IpVersion, Peek},
+};
 use crate::wire::{IpProtocol, ipv6};
 
 /// Keys of the flow hash.
@@ -28,13 +31,35 @@ impl Keys {
     }
 
     /// The hash of the flow that `packet` belongs to.
-    #[inline(always)]
-    pub(crate) fn flow(&self, packet: &[u8], peek: &Peek) -> u32 {
-        let ip = packet.get(peek.l3..).unwrap_or_default();
+    #[inline(never)]
+    pub(crate) fn flow(&self, packet: &[u8], peek: Peek) -> u32 {
+        let ip = packet.get(peek.l3()..).unwrap_or_default();
         match peek.version {
             Some(IpVersion::V4) => self.ipv4(ip),
             Some(IpVersion::V6) => self.ipv6(ip),
-            None => self.bytes(packet.get(..peek.l3).unwrap_or_default()),
+            None => self.bytes(packet.get(..peek.l3()).unwrap_or_default()),
+        }
+    }
+
+    /// The same for a packet that [`plain_ecn`](super::inner::plain_ecn) has looked at: IPv4 right here.
+    #[inline(always)]
+    pub(crate) fn plain_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
+        let (is_ipv4, ip) = match (payload, packet) {
+            (Payload::Ip, [b0, ..]) => (b0 >> 4 == 4, Some(packet)),
+            (Payload::Ethernet, [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, ip @ ..]) => (true, Some(ip)),
+            _ => (false, None),
+        };
+        match ip {
+            Some(ip) if is_ipv4 => self.ipv4(ip),
+            _ => self.rarer_flow(payload, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn rarer_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
+        match Peek::new(payload, packet) {
+            Ok(peek) => self.flow(packet, peek),
+            Err(_) => 0,
         }
     }
 
@@ -51,7 +76,7 @@ impl Keys {
         self.join(u64::from_ne_bytes(*addresses), transport(protocol, ports))
     }
 
-    #[inline]
+    #[inline(never)]
     fn ipv6(&self, ip: &[u8]) -> u32 {
         let Some((&[_, _, _, _, _, _, next, _, ref addresses @ ..], rest)) = ip.split_first_chunk::<40>()
         else {
@@ -69,18 +94,33 @@ impl Keys {
     }
 
     /// The hash of some bytes, all of which count.
+    #[inline(never)]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> u32 {
-        let [k0, k1, k2, _] = self.0;
+        let [_, _, k2, _] = self.0;
         let mut state = k2 ^ bytes.len() as u64;
-        for chunk in bytes.chunks(16) {
+        let chunks = bytes.chunks_exact(16);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            state = chunk.first_chunk().map_or(state, |chunk| self.absorb(state, chunk));
+        }
+        if !rest.is_empty() {
             let mut padded = [0; 16];
-            for (to, from) in padded.iter_mut().zip(chunk) {
-                *to = *from;
+            if let Some(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n]) = rest.first_chunk::<14>() {
+                // An Ethernet header, without a loop.
+                padded = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, rest.get(14).copied().unwrap_or(0), 0];
+            } else {
+                padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             }
-            let [a, b] = words(&padded);
-            state = mix(a ^ k0 ^ state, b ^ k1);
+            state = self.absorb(state, &padded);
         }
         self.join(state, 0)
+    }
+
+    #[inline(always)]
+    fn absorb(&self, state: u64, bytes: &[u8; 16]) -> u64 {
+        let [k0, k1, _, _] = self.0;
+        let [a, b] = words(bytes);
+        mix(a ^ k0 ^ state, b ^ k1)
     }
 
     #[inline(always)]
@@ -90,11 +130,23 @@ impl Keys {
     }
 }
 
-/// `hash` as a port of the range, each as likely as the other, both ends included.
-#[inline]
-pub(crate) const fn port(hash: u32, min: u16, max: u16) -> u16 {
-    let ports = max.saturating_sub(min) as u64 + 1;
-    min.saturating_add(((hash as u64 * ports) >> 32) as u16)
+/// A range of source ports, both ends included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    min: u16,
+    count: u32,
+}
+
+impl Ports {
+    pub(crate) const fn new(min: u16, max: u16) -> Self {
+        Self { min, count: max.saturating_sub(min) as u32 + 1 }
+    }
+
+    /// `hash` as a port of the range, each as likely as the other.
+    #[inline(always)]
+    pub(crate) const fn of(self, hash: u32) -> u16 {
+        self.min.wrapping_add(((hash as u64 * self.count as u64) >> 32) as u16)
+    }
 }
 
 /// Folded multiplication: both halves of the product, so that every input bit reaches every output bit.
@@ -148,7 +200,6 @@ mod tests {
     use std::{collections::BTreeSet, vec::Vec};
 
     use super::*;
-    use crate::tunnel::inner::Payload;
 
     const FRAME: [u8; 38] = [
         2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
@@ -157,7 +208,7 @@ mod tests {
     ];
 
     fn hash(frame: &[u8]) -> u32 {
-        Keys::new(7).flow(frame, &Peek::new(Payload::Ethernet, frame).unwrap())
+        Keys::new(7).flow(frame, Peek::new(Payload::Ethernet, frame).unwrap())
     }
 
     fn changed(at: usize) -> u32 {
@@ -186,7 +237,7 @@ mod tests {
         for at in (0..12).chain([15, 16, 17, 18, 19, 22, 24, 25]) {
             assert_eq!(changed(at), hash(&FRAME), "byte {at}");
         }
-        assert_ne!(Keys::new(8).flow(&FRAME, &Peek::new(Payload::Ethernet, &FRAME).unwrap()), hash(&FRAME));
+        assert_ne!(Keys::new(8).flow(&FRAME, Peek::new(Payload::Ethernet, &FRAME).unwrap()), hash(&FRAME));
     }
 
     #[test]
@@ -211,7 +262,7 @@ mod tests {
             let mut packet = Vec::from([0x60, 0, 0, 0, 0, 0, next, 64]);
             packet.extend([0xfd; 32]);
             packet.extend(rest.concat());
-            Keys::new(7).flow(&packet, &Peek::new(Payload::Ip, &packet).unwrap())
+            Keys::new(7).flow(&packet, Peek::new(Payload::Ip, &packet).unwrap())
         };
         let plain = ip(17, &[&ports]);
         assert_eq!(ip(60, &[&[17, 0, 1, 4, 0, 0, 0, 0], &ports]), plain);
@@ -234,9 +285,10 @@ mod tests {
 
     #[test]
     fn a10_both_ends_of_the_range_are_reached() {
-        assert_eq!((port(0, 5000, 5001), port(u32::MAX, 5000, 5001)), (5000, 5001));
-        assert_eq!((port(0, 0, u16::MAX), port(u32::MAX, 0, u16::MAX)), (0, u16::MAX));
-        assert_eq!((port(0, 9, 9), port(u32::MAX, 9, 9)), (9, 9));
+        let ends = |min, max| (Ports::new(min, max).of(0), Ports::new(min, max).of(u32::MAX));
+        assert_eq!(ends(5000, 5001), (5000, 5001));
+        assert_eq!(ends(0, u16::MAX), (0, u16::MAX));
+        assert_eq!(ends(9, 9), (9, 9));
     }
 
     #[test]
@@ -245,7 +297,7 @@ mod tests {
             .map(|flow| {
                 let mut frame = FRAME;
                 [frame[34], frame[35]] = flow.to_be_bytes();
-                port(hash(&frame), 49152, 65535)
+                Ports::new(49152, 65535).of(hash(&frame))
             })
             .collect();
         // 65,536 balls in 16,384 bins leave 1.8% of the bins empty; four times that is a bad hash.

@@ -3,8 +3,9 @@
 use core::net::IpAddr;
 
 use super::{
-    Anomalies, Builder, ConfigError, DropReason, Encapsulation, Inner, Layer, Payload, Policy, Remote,
-    outer::Flow,
+    Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Inner, Layer, Payload, Policy,
+    Remote, inner,
+    patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
@@ -12,7 +13,7 @@ use crate::{
     packet::Packet,
     wire::{
         Error, EtherType, IpProtocol, Vni, geneve,
-        geneve_option::{OptionClass, OptionType, Options},
+        geneve_option::{self, OptionClass, OptionType, Options},
         ipv4, ipv6, udp,
     },
 };
@@ -62,6 +63,28 @@ pub struct Geneve {
     payload: Payload,
     known: [Option<(OptionClass, OptionType)>; MAX_KNOWN_OPTIONS],
     too_many_known: bool,
+}
+
+impl Geneve {
+    /// Whether nothing can be said against these options.
+    // By hand: an iterator makes a value of each option, and only two of its bytes matter.
+    #[inline(never)]
+    fn takes(&self, options: &[u8]) -> bool {
+        let mut at = 0;
+        while let Some(&[c0, c1, kind, length]) = options.get(at..).and_then(<[u8]>::first_chunk) {
+            if OptionType(kind).is_critical() && !self.knows_option(u16::from_be_bytes([c0, c1]), kind) {
+                return false;
+            }
+            at = at.wrapping_add(geneve_option::option_len(length));
+        }
+        // Neither is there something behind the last one, nor does it want more than there is.
+        at == options.len()
+    }
+
+    #[inline(never)]
+    fn knows_option(&self, class: u16, kind: u8) -> bool {
+        self.known.contains(&Some((OptionClass(class), OptionType(kind))))
+    }
 }
 
 impl Endpoint {
@@ -173,10 +196,49 @@ impl Rules for Geneve {
     }
 
     #[inline]
+    fn sends_plain(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn patch_plain(&self, header: &mut [u8], packet: &[u8], _meta: &EncapMeta, _hash: u32) {
+        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
+            *protocol = inner::ip_ethertype(packet).0.to_be_bytes();
+        }
+    }
+
+    #[inline]
     fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
         if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
             *protocol = flow.peek.ethertype.0.to_be_bytes();
         }
+    }
+
+    // A header, and an IP packet at least.
+    const MIN_PLAIN: usize = geneve::Header::LEN + ipv4::Header::MIN_LEN;
+
+    #[inline(always)]
+    fn open_plain<'a>(
+        &self,
+        packet: &'a [u8],
+        policy: &Policy,
+        _fatal: Anomalies,
+    ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
+        let (head, rest) = packet.split_first_chunk()?;
+        let header = geneve::Header::from_bytes(head).ok()?;
+        if header.is_control() || header.reserved() & policy.geneve_reserved_bits != 0 {
+            return None;
+        }
+        let (options, payload) = rest.split_at_checked(header.options_len().bytes())?;
+        if !options.is_empty() && !self.takes(options) {
+            return None;
+        }
+        let protocol = header.protocol();
+        let is_plain = match self.payload {
+            Payload::Ethernet => protocol == EtherType::TEB && inner::is_plain_frame(payload),
+            Payload::Ip => self.payload.takes(protocol) && inner::is_plain(protocol, payload),
+        };
+        is_plain.then_some((Encapsulation::Geneve(header), protocol, payload))
     }
 
     #[inline]

@@ -43,8 +43,8 @@ pub(crate) enum IpVersion {
 pub struct Peek {
     /// What is behind the Ethernet header and its tags.
     pub(crate) ethertype: EtherType,
-    /// Where that starts.
-    pub(crate) l3: usize,
+    /// Where that starts: [`l3`](Self::l3). Small, as all of it, to be handed on in a register.
+    l3: u8,
     /// Which IP it is; `None` for everything else, and for bytes that only claim to be IP.
     pub(crate) version: Option<IpVersion>,
     /// DS field; zero where there is no IP.
@@ -69,7 +69,7 @@ impl Peek {
     pub(crate) fn of_protocol(protocol: EtherType, packet: &[u8]) -> Result<Self, Truncated> {
         match protocol {
             EtherType::TEB => Self::ethernet(packet),
-            protocol => Self::l3(packet, protocol, 0, packet, false),
+            protocol => Self::l3_of(Self::opaque(protocol, 0), packet),
         }
     }
 
@@ -79,13 +79,23 @@ impl Peek {
             return Err(Truncated { need: 14, have: frame.len() });
         };
         let ethertype = EtherType(u16::from_be_bytes([t0, t1]));
-        if !ethertype.is_vlan() {
-            return Self::l3(frame, ethertype, 14, rest, false);
+        match ethertype {
+            EtherType::IPV4 => Self::ipv4(Self::opaque(ethertype, 14), rest),
+            EtherType::IPV6 => Self::ipv6(Self::opaque(ethertype, 14), rest),
+            _ if ethertype.is_vlan() => Self::tagged(frame, ethertype),
+            _ => Ok(Self::opaque(ethertype, 14)),
         }
-        match vlan::skip_tags(ethertype, rest) {
+    }
+
+    /// Behind VLAN tags: out of line, since few frames have any.
+    #[cold]
+    #[inline(never)]
+    fn tagged(frame: &[u8], ethertype: EtherType) -> Result<Self, Truncated> {
+        match vlan::skip_tags(ethertype, frame.get(14..).unwrap_or_default()) {
             Ok(untagged) => {
                 let l3 = frame.len().saturating_sub(untagged.payload.len());
-                Self::l3(frame, untagged.ethertype, l3, untagged.payload, true)
+                let opaque = Self { tagged: true, ..Self::opaque(untagged.ethertype, l3 as u8) };
+                Self::l3_of(opaque, untagged.payload)
             }
             // A tag that is cut off, or more tags than are followed: carried, but not looked into.
             Err(_) => Ok(Self { tagged: true, ..Self::opaque(ethertype, 14) }),
@@ -94,51 +104,66 @@ impl Peek {
 
     #[inline(always)]
     fn ip(packet: &[u8]) -> Result<Self, Truncated> {
-        let ethertype = match packet.first().map(|first| first >> 4) {
-            Some(4) => EtherType::IPV4,
-            Some(6) => EtherType::IPV6,
-            Some(_) => return Ok(Self::opaque(EtherType(0), 0)),
-            None => return Err(Truncated { need: 20, have: 0 }),
-        };
-        Self::l3(packet, ethertype, 0, packet, false)
+        match packet.first().map(|first| first >> 4) {
+            Some(4) => Self::ipv4(Self::opaque(EtherType::IPV4, 0), packet),
+            Some(6) => Self::ipv6(Self::opaque(EtherType::IPV6, 0), packet),
+            Some(_) => Ok(Self::opaque(EtherType(0), 0)),
+            None => Err(Truncated { need: 20, have: 0 }),
+        }
     }
 
-    /// Whatever has this EtherType, at the front of `bytes`.
+    /// `opaque` with what is known of its EtherType, at the front of `bytes`.
     #[inline(always)]
-    fn l3(
-        packet: &[u8],
-        ethertype: EtherType,
-        l3: usize,
-        bytes: &[u8],
-        tagged: bool,
-    ) -> Result<Self, Truncated> {
-        let truncated = |need: usize| Truncated { need: need.saturating_add(l3), have: packet.len() };
-        let opaque = Self { tagged, ..Self::opaque(ethertype, l3) };
-        Ok(match ethertype {
-            EtherType::IPV4 => match *bytes.first_chunk::<20>().ok_or(truncated(20))? {
-                [v_ihl, ds_field, ..] if v_ihl >> 4 == 4 => {
-                    Self { version: Some(IpVersion::V4), ds_field, ..opaque }
-                }
-                _ => opaque,
-            },
-            EtherType::IPV6 => match *bytes.first_chunk::<40>().ok_or(truncated(40))? {
-                [b0, b1, ..] if b0 >> 4 == 6 => {
-                    Self { version: Some(IpVersion::V6), ds_field: b0 << 4 | b1 >> 4, ..opaque }
-                }
-                _ => opaque,
-            },
-            _ => opaque,
-        })
+    fn l3_of(opaque: Self, bytes: &[u8]) -> Result<Self, Truncated> {
+        match opaque.ethertype {
+            EtherType::IPV4 => Self::ipv4(opaque, bytes),
+            EtherType::IPV6 => Self::ipv6(opaque, bytes),
+            _ => Ok(opaque),
+        }
     }
 
     #[inline(always)]
-    const fn opaque(ethertype: EtherType, l3: usize) -> Self {
+    fn ipv4(opaque: Self, bytes: &[u8]) -> Result<Self, Truncated> {
+        match bytes.first_chunk::<20>() {
+            Some(&[v_ihl, ds_field, ..]) if v_ihl >> 4 == 4 => {
+                Ok(Self { version: Some(IpVersion::V4), ds_field, ..opaque })
+            }
+            Some(_) => Ok(opaque),
+            None => Err(opaque.truncated(20, bytes)),
+        }
+    }
+
+    #[inline(always)]
+    fn ipv6(opaque: Self, bytes: &[u8]) -> Result<Self, Truncated> {
+        match bytes.first_chunk::<40>() {
+            Some(&[b0, b1, ..]) if b0 >> 4 == 6 => {
+                Ok(Self { version: Some(IpVersion::V6), ds_field: b0 << 4 | b1 >> 4, ..opaque })
+            }
+            Some(_) => Ok(opaque),
+            None => Err(opaque.truncated(40, bytes)),
+        }
+    }
+
+    /// `bytes` are all that there is behind the Ethernet header.
+    #[cold]
+    fn truncated(&self, need: usize, bytes: &[u8]) -> Truncated {
+        Truncated { need: need.saturating_add(self.l3()), have: bytes.len().saturating_add(self.l3()) }
+    }
+
+    #[inline(always)]
+    const fn opaque(ethertype: EtherType, l3: u8) -> Self {
         Self { ethertype, l3, version: None, ds_field: 0, tagged: false }
+    }
+
+    /// Where what is behind the Ethernet header and its tags starts.
+    #[inline(always)]
+    pub(crate) const fn l3(&self) -> usize {
+        self.l3 as usize
     }
 
     /// TTL or hop limit of `packet`, which was looked at; zero where there is no IP.
     pub(crate) fn ttl(&self, packet: &[u8]) -> u8 {
-        let ip = packet.get(self.l3..).unwrap_or_default();
+        let ip = packet.get(self.l3()..).unwrap_or_default();
         match (self.version, ip) {
             (Some(IpVersion::V4), [_, _, _, _, _, _, _, _, ttl, ..]) => *ttl,
             (Some(IpVersion::V6), [_, _, _, _, _, _, _, ttl, ..]) => *ttl,
@@ -148,7 +173,7 @@ impl Peek {
 
     /// Whether `packet`, which was looked at, must not be fragmented: DF of IPv4, always for IPv6.
     pub(crate) fn dont_fragment(&self, packet: &[u8]) -> bool {
-        let ip = packet.get(self.l3..).unwrap_or_default();
+        let ip = packet.get(self.l3()..).unwrap_or_default();
         match (self.version, ip) {
             (Some(IpVersion::V4), [_, _, _, _, _, _, flags, ..]) => flags & 0x40 != 0,
             (version, _) => version == Some(IpVersion::V6),
@@ -159,6 +184,68 @@ impl Peek {
     #[inline]
     pub(crate) const fn ecn(&self) -> Ecn {
         Ecn::from_ds_field(self.ds_field)
+    }
+}
+
+/// The ECN bits of what most packets are: untagged frames of IP or of anything else, and IP packets. `None` where it
+/// takes a second look.
+// One number, where `Peek` is a value of several fields: that one goes through memory on its way.
+#[inline(always)]
+pub(crate) fn plain_ecn(payload: Payload, packet: &[u8]) -> Option<u8> {
+    match payload {
+        Payload::Ethernet => {
+            let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<34>()?;
+            // EtherType, version and DS field at a glance.
+            let word = u32::from_be_bytes([t0, t1, b0, b1]);
+            if word & 0xffff_f000 == 0x0800_4000 {
+                return Some(b1 & 3);
+            }
+            match EtherType((word >> 16) as u16) {
+                EtherType::IPV4 => None,
+                EtherType::IPV6 => (b0 >> 4 == 6 && packet.len() >= 54).then_some(b1 >> 4 & 3),
+                ethertype => (!ethertype.is_vlan()).then_some(0),
+            }
+        }
+        Payload::Ip => {
+            let &[b0, b1, ..] = packet.first_chunk::<20>()?;
+            match b0 >> 4 {
+                4 => Some(b1 & 3),
+                6 if packet.len() >= 40 => Some(b1 >> 4 & 3),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// Whether a carried packet of this EtherType is one that nothing can be said against: a frame without tags, or an IP
+/// packet, with as many bytes as its headers have at least.
+#[inline(always)]
+pub(crate) fn is_plain(protocol: EtherType, packet: &[u8]) -> bool {
+    match protocol {
+        EtherType::TEB => is_plain_frame(packet),
+        EtherType::IPV4 => packet.len() >= 20,
+        EtherType::IPV6 => packet.len() >= 40,
+        _ => true,
+    }
+}
+
+/// The same for a frame.
+#[inline(always)]
+pub(crate) fn is_plain_frame(frame: &[u8]) -> bool {
+    let Some(&[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1]) = frame.first_chunk() else { return false };
+    match EtherType(u16::from_be_bytes([t0, t1])) {
+        EtherType::IPV4 => frame.len() >= 34,
+        EtherType::IPV6 => frame.len() >= 54,
+        ethertype => !ethertype.is_vlan(),
+    }
+}
+
+/// What the EtherType of a packet is which is known to be IP.
+#[inline(always)]
+pub(crate) const fn ip_ethertype(packet: &[u8]) -> EtherType {
+    match packet {
+        [b0, ..] if *b0 >> 4 == 6 => EtherType::IPV6,
+        _ => EtherType::IPV4,
     }
 }
 
@@ -181,7 +268,7 @@ mod tests {
         for tags in [&[][..], &[0x81, 0, 0, 5], &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 5]] {
             let packet = frame(tags, 0x0800, &ip);
             let peek = Peek::new(Payload::Ethernet, &packet).unwrap();
-            assert_eq!((peek.l3, peek.version), (14 + tags.len(), Some(IpVersion::V4)));
+            assert_eq!((peek.l3(), peek.version), (14 + tags.len(), Some(IpVersion::V4)));
             assert_eq!((peek.ds_field, peek.ttl(&packet), peek.dont_fragment(&packet)), (0xb9, 33, true));
             assert_eq!((peek.ecn(), peek.tagged), (Ecn::Ect1, !tags.is_empty()));
         }

@@ -76,6 +76,11 @@ impl Rules for IpUdp {
     }
 
     #[inline]
+    fn sends_plain(&self) -> bool {
+        true
+    }
+
+    #[inline]
     fn open<'a>(
         &self,
         packet: View<'a>,

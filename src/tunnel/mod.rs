@@ -11,11 +11,13 @@
 mod decap;
 mod drop_reason;
 pub mod ecn;
+mod encap;
 mod encapsulation;
 mod endpoint;
 mod entropy;
 mod find;
 pub mod geneve;
+mod glance;
 pub mod gre;
 pub mod icmp;
 mod inner;
@@ -24,10 +26,14 @@ pub mod ip_udp;
 pub mod nvgre;
 mod offload;
 mod outer;
+mod patch;
 mod policy;
 mod profile;
 mod protocol;
+mod remote;
 mod settings;
+#[cfg(test)]
+mod two_ways;
 mod underlay;
 pub mod vxlan;
 
@@ -37,10 +43,10 @@ pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
-pub use outer::Remote;
 pub use policy::Policy;
 pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};
+pub use remote::Remote;
 pub use settings::{
     ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, Link, OuterDscp,
     OuterFlowLabel, Ttl, UdpChecksum,

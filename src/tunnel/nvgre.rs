@@ -7,7 +7,7 @@ use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
     Remote, gre,
     inner::Peek,
-    outer::Flow,
+    patch::Flow,
     protocol::{Opened, Rules},
     underlay::View,
 };
@@ -87,6 +87,18 @@ impl Rules for Nvgre {
     #[inline]
     fn check(&self, peek: &Peek, _meta: &EncapMeta) -> Result<(), EncapError> {
         if peek.tagged { Err(EncapError::InnerVlan) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn sends_plain(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn patch_plain(&self, header: &mut [u8], _packet: &[u8], _meta: &EncapMeta, hash: u32) {
+        if let Some([.., flow_id]) = header.first_chunk_mut::<{ nvgre::Header::LEN }>() {
+            *flow_id = (hash >> 24) as u8;
+        }
     }
 
     #[inline]

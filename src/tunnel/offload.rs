@@ -7,26 +7,31 @@
 use super::{
     InnerChecksum, UdpChecksum,
     inner::{IpVersion, Peek},
-    outer::Flow,
+    patch::Flow,
 };
 use crate::wire::{IpProtocol, checksum::Sum, ipv4, ipv6, udp};
 
 /// The sum of the carried packet, as it will be when all its checksums are finished.
-pub(crate) fn inner_sum(mode: UdpChecksum, flow: &Flow<'_>) -> Sum {
-    match flow.meta.inner_checksum {
-        InnerChecksum::Good if mode == UdpChecksum::Offload => good_sum(flow.packet, flow.peek),
+pub(crate) fn inner_sum(mode: UdpChecksum, packet: &[u8], peek: Peek, inner: InnerChecksum) -> Sum {
+    match inner {
+        InnerChecksum::Good if mode == UdpChecksum::Offload => good_sum(packet, peek),
         _ => None,
     }
-    .unwrap_or_else(|| finished_sum(flow))
+    .unwrap_or_else(|| untrusted_sum(packet, inner))
 }
 
 /// The same without trust in what the packet holds: only a checksum that is still to be written is foreseen.
+#[inline(always)]
 pub(crate) fn finished_sum(flow: &Flow<'_>) -> Sum {
-    let foreseen = match flow.meta.inner_checksum {
-        InnerChecksum::Partial { start, offset } => partial_sum(flow.packet, start.into(), offset.into()),
+    untrusted_sum(flow.packet, flow.meta.inner_checksum)
+}
+
+fn untrusted_sum(packet: &[u8], inner: InnerChecksum) -> Sum {
+    let foreseen = match inner {
+        InnerChecksum::Partial { start, offset } => partial_sum(packet, start.into(), offset.into()),
         _ => None,
     };
-    foreseen.unwrap_or_else(|| Sum::ZERO.add_bytes(flow.packet))
+    foreseen.unwrap_or_else(|| Sum::ZERO.add_bytes(packet))
 }
 
 /// What somebody else will finish: from `start` on everything adds up to the complement of what stands in
@@ -40,8 +45,8 @@ fn partial_sum(packet: &[u8], start: usize, offset: usize) -> Option<Sum> {
 
 /// A packet whose TCP or UDP checksum is good: its segment adds up to the complement of the sum of its
 /// pseudo header. `None` where there is no such segment: fragments, other transports, UDP without checksum.
-fn good_sum(packet: &[u8], peek: &Peek) -> Option<Sum> {
-    let (outer, ip) = packet.split_at_checked(peek.l3)?;
+fn good_sum(packet: &[u8], peek: Peek) -> Option<Sum> {
+    let (outer, ip) = packet.split_at_checked(peek.l3())?;
     let (header, segment, behind, pseudo, protocol) = match peek.version? {
         IpVersion::V4 => {
             let (fixed, options) = ipv4::Header::fixed(ip.first_chunk()?).ok()?;

@@ -1,8 +1,10 @@
 //! What one tunnel protocol adds to what all have in common.
 
 use super::{
-    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
-    outer::Flow, underlay::View,
+    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
+    inner::{Peek, is_plain},
+    patch::Flow,
+    underlay::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 
@@ -18,6 +20,9 @@ impl<P: Rules> Protocol for P {}
 pub trait Rules: Copy {
     /// What carries it: UDP, or IP directly.
     const PROTOCOL: IpProtocol;
+
+    /// Whether that is UDP.
+    const IS_UDP: bool = Self::PROTOCOL.0 == IpProtocol::UDP.0;
 
     /// Whether the tunnel's own header holds bits of the flow hash.
     const NEEDS_HASH: bool = false;
@@ -43,6 +48,23 @@ pub trait Rules: Copy {
     #[inline]
     fn patch(&self, _header: &mut [u8], _flow: &Flow<'_>) {}
 
+    /// Whether all packets that [`check`](Self::check) does not refuse, those with VLAN tags not counted, differ in
+    /// nothing but what [`patch_plain`](Self::patch_plain) writes.
+    #[inline]
+    fn sends_plain(&self) -> bool {
+        false
+    }
+
+    /// What it carries, where [`sends_plain`](Self::sends_plain) holds.
+    #[inline(always)]
+    fn plain_payload(&self) -> Payload {
+        self.payload()
+    }
+
+    /// Does what [`patch`](Self::patch) does where [`sends_plain`](Self::sends_plain) holds.
+    #[inline(always)]
+    fn patch_plain(&self, _header: &mut [u8], _packet: &[u8], _meta: &EncapMeta, _hash: u32) {}
+
     /// Reads the tunnel's own header, at the front of `packet`.
     fn open<'a>(
         &self,
@@ -50,6 +72,32 @@ pub trait Rules: Copy {
         policy: &Policy,
         seen: &mut Anomalies,
     ) -> Result<Opened<'a>, DropReason>;
+
+    /// The fewest bytes of tunnel header and carried packet that [`open_plain`](Self::open_plain) is for.
+    const MIN_PLAIN: usize = 0;
+
+    /// Whether most packets are for [`open_plain`](Self::open_plain).
+    #[inline]
+    fn opens_plain(&self) -> bool {
+        true
+    }
+
+    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, for what
+    /// is rare, and where there is something to be said about what is carried ([`is_plain`]). Answers the payload too,
+    /// which reaches to the packet's end.
+    #[inline(always)]
+    fn open_plain<'a>(
+        &self,
+        packet: &'a [u8],
+        policy: &Policy,
+        fatal: Anomalies,
+    ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
+        let mut seen = Anomalies::NONE;
+        let opened = self.open(View::whole(packet), policy, &mut seen).ok()?;
+        let payload = opened.payload.bytes();
+        let plain = seen.and(fatal).is_empty() && is_plain(opened.protocol, payload);
+        plain.then_some((opened.encapsulation, opened.protocol, payload))
+    }
 }
 
 /// A tunnel protocol that UDP carries. Cannot be implemented outside this crate.

@@ -4,13 +4,15 @@
 use core::net::IpAddr;
 
 use super::{
-    Anomalies, Builder, ConfigError, DropReason, Encapsulation, Payload, Policy, Remote,
-    outer::Flow,
+    Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote,
+    inner::is_plain_frame,
+    patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
 use crate::wire::{
-    EtherType, IpProtocol, Vni, ipv4, ipv6, udp, vxlan, vxlan_gbp,
+    EtherType, IpProtocol, Vni, ipv4, ipv6, udp, vxlan,
+    vxlan_gbp::{self, GroupPolicy},
     vxlan_gpe::{self, NextProtocol},
 };
 
@@ -53,14 +55,20 @@ pub struct Vxlan {
 }
 
 impl Vxlan {
+    /// Whether packets differ in more than their segment.
+    #[inline(always)]
+    const fn has_extension(self) -> bool {
+        self.group_policy | matches!(self.gpe, Some(Payload::Ip))
+    }
+
     /// Completes what an extension adds to the header.
-    fn patch_extension(self, header: &mut [u8], flow: &Flow<'_>) {
+    #[inline(never)]
+    fn patch_extension(self, header: &mut [u8], policy: Option<GroupPolicy>, ethertype: EtherType) {
         let Some(header) = header.first_chunk_mut() else { return };
-        if let (true, Some(policy)) = (self.group_policy, flow.meta.group_policy) {
+        if let (true, Some(policy)) = (self.group_policy, policy) {
             *header = vxlan::Header::from_bytes(header).with_group_policy(policy).to_bytes();
         }
-        if let (Some(Payload::Ip), Some(next)) = (self.gpe, NextProtocol::from_ethertype(flow.peek.ethertype))
-        {
+        if let (Some(Payload::Ip), Some(next)) = (self.gpe, NextProtocol::from_ethertype(ethertype)) {
             let [_, _, _, byte, _, _, _, _] = header;
             *byte = next.0;
         }
@@ -138,13 +146,29 @@ impl Rules for Vxlan {
     }
 
     #[inline]
+    fn sends_plain(&self) -> bool {
+        !self.has_extension()
+    }
+
+    #[inline(always)]
+    fn plain_payload(&self) -> Payload {
+        Payload::Ethernet
+    }
+
+    #[inline(always)]
+    fn patch_plain(&self, header: &mut [u8], _packet: &[u8], meta: &EncapMeta, _hash: u32) {
+        if let (Some(vni), Some(header)) = (meta.vni, header.first_chunk_mut()) {
+            patch_vni(header, vni);
+        }
+    }
+
+    #[inline]
     fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
         if let (Some(vni), Some(header)) = (flow.meta.vni, header.first_chunk_mut()) {
-            let [_, _, _, _, v0, v1, v2, _]: &mut [u8; vxlan::Header::LEN] = header;
-            [_, *v0, *v1, *v2] = vni.value().to_be_bytes();
+            patch_vni(header, vni);
         }
-        if self.group_policy || self.gpe == Some(Payload::Ip) {
-            self.patch_extension(header, flow);
+        if self.has_extension() {
+            self.patch_extension(header, flow.meta.group_policy, flow.peek.ethertype);
         }
     }
 
@@ -160,6 +184,37 @@ impl Rules for Vxlan {
         seen.insert_if(!payload.takes(opened.protocol), DropReason::GpeProtocol);
         Ok(opened)
     }
+
+    // A header, and a frame of the shortest IPv4 packet: all frames are longer.
+    const MIN_PLAIN: usize = vxlan::Header::LEN + 34;
+
+    #[inline]
+    fn opens_plain(&self) -> bool {
+        !self.group_policy && self.gpe.is_none()
+    }
+
+    #[inline(always)]
+    fn open_plain<'a>(
+        &self,
+        packet: &'a [u8],
+        policy: &Policy,
+        _fatal: Anomalies,
+    ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
+        let (header, frame) = packet.split_first_chunk()?;
+        let header = vxlan::Header::from_bytes(header);
+        header.vni()?;
+        if header.reserved() & policy.vxlan_reserved_bits != 0 || !is_plain_frame(frame) {
+            return None;
+        }
+        Some((Encapsulation::Vxlan(header), EtherType::TEB, frame))
+    }
+}
+
+#[inline(always)]
+fn patch_vni(header: &mut [u8; vxlan::Header::LEN], vni: Vni) {
+    // The last byte is reserved: zero.
+    let [_, _, _, _, segment @ ..] = header;
+    *segment = (vni.value() << 8).to_be_bytes();
 }
 
 /// Reads a VXLAN header, with or without knowledge of Group Based Policy.

@@ -252,6 +252,12 @@ pub enum WriteError {
     },
 }
 
+/// Bytes of an option, as the last byte of its header says.
+#[inline(always)]
+pub(crate) const fn option_len(byte: u8) -> usize {
+    HEADER_LEN + (byte & LENGTH) as usize * 4
+}
+
 const HEADER_LEN: usize = 4;
 const MAX_DATA_LEN: usize = 124;
 const LENGTH: u8 = 0x1f;

@@ -7,9 +7,9 @@ use crate::{
     tunnel::{
         self, Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload,
         Policy, Remote,
-        inner::Peek,
+        inner::{self, Peek},
         offload,
-        outer::Flow,
+        patch::Flow,
         protocol::{Opened, OverUdp, Rules},
         underlay::View,
     },
@@ -206,16 +206,26 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     }
 
     #[inline]
+    fn sends_plain(&self) -> bool {
+        !self.checksum && !self.sequence && self.encap_limit.is_none()
+    }
+
+    #[inline(always)]
+    fn patch_plain(&self, header: &mut [u8], packet: &[u8], _meta: &EncapMeta, _hash: u32) {
+        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
+            *protocol = inner::ip_ethertype(packet).0.to_be_bytes();
+        }
+    }
+
+    #[inline]
     fn patch(&self, mut header: &mut [u8], flow: &Flow<'_>) {
         if self.encap_limit.is_some() {
             let Some((options, gre)) = header.split_first_chunk_mut() else { return };
-            encap_limit::patch(options, flow.packet.get(flow.peek.l3..).unwrap_or_default());
+            encap_limit::patch(options, flow.packet.get(flow.peek.l3()..).unwrap_or_default());
             header = gre;
         }
-        if self.payload == Payload::Ip {
-            if let Some([_, _, protocol @ ..]) = header.first_chunk_mut::<4>() {
-                *protocol = flow.peek.ethertype.0.to_be_bytes();
-            }
+        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
+            *protocol = flow.peek.ethertype.0.to_be_bytes();
         }
         if let (true, Some(sequence), Some(field)) =
             (self.sequence, flow.meta.sequence, header.last_chunk_mut())

@@ -41,7 +41,7 @@ fn may_be_gre(packet: &[u8], payload: Payload) -> bool {
         Some(IpVersion::V6) => 6,
         None => return false,
     };
-    let protocol = packet.get(peek.l3.saturating_add(at)).copied().map(IpProtocol);
+    let protocol = packet.get(peek.l3().saturating_add(at)).copied().map(IpProtocol);
     matches!(protocol, Some(IpProtocol::GRE | IpProtocol::DESTINATION_OPTIONS))
 }
 

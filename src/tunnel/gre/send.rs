@@ -144,8 +144,8 @@ impl Tunnel {
     /// What RFC 2473 and Linux's `ip6gre` want of an IPv6 packet that goes over IPv6.
     fn check_ipv6(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
         let peek = Peek::new(self.rules.payload, packet);
-        let Ok(Peek { version: Some(IpVersion::V6), l3, .. }) = peek else { return Ok(()) };
-        let ip = packet.get(l3..).unwrap_or_default();
+        let Ok(peek @ Peek { version: Some(IpVersion::V6), .. }) = peek else { return Ok(()) };
+        let ip = packet.get(peek.l3()..).unwrap_or_default();
         let source = keepalive::ends(ip).map(|(source, _, _)| source);
         if self.rules.refuses_own_source && source == Some(destination) {
             return Err(EncapError::Loop);

@@ -1,0 +1,199 @@
+//! Encapsulation: the outer headers put before a packet, in one pass.
+
+use super::{
+    EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
+    inner::{self, Peek},
+    patch::{self, Flow},
+};
+use crate::packet::{self, Header, Packet};
+
+impl<P: Protocol> Endpoint<P> {
+    /// Puts the outer headers before `packet`, into its headroom.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was.
+    #[inline]
+    pub fn encap(&self, packet: &mut Packet<'_>, remote: &Remote) -> Result<(), EncapError> {
+        self.encap_with(packet, remote, &EncapMeta::new())
+    }
+
+    /// Puts the outer headers before `packet`, into its headroom, with what the caller knows of it.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; the packet is left as it was.
+    // A small part of it is in line, and that wants to know what the caller knows: most of its decisions are then gone.
+    #[inline(always)]
+    pub fn encap_with(
+        &self,
+        packet: &mut Packet<'_>,
+        remote: &Remote,
+        meta: &EncapMeta,
+    ) -> Result<(), EncapError> {
+        match self.encap_plain(packet, remote, meta) {
+            Some(()) => Ok(()),
+            None => {
+                let len = self.encap_any(packet.reborrow(), remote, *meta)?;
+                packet.grow_front(len);
+                Ok(())
+            }
+        }
+    }
+
+    /// What most endpoints do with most packets: only lengths, ECN, source port and segment differ from the remote's
+    /// headers. `None` where that is not all, and where something is wrong: [`encap_any`](Self::encap_any) knows.
+    // All that is known of the packet stays in registers, where a value of several fields would go through memory.
+    #[inline(always)]
+    pub(super) fn encap_plain(
+        &self,
+        packet: &mut Packet<'_>,
+        remote: &Remote,
+        meta: &EncapMeta,
+    ) -> Option<()> {
+        if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
+            return None;
+        }
+        let header = remote.header.bytes()?;
+        let (room, inner) = packet.split_headroom(header.len())?;
+        let payload = self.protocol.plain_payload();
+        let ecn = inner::plain_ecn(payload, inner)?;
+        if inner.len() > remote.max_inner() || ecn > self.outer.max_plain_ecn {
+            return None;
+        }
+        let hash = match meta.hash {
+            Some(hash) => hash,
+            None if P::NEEDS_HASH || P::IS_UDP => self.outer.keys.plain_flow(payload, inner),
+            None => 0,
+        };
+        let facts = &remote.facts;
+        copy_header(room, header)?;
+        if P::IS_UDP && facts.is_usual {
+            // Everything has its place, counted from the end.
+            let (ip, udp, tunnel) = patch::usual(room)?;
+            self.protocol.patch_plain(tunnel, inner, meta, hash);
+            self.outer.patch_plain_ipv4(facts, ip, Some(udp), patch::USUAL + inner.len(), ecn, hash);
+        } else {
+            self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
+            let headers = room.get_mut(facts.l3.into()..)?;
+            self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
+        }
+        if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
+            let headers = room.get_mut(facts.l3.into()..)?;
+            self.outer.sum_plain(facts, headers, payload, inner, meta.inner_checksum)?;
+        }
+        packet.grow_front(header.len());
+        Some(())
+    }
+
+    /// Every packet, and every endpoint. Answers how many bytes the headers have.
+    // With copies, so that nobody has to keep a packet or what he knows of it in memory for the sake of this call.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn encap_any(
+        &self,
+        mut packet: Packet<'_>,
+        remote: &Remote,
+        meta: EncapMeta,
+    ) -> Result<usize, EncapError> {
+        let header = &*remote.header;
+        let need = header.len();
+        let missing = packet::Error::Headroom { need, have: packet.headroom() };
+        let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
+        let peek = self.check(inner, remote, &meta)?;
+        room.copy_from_slice(header);
+        self.patch(room, inner, peek, remote, &meta);
+        Ok(need)
+    }
+
+    /// The outer headers of `packet` as a value, to be sent as `[header, packet]`.
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`].
+    #[inline]
+    pub fn header(&self, packet: &[u8], remote: &Remote, meta: &EncapMeta) -> Result<Header, EncapError> {
+        let peek = self.check(packet, remote, meta)?;
+        let mut header = remote.header;
+        self.patch(header.as_mut_slice(), packet, peek, remote, meta);
+        Ok(header)
+    }
+
+    /// Encapsulates a burst: each packet with the remote and the knowledge that stand at its place in
+    /// `plan`, and what came of it at its place in `results`. Returns how many were handled: as many as the
+    /// shortest of the three slices has.
+    pub fn encap_batch(
+        &self,
+        packets: &mut [Packet<'_>],
+        plan: &[(&Remote, EncapMeta)],
+        results: &mut [Result<(), EncapError>],
+    ) -> usize {
+        let mut done = 0;
+        for ((packet, (remote, meta)), result) in packets.iter_mut().zip(plan).zip(results) {
+            *result = self.encap_with(packet, remote, meta);
+            done += 1;
+        }
+        done
+    }
+
+    /// Everything that can stand against encapsulation, but headroom.
+    #[inline(always)]
+    fn check(&self, packet: &[u8], remote: &Remote, meta: &EncapMeta) -> Result<Peek, EncapError> {
+        let payload = self.protocol.payload();
+        let peek = Peek::new(payload, packet)
+            .map_err(|truncated| EncapError::InnerTruncated { need: truncated.need, have: truncated.have })?;
+        if payload == Payload::Ip && peek.version.is_none() {
+            return Err(EncapError::InnerNotIp);
+        }
+        if packet.len() > remote.max_inner() {
+            return Err(EncapError::TooLong { len: packet.len(), max: remote.max_inner() });
+        }
+        if let InnerChecksum::Partial { start, offset } = meta.inner_checksum {
+            let at = usize::from(start).saturating_add(offset.into());
+            if at.saturating_add(2) > packet.len() {
+                return Err(EncapError::PartialChecksum { at, len: packet.len() });
+            }
+        }
+        self.protocol.check(&peek, meta)?;
+        Ok(peek)
+    }
+
+    /// Completes the outer headers of `packet`, which was checked, in `room`, which holds the remote's.
+    #[inline(always)]
+    fn patch(&self, room: &mut [u8], packet: &[u8], peek: Peek, remote: &Remote, meta: &EncapMeta) {
+        let hash = match meta.hash {
+            Some(hash) => hash,
+            None if P::NEEDS_HASH || self.outer.needs_hash() => self.outer.keys.flow(packet, peek),
+            None => 0,
+        };
+        let flow = Flow { packet, peek, meta, hash };
+        let facts = &remote.facts;
+        if let Some(tunnel) = room.get_mut(facts.tunnel.into()..) {
+            self.protocol.patch(tunnel, &flow);
+        }
+        self.outer.patch(P::IS_UDP, facts, room, &flow);
+    }
+}
+
+/// Copies a remote's header over all of `room`, which is as long: fixed copies that may overlap serve all lengths
+/// between one and two times theirs, and no call is made for them. `None` where the header is too short for that.
+#[inline(always)]
+fn copy_header(room: &mut [u8], header: &[u8]) -> Option<()> {
+    match header.len() {
+        32..=64 => copy_ends::<32>(room, header),
+        65.. => copy_ends::<64>(room, header),
+        16..=31 => copy_ends::<16>(room, header),
+        _ => return None,
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn copy_ends<const N: usize>(room: &mut [u8], header: &[u8]) {
+    if let (Some(to), Some(from)) = (room.first_chunk_mut::<N>(), header.first_chunk()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (room.last_chunk_mut::<N>(), header.last_chunk()) {
+        *to = *from;
+    }
+}

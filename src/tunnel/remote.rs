@@ -1,0 +1,125 @@
+//! The other end of a tunnel: outer headers made ahead, and what is patched into them.
+
+use core::net::IpAddr;
+
+use super::inner::IpVersion;
+use crate::{
+    packet::Header,
+    wire::{MacAddr, ethernet},
+};
+
+/// The other end of a tunnel: prebuilt outer headers, and what is patched into them.
+// What encapsulation reads of it, facts and up to 51 bytes of headers, lies in one cache line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(64))]
+pub struct Remote {
+    pub(crate) facts: Facts,
+    pub(crate) header: Header,
+    address: IpAddr,
+    port: u16,
+}
+
+/// What patches need to know of a remote.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Facts {
+    /// Sum of what never changes of the IPv4 header.
+    pub(crate) ipv4_sum: u16,
+    /// Sum of what never changes for the UDP checksum: addresses, protocol, destination port.
+    pub(crate) udp_sum: u16,
+    /// The longest packet that fits.
+    pub(crate) max_inner: u16,
+    pub(crate) ip: Option<IpVersion>,
+    /// Whether the headers end in those of IPv4, UDP and a tunnel of eight bytes: VXLAN's, or Geneve's without options.
+    pub(crate) is_usual: bool,
+    /// Where the IP header starts.
+    pub(crate) l3: u8,
+    /// Where the tunnel's own header starts.
+    pub(crate) tunnel: u8,
+    /// What [`Ttl::Auto`](super::Ttl::Auto) means for this remote.
+    pub(crate) auto_ttl: u8,
+    /// The DS field of every packet, before ECN; zero where it is inherited.
+    pub(crate) ds_field: u8,
+}
+
+impl Remote {
+    pub(crate) const fn new(facts: Facts, header: Header, address: IpAddr, port: u16) -> Self {
+        Self { facts, header, address, port }
+    }
+
+    /// Address of the other end.
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// UDP destination port; zero for tunnels that are not over UDP.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Bytes of outer headers before the tunnel's payload.
+    pub fn overhead(&self) -> usize {
+        self.header.len()
+    }
+
+    /// The longest packet that can be sent to this remote, in bytes: a frame with its Ethernet header where
+    /// the tunnel carries frames.
+    pub const fn max_inner(&self) -> usize {
+        self.facts.max_inner as usize
+    }
+
+    /// The remote as bytes, for a table to keep: [`FACTS`](Self::FACTS) of what patches need, then the outer
+    /// headers. They are meant for [`from_bytes`](Self::from_bytes) of the same build, and for nothing else.
+    pub fn to_bytes(&self, out: &mut [u8]) -> Option<usize> {
+        let len = Self::FACTS.saturating_add(self.header.len());
+        let (facts, header) = out.get_mut(..len)?.split_first_chunk_mut::<{ Self::FACTS }>()?;
+        let Facts { ipv4_sum, udp_sum, max_inner, ip, is_usual, l3, tunnel, auto_ttl, ds_field } = self.facts;
+        let ip = match ip {
+            None => 0,
+            Some(IpVersion::V4) => 4,
+            Some(IpVersion::V6) => 6,
+        };
+        let [i0, i1] = ipv4_sum.to_be_bytes();
+        let [u0, u1] = udp_sum.to_be_bytes();
+        let [m0, m1] = max_inner.to_be_bytes();
+        *facts = [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual.into(), m0, m1];
+        header.iter_mut().zip(&*self.header).for_each(|(to, from)| *to = *from);
+        Some(len)
+    }
+
+    /// The remote at `address` and `port` that was made to `bytes`.
+    #[inline]
+    pub fn from_bytes(address: IpAddr, port: u16, bytes: &[u8]) -> Option<Self> {
+        let (&[i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual, m0, m1], header) =
+            bytes.split_first_chunk::<{ Self::FACTS }>()?;
+        let facts = Facts {
+            ipv4_sum: u16::from_be_bytes([i0, i1]),
+            udp_sum: u16::from_be_bytes([u0, u1]),
+            max_inner: u16::from_be_bytes([m0, m1]),
+            ip: match ip {
+                4 => Some(IpVersion::V4),
+                6 => Some(IpVersion::V6),
+                _ => None,
+            },
+            is_usual: is_usual != 0,
+            l3,
+            tunnel,
+            auto_ttl,
+            ds_field,
+        };
+        Some(Self { facts, header: Header::new(header)?, address, port })
+    }
+
+    /// Bytes of [`to_bytes`](Self::to_bytes) before the outer headers.
+    pub const FACTS: usize = 12;
+
+    /// The same remote behind another next hop; nothing changes where the framing has no Ethernet header.
+    #[must_use]
+    pub fn with_next_hop(mut self, next_hop: MacAddr) -> Self {
+        if usize::from(self.facts.l3) >= ethernet::Header::LEN {
+            if let Some(destination) = self.header.as_mut_slice().first_chunk_mut() {
+                *destination = next_hop.0;
+            }
+        }
+        self
+    }
+}

@@ -1,0 +1,410 @@
+//! The short ways of encapsulation and decapsulation beside the long ones: whenever a short one has an answer, it is
+//! that of the long one, byte for byte.
+
+extern crate std;
+
+use core::net::IpAddr;
+use std::{vec, vec::Vec};
+
+use proptest::{collection, prelude::*, sample::Index};
+
+use super::{
+    Builder, DecapMeta, DontFragment, EncapMeta, Endpoint, Framing, InnerChecksum, Link, OuterDscp, Payload,
+    Policy, Protocol, Remote, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre, protocol::OverUdp, vxlan,
+};
+use crate::{
+    packet::Packet,
+    wire::{
+        Dscp, EtherType, MacAddr, Pcp, VlanId, Vni, checksum,
+        geneve_option::{OptionClass, OptionType},
+        gre::Key,
+        vxlan_gbp::GroupPolicy,
+    },
+};
+
+const HEADROOM: usize = 160;
+
+/// Choices of settings, of a packet, and of what is known of it; each test uses those that it has a use for.
+#[derive(Clone, Debug)]
+struct Case {
+    choice: [u8; 16],
+    v6: bool,
+    packet: Vec<u8>,
+    changes: Vec<(Index, u8)>,
+    number: u32,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let packet = (any::<[u8; 4]>(), collection::vec(any::<u8>(), 0..90))
+        .prop_map(|(choice, noise)| frame(choice, noise));
+    let changes = collection::vec((any::<Index>(), any::<u8>()), 0..3);
+    (any::<[u8; 16]>(), any::<bool>(), packet, changes, any::<u32>())
+        .prop_map(|(choice, v6, packet, changes, number)| Case { choice, v6, packet, changes, number })
+}
+
+/// Mostly frames, or packets, of IP; of every length.
+fn frame([kind, tags, ds_field, link]: [u8; 4], noise: Vec<u8>) -> Vec<u8> {
+    let mut frame = if link % 4 == 0 { vec![] } else { vec![2; 12] };
+    if !frame.is_empty() {
+        match tags {
+            0..=20 => frame.extend([0x81, 0, 0, 5]),
+            21..=30 => frame.extend([0x88, 0xa8, 0, 5, 0x81, 0, 0, 6]),
+            _ => {}
+        }
+        frame.extend(match kind % 8 {
+            0 => [0x86, 0xdd],
+            1 => [0x08, 0x06],
+            _ => [0x08, 0x00],
+        });
+    }
+    let mut ip = noise;
+    if let ([first, second, ..], false) = (&mut ip[..], kind > 240) {
+        (*first, *second) =
+            if kind % 8 == 0 { (0x60 | ds_field >> 4, ds_field << 4) } else { (0x45, ds_field) };
+    }
+    if let (Some(protocol), true) = (ip.get_mut(9), kind % 2 == 0) {
+        *protocol = 17;
+    }
+    [frame, ip].concat()
+}
+
+impl Case {
+    fn pick<T: Copy, const N: usize>(&self, at: usize, from: [T; N]) -> T {
+        from[usize::from(self.choice[at]) % N]
+    }
+
+    fn ends(&self) -> (IpAddr, IpAddr) {
+        let [a, b] = if self.v6 { ["2001:db8::1", "2001:db8::2"] } else { ["192.0.2.1", "192.0.2.2"] };
+        (a.parse().unwrap(), b.parse().unwrap())
+    }
+
+    fn build<P: Protocol>(&self, mut builder: Builder<P>) -> Endpoint<P> {
+        let vlan = self.pick(0, [None, None, Some((VlanId::truncate(7), Pcp::truncate(1)))]);
+        let link = Link { source: MacAddr([2; 6]), next_hop: MacAddr([4; 6]), vlan };
+        builder =
+            builder
+                .framing(self.pick(
+                    1,
+                    [Framing::Ip, Framing::Ethernet(link), Framing::Ethernet(link), Framing::Payload],
+                ))
+                .ttl(self.pick(2, [Ttl::Auto, Ttl::Fixed(9), Ttl::Auto, Ttl::Inherit]))
+                .dscp(self.pick(
+                    3,
+                    [
+                        OuterDscp::Fixed(Dscp::truncate(46)),
+                        OuterDscp::default(),
+                        OuterDscp::default(),
+                        OuterDscp::Inherit,
+                    ],
+                ))
+                .ecn(self.pick(
+                    4,
+                    [ecn::Mode::Normal, ecn::Mode::Normal, ecn::Mode::Linux, ecn::Mode::Compatibility],
+                ))
+                .policy(self.pick(5, [Policy::RFC, Policy::STRICT, Policy::LINUX, LAX]))
+                .mtu(self.pick(6, [65_535, 1_500, 120]))
+                .seed(self.number.into());
+        if !self.v6 {
+            const SET: DontFragment = DontFragment::Set;
+            let modes = [SET, SET, SET, SET, DontFragment::Unset, DontFragment::Inherit];
+            builder = builder.dont_fragment(self.pick(7, modes));
+        }
+        builder.build().unwrap()
+    }
+
+    fn over_udp<P: OverUdp>(&self, builder: Builder<P>) -> Endpoint<P> {
+        let modes = [UdpChecksum::Zero, UdpChecksum::Full, UdpChecksum::Zero, UdpChecksum::Offload];
+        self.build(
+            builder
+                .udp_checksum(self.pick(8, modes))
+                .source_ports(self.pick(9, [(1, 65_535), (9, 9)]).into_range()),
+        )
+    }
+
+    fn meta(&self) -> EncapMeta {
+        let partial = InnerChecksum::Partial { start: 14, offset: self.choice[11].into() };
+        EncapMeta {
+            hash: self.pick(10, [None, Some(self.number)]),
+            identification: self.pick(11, [None, Some(7)]),
+            vni: self.pick(12, [None, Some(Vni::truncate(self.number))]),
+            sequence: self.pick(13, [Some(self.number), Some(0), None]),
+            group_policy: self.pick(13, [None, Some(GroupPolicy { id: 9, ..GroupPolicy::default() })]),
+            inner_checksum: self.pick(14, [InnerChecksum::Unknown, InnerChecksum::Good, partial]),
+        }
+    }
+
+    /// Hands endpoints of every kind to `check`: the one that sends, what it sends to, the one that receives.
+    fn with_endpoints(&self, check: &mut impl Check) {
+        let (a, b) = self.ends();
+        let vni = Vni::truncate(self.number | 0x1000);
+        let payload = self.pick(15, [Payload::Ethernet, Payload::Ip]);
+        match self.choice[15] % 12 {
+            0..=3 => {
+                let make = |local| self.over_udp(vxlan::Endpoint::new(local));
+                check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
+            }
+            4 => {
+                let make = |local| self.over_udp(vxlan::Endpoint::new(local).group_policy(true));
+                check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
+            }
+            5 => {
+                let make = |local| {
+                    self.over_udp(
+                        vxlan::Endpoint::new(local).gpe(self.pick(14, [Payload::Ip, Payload::Ethernet])),
+                    )
+                };
+                check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
+            }
+            6 | 7 => {
+                let known =
+                    |builder: Builder<geneve::Geneve>| builder.knows(OptionClass(1), OptionType(0x82));
+                let make = |local| self.over_udp(known(geneve::Endpoint::new(local).payload(payload)));
+                let options =
+                    self.pick(14, [&[][..], &[0, 1, 2, 0], &[0, 1, 0x82, 1, 9, 9, 9, 9, 0, 1, 3, 0]]);
+                check.check(self, &make(a), &make(a).remote_with_options(b, vni, options), &make(b));
+            }
+            8 | 9 => {
+                let make = |local| {
+                    let builder = gre::Endpoint::new(local).payload(payload);
+                    let builder =
+                        if self.choice[9] % 2 == 0 { builder } else { builder.key(Key(self.number)) };
+                    self.build(builder.checksum(self.choice[12] % 3 == 0).sequence(self.choice[8] % 3 == 0))
+                };
+                check.check(self, &make(a), &make(a).remote(b), &make(b));
+            }
+            10 => {
+                let make = |local| self.build(nvgre::Endpoint::new(local));
+                check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
+            }
+            _ => {
+                let make = |local| self.over_udp(ip_udp::Endpoint::new(local));
+                check.check(self, &make(a), &make(a).remote(b), &make(b));
+            }
+        }
+    }
+}
+
+trait Range {
+    fn into_range(self) -> core::ops::RangeInclusive<u16>;
+}
+
+impl Range for (u16, u16) {
+    fn into_range(self) -> core::ops::RangeInclusive<u16> {
+        self.0..=self.1
+    }
+}
+
+const LAX: Policy = Policy {
+    verify_udp_checksum: false,
+    allow_zero_checksum_ipv6: true,
+    allow_inner_vlan: true,
+    allow_any_destination: true,
+    ..Policy::RFC
+};
+
+trait Check {
+    fn check<P: Protocol, E>(
+        &mut self,
+        case: &Case,
+        tunnel: &Endpoint<P>,
+        remote: &Result<Remote, E>,
+        receiver: &Endpoint<P>,
+    );
+}
+
+fn buffer(packet: &[u8]) -> Vec<u8> {
+    [&[0xa5; HEADROOM], packet, &[0x5a; 8]].concat()
+}
+
+/// How many cases went the short way.
+#[derive(Default)]
+struct Encap(u32);
+
+impl Check for Encap {
+    fn check<P: Protocol, E>(
+        &mut self,
+        case: &Case,
+        tunnel: &Endpoint<P>,
+        remote: &Result<Remote, E>,
+        _: &Endpoint<P>,
+    ) {
+        let Ok(remote) = remote else { return };
+        let (mut short, mut long) = (buffer(&case.packet), buffer(&case.packet));
+        let meta = case.meta();
+        let start = HEADROOM - usize::from(case.choice[0] == 0) * 100;
+        let len = case.packet.len();
+        let mut packet = Packet::new(&mut short, start, len).unwrap();
+        if tunnel.encap_plain(&mut packet, remote, &meta).is_none() {
+            assert_eq!(packet.into_range(), (start, len));
+            assert_eq!(short[start..], long[start..], "nothing of the packet changes");
+            return;
+        }
+        self.0 += 1;
+        let range = packet.into_range();
+        let packet = Packet::new(&mut long, start, len).unwrap();
+        let added = tunnel.encap_any(packet, remote, meta);
+        assert_eq!(added.map(|added| (start - added, len + added)), Ok(range));
+        assert_eq!(short, long);
+    }
+}
+
+#[derive(Default)]
+struct Decap(u32);
+
+impl Check for Decap {
+    fn check<P: Protocol, E>(
+        &mut self,
+        case: &Case,
+        tunnel: &Endpoint<P>,
+        remote: &Result<Remote, E>,
+        receiver: &Endpoint<P>,
+    ) {
+        let Ok(remote) = remote else { return };
+        let mut bytes = buffer(&case.packet);
+        let mut packet = Packet::new(&mut bytes, HEADROOM, case.packet.len()).unwrap();
+        if tunnel.encap_with(&mut packet, remote, &case.meta()).is_err() {
+            return;
+        }
+        let (start, len) = packet.into_range();
+        // With padding, sometimes.
+        let mut packet = bytes[start..start + len + case.pick(0, [0, 0, 6])].to_vec();
+        // Bits of the headers.
+        let headers = packet.len().min(remote.overhead() + 16);
+        for (at, byte) in &case.changes {
+            packet[at.index(headers)] ^= 1 << (byte % 8);
+        }
+        if case.choice[2] % 4 != 0 {
+            fix(&mut packet, remote);
+        }
+        let mut meta = DecapMeta::new();
+        meta.udp_checksum_verified = case.choice[3] % 3 == 0;
+        self.0 += compare(receiver, &packet, &meta);
+    }
+}
+
+/// Corrects the checksum of the outer IPv4 header.
+fn fix(packet: &mut [u8], remote: &Remote) {
+    if let Some(ip @ [0x45, ..]) = packet.get_mut(usize::from(remote.facts.l3)..) {
+        (ip[10], ip[11]) = (0, 0);
+        [ip[10], ip[11]] = checksum::of(&ip[..20]).to_be_bytes();
+    }
+}
+
+/// Reads a packet in all ways; answers how many of the short ones had an answer.
+fn compare<P: Protocol>(receiver: &Endpoint<P>, packet: &[u8], meta: &DecapMeta) -> u32 {
+    let mut short = 0;
+    let long = receiver.walked(packet, meta);
+    let glances = [receiver.checked_plain(packet, meta), receiver.checked_at_a_glance(packet, *meta)];
+    for (inner, end) in glances.into_iter().flatten() {
+        short += 1;
+        let (expected, carried) = long.expect("what is told at a glance is good");
+        assert_eq!(inner, expected);
+        assert_eq!(carried.bytes(packet), &packet[inner.stripped..end]);
+        let mut stripped = packet.to_vec();
+        let mut left = Packet::new(&mut stripped, 0, packet.len()).unwrap();
+        carried.strip_from(&mut left);
+        assert_eq!(left.into_range(), (inner.stripped, end - inner.stripped));
+        assert_eq!(stripped, packet, "nothing of it changes");
+    }
+    let checked = receiver.checked(packet, meta).map(|(inner, carried)| (inner, carried.bytes(packet)));
+    assert_eq!(checked, long.map(|(inner, carried)| (inner, carried.bytes(packet))));
+    short
+}
+
+/// Every bit of the headers of a good packet changed, and the IPv4 checksum corrected or not.
+#[derive(Default)]
+struct Bits(u32);
+
+impl Check for Bits {
+    fn check<P: Protocol, E>(
+        &mut self,
+        case: &Case,
+        tunnel: &Endpoint<P>,
+        remote: &Result<Remote, E>,
+        receiver: &Endpoint<P>,
+    ) {
+        let Ok(remote) = remote else { return };
+        let mut bytes = buffer(&case.packet);
+        let mut packet = Packet::new(&mut bytes, HEADROOM, case.packet.len()).unwrap();
+        tunnel.encap_with(&mut packet, remote, &case.meta()).unwrap();
+        let good = packet.as_slice().to_vec();
+        self.0 += compare(receiver, &good, &DecapMeta::new());
+        for bit in 0..8 * (remote.overhead() + 16) {
+            let mut changed = good.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            compare(receiver, &changed, &DecapMeta::new());
+            fix(&mut changed, remote);
+            compare(receiver, &changed, &DecapMeta::new());
+        }
+        for len in 0..good.len() {
+            compare(receiver, &good[..len], &DecapMeta::new());
+        }
+    }
+}
+
+#[test]
+fn every_bit_that_matters_is_seen_at_a_glance() {
+    let mut bits = Bits::default();
+    for (kind, v6) in (0..12).flat_map(|kind| [(kind, false), (kind, true)]) {
+        for framing in [0, 1, 3] {
+            let mut choice = [0; 16];
+            (choice[0], choice[1], choice[10], choice[15]) = (1, framing, 1, kind);
+            // Options where there are any, and a UDP checksum over IPv6.
+            (choice[14], choice[8]) = (if matches!(kind, 6 | 7) { 2 } else { 0 }, u8::from(v6));
+            // IP for the tunnels that carry it.
+            let carries_ip = matches!(kind, 5 | 7 | 9 | 11);
+            let packet = frame([2, 255, 0, u8::from(!carries_ip)], vec![0x11; 46]);
+            Case { choice, v6, packet, changes: vec![], number: 0x1234 }.with_endpoints(&mut bits);
+        }
+    }
+    // One of the two short ways, or both, for nearly all of 72 packets.
+    assert!(bits.0 > 80, "{} answers", bits.0);
+}
+
+/// Runs many cases, and sees to it that a good part of them went the short way.
+fn run<C: Check + Default>(count: impl Fn(&C) -> u32) {
+    const CASES: u32 = 10_000;
+    let short = core::cell::Cell::new(0);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let result = runner.run(&cases(), |case| {
+        let mut check = C::default();
+        case.with_endpoints(&mut check);
+        short.set(short.get() + count(&check));
+        Ok(())
+    });
+    result.unwrap();
+    assert!(short.get() > CASES / 20, "only {} of {CASES} went the short way", short.get());
+}
+
+#[test]
+fn plain_encapsulation_is_any_encapsulation() {
+    run::<Encap>(|encap| encap.0);
+}
+
+#[test]
+fn what_is_told_at_a_glance_is_what_reading_finds() {
+    run::<Decap>(|decap| decap.0);
+}
+
+/// What the benches measure goes the short way.
+#[test]
+fn ordinary_frames_go_the_short_way() {
+    let [a, b]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|end| end.parse().unwrap());
+    let frame = frame([2, 255, 0, 1], vec![0; 46]);
+    let link = Link { source: MacAddr([2; 6]), next_hop: MacAddr([4; 6]), vlan: None };
+    for framing in [Framing::Ip, Framing::Ethernet(link)] {
+        let tunnel = vxlan::Endpoint::new(a).framing(framing).build().unwrap();
+        let remote = tunnel.remote(b, Vni::truncate(42)).unwrap();
+        let mut bytes = buffer(&frame);
+        let mut packet = Packet::new(&mut bytes, HEADROOM, frame.len()).unwrap();
+        assert_eq!(tunnel.encap_plain(&mut packet, &remote, &EncapMeta::new()), Some(()));
+        let receiver = vxlan::Endpoint::new(b).framing(framing).build().unwrap();
+        let (inner, end) = receiver.checked_plain(packet.as_slice(), &DecapMeta::new()).unwrap();
+        assert_eq!((inner.stripped, end), (packet.len() - frame.len(), packet.len()));
+        assert_eq!((inner.protocol, inner.encapsulation.vni()), (EtherType::TEB, Vni::new(42)));
+    }
+}
