@@ -1,5 +1,6 @@
 //! What README says of memory is what [`Capacity`] asks for.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 #![cfg(target_has_atomic = "32")]
 
 use encap::table::{Capacity, Line};
