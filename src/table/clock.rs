@@ -57,14 +57,10 @@ impl Clock {
     /// `now` for comparing stamps with, and for making them.
     #[inline]
     pub(crate) fn at(self, now: Instant, words: Ages<'_>) -> Now {
-        let tick = self.tick(now);
-        let swept = words.swept.load(Relaxed);
-        // Neither since then nor, for a clock that was set back, a little before.
-        let since = tick.wrapping_sub(swept);
-        let overdue = swept != 0 && since > OVERDUE && since < (FUTURE as u32).wrapping_neg();
-        let limit = words.limit.load(Relaxed) as u16;
         let stamp = (now.as_micros().wrapping_shr(self.shift) % STAMPS) as u16;
-        Now { stamp: stamp.wrapping_add(1), limit: if overdue && limit != NEVER { 0 } else { limit } }
+        let present = Now { stamp: stamp.wrapping_add(1), limit: words.limit.load(Relaxed) as u16 };
+        let since = self.tick(now).wrapping_sub(words.swept.load(Relaxed));
+        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
     }
 
     /// The number of this tick.
@@ -129,6 +125,14 @@ impl Now {
     /// No time is known: nothing is young, nothing is expired.
     pub(crate) const UNKNOWN: Self = Self { stamp: 1, limit: NEVER };
 
+    /// The same for a table whose last sweep was long ago, in the future, or never.
+    #[cold]
+    fn unless_overdue(self, since: u32, words: Ages<'_>) -> Self {
+        // Neither since then nor, for a clock that was set back, a little before.
+        let overdue = words.swept.load(Relaxed) != 0 && since < (FUTURE as u32).wrapping_neg();
+        Self { limit: if overdue && self.limit != NEVER { 0 } else { self.limit }, ..self }
+    }
+
     /// Whether the table was not swept in time, so that no stamp is trusted.
     #[inline]
     pub(crate) const fn is_overdue(self) -> bool {
@@ -144,17 +148,29 @@ impl Now {
     /// Ticks since `stamp`; none where the stamp is of a clock that is ahead.
     #[inline]
     pub(crate) const fn age(self, stamp: u16) -> u16 {
-        // Around, past the stamp that there is not.
-        let skipped = (self.stamp < stamp) as u16;
-        let age = self.stamp.wrapping_sub(stamp).wrapping_sub(skipped);
+        let age = self.since(stamp);
         if age > FUTURE { 0 } else { age }
+    }
+
+    /// Ticks from `stamp` on, around and past the stamp that there is not.
+    #[inline]
+    const fn since(self, stamp: u16) -> u16 {
+        self.stamp.wrapping_sub(stamp).wrapping_sub((self.stamp < stamp) as u16)
+    }
+
+    /// Whether what was confirmed at `stamp` may be used, for a first look: of what a clock that was ahead confirmed
+    /// [`expired`](Self::expired) knows more.
+    #[inline]
+    pub(crate) const fn is_young(self, stamp: u16) -> bool {
+        (self.since(stamp) < self.limit) | (stamp == ETERNAL)
     }
 
     /// Whether what was confirmed at `stamp` must not be used any more.
     #[inline]
     pub(crate) const fn expired(self, stamp: u16) -> bool {
         // No age reaches NEVER, and every age that of a table that was not swept in time.
-        stamp != ETERNAL && self.age(stamp) >= self.limit
+        let since = self.since(stamp);
+        since >= self.limit && stamp != ETERNAL && (since <= FUTURE || self.is_overdue())
     }
 
     /// The same by another age than the table's; a table that was not swept in time trusts no stamp.

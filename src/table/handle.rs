@@ -3,41 +3,63 @@
 /// What a value word of the forwarding database says; never zero.
 ///
 /// ```text
-///  0 1 2 3             12                                     32
-/// +-----+---------------+---------------------------------------+
-/// |kind |  generation   |                 index                 |
-/// +-----+---------------+---------------------------------------+
+///  0                               17  19                28    31 32
+/// +-------------------------------+---+-----------------+-----+-+
+/// |    upper bits of the index    |   |   generation    | low |L|
+/// +-------------------------------+---+-----------------+-----+-+
 /// ```
+///
+/// The first 17 bits of a remote's handle and its last four say which line and which word of it is equal to the handle
+/// as long as that holds: see [`Remotes`](super::Remotes).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Handle(pub(crate) u32);
 
 impl Handle {
     pub(crate) const REMOTE: u32 = 1;
     /// A remote, by an entry that was learned: the generation is that of what was learned from it.
-    pub(crate) const LEARNED: u32 = 2;
-    pub(crate) const LIST: u32 = 3;
-    pub(crate) const GROUP: u32 = 4;
-    pub(crate) const LOCAL: Self = Self::new(5, 0, 0);
-    pub(crate) const BLACKHOLE: Self = Self::new(6, 0, 0);
+    pub(crate) const LEARNED: u32 = Self::REMOTE | 4;
+    pub(crate) const LIST: u32 = 2;
+    pub(crate) const GROUP: u32 = 3;
+    pub(crate) const LOCAL: Self = Self::new(0, 0, 1);
+    pub(crate) const BLACKHOLE: Self = Self::new(0, 0, 2);
 
     #[inline]
     pub(crate) const fn new(kind: u32, generation: u32, index: u32) -> Self {
-        Self(kind << 29 | (generation & GENERATIONS) << 20 | index & 0xf_ffff)
+        let (upper, lower) = (index >> 3 & 0x1_ffff, index & 7);
+        Self(upper << 15 | (kind & 3) << 13 | (generation & GENERATIONS) << 4 | lower << 1 | kind >> 2)
     }
 
     #[inline]
     pub(crate) const fn kind(self) -> u32 {
-        self.0 >> 29
+        self.0 >> 13 & 3 | (self.0 & 1) << 2
+    }
+
+    /// Whether it is that of an entry that was learned.
+    #[inline]
+    pub(crate) const fn is_learned(self) -> bool {
+        self.0 & 1 != 0
     }
 
     #[inline]
     pub(crate) const fn generation(self) -> u32 {
-        self.0 >> 20 & GENERATIONS
+        self.0 >> 4 & GENERATIONS
     }
 
     #[inline]
     pub(crate) const fn index(self) -> usize {
-        (self.0 & 0xf_ffff) as usize
+        (self.0 >> 15 << 3 | self.0 >> 1 & 7) as usize
+    }
+
+    /// The line of what is equal to it.
+    #[inline]
+    pub(crate) const fn line(self) -> usize {
+        (self.0 >> 15) as usize
+    }
+
+    /// The word in that line.
+    #[inline]
+    pub(crate) const fn word(self) -> usize {
+        (self.0 & 15) as usize
     }
 }
 

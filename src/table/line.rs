@@ -43,6 +43,12 @@ pub(crate) fn nowhere() -> &'static Line {
     &NOWHERE
 }
 
+/// A line that nobody changes: zeroes for ever.
+pub(crate) fn empty() -> &'static Line {
+    static EMPTY: Line = Line::new();
+    &EMPTY
+}
+
 /// Lines read as one run of words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'t>(pub(crate) &'t [Line]);

@@ -11,8 +11,8 @@ use super::{
     line::{AtomicU32, Line, Words, fence},
 };
 
-/// How records of one kind lie in storage: a bit each for being in use, then the records, the first word of
-/// which is the generation.
+/// How records of one kind lie in storage: a bit each for being in use, then the records, as many in each line as fit
+/// whole; the first word of each is the generation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     /// Words of a record, the generation included.
@@ -26,7 +26,7 @@ impl Shape {
             return 0;
         }
         let records = self.capacity(records);
-        Words::lines(records.div_ceil(32)) + Words::lines(records.saturating_mul(self.words))
+        Words::lines(records.div_ceil(32)) + records.div_ceil(Line::WORDS / self.words)
     }
 
     const fn capacity(self, records: usize) -> usize {
@@ -36,7 +36,7 @@ impl Shape {
     pub(crate) fn records<'t>(self, lines: &'t [Line], records: usize) -> Records<'t> {
         let capacity = if records == 0 { 0 } else { self.capacity(records) };
         let (used, records) = lines.split_at_checked(Words::lines(capacity.div_ceil(32))).unwrap_or_default();
-        Records { words: self.words, capacity, used: Words(used), records: Words(records) }
+        Records { words: self.words, capacity, used: Words(used), records }
     }
 }
 
@@ -49,12 +49,14 @@ pub(crate) struct Records<'t> {
     words: usize,
     capacity: usize,
     used: Words<'t>,
-    records: Words<'t>,
+    records: &'t [Line],
 }
 
 impl<'t> Records<'t> {
     fn word(self, index: usize, word: usize) -> Option<&'t AtomicU32> {
-        self.records.get(index.checked_mul(self.words)?.checked_add(word)?)
+        let per_line = Line::WORDS.checked_div(self.words)?;
+        let first = index.checked_rem(per_line)?.wrapping_mul(self.words);
+        Some(self.records.get(index.checked_div(per_line)?)?.word(first.wrapping_add(word)))
     }
 
     /// Writes a record and answers its handle, of kind 1; `None` where none is free. The search starts in place
@@ -89,17 +91,18 @@ impl<'t> Records<'t> {
         None
     }
 
-    /// The first words of a record after its generation; `None` where it was freed meanwhile.
+    /// The words of a record after its generation; `None` where it was freed meanwhile.
     #[inline]
     pub(crate) fn get<const N: usize>(self, handle: Handle) -> Option<[u32; N]> {
-        let generation = self.word(handle.index(), 0)?;
-        let mut content = [0; N];
+        let per_line = const { Line::WORDS / (N + 1) };
+        let line = self.records.get(handle.index() / per_line)?;
+        let first = handle.index() % per_line * (N + 1);
+        let generation = line.word(first);
         if generation.load(Acquire) & GENERATIONS != handle.generation() {
             return None;
         }
-        for (at, value) in content.iter_mut().enumerate() {
-            *value = self.word(handle.index(), at.wrapping_add(1))?.load(Relaxed);
-        }
+        let content =
+            core::array::from_fn(|at| line.word(first.wrapping_add(1).wrapping_add(at)).load(Relaxed));
         fence(Acquire);
         (generation.load(Relaxed) & GENERATIONS == handle.generation()).then_some(content)
     }

@@ -43,7 +43,7 @@ regions! { capacity:
     /// VNI to domain, for those that the front does not hold.
     vni_map = Map::buckets(capacity.vnis as usize),
     /// VNI to domain, by the low bits of the VNI.
-    vni_front = Words::lines(vni::front(capacity.vnis as usize)),
+    vni_front = vni::front(capacity.vnis as usize),
     /// A line for each domain.
     vnis = capacity.vnis as usize,
     /// VLAN to VNI: a word for each.
@@ -54,7 +54,9 @@ regions! { capacity:
     fdb_cold = Map::cold_lines(Map::buckets(capacity.entries as usize)),
     /// Identity to index, and address to index.
     remote_map = Map::buckets(capacity.remotes.saturating_mul(2) as usize),
-    /// A word for each remote: what every use compares.
+    /// Two words for each remote: what every use compares.
+    remote_names = Words::lines(capacity.remotes.saturating_mul(2) as usize),
+    /// A word of state for each remote.
     remote_states = Words::lines(capacity.remotes as usize),
     /// Words for each remote that only writers need.
     remote_accounts = Words::lines((capacity.remotes as usize).saturating_mul(remote::ACCOUNT_WORDS)),

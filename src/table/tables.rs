@@ -92,6 +92,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let meta = Meta::new(tables.regions().meta);
         meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
         meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
+        tables.remotes().found();
         Ok(tables)
     }
 
@@ -286,6 +287,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     fn remotes_in<'t>(&self, regions: &Regions<'t>) -> Remotes<'t> {
         Remotes {
             map: Map::new(regions.remote_map, &[], self.seeds.remotes),
+            names: regions.remote_names,
             states: Words(regions.remote_states),
             accounts: Words(regions.remote_accounts),
             records: Words(regions.remote_records),

@@ -7,22 +7,24 @@ use super::{
     bucket::{Added, Busy, Cold, Content, Key, Map, Slot},
     census::{Census, LAST},
     generation::Window,
-    line::{AtomicU32, Line, Words},
+    line::{AtomicU32, Line},
     meta::{self, Meta},
     worker::Workers,
 };
 use crate::wire::Vni;
 
-/// Words of the front for so many VNIs: at least as many as the eight bits that it does not store can say.
+/// Lines of the front for so many VNIs: at least as many places as the eight bits that it does not store can say.
 pub(crate) const fn front(vnis: usize) -> usize {
-    let words = vnis.saturating_mul(2).next_power_of_two();
-    if words < 256 { 256 } else { words }
+    let places = vnis.saturating_mul(2).next_power_of_two();
+    if places < 256 { 256 / PLACES } else { places / PLACES }
 }
 
 /// VNI to domain, and a line of numbers for each domain.
 ///
-/// The front is a word for each value of a VNI's low bits: the rest of the VNI in its upper half, the domain in
-/// its lower one. Of several VNIs with the same low bits the first is there; the map knows all.
+/// The front has a place for each value of a VNI's low bits: a word with the rest of the VNI in its upper half and
+/// the domain in its lower one, and a word with the generation of what is learned, for a first look: where an entry
+/// says another one, the domain's line is asked. Of several VNIs with the same low bits the first is there; the map
+/// knows all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vnis<'t> {
     pub(crate) map: Map<'t>,
@@ -42,9 +44,22 @@ pub(crate) struct Domain<'t> {
 
 impl<'t> Vnis<'t> {
     #[inline]
-    fn front(&self, vni: Vni) -> Option<&'t AtomicU32> {
-        let words = self.front.len().wrapping_mul(Line::WORDS);
-        Words(self.front).get(vni.value() as usize & words.wrapping_sub(1))
+    fn place(&self, vni: Vni) -> Option<Place<'t>> {
+        let vni = vni.value() as usize;
+        let line = self.front.get((vni / PLACES) & self.front.len().wrapping_sub(1))?;
+        let word = vni % PLACES * 2;
+        Some(Place { name: line.word(word), generation: line.word(word | 1) })
+    }
+
+    /// Number and generation of `vni` if it is in front. Whoever uses them sees by [`Meta::epoch`] whether the VNI
+    /// was removed meanwhile; the generation is only right where an entry says the same.
+    #[inline]
+    pub(crate) fn glance(&self, vni: Vni) -> Option<(u16, u32)> {
+        let place = self.place(vni)?;
+        // Of the word of another VNI more than 16 bits are left, and of none's maybe nothing: neither is a number.
+        let number = place.name.load(Acquire) ^ vni.value() >> 8 << 16;
+        let generation = place.generation.load(Acquire);
+        if number.wrapping_sub(1) < 0xffff { Some((number as u16, generation)) } else { None }
     }
 
     #[inline]
@@ -59,10 +74,8 @@ impl<'t> Vnis<'t> {
     /// The domain of `vni` if that is in front, as most are; otherwise the map knows.
     #[inline]
     pub(crate) fn in_front(&self, vni: Vni) -> Option<Domain<'t>> {
-        // Of the word of another VNI more than 16 bits are left: too many for a number.
-        let number = self.front(vni)?.load(Acquire) ^ vni.value() >> 8 << 16;
-        let line = self.lines.get(number.wrapping_sub(1) as usize)?;
-        Some(Domain { number: number as u16, line }).filter(|domain| domain.is(vni))
+        let (number, _) = self.glance(vni)?;
+        self.domain(number).filter(|domain| domain.is(vni))
     }
 
     #[cold]
@@ -95,11 +108,25 @@ impl<'t> Vnis<'t> {
                 return Err(if added.is_err() { Error::Busy } else { self.full() });
             }
         }
-        if let Some(front) = self.front(vni) {
-            // Where another VNI is in front, the map is asked.
-            let _ = front.compare_exchange(0, vni.value() >> 8 << 16 | value, AcqRel, Relaxed);
-        }
+        self.put_in_front(vni, &domain);
         Ok(domain)
+    }
+
+    /// Where another VNI is in front, or somebody is at work on this one, the map is asked from now on.
+    fn put_in_front(&self, vni: Vni, domain: &Domain<'t>) {
+        let (Some(place), true) = (self.place(vni), domain.lock()) else { return };
+        let name = vni.value() >> 8 << 16 | u32::from(domain.number);
+        // Not one that was removed meanwhile: nobody would take it away.
+        if domain.is(vni) && place.name.compare_exchange(0, name, AcqRel, Relaxed).is_ok() {
+            place.generation.store(domain.learned().read().0, Release);
+        }
+        domain.unlock();
+    }
+
+    /// Under the domain's lock: its place in front, if it has that.
+    fn place_of(&self, vni: Vni, domain: &Domain<'t>) -> Option<Place<'t>> {
+        let name = vni.value() >> 8 << 16 | u32::from(domain.number);
+        self.place(vni).filter(|place| place.name.load(Relaxed) == name)
     }
 
     const fn full(&self) -> Error {
@@ -145,12 +172,17 @@ impl<'t> Vnis<'t> {
         let domain = self.find(vni)?.ok_or(Error::NotFound)?;
         let mut locked = self.map.lock(key(vni))?;
         let (place, _) = locked.find(key(vni)).ok_or(Error::NotFound)?;
-        if let Some(front) = self.front(vni) {
-            let word = vni.value() >> 8 << 16 | u32::from(domain.number);
-            let _ = front.compare_exchange(word, 0, AcqRel, Relaxed);
+        if !domain.lock() {
+            return Err(Error::Busy);
+        }
+        if let Some(front) = self.place_of(vni, &domain) {
+            // A place that nobody has says no generation.
+            front.generation.store(0, Release);
+            front.name.store(0, Release);
         }
         locked.remove(place);
         domain.line.word(NAME).store(CLAIMED, Release);
+        domain.unlock();
         domain.line.word(EPOCH).store(self.meta.next_epoch(), Relaxed);
         domain.line.word(WINDOW_PASSES).store(self.meta.passes().load(Acquire), Relaxed);
         domain.line.word(WINDOW_MARKS).store(0, Relaxed);
@@ -158,6 +190,30 @@ impl<'t> Vnis<'t> {
         meta::uncount(self.meta.vnis());
         self.meta.note_deaths();
         Ok(())
+    }
+
+    /// Forgets all that was learned in `vni`, at once; answers how much that was.
+    pub(crate) fn flush_learned(&self, vni: Vni) -> Result<u32, Error> {
+        let domain = self.find(vni)?.ok_or(Error::NotFound)?;
+        if !domain.lock() {
+            return Err(Error::Busy);
+        }
+        if !domain.is(vni) {
+            domain.unlock();
+            return Err(Error::NotFound);
+        }
+        let (marks, passes) = (domain.line.word(WINDOW_MARKS), domain.line.word(WINDOW_PASSES));
+        let generation = domain.learned().read().0;
+        let next = Window { marks, passes }.next(generation, LAST, self.meta.passes().load(Acquire));
+        let flushed = next.map(|next| {
+            let flushed = domain.learned().begin(next);
+            if let Some(front) = self.place_of(vni, &domain) {
+                front.generation.store(next, Release);
+            }
+            flushed
+        });
+        domain.unlock();
+        flushed.ok_or(Error::SweepPending)
     }
 }
 
@@ -200,18 +256,22 @@ impl<'t> Domain<'t> {
         self.line.word(UNCONFIGURED)
     }
 
-    /// Forgets all that was learned, at once.
-    pub(crate) fn flush_learned(&self, passes: u32) -> Result<u32, Error> {
-        let lock = self.line.word(FLUSHING);
-        if lock.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
-            return Err(Error::Busy);
-        }
-        let window = Window { marks: self.line.word(WINDOW_MARKS), passes: self.line.word(WINDOW_PASSES) };
-        let next = window.next(self.learned().read().0, LAST, passes);
-        let flushed = next.map(|next| self.learned().begin(next)).ok_or(Error::SweepPending);
-        lock.store(0, Release);
-        flushed
+    /// Whoever gets it changes what is in front.
+    fn lock(&self) -> bool {
+        self.line.word(FRONT_LOCK).compare_exchange(0, 1, Acquire, Relaxed).is_ok()
     }
+
+    fn unlock(&self) {
+        self.line.word(FRONT_LOCK).store(0, Release);
+    }
+}
+
+/// The place of a VNI in front.
+struct Place<'t> {
+    /// The rest of the VNI, and the domain; 0 where there is none.
+    name: &'t AtomicU32,
+    /// Of what is learned.
+    generation: &'t AtomicU32,
 }
 
 /// Keys of this map are 24 bits wide; the rest is what no other use of the hash has.
@@ -228,8 +288,11 @@ const UNCONFIGURED: usize = 4;
 const WINDOW_MARKS: usize = 5;
 const WINDOW_PASSES: usize = 6;
 const EPOCH: usize = 7;
-const FLUSHING: usize = 8;
+const FRONT_LOCK: usize = 8;
 const VLAN: usize = 9;
+
+/// Places of a line of the front.
+const PLACES: usize = Line::WORDS / 2;
 
 // States of a name; a live one carries the VNI.
 const LIVE: u32 = 1 << 24;

@@ -45,7 +45,7 @@ pub(crate) use self::{
 };
 use super::{
     hash::Seed,
-    line::{Line, Words, fence, spin_loop},
+    line::{Line, Words, empty, fence, spin_loop},
 };
 
 /// Inserts kept completing in the same place, or somebody holds a lock: try again later.
@@ -109,6 +109,13 @@ pub(crate) struct Map<'t> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Home<'t>(&'t Line);
 
+impl Home<'static> {
+    /// Where nothing is.
+    pub(crate) fn empty() -> Self {
+        Self(empty())
+    }
+}
+
 impl<'t> Map<'t> {
     /// Buckets for a table that promises `entries`: three quarters full then, where relocation never fails in
     /// practice; small tables, in which chance is larger, get some more.
@@ -123,7 +130,7 @@ impl<'t> Map<'t> {
 
     /// Lines of cold words for so many buckets.
     pub(crate) const fn cold_lines(buckets: usize) -> usize {
-        Words::lines(buckets * COLD_WORDS)
+        Words::lines(buckets.saturating_mul(COLD_WORDS))
     }
 
     pub(crate) const fn new(buckets: &'t [Line], cold: &'t [Line], seed: Seed) -> Self {
@@ -137,68 +144,47 @@ impl<'t> Map<'t> {
     /// Numbers of the two buckets of `key`; they differ where there are two.
     #[inline]
     fn places(&self, key: Key) -> (usize, usize) {
-        let hash = self.seed.hash(key.0);
-        let count = self.buckets.len() as u64;
-        let first = self.first(hash) as u64;
-        let second = (hash >> 32).wrapping_mul(count) >> 32;
-        let second = if first != second {
-            second
-        } else if second.wrapping_add(1) < count {
-            second.wrapping_add(1)
-        } else {
-            0
-        };
-        (first as usize, second as usize)
-    }
-
-    #[inline]
-    const fn first(&self, hash: u64) -> usize {
-        ((hash & 0xffff_ffff).wrapping_mul(self.buckets.len() as u64) >> 32) as usize
+        let (places, count) = (self.seed.places(key.0), self.buckets.len());
+        let (first, second) = (places.first(count), places.second(count));
+        let next = if second.wrapping_add(1) < count { second.wrapping_add(1) } else { 0 };
+        (first, if first != second { second } else { next })
     }
 
     /// Where to look for `key` first; `None` in a table without buckets.
     #[inline]
     pub(crate) fn home(&self, key: Key) -> Option<Home<'t>> {
-        self.buckets.get(self.first(self.seed.hash(key.0))).map(Home)
+        self.buckets.get(self.seed.places(key.0).first(self.buckets.len())).map(Home)
+    }
+
+    /// Where to look for `key` then.
+    #[inline]
+    pub(crate) fn away(&self, key: Key) -> Option<Home<'t>> {
+        self.buckets.get(self.places(key).1).map(Home)
     }
 
     /// The entry of `key` among those that are `live` by value and tag.
     #[inline]
     pub(crate) fn find(&self, key: Key, live: impl Fn(u32, u8) -> bool) -> Result<Option<Content>, Busy> {
         let Some(home) = self.home(key) else { return Ok(None) };
-        match home.find(key, &live) {
-            Near::Found(content) => Ok(Some(content)),
-            Near::Nothing => Ok(None),
-            Near::NotHere(control) => self.find_farther(key, control, live),
-        }
-    }
-
-    /// The entry of `key`, of which a look into its first bucket told this much.
-    #[inline]
-    pub(crate) fn find_farther(
-        &self,
-        key: Key,
-        control: Option<u32>,
-        live: impl Fn(u32, u8) -> bool,
-    ) -> Result<Option<Content>, Busy> {
-        let (first, second) = self.places(key);
-        let (Some(first), Some(second)) = (self.buckets.get(first), self.buckets.get(second)) else {
-            return Ok(None);
-        };
-        let (control_of_second, seen) = glance(second, key, &live);
-        match seen {
-            Seen::Found(content) if unchanged(second, control_of_second) => Ok(Some(content)),
-            Seen::Nothing
-                if control.is_some_and(|control| unchanged(first, control))
-                    && unchanged(second, control_of_second) =>
-            {
-                Ok(None)
+        let is_live = |content: &Content| content.value != 0 && live(content.value, content.tag);
+        match home.look(key) {
+            Look::Here(content) if is_live(&content) => Ok(Some(content)),
+            Look::NotHere(control) if home.is_all(control) => Ok(None),
+            Look::NotHere(control) => {
+                let Some(away) = self.away(key) else { return Ok(None) };
+                match away.look(key) {
+                    Look::Here(content) if is_live(&content) => Ok(Some(content)),
+                    Look::NotHere(second) if home.is_unchanged(control) && away.is_unchanged(second) => {
+                        Ok(None)
+                    }
+                    _ => self.find_anywhere(key, live),
+                }
             }
             _ => self.find_anywhere(key, live),
         }
     }
 
-    /// The same, in both buckets and as often as it takes.
+    /// The same, with less haste: all slots of both buckets, as often as it takes.
     #[inline(never)]
     pub(crate) fn find_anywhere(
         &self,
@@ -290,57 +276,86 @@ impl Home<'_> {
         self.0.word(CONTROL).load(Relaxed)
     }
 
-    /// One look at this bucket alone.
-    #[inline]
-    pub(crate) fn find(self, key: Key, live: impl Fn(u32, u8) -> bool) -> Near {
-        let (control, seen) = glance(self.0, key, live);
-        match seen {
-            Seen::Found(content) if unchanged(self.0, control) => Near::Found(content),
-            Seen::Nothing if control & OVERFLOW == 0 && unchanged(self.0, control) => Near::Nothing,
-            Seen::Nothing => Near::NotHere(Some(control)),
-            _ => Near::NotHere(None),
+    /// One look at this bucket alone, and at only one slot.
+    #[inline(always)]
+    pub(crate) fn look(self, key: Key) -> Look {
+        let (control, slot) = self.slot(key);
+        let content = content(self.0, slot);
+        let (mixed, high) = self.key(slot);
+        if mixed != key.mixed() {
+            return if slot == 0 { Look::NotHere(control) } else { Look::Unsure };
         }
+        fence(Acquire);
+        // Also where somebody only took or gave back the lock: that is seldom, and told apart with less haste.
+        let unchanged = self.0.word(CONTROL).load(Relaxed) == control;
+        if unchanged && high == key.high() { Look::Here(content) } else { Look::Unsure }
+    }
+
+    /// The same without a branch.
+    #[inline(always)]
+    pub(crate) fn peek(self, key: Key) -> Peek {
+        let (control, slot) = self.slot(key);
+        let content = content(self.0, slot);
+        let (mixed, high) = self.key(slot);
+        fence(Acquire);
+        let changed = self.0.word(CONTROL).load(Relaxed) ^ control;
+        let differs = changed | mixed ^ key.mixed() | high ^ key.high();
+        // One comparison: two would be two branches, one of which nobody can predict.
+        let not_all = u64::from(changed | control & OVERFLOW | slot as u32) << 32;
+        let all = (not_all | u64::from(mixed ^ key.mixed())).wrapping_sub(1) < 0xffff_ffff;
+        Peek { content, differs, all }
+    }
+
+    /// The control word, and the only slot that has the key's mixed word, nearly always: where several have it this may
+    /// be another one, but not the first. Without a branch, because nobody can predict which one that is.
+    #[inline(always)]
+    fn slot(self, key: Key) -> (u32, usize) {
+        let control = self.0.word(CONTROL).load(Acquire);
+        let is = |slot: usize| usize::from(self.0.word(MIXED | (slot % SLOTS)).load(Relaxed) == key.mixed());
+        (control, is(1) | (is(2) << 1) | (is(3) * 3))
+    }
+
+    /// The words of the key of a slot.
+    #[inline(always)]
+    fn key(self, slot: usize) -> (u32, u32) {
+        let word = |words| self.0.word(words | (slot % SLOTS)).load(Relaxed);
+        (word(MIXED), word(HIGHS))
+    }
+
+    /// Whether nothing that belongs here can be anywhere else, by the control word of before, which still holds.
+    #[inline(always)]
+    pub(crate) fn is_all(self, control: u32) -> bool {
+        fence(Acquire);
+        control & OVERFLOW == 0 && self.0.word(CONTROL).load(Relaxed) == control
+    }
+
+    /// Whether nothing was put here and nothing moved since the control word was loaded.
+    #[inline]
+    pub(crate) fn is_unchanged(self, control: u32) -> bool {
+        unchanged(self.0, control)
     }
 }
 
-/// What one look at the first bucket tells.
+/// What one look at a bucket tells.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Near {
-    Found(Content),
+pub(crate) enum Look {
+    /// What its slot says, be that empty.
+    Here(Content),
+    /// It is not here, if the control word was this one and still is.
+    NotHere(u32),
+    /// Something moved, or has the key's mixed word and is another one, maybe with it behind.
+    Unsure,
+}
+
+/// What one look at a bucket tells, all at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peek {
+    /// What the slot says of the key, be that empty.
+    pub(crate) content: Content,
+    /// Zero if that is so.
+    pub(crate) differs: u32,
     /// It is nowhere.
-    Nothing,
-    /// It was not here when the control word was this one, or else something moved.
-    NotHere(Option<u32>),
-}
-
-/// What one look at any bucket tells.
-#[derive(Clone, Copy, Debug)]
-enum Seen {
-    Found(Content),
-    Nothing,
-    /// Something that has the key's mixed word: the remains of another one, maybe with it behind.
-    Remains,
-}
-
-/// The control word before, and what one slot says: the only one that has the key's mixed word, nearly always. Without
-/// a branch, because nobody can predict which one that is.
-#[inline]
-fn glance(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Seen) {
-    let control = line.word(CONTROL).load(Acquire);
-    let mut slot = 0;
-    for other in 1..SLOTS {
-        let mixed = line.word(MIXED | (other % SLOTS)).load(Relaxed);
-        slot = if mixed == key.mixed() { other } else { slot };
-    }
-    let content = content(line, slot);
-    let there = key_of(line, slot);
-    if there == key && content.value != 0 && live(content.value, content.tag) {
-        (control, Seen::Found(content))
-    } else if there.mixed() == key.mixed() {
-        (control, Seen::Remains)
-    } else {
-        (control, Seen::Nothing)
-    }
+    pub(crate) all: bool,
 }
 
 /// The control word before, and what was found.
@@ -472,9 +487,7 @@ mod tests {
             let map = Map::new(&lines, &[], Seed::derive([8, 9], 0));
             let key = |host: u64| Key(0x0001_0000_0000_0242 ^ host << shift);
             (0..HOSTS).for_each(|host| assert!(add(&map, key(host))));
-            let unsure = |host: &u64| {
-                matches!(map.home(key(*host)).unwrap().find(key(*host), |_, _| true), Near::NotHere(None))
-            };
+            let unsure = |host: &u64| matches!(map.home(key(*host)).unwrap().look(key(*host)), Look::Unsure);
             let unsure = (0..HOSTS).filter(unsure).count();
             assert!(unsure < 4, "shift {shift}: {unsure} of {HOSTS}");
         }

@@ -1,6 +1,6 @@
 //! Many entries at once: those that a filter names, in bounded steps, or all that was learned, in one.
 
-use core::{net::IpAddr, sync::atomic::Ordering::Acquire};
+use core::net::IpAddr;
 
 use super::{
     super::{
@@ -194,8 +194,7 @@ impl Fdb<'_> {
     /// [`Error::NotFound`], [`Error::Busy`]; [`Error::SweepPending`] where it was flushed 254 times without
     /// sweeps in between: four are enough.
     pub fn flush_learned(&self, vni: Vni) -> Result<usize, Error> {
-        let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
-        let flushed = domain.flush_learned(self.meta.passes().load(Acquire))?;
+        let flushed = self.vnis.flush_learned(vni)?;
         self.meta.note_deaths();
         Ok(flushed as usize)
     }

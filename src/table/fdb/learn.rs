@@ -105,23 +105,34 @@ impl core::fmt::Display for Refusal {
 impl<'t> Fdb<'t> {
     /// Notes that frames from `mac` come from `remote`. To be called last, when everything else about the packet
     /// has been found good. What is known already is read, and written once per tick at most.
+    #[inline]
     pub fn learn(&self, now: Instant, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
         if !mac.is_unicast() {
             return Learned::Refused(Refusal::InvalidSource);
         }
+        let present = self.clock.at(now, self.meta.fdb_ages());
+        if self.is_fresh(present, vni, mac, remote) {
+            return Learned::Refreshed;
+        }
+        self.learn_closely(now, present, vni, mac, remote)
+    }
+
+    /// What is not known already, or not in the short way.
+    #[inline(never)]
+    fn learn_closely(&self, now: Instant, present: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
         let domain = match self.vnis.find(vni) {
             Ok(Some(domain)) => domain,
             Ok(None) => return Learned::Refused(Refusal::UnknownVni),
             Err(Busy) => return Learned::Busy,
         };
-        let Some((handle, configured)) = self.remotes.learned_handle(remote) else {
+        let Some(handle) = self.remotes.learned_handle(remote) else {
             return Learned::Refused(Refusal::StaleRemote);
         };
+        let configured = self.remotes.is_configured(remote);
         if !configured && self.limits.learn_from == LearnFrom::Configured {
             return Learned::Refused(Refusal::UnconfiguredRemote);
         }
         let source = Source { vni, domain, key: key(domain.number, mac), remote, handle, configured };
-        let present = self.clock.at(now, self.meta.fdb_ages());
         let found = self.map.find(source.key, current(domain));
         match found.map(|found| found.filter(|known| !present.expired(known.stamp))) {
             // The remote was just found alive.

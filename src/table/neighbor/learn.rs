@@ -130,7 +130,7 @@ impl Neighbors<'_> {
             Ok(None) => return refused(NeighborRefusal::UnknownVni),
             Err(Busy) => return NeighborLearned::Busy,
         };
-        let Ok(known) = self.find(&domain, address) else { return NeighborLearned::Busy };
+        let Ok(known) = self.find(domain.number, address) else { return NeighborLearned::Busy };
         let heard = Heard { domain, address, saying, now: self.now(now) };
         if let (answer, Step::Keep) = self.decide(&heard, known) {
             return answer;

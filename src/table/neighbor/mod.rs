@@ -10,7 +10,10 @@ mod operations;
 mod snoop;
 mod state;
 
-use core::net::IpAddr;
+use core::{
+    net::IpAddr,
+    sync::atomic::Ordering::{Acquire, Relaxed},
+};
 
 use self::entry::{RECORD_WORDS, Record, to_words};
 pub use self::{
@@ -24,10 +27,11 @@ use super::{
     bucket::{Busy, Key},
     clock::{Clock, ETERNAL, Now},
     hash::Seed,
+    line::fence,
     meta::Meta,
     record::Shape,
     store::{Store, Stored},
-    vni::{Domain, Vnis},
+    vni::Vnis,
 };
 use crate::{time::Instant, wire::Vni};
 
@@ -77,8 +81,21 @@ impl Neighbors<'_> {
     #[inline]
     pub fn lookup(&self, now: Instant, vni: Vni, address: IpAddr) -> Result<Option<Neighbor>, Error> {
         let now = self.now(now);
+        let epoch = self.meta.epoch().load(Acquire);
+        let Some((number, _)) = self.vnis.glance(vni) else { return self.lookup_closely(now, vni, address) };
+        let stored = self.find(number, address)?;
+        fence(Acquire);
+        if self.meta.epoch().load(Relaxed) != epoch {
+            return self.lookup_closely(now, vni, address);
+        }
+        Ok(stored.and_then(|stored| self.live(now, vni, stored)))
+    }
+
+    /// The same for a VNI that is not in front, or while something is removed.
+    #[inline(never)]
+    fn lookup_closely(&self, now: Now, vni: Vni, address: IpAddr) -> Result<Option<Neighbor>, Error> {
         let Some(domain) = self.vnis.find(vni)? else { return Ok(None) };
-        let stored = self.find(&domain, address)?;
+        let stored = self.find(domain.number, address)?;
         // The number that was looked up was this VNI's all the time.
         Ok(stored.filter(|_| domain.is(vni)).and_then(|stored| self.live(now, vni, stored)))
     }
@@ -100,8 +117,8 @@ impl Neighbors<'_> {
     }
 
     #[inline]
-    fn find(&self, domain: &Domain<'_>, address: IpAddr) -> Result<Option<Stored<RECORD_WORDS>>, Busy> {
-        self.store.find(self.key(domain.number, address), |words| Record::is(words, domain.number, address))
+    fn find(&self, domain: u16, address: IpAddr) -> Result<Option<Stored<RECORD_WORDS>>, Busy> {
+        self.store.find(self.key(domain, address), |words| Record::is(words, domain, address))
     }
 
     #[inline]

@@ -120,8 +120,33 @@ impl<'t> Remotes<'t> {
 
     /// Only by who holds the lock.
     pub(super) fn set_state(&self, index: usize, state: u32) {
+        self.set_names(index, state);
         if let Some(word) = self.states.get(index) {
             word.store(state, Release);
+        }
+    }
+
+    /// Has the zero of an empty slot name nobody, in a table that has no remotes yet.
+    pub(crate) fn found(&self) {
+        self.set_names(0, 0);
+    }
+
+    /// Has handles hold by this state, or none. The name is the first to come and the last to go: see
+    /// [`resolve`](Self::resolve).
+    fn set_names(&self, index: usize, state: u32) {
+        let learned = Handle::new(Handle::LEARNED, learned_generation(state), index as u32);
+        let set = |handle: Handle, value: u32| {
+            let word = self.names.get(handle.line()).map(|line| line.word(handle.word()));
+            if let Some(word) = word.filter(|word| word.load(Relaxed) != value) {
+                word.store(value, Release);
+            }
+        };
+        if state & LIVE != 0 {
+            set(name(index, state), name(index, state).0);
+            set(learned, learned.0);
+        } else {
+            set(learned, NOBODY);
+            set(name(index, state), NOBODY);
         }
     }
 
@@ -132,31 +157,35 @@ impl<'t> Remotes<'t> {
     }
 
     /// First word of the record that holds by this state.
+    #[inline]
     pub(super) const fn record_start(&self, index: usize, state: u32) -> usize {
         index.wrapping_mul(2).wrapping_add((state >> FLIPS_SHIFT & 1) as usize).wrapping_mul(self.stride)
     }
 
     pub(super) fn words(&self, start: usize) -> Option<[u32; RECORD_WORDS]> {
-        let mut words = [0; RECORD_WORDS];
-        for (at, word) in (0..RECORD_WORDS).zip(&mut words) {
-            *word = self.records.get(start.wrapping_add(at))?.load(Relaxed);
-        }
-        Some(words)
+        let line = self.records.0.get(start / Line::WORDS)?;
+        Some(core::array::from_fn(|word| line.word(word).load(Relaxed)))
     }
 
+    /// As many bytes of a record's header as there are and as fit; answers how many.
+    #[inline]
     pub(super) fn read_header(
         &self,
         start: usize,
-        words: [u32; RECORD_WORDS],
+        words: &[u32; RECORD_WORDS],
         header: &mut [u8],
     ) -> Option<usize> {
-        let len = ((words[0] & HEADER_LEN) >> 8) as usize;
-        let first = start.wrapping_add(RECORD_WORDS);
-        for (at, chunk) in (0..len).zip(header.get_mut(..len.min(header.len()))?.chunks_mut(4)) {
-            let word = self.records.get(first.wrapping_add(at))?.load(Relaxed).to_ne_bytes();
-            chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);
+        let len = (((words[0] & HEADER_LEN) >> 8) as usize).min(header.len());
+        let (first, rest) = self.records.0.get(start / Line::WORDS..)?.split_first()?;
+        let mut left = header.get_mut(..len)?;
+        copy::<REST_OF_FIRST>(first, RECORD_WORDS, &mut left);
+        for line in rest {
+            if left.is_empty() {
+                break;
+            }
+            copy::<{ 4 * Line::WORDS }>(line, 0, &mut left);
         }
-        Some(len.min(header.len()))
+        Some(len)
     }
 
     /// Fills the record that does not hold, under the lock; answers the state in which it does.
@@ -174,6 +203,31 @@ impl<'t> Remotes<'t> {
     }
 }
 
+/// Copies `N` bytes of a line, from this word on, to where something is `left` to be filled; fewer where that is
+/// shorter.
+#[inline(always)]
+fn copy<const N: usize>(line: &Line, from: usize, left: &mut &mut [u8]) {
+    let word = |word| line.word(word).load(Relaxed).to_ne_bytes();
+    let mut to = core::mem::take(left);
+    if to.len() >= N {
+        let Some((to, rest)) = to.split_first_chunk_mut::<N>() else { return };
+        for (to, at) in to.chunks_exact_mut(4).zip(from..Line::WORDS) {
+            if let Some(to) = to.first_chunk_mut() {
+                *to = word(at);
+            }
+        }
+        *left = rest;
+        return;
+    }
+    for at in from..Line::WORDS {
+        if to.len() < 4 {
+            return to.iter_mut().zip(word(at)).for_each(|(to, from)| *to = from);
+        }
+        let Some((four, rest)) = to.split_first_chunk_mut() else { return };
+        (*four, to) = (word(at), rest);
+    }
+}
+
 #[inline]
 pub(super) const fn is_alive(state: u32, handle: Handle) -> bool {
     state & LIVE != 0 && generation(state) == handle.generation()
@@ -184,8 +238,14 @@ pub(super) const fn generation(state: u32) -> u32 {
     state >> GENERATION_SHIFT & GENERATIONS
 }
 
+/// The handle of a remote in this state.
 #[inline]
-pub(super) const fn learned_generation(state: u32) -> u32 {
+pub(super) const fn name(index: usize, state: u32) -> Handle {
+    Handle::new(Handle::REMOTE, generation(state), index as u32)
+}
+
+#[inline]
+const fn learned_generation(state: u32) -> u32 {
     state >> LEARNED_SHIFT & LAST
 }
 
@@ -209,6 +269,12 @@ pub(super) const LOCK: u32 = 4;
 pub(super) const GENERATION_SHIFT: u32 = 3;
 const LEARNED_SHIFT: u32 = 12;
 const FLIPS_SHIFT: u32 = 20;
+
+/// Bytes of header in the first line of a record.
+const REST_OF_FIRST: usize = 4 * (Line::WORDS - RECORD_WORDS);
+
+/// What no handle is: zero would be that of an empty slot.
+const NOBODY: u32 = 1;
 
 /// Words of each remote that only writers need.
 pub(crate) const ACCOUNT_WORDS: usize = 6;

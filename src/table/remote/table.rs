@@ -11,14 +11,14 @@ use super::{
         bucket::{Added, Busy, Cold, Content, Map, Slot},
         handle::{GENERATIONS, Handle},
         hash::Seed,
-        line::{Words, fence},
+        line::{Line, Words, fence},
         meta::{self, Meta},
         worker::Workers,
     },
     HEADER_LEN, Quota, Remote,
     slot::{
         CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, USED_PASS,
-        generation, is_alive, learned_generation, with_learned,
+        generation, is_alive, name, with_learned,
     },
 };
 use crate::wire::MacAddr;
@@ -28,9 +28,14 @@ use crate::wire::MacAddr;
 /// A remote has two records, and a word of state that says which of them holds. Readers compare the state before
 /// and after; writers fill the other record and switch. So a reader waits for nobody, and a record that changes
 /// twice while it is read is read again.
+///
+/// Two words more for each remote are what handles of it must be equal to: the handle itself, and that which entries
+/// say which were learned from it. So a use reads two words that lie beside each other, and neither the state nor a
+/// record.
 #[derive(Clone, Copy, Debug)]
 pub struct Remotes<'t> {
     pub(crate) map: Map<'t>,
+    pub(crate) names: &'t [Line],
     pub(crate) states: Words<'t>,
     pub(crate) accounts: Words<'t>,
     pub(crate) records: Words<'t>,
@@ -150,7 +155,7 @@ impl<'t> Remotes<'t> {
         self.learned_at(index).begin(learned);
         let state = with_learned(state, learned);
         let flipped = self.write(index, state, &remote.to_words(), &[]);
-        let handle = Handle::new(Handle::REMOTE, generation(state), index as u32);
+        let handle = name(index, state);
         // Whoever adds it is about to use it.
         self.note_use(handle);
         let free = |answer: Error| {
@@ -259,7 +264,7 @@ impl<'t> Remotes<'t> {
             }
             let record = self.record_start(id.0.index(), before);
             let words = self.words(record)?;
-            let len = self.read_header(record, words, header)?;
+            let len = self.read_header(record, &words, header)?;
             fence(Acquire);
             if (state.load(Relaxed) ^ before) & !LOCK == 0 {
                 return Some((Remote::from_words(words), len));
@@ -331,7 +336,7 @@ impl<'t> Remotes<'t> {
         let remotes = *self;
         (0..self.count).filter_map(move |index| {
             let state = remotes.states.get(index as usize)?.load(Acquire);
-            let id = RemoteId(Handle::new(Handle::REMOTE, generation(state), index));
+            let id = RemoteId(name(index as usize, state));
             Some((id, remotes.get(id)?))
         })
     }
@@ -341,23 +346,30 @@ impl<'t> Remotes<'t> {
         self.meta.remotes().load(Relaxed) as usize
     }
 
-    /// What a value word of the forwarding database names, if that is still there.
+    /// What a value word of the forwarding database names, if that is a remote and still there.
     #[inline]
     pub(crate) fn resolve(&self, handle: Handle) -> Option<RemoteId> {
-        let state = self.states.get(handle.index())?.load(Acquire);
-        if handle.kind() != Handle::LEARNED {
-            return is_alive(state, handle).then_some(RemoteId(handle));
-        }
-        let alive = state & LIVE != 0 && learned_generation(state) == handle.generation();
-        alive.then(|| RemoteId(Handle::new(Handle::REMOTE, generation(state), handle.index() as u32)))
+        let (remote, gone) = self.peek(handle);
+        if gone == 0 { Some(remote) } else { None }
     }
 
-    /// What a learned entry says to name this remote, and whether it is configured.
+    /// The same without a branch: zero if the handle holds.
+    #[inline(always)]
+    pub(crate) fn peek(&self, handle: Handle) -> (RemoteId, u32) {
+        let Some(line) = self.names.get(handle.line()) else { return (RemoteId(handle), 1) };
+        // The name first: a learned one that holds after it was read is of the same remote.
+        let name = line.word(handle.word() & !1).load(Acquire);
+        (RemoteId(Handle(name)), line.word(handle.word()).load(Relaxed) ^ handle.0)
+    }
+
+    /// What a learned entry says to name this remote, if that is still there.
     #[inline]
-    pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<(Handle, bool)> {
-        let state = self.states.get(id.0.index())?.load(Acquire);
-        let handle = Handle::new(Handle::LEARNED, learned_generation(state), id.0.index() as u32);
-        is_alive(state, id.0).then_some((handle, state & CONFIGURED != 0))
+    pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<Handle> {
+        let line = self.names.get(id.0.line())?;
+        // Here the other way round: as long as the name is the same, the other was the remote's.
+        let handle = Handle(line.word(id.0.word() | 1).load(Acquire));
+        let name = line.word(id.0.word()).load(Relaxed);
+        (name == id.0.0 && handle.kind() == Handle::LEARNED).then_some(handle)
     }
 
     /// Notes that an entry which was not learned names a remote, so that this sweep leaves it. Such entries come to
@@ -375,7 +387,7 @@ impl<'t> Remotes<'t> {
         let unused = used != self.meta.passes().load(Relaxed) && self.learned_at(index).read().1 == 0;
         if state & (LIVE | CONFIGURED) == LIVE && unused {
             // Who learns from it just now finds the handle stale; somebody at work here leaves it for next time.
-            let _ = self.remove(RemoteId(Handle::new(Handle::REMOTE, generation(state), index as u32)));
+            let _ = self.remove(RemoteId(name(index, state)));
         }
     }
 }

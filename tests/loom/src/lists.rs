@@ -163,8 +163,9 @@ fn image(workers: usize, lists: usize) -> (Image, ListId) {
 
 /// Remotes that are there, and no more.
 fn remotes(tables: &Tables) {
-    let states = tables.lines(Part::States).iter().flat_map(|line| (0..16).map(|word| line.word(word)));
-    states.for_each(|state| state.store(1, Relaxed));
+    for RemoteId(handle) in (0..32).map(remote) {
+        tables.lines(Part::Names)[handle.line()].word(handle.word()).store(handle.0, Relaxed);
+    }
 }
 
 const fn remote(index: u32) -> RemoteId {

@@ -91,9 +91,10 @@ pub fn a_handle_of_a_freed_remote_is_never_used() {
 }
 
 fn freed(writer: fn(&Tables, RemoteId)) {
-    let modelled = |part, _| match part {
-        Part::States => 1,
-        Part::Records => MTU | PORT,
+    let modelled = |part, line| match (part, line) {
+        (Part::Names, 0) => NAMES,
+        (Part::States, _) => 1,
+        (Part::Records, _) => MTU | PORT,
         _ => 0,
     };
     let (image, a) = Image::new(SINGLE, modelled, |tables| tables.remotes().add(&A).expect("room"));
@@ -107,7 +108,7 @@ fn freed(writer: fn(&Tables, RemoteId)) {
     });
     check(3, move || {
         let tables = image.tables();
-        let (learned, _) = tables.remotes().learned_handle(a).expect("a live one");
+        let learned = tables.remotes().learned_handle(a).expect("a live one");
         let writer = spawn(&tables, move |tables| writer(tables, a));
         for handle in [learned, a.0] {
             let found = tables.remotes().resolve(handle);
@@ -247,10 +248,13 @@ fn epochs(part: Part, line: usize) -> u16 {
     match (part, line) {
         (Part::Meta, 0) => 1 << 3,
         (Part::Workers, _) => 0b11,
-        (Part::States, 0) => 1,
+        (Part::Names, 0) => NAMES,
         _ => 0,
     }
 }
+
+// The names of the first remote.
+const NAMES: u16 = 0b11;
 
 // Words of a record that change.
 const MTU: u16 = 1;

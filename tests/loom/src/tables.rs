@@ -20,14 +20,24 @@ pub(crate) enum Part {
     Workers,
     /// The index of the remotes.
     Index,
+    /// What handles of remotes are equal to.
+    Names,
     States,
     Accounts,
     Records,
     Lists,
 }
 
-const PARTS: [Part; 7] =
-    [Part::Meta, Part::Workers, Part::Index, Part::States, Part::Accounts, Part::Records, Part::Lists];
+const PARTS: [Part; 8] = [
+    Part::Meta,
+    Part::Workers,
+    Part::Index,
+    Part::Names,
+    Part::States,
+    Part::Accounts,
+    Part::Records,
+    Part::Lists,
+];
 
 /// How large the tables are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +56,8 @@ impl Shape {
             Part::Meta => crate::table::meta::LINES,
             Part::Workers => self.workers,
             Part::Index => Map::buckets(remotes),
-            // Those that only lists name have a state and nothing else.
+            // Those that only lists name have names and nothing else.
+            Part::Names => 4,
             Part::States => 3,
             Part::Accounts => remotes,
             Part::Records => 2 * remotes,
@@ -77,6 +88,7 @@ impl Tables {
     pub(crate) fn remotes(&self) -> Remotes<'_> {
         Remotes {
             map: Map::new(self.lines(Part::Index), &[], SEED),
+            names: self.lines(Part::Names),
             states: Words(self.lines(Part::States)),
             accounts: Words(self.lines(Part::Accounts)),
             records: Words(self.lines(Part::Records)),

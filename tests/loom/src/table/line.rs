@@ -69,6 +69,11 @@ pub(crate) fn nowhere() -> &'static Line {
     Box::leak(Box::new(Line::new()))
 }
 
+/// A line that nobody changes.
+pub(crate) fn empty() -> &'static Line {
+    nowhere()
+}
+
 /// Lines read as one run of words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'t>(pub(crate) &'t [Line]);
