@@ -59,7 +59,9 @@ impl<'t> Engine<'t> {
             return Err(DropReason::OwnMac);
         }
         let policy = inner.encapsulation.group_policy();
-        let sender = inner.outer.and_then(|outer| self.sender(&outer, meta));
+        // Most hosts are where they were a moment ago.
+        let settled = self.settled(now, vni, source, inner.outer, meta.ingress);
+        let sender = settled.or_else(|| inner.outer.and_then(|outer| self.sender(&outer, meta)));
         if self.config.accept == Accept::Configured
             && !sender.is_some_and(|sender| self.fdb.remotes.is_configured(sender))
         {
@@ -72,7 +74,10 @@ impl<'t> Engine<'t> {
             _ => None,
         };
         // Last of all checks, since everything before it may have refused the packet.
-        let remote = if self.config.learning {
+        let remote = if self.config.learning && settled.is_some() {
+            self.snoop(now, vni, &front, frame);
+            settled
+        } else if self.config.learning {
             let teaches = !policy.is_some_and(|policy| policy.dont_learn);
             let sender = Sender { outer: inner.outer, ingress: meta.ingress, known: sender, teaches };
             let remote = self.learn(now, vni, source, &sender)?;
@@ -120,6 +125,21 @@ impl<'t> Engine<'t> {
             (None, Framing::Ethernet(_)) => Front::of(bytes)?.ethertype == EtherType::IPV6,
         };
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
+    }
+
+    /// The remote that sent a frame, if the forwarding database says that its source is there, and there is nothing to
+    /// learn.
+    #[inline(always)]
+    fn settled(
+        &self,
+        now: Instant,
+        vni: Vni,
+        source: MacAddr,
+        outer: Option<OuterFacts>,
+        ingress: u32,
+    ) -> Option<RemoteId> {
+        let remote = self.fdb.settled(now, vni, source).filter(|_| source.is_unicast())?;
+        self.fdb.remotes.is_at(remote, outer?.source, ingress).then_some(remote)
     }
 
     /// The remote that sent a packet, if it is one that we know: one to which we send as to most, or else one at this

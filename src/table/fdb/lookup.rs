@@ -13,7 +13,7 @@ use super::{
     super::{
         Destination, GroupId, ListId, RemoteId,
         bucket::{Busy, Content, Home, Key, Look, Peek},
-        clock::Now,
+        clock::{ETERNAL, Now},
         handle::Handle,
         line::fence,
         vni::Domain,
@@ -167,19 +167,42 @@ impl<'t> Fdb<'t> {
     pub(super) fn is_fresh(&self, now: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> bool {
         let epoch = self.meta.epoch().load(Acquire);
         let Some(sought) = self.seek(vni, mac) else { return false };
-        let content = match sought.home.look(sought.key) {
-            Look::Here(content) => content,
-            Look::NotHere(_) => match self.map.away(sought.key).map(|away| away.look(sought.key)) {
-                Some(Look::Here(content)) => content,
-                _ => return false,
-            },
-            Look::Unsure => return false,
-        };
+        let Some(content) = self.seen(&sought) else { return false };
         u32::from(content.tag) == sought.generation
             && content.stamp == now.stamp()
             && !now.is_overdue()
             && self.remotes.learned_handle(remote) == Some(Handle(content.value))
             && self.is_epoch(epoch)
+    }
+
+    /// The remote behind which `mac` is, if there is nothing to learn from a frame that comes from there: it was learned
+    /// in this tick, or somebody said so for good.
+    #[inline(always)]
+    pub(crate) fn settled(&self, now: Instant, vni: Vni, mac: MacAddr) -> Option<RemoteId> {
+        let now = self.clock.at(now, self.meta.fdb_ages());
+        let epoch = self.meta.epoch().load(Acquire);
+        let sought = self.seek(vni, mac)?;
+        let content = self.seen(&sought)?;
+        let handle = Handle(content.value);
+        let settled = if handle.is_learned() {
+            u32::from(content.tag) == sought.generation && content.stamp == now.stamp() && !now.is_overdue()
+        } else {
+            content.stamp == ETERNAL
+        };
+        self.remotes.resolve(handle).filter(|_| settled && self.is_epoch(epoch))
+    }
+
+    /// What is in the buckets of a key, if one look at each tells.
+    #[inline(always)]
+    fn seen(&self, sought: &Sought<'t>) -> Option<Content> {
+        match sought.home.look(sought.key) {
+            Look::Here(content) => Some(content),
+            Look::NotHere(_) => match self.map.away(sought.key)?.look(sought.key) {
+                Look::Here(content) => Some(content),
+                _ => None,
+            },
+            Look::Unsure => None,
+        }
     }
 
     /// What is to be said of a key, if its first bucket does not name the remote of a young entry.

@@ -52,6 +52,29 @@ impl Remotes<'_> {
     }
 }
 
+impl Remotes<'_> {
+    /// Whether a remote is at this address; the egress counts where that is link-local. Not where it is changing just
+    /// now.
+    #[inline(always)]
+    pub(crate) fn is_at(&self, id: RemoteId, address: IpAddr, egress: u32) -> bool {
+        let Some(state) = self.states.get(id.0.index()) else { return false };
+        let before = state.load(Acquire);
+        let first = self.record_start(id.0.index(), before) / Line::WORDS;
+        let Some(line) = self.records.0.get(first) else { return false };
+        let word = |index: usize| line.word(index).load(Relaxed);
+        let same = match address {
+            IpAddr::V4(address) => word(0) & 0xff != 6 && word(1) == address.to_bits(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d] = super::words(address);
+                let same = [word(1), word(2), word(3), word(4)] == [a, b, c, d] && word(0) & 0xff == 6;
+                same && (!address.is_unicast_link_local() || word(7) == egress)
+            }
+        };
+        fence(Acquire);
+        same && is_alive(before, id.0) && (state.load(Relaxed) ^ before) & !LOCK == 0
+    }
+}
+
 impl Raw {
     pub(crate) const EMPTY: Self = Self { bytes: [0; LEN] };
 
