@@ -5,7 +5,8 @@ use std::env;
 fn main() {
     println!("cargo::rerun-if-changed=c");
     println!("cargo::rustc-check-cfg=cfg(dpdk)");
-    let march = format!("-march={}", target_cpu());
+    let is_x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+    let march = if is_x86 { format!("-march={}", target_cpu()) } else { format!("-mcpu={}", target_cpu()) };
     c().flag(&march).file("c/twin.c").compile("twin");
     let Ok(dpdk) = pkg_config::Config::new().cargo_metadata(false).probe("libdpdk") else {
         println!("cargo::warning=DPDK is not installed (Debian: dpdk-dev): its rows will be skipped");
@@ -30,9 +31,11 @@ fn c() -> cc::Build {
     build
 }
 
-/// What `RUSTFLAGS` says, by the name that gcc has for it too.
+/// What `RUSTFLAGS` says, by the name that gcc has for it too; without them what rustc starts from.
 fn target_cpu() -> String {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let named = flags.split('\u{1f}').rev().find_map(|flag| flag.split_once("target-cpu="));
-    named.map_or("x86-64".into(), |(_, cpu)| cpu.into())
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let least = if arch == "x86_64" { "x86-64" } else { "generic" };
+    named.map_or(least.into(), |(_, cpu)| cpu.into())
 }

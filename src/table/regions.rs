@@ -53,7 +53,7 @@ regions! { capacity:
     fdb = Map::buckets(capacity.entries as usize),
     fdb_cold = Map::cold_lines(Map::buckets(capacity.entries as usize)),
     /// Identity to index, and address to index.
-    remote_map = Map::buckets((capacity.remotes as usize).saturating_mul(2)),
+    remote_map = Map::buckets(capacity.remotes.saturating_mul(2) as usize),
     /// A word for each remote: what every use compares.
     remote_states = Words::lines(capacity.remotes as usize),
     /// Words for each remote that only writers need.

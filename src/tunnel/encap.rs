@@ -105,7 +105,14 @@ impl<P: Protocol> Endpoint<P> {
             // Everything has its place, counted from the end.
             let (ip, udp, tunnel) = patch::usual(room)?;
             self.protocol.patch_plain(tunnel, inner, meta, hash);
-            self.outer.patch_plain_ipv4(facts, ip, Some(udp), patch::USUAL + inner.len(), ecn, hash);
+            self.outer.patch_plain_ipv4(
+                facts,
+                ip,
+                Some(udp),
+                patch::USUAL.wrapping_add(inner.len()),
+                ecn,
+                hash,
+            );
         } else {
             self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
             let headers = room.get_mut(facts.l3.into()..)?;
@@ -134,7 +141,7 @@ impl<P: Protocol> Endpoint<P> {
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
         let peek = self.check(inner, remote, &meta)?;
-        room.copy_from_slice(header);
+        room.iter_mut().zip(header).for_each(|(to, from)| *to = *from);
         self.patch(room, inner, peek, remote, &meta);
         Ok(need)
     }

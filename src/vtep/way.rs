@@ -17,6 +17,7 @@ pub(super) struct Way<'t, 'r> {
     endpoint: &'t vxlan::Endpoint,
     pub(super) address: IpAddr,
     pub(super) raw: &'r Raw,
+    outer: Kept<'r>,
     /// The longest frame that fits.
     pub(super) max: usize,
 }
@@ -71,13 +72,14 @@ impl<'t> Engine<'t> {
                 }
             }
         }
-        let max_inner = Kept::new(raw.header()).map_or(0, |kept| kept.max_inner());
+        let raw = &*raw;
+        let outer = Kept::new(raw.header()).ok_or(NoWay::Gone)?;
         let path = match raw.mtu() {
             0 => self.config.mtu,
             mtu => mtu.min(self.config.mtu),
         };
         let path = usize::from(path).saturating_sub(endpoint.network_overhead());
-        Ok(Way { endpoint, address, raw, max: max_inner.min(path) })
+        Ok(Way { endpoint, address, raw, outer, max: outer.max_inner().min(path) })
     }
 
     /// Makes the outer headers of a remote that has none yet.
@@ -119,12 +121,7 @@ impl Way<'_, '_> {
     /// Puts the outer headers before the frame.
     #[inline(always)]
     pub(super) fn encap(&self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
-        let bytes = self.raw.header();
-        match Kept::new(bytes) {
-            Some(kept) => self.endpoint.encap_kept(packet, bytes, &kept, meta),
-            // `max` is zero then, and the frame was refused.
-            None => Err(EncapError::InnerNotIp),
-        }
+        self.endpoint.encap_kept(packet, self.raw.header(), &self.outer, meta)
     }
 
     /// The outer headers of a frame as a value.

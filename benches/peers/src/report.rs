@@ -64,7 +64,8 @@ impl Row {
         });
         let [ratio, low, high] = &ratio;
         let Self { id, target, work, ours, baseline, gate, stretch, .. } = self;
-        let work = work.replace(',', ";");
+        // No field has a comma of its own, so that no reader has to know about quotes.
+        let [work, ours, baseline] = [work, ours, baseline].map(|text| text.replace([',', '\n'], ";"));
         let verdict = self.verdict.name();
         format!("{id},{target},{work},{ours},{baseline},{ratio},{low},{high},{gate},{stretch},{verdict}")
     }

@@ -1,6 +1,6 @@
 //! Maps that several threads share, and DPDK's.
 
-use std::{hash::BuildHasher, hint::black_box, sync::RwLock};
+use std::{hint::black_box, sync::RwLock};
 
 use crate::cases::fdb::{BATCH, Contestant, Key, Work, packed};
 
@@ -150,11 +150,6 @@ impl Shared for Locked {
     }
 }
 
-/// The hash of one key, so that the compiler cannot know the hasher's seed.
-pub fn seeded() -> u64 {
-    black_box(Hasher::default()).hash_one(0_u64)
-}
-
 #[cfg(dpdk)]
 pub use rte::Rte;
 
@@ -174,12 +169,12 @@ mod rte {
 
         pub fn new(work: &Work) -> Self {
             let mut table = Self::empty(work.entries.len());
-            table.fill(work);
+            table.fill(&work.entries);
             table
         }
 
-        pub fn fill(&mut self, work: &Work) {
-            for &(key, value) in &work.entries {
+        pub fn fill(&mut self, entries: &[(Key, u32)]) {
+            for &(key, value) in entries {
                 assert!(self.0.add(packed(key), value), "rte_hash has no room");
             }
         }
