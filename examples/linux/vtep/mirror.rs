@@ -229,9 +229,13 @@ impl<'a> Mirror<'a> {
 
     /// A remote that no entry leads to any more is not listened to either.
     fn forget_remote(&self, destination: Destination) {
-        let used = self.known.entries.keys().any(|(_, _, to)| *to == destination);
-        if let (Destination::Remote(remote), false) = (destination, used) {
-            let _ = self.ends.vtep.remotes().remove(remote);
+        let Destination::Remote(remote) = destination else { return };
+        let (vtep, fdb) = (self.ends.vtep, self.ends.vtep.fdb());
+        // What the command line says stays.
+        let said = fdb.dump(self.ends.clock.now()).filter(|entry| !entry.state.ages());
+        let mut destinations = said.map(|entry| entry.destination);
+        if !destinations.any(|to| fdb.remotes_of(to).any(|id| id == remote)) {
+            let _ = vtep.remotes().remove(remote);
         }
     }
 

@@ -29,14 +29,17 @@ use crate::{
     veth,
 };
 
+/// What becomes of a packet, if anything does.
+pub type Way = Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>;
+
 /// What the test does with packets: a tunnel's two directions.
 pub struct Line {
     /// Whether the tunnel carries Ethernet frames, or else IP packets.
     pub ethernet: bool,
     /// Makes an outer IP packet of an inner frame or packet, if it may go.
-    pub encap: Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>,
+    pub encap: Way,
     /// Takes the inner frame or packet out of an outer IP packet, if it is for this tunnel.
-    pub decap: Box<dyn FnMut(&[u8]) -> Option<Vec<u8>> + Send>,
+    pub decap: Way,
 }
 
 /// The host at one end of a line, and what moves its packets. Stopped and removed with the value.

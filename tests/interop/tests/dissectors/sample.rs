@@ -12,7 +12,7 @@ use encap::{
     },
 };
 
-use crate::settings::{Inner, Outer, Tunnel};
+use crate::settings::{GeneveOption, Inner, Outer, Tunnel};
 
 /// A packet, and what tshark must say of it: numbers by field. Of fields that occur again in the inner packet the first
 /// counts.
@@ -83,7 +83,7 @@ pub(crate) fn sample(outer: &Outer, tunnel: &Tunnel, inner: &Inner) -> Sample {
             expect("geneve.flags.critical", options.iter().any(|(_, kind, _)| kind & 0x80 != 0).into());
             expect("geneve.proto_type", if *ethernet { 0x6558 } else { ethertype(&frame) });
             if !options.is_empty() {
-                let of = |value: &dyn Fn(&(u16, u8, Vec<u8>)) -> u64| options.iter().map(value).collect();
+                let of = |value: &dyn Fn(&GeneveOption) -> u64| options.iter().map(value).collect();
                 expected.insert("geneve.option.class", of(&|(class, _, _)| (*class).into()));
                 expected.insert("geneve.option.type", of(&|(_, kind, _)| (*kind).into()));
                 // First that of all.

@@ -22,12 +22,15 @@ pub(crate) struct Outer {
     pub(crate) vlan: Option<(u16, u8)>,
 }
 
+/// Class, type and data.
+pub(crate) type GeneveOption = (u16, u8, Vec<u8>);
+
 /// The tunnel, and what it is set to.
 #[derive(Clone, Debug)]
 pub(crate) enum Tunnel {
     Vxlan { vni: u32, policy: Option<(u16, bool, bool)>, port: u16 },
     Gpe { vni: u32, ethernet: bool },
-    Geneve { vni: u32, ethernet: bool, options: Vec<(u16, u8, Vec<u8>)> },
+    Geneve { vni: u32, ethernet: bool, options: Vec<GeneveOption> },
     Gre { key: Option<u32>, checksum: bool, sequence: Option<u32>, ethernet: bool, udp: bool },
     Nvgre { vsid: u32 },
 }

@@ -85,10 +85,10 @@ fn tshark_reads_what_we_send() {
                 problems.push(format!("{name}: tshark {:?}", values[name]));
             }
         }
-        if let (Some((first, last)), Some(&port)) = (sample.ports, numbers("udp.srcport").first()) {
-            if !(u64::from(first)..=u64::from(last)).contains(&port) {
-                problems.push(format!("source port {port}"));
-            }
+        if let (Some((first, last)), Some(&port)) = (sample.ports, numbers("udp.srcport").first())
+            && !(u64::from(first)..=u64::from(last)).contains(&port)
+        {
+            problems.push(format!("source port {port}"));
         }
         if values["_ws.malformed"] != [""] {
             problems.push(format!("malformed: {:?}", values["frame.protocols"]));

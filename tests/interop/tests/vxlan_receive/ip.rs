@@ -143,7 +143,7 @@ pub(crate) fn fragments(packet: &[u8]) -> [Vec<u8>; 2] {
     let part = |offset: usize, bytes: &[u8], more: bool| {
         let mut part = [&packet[..34], bytes].concat();
         part[16..18].copy_from_slice(&(20 + bytes.len() as u16).to_be_bytes());
-        part[20..22].copy_from_slice(&(offset as u16 / 8 | u16::from(more) << 13).to_be_bytes());
+        part[20..22].copy_from_slice(&((offset as u16 / 8) | (u16::from(more) << 13)).to_be_bytes());
         part[24..26].fill(0);
         let sum = bytes::checksum(&[&part[14..34]]).to_be_bytes();
         part[24..26].copy_from_slice(&sum);
