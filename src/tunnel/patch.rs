@@ -79,22 +79,24 @@ impl Outer {
     }
 
     /// Completes the UDP checksum in headers that are complete but for that.
+    // Without the facts, so that nobody has to keep them in memory for the sake of this call.
     #[inline(never)]
     pub(crate) fn sum_plain(
         &self,
-        facts: &Facts,
+        version: IpVersion,
+        udp_sum: u16,
         headers: &mut [u8],
         payload: Payload,
         packet: &[u8],
         inner: InnerChecksum,
     ) -> Option<()> {
-        let ip = match facts.ip? {
+        let ip = match version {
             IpVersion::V4 => ipv4::Header::MIN_LEN,
             IpVersion::V6 => ipv6::Header::LEN,
         };
         let (udp, tunnel) = headers.get_mut(ip..)?.split_first_chunk_mut()?;
         let header = udp::Header::from_bytes(udp);
-        let front = (facts.udp_sum, header.source_port, header.length);
+        let front = (udp_sum, header.source_port, header.length);
         let at = plain_ip(payload, packet);
         let sum = udp_checksum(front, tunnel, self.udp_checksum, packet, at, inner);
         write_udp(udp, header.source_port, header.length, sum);
