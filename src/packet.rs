@@ -281,9 +281,17 @@ fn copy_ends<const N: usize>(to: &mut [u8], header: &[u8]) {
     if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), header.first_chunk()) {
         *to = *from;
     }
-    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), header.last_chunk()) {
+    let from = header.len().checked_sub(N).and_then(|at| header.get(at..)?.first_chunk());
+    if let (Some(to), Some(from)) = (tail::<N>(to), from) {
         *to = *from;
     }
+}
+
+/// The last `N` bytes: as `last_chunk_mut`, which for all that the optimiser sees can panic.
+#[inline(always)]
+pub(crate) fn tail<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
+    let at = bytes.len().checked_sub(N)?;
+    bytes.get_mut(at..)?.first_chunk_mut()
 }
 
 impl Deref for Header {

@@ -7,9 +7,12 @@ use super::{
     outer::{DEFAULT_TTL, DF, Outer, USUAL_TUNNEL, first_word},
     remote::Facts,
 };
-use crate::wire::{
-    checksum::{self, Few},
-    ipv4, ipv6, udp,
+use crate::{
+    packet::tail,
+    wire::{
+        checksum::{self, Few},
+        ipv4, ipv6, udp,
+    },
 };
 
 /// What the patches need, besides the settings.
@@ -265,7 +268,7 @@ fn udp_checksum(
 /// The headers of IPv4, UDP and tunnel at the end of the outer ones.
 #[inline(always)]
 pub(crate) fn usual(headers: &mut [u8]) -> Option<Usual<'_>> {
-    let (ip, rest) = headers.last_chunk_mut::<USUAL>()?.split_first_chunk_mut()?;
+    let (ip, rest) = tail::<USUAL>(headers)?.split_first_chunk_mut()?;
     let (udp, tunnel) = rest.split_first_chunk_mut()?;
     Some((ip, udp, tunnel))
 }

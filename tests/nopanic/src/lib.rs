@@ -15,7 +15,7 @@ use core::hint::black_box;
 #[allow(unused_imports, reason = "for the calls of trait methods and arguments of core's types")]
 use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::{AddAssign, Deref},
+    ops::{Add, AddAssign, Deref},
     str::FromStr,
 };
 
