@@ -141,7 +141,7 @@ impl<'a> Packet<'a> {
     pub fn with_header(&mut self, header: &Header) -> Result<&[u8], Error> {
         let missing = Error::Headroom { need: header.len(), have: self.head };
         let (room, _) = self.split_headroom(header.len()).ok_or(missing)?;
-        room.copy_from_slice(header);
+        copy(room, header);
         let head = self.head.saturating_sub(header.len());
         self.buffer.get(head..self.tail).ok_or(missing)
     }
@@ -231,9 +231,10 @@ impl Header {
     pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_OVERHEAD], len: 0 };
 
     /// The bytes of `header`, or `None` where there are more than [`MAX_OVERHEAD`].
+    #[inline]
     pub fn new(header: &[u8]) -> Option<Self> {
         let mut new = Self::EMPTY;
-        new.resize(header.len())?.copy_from_slice(header);
+        copy(new.resize(header.len())?, header);
         Some(new)
     }
 
@@ -256,6 +257,41 @@ impl Header {
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         self.bytes.get_mut(..self.len.into()).unwrap_or_default()
     }
+}
+
+/// Copies a header over all of `to`, which is as long: fixed copies that may overlap serve all lengths between one and
+/// two times theirs, and no call is made for them.
+#[inline(always)]
+pub(crate) fn copy(to: &mut [u8], header: &[u8]) {
+    match header.len() {
+        32..=64 => copy_ends::<32>(to, header),
+        65..=MAX_OVERHEAD => copy_ends::<64>(to, header),
+        16..=31 => copy_ends::<16>(to, header),
+        _ => copy_short(to, header),
+    }
+}
+
+#[inline(never)]
+fn copy_short(to: &mut [u8], header: &[u8]) {
+    to.iter_mut().zip(header).for_each(|(to, from)| *to = *from);
+}
+
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], header: &[u8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), header.first_chunk()) {
+        *to = *from;
+    }
+    let from = header.len().checked_sub(N).and_then(|at| header.get(at..)?.first_chunk());
+    if let (Some(to), Some(from)) = (tail::<N>(to), from) {
+        *to = *from;
+    }
+}
+
+/// The last `N` bytes: as `last_chunk_mut`, which for all that the optimiser sees can panic.
+#[inline(always)]
+pub(crate) fn tail<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
+    let at = bytes.len().checked_sub(N)?;
+    bytes.get_mut(at..)?.first_chunk_mut()
 }
 
 impl Deref for Header {

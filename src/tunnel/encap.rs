@@ -4,7 +4,7 @@ use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
     inner::{self, Peek},
     patch::{self, Flow},
-    remote::Kept,
+    remote::{Facts, Kept},
 };
 use crate::packet::{self, Header, Packet};
 
@@ -32,15 +32,15 @@ impl<P: Protocol> Endpoint<P> {
         remote: &Remote,
         meta: &EncapMeta,
     ) -> Result<(), EncapError> {
-        let plain = remote.kept().and_then(|kept| self.encap_plain(packet, &kept, meta));
-        match plain {
-            Some(()) => Ok(()),
-            None => {
-                let len = self.encap_any(packet.reborrow(), remote, *meta)?;
-                packet.grow_front(len);
-                Ok(())
+        // No closure and no value of facts and headers: both would go through memory.
+        if let Some(header) = remote.header.bytes() {
+            if let Some(()) = self.encap_plain(packet, &remote.facts, header, meta) {
+                return Ok(());
             }
         }
+        let len = self.encap_any(packet.reborrow(), remote, *meta)?;
+        packet.grow_front(len);
+        Ok(())
     }
 
     /// As [`encap_with`](Self::encap_with), for a remote that a table keeps, without making a [`Remote`] of it if that
@@ -53,7 +53,7 @@ impl<P: Protocol> Endpoint<P> {
         kept: &Kept<'_>,
         meta: &EncapMeta,
     ) -> Result<(), EncapError> {
-        match self.encap_plain(packet, kept, meta) {
+        match self.encap_plain(packet, &kept.facts, kept.header, meta) {
             Some(()) => Ok(()),
             None => {
                 let len = self.encap_any_kept(packet.reborrow(), bytes, *meta)?;
@@ -81,17 +81,17 @@ impl<P: Protocol> Endpoint<P> {
     pub(super) fn encap_plain(
         &self,
         packet: &mut Packet<'_>,
-        remote: &Kept<'_>,
+        facts: &Facts,
+        header: &[u8],
         meta: &EncapMeta,
     ) -> Option<()> {
         if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
             return None;
         }
-        let header = remote.header;
         let (room, inner) = packet.split_headroom(header.len())?;
         let payload = self.protocol.plain_payload();
         let ecn = inner::plain_ecn(payload, inner)?;
-        if inner.len() > remote.max_inner() || ecn > self.outer.max_plain_ecn {
+        if inner.len() > facts.max_inner.into() || ecn > self.outer.max_plain_ecn {
             return None;
         }
         let hash = match meta.hash {
@@ -99,8 +99,7 @@ impl<P: Protocol> Endpoint<P> {
             None if P::NEEDS_HASH || P::IS_UDP => self.outer.keys.plain_flow(payload, inner),
             None => 0,
         };
-        let facts = &remote.facts;
-        copy_header(room, header)?;
+        packet::copy(room, header);
         if P::IS_UDP && facts.is_usual {
             // Everything has its place, counted from the end.
             let (ip, udp, tunnel) = patch::usual(room)?;
@@ -120,7 +119,7 @@ impl<P: Protocol> Endpoint<P> {
         }
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
             let headers = room.get_mut(facts.l3.into()..)?;
-            self.outer.sum_plain(facts, headers, payload, inner, meta.inner_checksum)?;
+            self.outer.sum_plain(facts.ip?, facts.udp_sum, headers, payload, inner, meta.inner_checksum)?;
         }
         packet.grow_front(header.len());
         Some(())
@@ -141,7 +140,7 @@ impl<P: Protocol> Endpoint<P> {
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
         let peek = self.check(inner, remote, &meta)?;
-        room.iter_mut().zip(header).for_each(|(to, from)| *to = *from);
+        packet::copy(room, header);
         self.patch(room, inner, peek, remote, &meta);
         Ok(need)
     }
@@ -212,28 +211,5 @@ impl<P: Protocol> Endpoint<P> {
             self.protocol.patch(tunnel, &flow);
         }
         self.outer.patch(P::IS_UDP, facts, room, &flow);
-    }
-}
-
-/// Copies a remote's header over all of `room`, which is as long: fixed copies that may overlap serve all lengths
-/// between one and two times theirs, and no call is made for them. `None` where the header is too short for that.
-#[inline(always)]
-fn copy_header(room: &mut [u8], header: &[u8]) -> Option<()> {
-    match header.len() {
-        32..=64 => copy_ends::<32>(room, header),
-        65.. => copy_ends::<64>(room, header),
-        16..=31 => copy_ends::<16>(room, header),
-        _ => return None,
-    }
-    Some(())
-}
-
-#[inline(always)]
-fn copy_ends<const N: usize>(room: &mut [u8], header: &[u8]) {
-    if let (Some(to), Some(from)) = (room.first_chunk_mut::<N>(), header.first_chunk()) {
-        *to = *from;
-    }
-    if let (Some(to), Some(from)) = (room.last_chunk_mut::<N>(), header.last_chunk()) {
-        *to = *from;
     }
 }

@@ -7,9 +7,12 @@ use super::{
     outer::{DEFAULT_TTL, DF, Outer, USUAL_TUNNEL, first_word},
     remote::Facts,
 };
-use crate::wire::{
-    checksum::{self, Few},
-    ipv4, ipv6, udp,
+use crate::{
+    packet::tail,
+    wire::{
+        checksum::{self, Few},
+        ipv4, ipv6, udp,
+    },
 };
 
 /// What the patches need, besides the settings.
@@ -79,22 +82,24 @@ impl Outer {
     }
 
     /// Completes the UDP checksum in headers that are complete but for that.
+    // Without the facts, so that nobody has to keep them in memory for the sake of this call.
     #[inline(never)]
     pub(crate) fn sum_plain(
         &self,
-        facts: &Facts,
+        version: IpVersion,
+        udp_sum: u16,
         headers: &mut [u8],
         payload: Payload,
         packet: &[u8],
         inner: InnerChecksum,
     ) -> Option<()> {
-        let ip = match facts.ip? {
+        let ip = match version {
             IpVersion::V4 => ipv4::Header::MIN_LEN,
             IpVersion::V6 => ipv6::Header::LEN,
         };
         let (udp, tunnel) = headers.get_mut(ip..)?.split_first_chunk_mut()?;
         let header = udp::Header::from_bytes(udp);
-        let front = (facts.udp_sum, header.source_port, header.length);
+        let front = (udp_sum, header.source_port, header.length);
         let at = plain_ip(payload, packet);
         let sum = udp_checksum(front, tunnel, self.udp_checksum, packet, at, inner);
         write_udp(udp, header.source_port, header.length, sum);
@@ -263,7 +268,7 @@ fn udp_checksum(
 /// The headers of IPv4, UDP and tunnel at the end of the outer ones.
 #[inline(always)]
 pub(crate) fn usual(headers: &mut [u8]) -> Option<Usual<'_>> {
-    let (ip, rest) = headers.last_chunk_mut::<USUAL>()?.split_first_chunk_mut()?;
+    let (ip, rest) = tail::<USUAL>(headers)?.split_first_chunk_mut()?;
     let (udp, tunnel) = rest.split_first_chunk_mut()?;
     Some((ip, udp, tunnel))
 }

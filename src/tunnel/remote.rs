@@ -93,12 +93,6 @@ impl Remote {
         Some(Self { facts, header: Header::new(header)?, address, port })
     }
 
-    /// The same, to be read in place.
-    #[inline(always)]
-    pub(crate) fn kept(&self) -> Option<Kept<'_>> {
-        Some(Kept { facts: self.facts, header: self.header.bytes()? })
-    }
-
     /// Bytes of [`to_bytes`](Self::to_bytes) before the outer headers.
     pub const FACTS: usize = 12;
 
