@@ -24,7 +24,7 @@ pub struct Capacity {
     pub vnis: u32,
     /// Remotes, configured and learned, at most 2^20.
     pub remotes: u32,
-    /// The longest prebuilt outer header of a remote in bytes, at most 255. 84 hold Ethernet with a VLAN tag,
+    /// The longest prebuilt outer header of a remote in bytes, at most 148. 84 hold Ethernet with a VLAN tag,
     /// IPv6, UDP and VXLAN, and fill lines that are there anyway.
     pub header: u32,
     /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
@@ -78,7 +78,7 @@ impl Capacity {
             ("entries", self.entries, 1 << 28),
             ("vnis", self.vnis, 0xffff),
             ("remotes", self.remotes, 1 << 20),
-            ("header", self.header, 255),
+            ("header", self.header, 148),
             ("lists", lists, 1 << 20),
             ("quotas", self.quotas, 0xffff),
             ("neighbors", self.neighbors, 1 << 19),

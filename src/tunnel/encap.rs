@@ -4,6 +4,7 @@ use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
     inner::{self, Peek},
     patch::{self, Flow},
+    remote::Kept,
 };
 use crate::packet::{self, Header, Packet};
 
@@ -31,13 +32,45 @@ impl<P: Protocol> Endpoint<P> {
         remote: &Remote,
         meta: &EncapMeta,
     ) -> Result<(), EncapError> {
-        match self.encap_plain(packet, remote, meta) {
+        let plain = remote.kept().and_then(|kept| self.encap_plain(packet, &kept, meta));
+        match plain {
             Some(()) => Ok(()),
             None => {
                 let len = self.encap_any(packet.reborrow(), remote, *meta)?;
                 packet.grow_front(len);
                 Ok(())
             }
+        }
+    }
+
+    /// As [`encap_with`](Self::encap_with), for a remote that a table keeps, without making a [`Remote`] of it if that
+    /// is not needed.
+    #[inline(always)]
+    pub(crate) fn encap_kept(
+        &self,
+        packet: &mut Packet<'_>,
+        bytes: &[u8],
+        kept: &Kept<'_>,
+        meta: &EncapMeta,
+    ) -> Result<(), EncapError> {
+        match self.encap_plain(packet, kept, meta) {
+            Some(()) => Ok(()),
+            None => {
+                let len = self.encap_any_kept(packet.reborrow(), bytes, *meta)?;
+                packet.grow_front(len);
+                Ok(())
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn encap_any_kept(&self, packet: Packet<'_>, bytes: &[u8], meta: EncapMeta) -> Result<usize, EncapError> {
+        // Address and port are in the headers already.
+        match Remote::from_bytes(self.local(), 0, bytes) {
+            Some(remote) => self.encap_any(packet, &remote, meta),
+            // No table keeps what is not a remote.
+            None => Err(EncapError::InnerNotIp),
         }
     }
 
@@ -48,13 +81,13 @@ impl<P: Protocol> Endpoint<P> {
     pub(super) fn encap_plain(
         &self,
         packet: &mut Packet<'_>,
-        remote: &Remote,
+        remote: &Kept<'_>,
         meta: &EncapMeta,
     ) -> Option<()> {
         if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
             return None;
         }
-        let header = remote.header.bytes()?;
+        let header = remote.header;
         let (room, inner) = packet.split_headroom(header.len())?;
         let payload = self.protocol.plain_payload();
         let ecn = inner::plain_ecn(payload, inner)?;
@@ -72,7 +105,14 @@ impl<P: Protocol> Endpoint<P> {
             // Everything has its place, counted from the end.
             let (ip, udp, tunnel) = patch::usual(room)?;
             self.protocol.patch_plain(tunnel, inner, meta, hash);
-            self.outer.patch_plain_ipv4(facts, ip, Some(udp), patch::USUAL + inner.len(), ecn, hash);
+            self.outer.patch_plain_ipv4(
+                facts,
+                ip,
+                Some(udp),
+                patch::USUAL.wrapping_add(inner.len()),
+                ecn,
+                hash,
+            );
         } else {
             self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
             let headers = room.get_mut(facts.l3.into()..)?;
@@ -101,7 +141,7 @@ impl<P: Protocol> Endpoint<P> {
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
         let peek = self.check(inner, remote, &meta)?;
-        room.copy_from_slice(header);
+        room.iter_mut().zip(header).for_each(|(to, from)| *to = *from);
         self.patch(room, inner, peek, remote, &meta);
         Ok(need)
     }

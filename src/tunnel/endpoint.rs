@@ -42,7 +42,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// Bytes that a buffer should have before a packet: those of the headers, or what [`Builder::headroom`] asked for
-    /// if that is more. Options that a remote adds ([`Remote::overhead`]) are not counted.
+    /// if that is more. Options that a remote adds ([`Remote::overhead`](super::Remote::overhead)) are not counted.
     pub const fn headroom(&self) -> usize {
         self.headroom as usize
     }

@@ -217,6 +217,22 @@ pub(crate) fn plain_ecn(payload: Payload, packet: &[u8]) -> Option<u8> {
     }
 }
 
+/// Which IP a packet is that [`plain_ecn`] has looked at, and where.
+#[inline(always)]
+pub(crate) fn plain_ip(payload: Payload, packet: &[u8]) -> Option<(IpVersion, usize)> {
+    match (payload, packet) {
+        (Payload::Ethernet, [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, ..]) => {
+            Some((IpVersion::V4, 14))
+        }
+        (Payload::Ethernet, [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ..]) => {
+            Some((IpVersion::V6, 14))
+        }
+        (Payload::Ethernet, _) => None,
+        (Payload::Ip, _) if ip_ethertype(packet) == EtherType::IPV6 => Some((IpVersion::V6, 0)),
+        (Payload::Ip, _) => Some((IpVersion::V4, 0)),
+    }
+}
+
 /// Whether a carried packet of this EtherType is one that nothing can be said against: a frame without tags, or an IP
 /// packet, with as many bytes as its headers have at least.
 #[inline(always)]

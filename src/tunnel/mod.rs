@@ -46,6 +46,7 @@ pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip}
 pub use policy::Policy;
 pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};
+pub(crate) use remote::Kept;
 pub use remote::Remote;
 pub use settings::{
     ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, Link, OuterDscp,

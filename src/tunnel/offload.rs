@@ -1,23 +1,33 @@
 //! Local checksum offload: the sum of a carried packet without looking at all of it.
 //!
 //! A segment whose checksum is right adds up, that checksum included, to the complement of the sum of its pseudo header
-//! (RFC 1071, section 1). So of a packet that is known to be good only the headers before the segment, and the padding
-//! behind it, have to be read.
+//! (RFC 1071, section 1). So of a packet that is known to be good only the headers before the segment, without the
+//! addresses, and the padding behind it, have to be read.
 
-use super::{
-    InnerChecksum, UdpChecksum,
-    inner::{IpVersion, Peek},
-    patch::Flow,
+use super::{InnerChecksum, UdpChecksum, inner::IpVersion, patch::Flow};
+use crate::wire::{
+    IpProtocol,
+    checksum::{Few, Sum},
+    ipv4, udp,
 };
-use crate::wire::{IpProtocol, checksum::Sum, ipv4, ipv6, udp};
 
-/// The sum of the carried packet, as it will be when all its checksums are finished.
-pub(crate) fn inner_sum(mode: UdpChecksum, packet: &[u8], peek: Peek, inner: InnerChecksum) -> Sum {
-    match inner {
-        InnerChecksum::Good if mode == UdpChecksum::Offload => good_sum(packet, peek),
+/// The sum of the carried packet behind `before`, as it will be when all its checksums are finished. `at`: which IP it is,
+/// and where.
+#[inline(always)]
+pub(crate) fn with_inner(
+    before: Few,
+    mode: UdpChecksum,
+    packet: &[u8],
+    at: Option<(IpVersion, usize)>,
+    inner: InnerChecksum,
+) -> Sum {
+    match (inner, mode, at) {
+        (InnerChecksum::Good, UdpChecksum::Offload, Some((version, l3))) => {
+            good_sum(before, packet, version, l3)
+        }
         _ => None,
     }
-    .unwrap_or_else(|| untrusted_sum(packet, inner))
+    .unwrap_or_else(|| before.sum().join(untrusted_sum(packet, inner)))
 }
 
 /// The same without trust in what the packet holds: only a checksum that is still to be written is foreseen.
@@ -45,30 +55,31 @@ fn partial_sum(packet: &[u8], start: usize, offset: usize) -> Option<Sum> {
 
 /// A packet whose TCP or UDP checksum is good: its segment adds up to the complement of the sum of its
 /// pseudo header. `None` where there is no such segment: fragments, other transports, UDP without checksum.
-fn good_sum(packet: &[u8], peek: Peek) -> Option<Sum> {
-    let (outer, ip) = packet.split_at_checked(peek.l3())?;
-    let (header, segment, behind, pseudo, protocol) = match peek.version? {
+///
+/// Of the IP header, which is summed as well, the addresses and the protocol are in the pseudo header too, so that they
+/// cancel: what is left to add are the bytes before the addresses, less protocol and length.
+#[inline(always)]
+fn good_sum(before: Few, packet: &[u8], version: IpVersion, l3: usize) -> Option<Sum> {
+    let ip = packet.get(l3..)?;
+    let (front, options, protocol, segment, behind) = match version {
         IpVersion::V4 => {
-            let (fixed, options) = ipv4::Header::fixed(ip.first_chunk()?).ok()?;
-            if fixed.is_fragment() {
+            let &[v_ihl, _, l0, l1, _, _, f0, f1, _, protocol, ..] = ip.first_chunk::<20>()?;
+            let header_len = usize::from(v_ihl & 0x0f) * 4;
+            if u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
                 return None;
             }
-            let (inner, behind) = ip.split_at_checked(fixed.total_len.into())?;
-            let (header, segment) = inner.split_at_checked(ipv4::Header::MIN_LEN.checked_add(options)?)?;
-            let len = segment.len() as u16;
-            let pseudo = Sum::pseudo_ipv4(fixed.source, fixed.destination, fixed.protocol, len);
-            (header, segment, behind, pseudo, fixed.protocol)
+            let (inner, behind) = ip.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
+            // Fewer bytes than a header has are no header.
+            let options = inner.get(ipv4::Header::MIN_LEN..header_len)?;
+            (front_sum::<26>(before, packet, l3, 12)?, options, protocol, inner.get(header_len..)?, behind)
         }
         IpVersion::V6 => {
-            let (header, rest) = ip.split_first_chunk()?;
-            let fixed = ipv6::Header::from_bytes(header).ok()?;
-            let (segment, behind) = rest.split_at_checked(fixed.payload_len.into())?;
-            let len = fixed.payload_len.into();
-            let pseudo = Sum::pseudo_ipv6(fixed.source, fixed.destination, fixed.next_header, len);
-            (&header[..], segment, behind, pseudo, fixed.next_header)
+            let (&[_, _, _, _, l0, l1, protocol, ..], rest) = ip.split_first_chunk::<40>()?;
+            let (segment, behind) = rest.split_at_checked(u16::from_be_bytes([l0, l1]).into())?;
+            (front_sum::<22>(before, packet, l3, 8)?, &[][..], protocol, segment, behind)
         }
     };
-    let has_checksum = match protocol {
+    let has_checksum = match IpProtocol(protocol) {
         IpProtocol::TCP => segment.len() >= 20,
         // A datagram may end before the IP payload does (RFC 768): then its checksum says nothing of the rest.
         IpProtocol::UDP => segment
@@ -77,9 +88,29 @@ fn good_sum(packet: &[u8], peek: Peek) -> Option<Sum> {
             .is_some_and(|udp| udp.checksum != 0 && usize::from(udp.length) == segment.len()),
         _ => false,
     };
-    // Behind the inner packet there may be padding, which is payload like everything else.
-    has_checksum.then(|| {
-        let segment = Sum::known(pseudo.checksum(), segment.len());
-        Sum::ZERO.add_bytes(outer).add_bytes(header).join(segment).add_bytes(behind)
-    })
+    if !has_checksum {
+        return None;
+    }
+    let len = segment.len() as u16;
+    let mut sum = front.word(!u16::from(protocol)).word(!len).sum();
+    if !options.is_empty() {
+        sum = sum.add_bytes(options);
+    }
+    if !behind.is_empty() {
+        // Padding, which is payload like everything else: behind a segment of this length, and so perhaps at an odd place.
+        sum = sum.join(Sum::known(0, segment.len())).add_bytes(behind);
+    }
+    Some(sum)
+}
+
+/// `before` with all that is before IP, and with the first `part` bytes of that: `N` where an Ethernet header is before
+/// it, which is so often that it is worth its own sum.
+#[inline(always)]
+fn front_sum<const N: usize>(before: Few, packet: &[u8], l3: usize, part: usize) -> Option<Few> {
+    let end = l3.wrapping_add(part);
+    if end == N {
+        return packet.first_chunk::<N>().map(|front| before.array(front));
+    }
+    // There is an even number of them.
+    Some(before.word(Sum::ZERO.add_bytes(packet.get(..end)?).value()))
 }

@@ -2,13 +2,13 @@
 
 use super::{
     DontFragment, EncapMeta, InnerChecksum, OuterDscp, OuterFlowLabel, Payload, Ttl, UdpChecksum,
-    inner::{IpVersion, Peek},
+    inner::{IpVersion, Peek, plain_ip},
     offload,
     outer::{DEFAULT_TTL, DF, Outer, USUAL_TUNNEL, first_word},
     remote::Facts,
 };
 use crate::wire::{
-    checksum::{self, Sum},
+    checksum::{self, Few},
     ipv4, ipv6, udp,
 };
 
@@ -93,10 +93,10 @@ impl Outer {
             IpVersion::V6 => ipv6::Header::LEN,
         };
         let (udp, tunnel) = headers.get_mut(ip..)?.split_first_chunk_mut()?;
-        let peek = Peek::new(payload, packet).ok()?;
         let header = udp::Header::from_bytes(udp);
         let front = (facts.udp_sum, header.source_port, header.length);
-        let sum = udp_checksum(front, tunnel, self.udp_checksum, packet, peek, inner);
+        let at = plain_ip(payload, packet);
+        let sum = udp_checksum(front, tunnel, self.udp_checksum, packet, at, inner);
         write_udp(udp, header.source_port, header.length, sum);
         Some(())
     }
@@ -212,7 +212,8 @@ impl Outer {
             UdpChecksum::Zero => 0,
             mode => {
                 let front = (facts.udp_sum, source_port, length);
-                udp_checksum(front, tunnel, mode, packet, peek, meta.inner_checksum)
+                let at = peek.version.map(|version| (version, peek.l3()));
+                udp_checksum(front, tunnel, mode, packet, at, meta.inner_checksum)
             }
         };
         write_udp(udp, source_port, length, checksum);
@@ -238,23 +239,25 @@ impl Outer {
     }
 }
 
-/// `front`: the sum of addresses, protocol and destination port; source port; length.
-#[inline(never)]
+/// `front`: the sum of addresses, protocol and destination port; source port; length. `at`: which IP the packet is, and
+/// where.
+#[inline(always)]
 fn udp_checksum(
     (sum, source_port, length): (u16, u16, u16),
     tunnel: &[u8],
     mode: UdpChecksum,
     packet: &[u8],
-    peek: Peek,
+    at: Option<(IpVersion, usize)>,
     inner: InnerChecksum,
 ) -> u16 {
-    Sum::known(sum, 0)
-        .add_word(source_port)
-        .add_word(length)
-        .add_word(length)
-        .add_bytes(tunnel)
-        .join(offload::inner_sum(mode, packet, peek, inner))
-        .udp_checksum()
+    let headers = Few::NONE.word(sum).word(source_port).word(length).word(length);
+    match tunnel.first_chunk::<USUAL_TUNNEL>() {
+        Some(usual) if tunnel.len() == USUAL_TUNNEL => {
+            offload::with_inner(headers.array(usual), mode, packet, at, inner)
+        }
+        _ => headers.sum().add_bytes(tunnel).join(offload::with_inner(Few::NONE, mode, packet, at, inner)),
+    }
+    .udp_checksum()
 }
 
 /// The headers of IPv4, UDP and tunnel at the end of the outer ones.

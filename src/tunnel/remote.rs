@@ -89,8 +89,43 @@ impl Remote {
     /// The remote at `address` and `port` that was made to `bytes`.
     #[inline]
     pub fn from_bytes(address: IpAddr, port: u16, bytes: &[u8]) -> Option<Self> {
+        let Kept { facts, header } = Kept::new(bytes)?;
+        Some(Self { facts, header: Header::new(header)?, address, port })
+    }
+
+    /// The same, to be read in place.
+    #[inline(always)]
+    pub(crate) fn kept(&self) -> Option<Kept<'_>> {
+        Some(Kept { facts: self.facts, header: self.header.bytes()? })
+    }
+
+    /// Bytes of [`to_bytes`](Self::to_bytes) before the outer headers.
+    pub const FACTS: usize = 12;
+
+    /// The same remote behind another next hop; nothing changes where the framing has no Ethernet header.
+    #[must_use]
+    pub fn with_next_hop(mut self, next_hop: MacAddr) -> Self {
+        if usize::from(self.facts.l3) >= ethernet::Header::LEN {
+            if let Some(destination) = self.header.as_mut_slice().first_chunk_mut() {
+                *destination = next_hop.0;
+            }
+        }
+        self
+    }
+}
+
+/// A remote where a table keeps it, as [`Remote::to_bytes`] made it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept<'a> {
+    pub(crate) facts: Facts,
+    pub(crate) header: &'a [u8],
+}
+
+impl<'a> Kept<'a> {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         let (&[i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual, m0, m1], header) =
-            bytes.split_first_chunk::<{ Self::FACTS }>()?;
+            bytes.split_first_chunk::<{ Remote::FACTS }>()?;
         let facts = Facts {
             ipv4_sum: u16::from_be_bytes([i0, i1]),
             udp_sum: u16::from_be_bytes([u0, u1]),
@@ -106,20 +141,12 @@ impl Remote {
             auto_ttl,
             ds_field,
         };
-        Some(Self { facts, header: Header::new(header)?, address, port })
+        Some(Self { facts, header })
     }
 
-    /// Bytes of [`to_bytes`](Self::to_bytes) before the outer headers.
-    pub const FACTS: usize = 12;
-
-    /// The same remote behind another next hop; nothing changes where the framing has no Ethernet header.
-    #[must_use]
-    pub fn with_next_hop(mut self, next_hop: MacAddr) -> Self {
-        if usize::from(self.facts.l3) >= ethernet::Header::LEN {
-            if let Some(destination) = self.header.as_mut_slice().first_chunk_mut() {
-                *destination = next_hop.0;
-            }
-        }
-        self
+    /// The longest packet that can be sent to the remote.
+    #[inline(always)]
+    pub(crate) const fn max_inner(&self) -> usize {
+        self.facts.max_inner as usize
     }
 }

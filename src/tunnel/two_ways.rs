@@ -234,7 +234,7 @@ impl Check for Encap {
         let start = HEADROOM - usize::from(case.choice[0] == 0) * 100;
         let len = case.packet.len();
         let mut packet = Packet::new(&mut short, start, len).unwrap();
-        if tunnel.encap_plain(&mut packet, remote, &meta).is_none() {
+        if tunnel.encap_plain(&mut packet, &remote.kept().unwrap(), &meta).is_none() {
             assert_eq!(packet.into_range(), (start, len));
             assert_eq!(short[start..], long[start..], "nothing of the packet changes");
             return;
@@ -401,7 +401,7 @@ fn ordinary_frames_go_the_short_way() {
         let remote = tunnel.remote(b, Vni::truncate(42)).unwrap();
         let mut bytes = buffer(&frame);
         let mut packet = Packet::new(&mut bytes, HEADROOM, frame.len()).unwrap();
-        assert_eq!(tunnel.encap_plain(&mut packet, &remote, &EncapMeta::new()), Some(()));
+        assert_eq!(tunnel.encap_plain(&mut packet, &remote.kept().unwrap(), &EncapMeta::new()), Some(()));
         let receiver = vxlan::Endpoint::new(b).framing(framing).build().unwrap();
         let (inner, end) = receiver.checked_plain(packet.as_slice(), &DecapMeta::new()).unwrap();
         assert_eq!((inner.stripped, end), (packet.len() - frame.len(), packet.len()));

@@ -51,6 +51,7 @@ mod send;
 mod short_circuit;
 mod trunk;
 mod underlay;
+mod way;
 mod worker;
 
 pub use self::{

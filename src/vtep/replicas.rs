@@ -1,12 +1,13 @@
 //! One frame to many remotes.
 
 use super::{
-    DropReason, Engine, Flood, Miss, TooBig, Worker,
-    send::{NoWay, reason},
+    DropReason, Engine, Flood, Miss, OverlayMeta, TooBig, Worker,
+    send::reason,
+    way::{NoWay, Way},
 };
 use crate::{
     packet::Header,
-    table::{Remote, RemoteId, Walk},
+    table::{Raw, Remote, RemoteId, Walk},
     wire::Vni,
 };
 
@@ -64,10 +65,11 @@ impl Iterator for Replicas<'_> {
 impl Replicas<'_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
         let (engine, len) = (self.engine, self.frame.len() as u64);
-        let way = match engine.way(id) {
+        let mut raw = Raw::EMPTY;
+        let way = match engine.way(id, &mut raw) {
             Ok(way) => way,
-            Err(NoWay::Here(remote)) => {
-                let vni = remote.vni.unwrap_or(self.flood.vni);
+            Err(NoWay::Here(vni)) => {
+                let vni = vni.unwrap_or(self.flood.vni);
                 if !engine.fdb.knows(vni) {
                     return Err(DropReason::UnknownVni);
                 }
@@ -76,10 +78,18 @@ impl Replicas<'_> {
                     return Err(DropReason::LocalDestination);
                 }
                 engine.count_delivered(self.worker, vni, len);
-                return Ok(Replica::new(id, &remote, Header::EMPTY, Some(vni)));
+                let remote = engine.fdb.remotes.get(id).ok_or(DropReason::NoRemote)?;
+                let Remote { address, port, egress, .. } = remote;
+                return Ok(Replica {
+                    remote: id,
+                    address,
+                    port,
+                    egress,
+                    header: Header::EMPTY,
+                    local: Some(vni),
+                });
             }
-            Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
-                let address = engine.config.next_hop(address);
+            Err(NoWay::Unresolved { address, egress }) => {
                 self.worker.miss(Miss::NextHop { remote: id, address, egress });
                 return Err(DropReason::Unresolved);
             }
@@ -88,16 +98,11 @@ impl Replicas<'_> {
         if self.frame.len() > way.max && engine.config.too_big != TooBig::Fragment {
             return Err(DropReason::TooBig);
         }
-        let meta = engine.encap_meta(self.worker, self.flood.vni, &way.remote, &self.flood.meta);
-        let header = way.endpoint.header(self.frame, &way.outer, &meta).map_err(reason)?;
+        let meta = OverlayMeta { vni: self.flood.vni, ..self.flood.meta };
+        let header = way.header(self.frame, &way.meta(self.worker, &meta)).map_err(reason)?;
         engine.count_sent(self.worker, self.flood.vni, len);
-        Ok(Replica::new(id, &way.remote, header, None))
-    }
-}
-
-impl Replica {
-    const fn new(id: RemoteId, remote: &Remote, header: Header, local: Option<Vni>) -> Self {
-        let Remote { address, port, egress, .. } = *remote;
-        Self { remote: id, address, port, egress, header, local }
+        let Way { address, raw, .. } = &way;
+        let (port, egress) = (raw.port(), raw.egress());
+        Ok(Replica { remote: id, address: *address, port, egress, header, local: None })
     }
 }

@@ -4,96 +4,17 @@ use super::{
     DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
     trunk::Tag,
+    way::{NoWay, Way},
 };
 use crate::{
     packet::Packet,
-    table::{Remote, RemoteId, VniCounters},
+    table::{Raw, RemoteId, VniCounters},
     time::Instant,
-    tunnel::{self, EncapError, EncapMeta, Framing, icmp, vxlan},
+    tunnel::{EncapError, icmp},
     wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan, vxlan_gbp::GroupPolicy},
 };
 
-/// The outer headers of a remote, and what they are for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way<'t> {
-    pub(super) endpoint: &'t vxlan::Endpoint,
-    pub(super) remote: Remote,
-    pub(super) outer: tunnel::Remote,
-    /// The longest frame that fits.
-    pub(super) max: usize,
-}
-
-/// Why there is no way to a remote.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NoWay {
-    /// It is us.
-    Here(Remote),
-    /// The next hop is not known.
-    Unresolved(Remote),
-    Gone,
-}
-
-impl<'t> Engine<'t> {
-    /// The outer headers of a remote; `None` where there is no way to it.
-    pub(super) fn outer(&self, remote: &Remote) -> Option<tunnel::Remote> {
-        let vni = remote.vni.unwrap_or_default();
-        self.endpoint(remote.address)?.remote_at(remote.address, remote.port, vni).ok()
-    }
-
-    /// Has the table keep the outer headers of a remote.
-    pub(super) fn keep(&self, id: RemoteId, outer: &tunnel::Remote) {
-        let mut bytes = [0; MAX_BYTES];
-        let kept = outer.to_bytes(&mut bytes).and_then(|len| bytes.get(..len));
-        // Somebody at work on the same remote: then they are made again next time.
-        let _ = kept.map(|bytes| self.fdb.remotes.set_header(id, bytes));
-    }
-
-    fn prepare(&self, id: RemoteId, remote: &Remote) -> Option<tunnel::Remote> {
-        self.outer(remote).inspect(|outer| self.keep(id, outer))
-    }
-
-    /// How to get to a remote.
-    pub(super) fn way(&self, id: RemoteId) -> Result<Way<'t>, NoWay> {
-        let mut bytes = [0; MAX_BYTES];
-        let (remote, len) = self.fdb.remotes.read(id, &mut bytes).ok_or(NoWay::Gone)?;
-        // Another port is another VTEP's, at the same address.
-        let here = self.is_local(remote.address) && remote.port == self.config.dstport;
-        if self.config.localbypass && here {
-            return Err(NoWay::Here(remote));
-        }
-        let endpoint = self.endpoint(remote.address).ok_or(NoWay::Gone)?;
-        let kept =
-            tunnel::Remote::from_bytes(remote.address, remote.port, bytes.get(..len).unwrap_or_default());
-        let mut outer = kept.or_else(|| self.prepare(id, &remote)).ok_or(NoWay::Gone)?;
-        if let Framing::Ethernet(link) = self.config.framing {
-            // One next hop for all is in the headers already.
-            if remote.next_hop.is_some() || link.next_hop == MacAddr::ZERO {
-                let known = remote.next_hop.or_else(|| self.known_next_hop(&remote));
-                outer = outer.with_next_hop(known.ok_or(NoWay::Unresolved(remote))?);
-            }
-        }
-        let path = match remote.mtu {
-            0 => self.config.mtu,
-            mtu => mtu.min(self.config.mtu),
-        };
-        let path = usize::from(path).saturating_sub(endpoint.network_overhead());
-        Ok(Way { endpoint, remote, outer, max: outer.max_inner().min(path) })
-    }
-
-    pub(super) fn encap_meta(
-        &self,
-        worker: &mut Worker,
-        vni: Vni,
-        remote: &Remote,
-        meta: &OverlayMeta,
-    ) -> EncapMeta {
-        let mut encap = EncapMeta::new().vni(remote.vni.unwrap_or(vni)).inner_checksum(meta.inner_checksum);
-        encap.identification = Some(worker.next_identification());
-        encap.hash = meta.hash;
-        encap.group_policy = meta.policy;
-        encap
-    }
-
+impl Engine<'_> {
     /// Puts the outer headers of `id` before the frame.
     pub(super) fn send(
         &self,
@@ -106,12 +27,13 @@ impl<'t> Engine<'t> {
         if meta.gso.is_some() {
             return Err(DropReason::GsoUnsupported);
         }
-        let vni = meta.vni;
-        let way = match self.way(id) {
+        let mut raw = Raw::EMPTY;
+        let way = match self.way(id, &mut raw) {
             Ok(way) => way,
-            Err(NoWay::Here(remote)) => return self.bypass(worker, meta, &remote, packet),
-            Err(NoWay::Unresolved(Remote { address, egress, .. })) => {
-                let address = self.config.next_hop(address);
+            Err(NoWay::Here(vni)) => {
+                return self.hand_over(worker, vni.unwrap_or(meta.vni), meta.policy, packet);
+            }
+            Err(NoWay::Unresolved { address, egress }) => {
                 return Ok(Output::Resolve { remote: id, address, egress });
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
@@ -123,23 +45,12 @@ impl<'t> Engine<'t> {
                 told => return told,
             }
         }
-        let encap = self.encap_meta(worker, vni, &way.remote, meta);
+        let encap = way.meta(worker, meta);
         let len = packet.len() as u64;
-        way.endpoint.encap_with(packet, &way.outer, &encap).map_err(reason)?;
-        self.count_sent(worker, vni, len);
-        let Remote { address, port, egress, .. } = way.remote;
-        Ok(Output::Send { remote: id, address, port, egress })
-    }
-
-    /// A frame to ourselves needs no tunnel (Linux: `localbypass`).
-    fn bypass(
-        &self,
-        worker: &mut Worker,
-        meta: &OverlayMeta,
-        remote: &Remote,
-        packet: &mut Packet<'_>,
-    ) -> Result<Output, DropReason> {
-        self.hand_over(worker, remote.vni.unwrap_or(meta.vni), meta.policy, packet)
+        way.encap(packet, &encap).map_err(reason)?;
+        self.count_sent(worker, meta.vni, len);
+        let Way { address, raw, .. } = &way;
+        Ok(Output::Send { remote: id, address: *address, port: raw.port(), egress: raw.egress() })
     }
 
     /// Delivers a frame of a local host on this side.
@@ -262,9 +173,6 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
-
-/// Bytes of a remote that a table keeps: facts and headers.
-const MAX_BYTES: usize = tunnel::Remote::FACTS + crate::packet::MAX_OVERHEAD;
 
 /// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
 const MIN_MTU_IPV4: u16 = 576;

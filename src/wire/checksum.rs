@@ -138,6 +138,34 @@ impl Sum {
     }
 }
 
+/// A sum of few words whose carries are not brought back yet: of fewer than 2^32 halves of 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Few(u64);
+
+impl Few {
+    pub(crate) const NONE: Self = Self(0);
+
+    /// With this word, in host order.
+    #[inline(always)]
+    pub(crate) const fn word(self, word: u16) -> Self {
+        Self(self.0.wrapping_add(word.to_be() as u64))
+    }
+
+    /// With these bytes, of which there is an even number.
+    #[inline(always)]
+    pub(crate) fn array<const N: usize>(self, bytes: &[u8; N]) -> Self {
+        let halves = bytes.chunks_exact(4);
+        let last = halves.remainder().first_chunk().map_or(0, |word| u16::from_ne_bytes(*word));
+        let halves = halves.map(|half| half.first_chunk().map_or(0, |half| u32::from_ne_bytes(*half)));
+        Self(halves.fold(self.0.wrapping_add(last.into()), |sum, half| sum.wrapping_add(half.into())))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn sum(self) -> Sum {
+        Sum { sum: fold64(self.0) as u32, odd: false }
+    }
+}
+
 /// What is known of a received checksum.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -193,8 +221,9 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 fn sum_bytes(bytes: &[u8]) -> u16 {
     let mut total = 0;
     let mut rest = bytes;
-    while rest.len() >= LANES {
-        let (block, after) = rest.split_at(rest.len().min(MAX_BLOCK) & !(LANES - 1));
+    while let (true, Some((block, after))) =
+        (rest.len() >= LANES, rest.split_at_checked(rest.len().min(MAX_BLOCK) & !(LANES - 1)))
+    {
         total = add_carry(total, sum_block(block));
         rest = after;
     }

@@ -106,7 +106,7 @@ impl Node {
                 self.outbound(now)?;
             }
             for (place, _) in inbound.iter().enumerate().filter(|&(_, &ready)| ready) {
-                self.inbound(place)?;
+                self.inbound(place);
             }
             if signals && self.is_stopped()? {
                 return Ok(());
@@ -140,9 +140,11 @@ impl Node {
     }
 
     /// Receives a batch by this socket, and delivers it.
-    fn inbound(&mut self, place: usize) -> io::Result<()> {
-        let Some(socket) = self.sockets.get_mut(place) else { return Ok(()) };
-        socket.receiver.receive()?;
+    fn inbound(&mut self, place: usize) {
+        let Some(socket) = self.sockets.get_mut(place) else { return };
+        if let Err(error) = socket.receiver.receive() {
+            return failed(&mut self.errors, "receive", &error);
+        }
         for (received, mut packet) in socket.receiver.packets() {
             // Without it nobody can say who sent the packet.
             let Some(facts) = received.facts else { continue };
@@ -151,7 +153,6 @@ impl Node {
                 deliver(&self.device, packet.as_slice(), &mut self.errors);
             }
         }
-        Ok(())
     }
 
     /// Which addresses the device has is for others to say, at any time.

@@ -74,10 +74,10 @@ impl Node {
                 self.outbound(now)?;
             }
             if inbound {
-                self.inbound(now)?;
+                self.inbound(now);
             }
             if icmp {
-                self.icmp.receive(|packet| self.engine.icmp(now, packet))?;
+                self.reports(now);
             }
             if signals && self.is_stopped()? {
                 return Ok(());
@@ -109,9 +109,11 @@ impl Node {
     }
 
     /// Receives a batch from the underlay, and delivers it.
-    fn inbound(&mut self, now: Instant) -> io::Result<()> {
+    fn inbound(&mut self, now: Instant) {
         let engine = &mut self.engine;
-        self.receiver.receive()?;
+        if let Err(error) = self.receiver.receive() {
+            return engine.report.failed("receive", &error);
+        }
         for (received, mut packet) in self.receiver.packets() {
             match engine.inbound(now, &mut packet, received.facts) {
                 Way::Device => deliver(&self.device, packet.as_slice(), &mut engine.report),
@@ -119,7 +121,14 @@ impl Node {
                 Way::Nowhere => {}
             }
         }
-        Ok(())
+    }
+
+    /// Takes what routers say.
+    fn reports(&mut self, now: Instant) {
+        let engine = &mut self.engine;
+        if let Err(error) = self.icmp.receive(|packet| engine.icmp(now, packet)) {
+            engine.report.failed("receive ICMP", &error);
+        }
     }
 
     fn is_stopped(&mut self) -> io::Result<bool> {

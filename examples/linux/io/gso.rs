@@ -1,9 +1,9 @@
 //! Packets of one flow that follow each other, sent as one (UDP_SEGMENT): the kernel cuts it as late as it can, and goes
 //! once through routing and queues, instead of once for each.
 //!
-//! A raw socket cannot do that. A UDP socket can, but has one source port, TTL, DS field and DF: so there is a socket for
-//! each source port that is in use, and the rest is said beside each packet. What the kernel cuts always has a UDP
-//! checksum.
+//! A raw socket cannot do that. A UDP socket can, but has one source port, TTL, DS field and DF: so for packets with IP
+//! headers there is a socket for each source port that is in use, and the rest is said beside each packet. What the
+//! kernel cuts always has a UDP checksum.
 
 use std::{
     io::{self, IoSlice},
@@ -17,9 +17,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{Datagram, transmit::BATCH, udp};
 
-/// Sends runs of packets with IP headers.
+/// Sends runs of packets.
 #[derive(Debug)]
 pub(crate) struct Gso {
+    /// The socket to send by, for packets without headers.
+    only: Option<Socket>,
     /// Source ports, those used last at the end.
     sockets: Vec<Port>,
 }
@@ -29,27 +31,6 @@ struct Port {
     local: SocketAddr,
     dont_fragment: bool,
     socket: Socket,
-}
-
-/// How many packets from the front are a run: the same outer headers, the same length, but for the last one, which may be
-/// shorter.
-pub(crate) fn run(datagrams: &[Datagram<'_>]) -> usize {
-    let Some((first, outer)) = datagrams.first().and_then(|first| Some((first, Outer::of(first)?))) else {
-        return 0;
-    };
-    let size = outer.payload(first).len();
-    let (mut count, mut len) = (0, 0);
-    for datagram in datagrams.iter().take(BATCH) {
-        let next = outer.payload(datagram).len();
-        if next == 0 || next > size || len + next > MAX_PAYLOAD || Outer::of(datagram) != Some(outer) {
-            break;
-        }
-        (count, len) = (count + 1, len + next);
-        if next < size {
-            break;
-        }
-    }
-    count
 }
 
 /// What the outer headers of a packet say, as far as a socket can say it.
@@ -65,13 +46,46 @@ struct Outer {
 }
 
 impl Gso {
-    pub(crate) const fn new() -> Self {
-        Self { sockets: Vec::new() }
+    /// For packets with IP and UDP headers.
+    pub(crate) const fn with_headers() -> Self {
+        Self { only: None, sockets: Vec::new() }
+    }
+
+    /// For payloads, by this socket.
+    pub(crate) const fn by(socket: Socket) -> Self {
+        Self { only: Some(socket), sockets: Vec::new() }
+    }
+
+    /// How many packets from the front are a run: the same outer headers, the same length, but for the last one, which
+    /// may be shorter.
+    pub(crate) fn run(&self, datagrams: &[Datagram<'_>]) -> usize {
+        let Some((first, outer)) = datagrams.first().and_then(|first| Some((first, self.outer(first)?)))
+        else {
+            return 0;
+        };
+        let size = outer.payload(first).len();
+        let (mut count, mut len) = (0, 0);
+        for datagram in datagrams.iter().take(BATCH) {
+            let next = outer.payload(datagram).len();
+            let fits = next > 0 && next <= size && len + next <= MAX_PAYLOAD;
+            if !fits || self.outer(datagram) != Some(outer) {
+                break;
+            }
+            (count, len) = (count + 1, len + next);
+            if next < size {
+                break;
+            }
+        }
+        count
+    }
+
+    fn outer(&self, datagram: &Datagram<'_>) -> Option<Outer> {
+        if self.only.is_some() { Outer::of_payload(datagram) } else { Outer::of(datagram) }
     }
 
     /// Sends a run.
     pub(crate) fn send(&mut self, run: &[Datagram<'_>]) -> io::Result<()> {
-        let outer = run.first().and_then(Outer::of).ok_or(io::ErrorKind::InvalidInput)?;
+        let outer = run.first().and_then(|first| self.outer(first)).ok_or(io::ErrorKind::InvalidInput)?;
         let mut slices = [IoSlice::new(&[]); BATCH];
         for (slice, datagram) in slices.iter_mut().zip(run) {
             *slice = IoSlice::new(outer.payload(datagram));
@@ -84,9 +98,13 @@ impl Gso {
             SocketAddr::V6(_) => [ControlMessage::Ipv6HopLimit(&ttl), ControlMessage::Ipv6TClass(&class)],
         };
         let said = [ControlMessage::UdpGsoSegments(&size), ttl, class];
+        let (socket, said) = match &self.only {
+            Some(socket) => (socket.as_raw_fd(), said.get(..1).unwrap_or_default()),
+            None => (self.socket(&outer)?.as_raw_fd(), &said[..]),
+        };
         let slices = slices.get(..run.len()).unwrap_or_default();
         let to = SockaddrStorage::from(outer.to);
-        sendmsg(self.socket(&outer)?.as_raw_fd(), slices, &said, MsgFlags::empty(), Some(&to))?;
+        sendmsg(socket, slices, said, MsgFlags::empty(), Some(&to))?;
         Ok(())
     }
 
@@ -116,6 +134,10 @@ impl Port {
         // Nobody sends to this port, and nobody would read it.
         socket.set_recv_buffer_size(0)?;
         let _ = setsockopt(&socket, sockopt::SndBufForce, &udp::BUFFER);
+        if local.is_ipv6() {
+            // The flow label is zero where we say so, and not the kernel's choice.
+            udp::set(&socket, uapi::c::IPPROTO_IPV6, uapi::c::IPV6_AUTOFLOWLABEL, 0)?;
+        }
         socket.bind(&local.into())?;
         let mut port = Self { local, dont_fragment: false, socket };
         port.set_dont_fragment(outer.dont_fragment)?;
@@ -129,8 +151,7 @@ impl Port {
             SocketAddr::V6(_) => (uapi::c::IPPROTO_IPV6, uapi::c::IPV6_MTU_DISCOVER),
         };
         let value = if dont_fragment { uapi::c::IP_PMTUDISC_PROBE } else { uapi::c::IP_PMTUDISC_INTERFACE };
-        uapi::setsockopt(self.socket.as_raw_fd(), level, name, &value)
-            .map_err(|error| io::Error::from_raw_os_error(error.0))?;
+        udp::set(&self.socket, level, name, value)?;
         self.dont_fragment = dont_fragment;
         Ok(())
     }
@@ -141,6 +162,13 @@ impl Outer {
     fn payload<'a>(&self, datagram: &Datagram<'a>) -> &'a [u8] {
         let [packet, _] = datagram.parts;
         packet.get(self.len..).unwrap_or_default()
+    }
+
+    /// Nothing but where it goes, of a packet without headers.
+    fn of_payload(datagram: &Datagram<'_>) -> Option<Self> {
+        let Datagram { to, parts: [_, []] } = *datagram else { return None };
+        let local = SocketAddr::new(to.ip(), 0);
+        Some(Self { local, to, ttl: 0, ds_field: 0, dont_fragment: false, len: 0 })
     }
 
     /// The headers of a packet, if a UDP socket can write the same.

@@ -6,6 +6,7 @@
 //! - [`Receiver`]: many packets for one system call, each in a buffer of its own with room before it.
 //! - [`Transmitter`]: many packets for one system call, each in two parts.
 //! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
+//! - [`neighbors`]: what the kernel knows of forwarding databases and neighbours.
 //! - [`Waiter`], [`Signals`]: until something happens.
 //!
 //! Nothing here blocks but [`Waiter::wait`], and [`Transmitter::send`] where a socket's buffer is full.
@@ -17,6 +18,7 @@ mod device;
 mod facts;
 mod gso;
 pub mod icmp;
+pub mod neighbors;
 pub mod raw;
 mod receive;
 mod segment;

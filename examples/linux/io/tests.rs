@@ -4,11 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::wire::checksum::State;
 
-use crate::{
-    BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter,
-    gso::{self, Gso},
-    udp,
-};
+use crate::{BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter, gso::Gso, udp};
 
 fn socket(local: IpAddr) -> socket2::Socket {
     udp::socket(&udp::Settings { local, port: 0, zero_checksum_ipv6: local.is_ipv6() }).unwrap()
@@ -110,7 +106,7 @@ fn a_run_arrives_as_the_packets_that_it_was() {
         let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
         // A port that nobody has, as good as certain: one that somebody had until just now.
         let source = socket(local).local_addr().unwrap().as_socket().unwrap();
-        let mut gso = Gso::new();
+        let mut gso = Gso::with_headers();
         for (ttl, count) in [(9, 3), (33, 40), (9, 2)] {
             let packets: Vec<_> = (0..count)
                 .map(|at| vec![at; if at + 1 == count { 77 } else { 1_300 }])
@@ -118,7 +114,7 @@ fn a_run_arrives_as_the_packets_that_it_was() {
                 .collect();
             let datagrams: Vec<_> =
                 packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
-            assert_eq!(gso::run(&datagrams), packets.len());
+            assert_eq!(gso.run(&datagrams), packets.len());
             gso.send(&datagrams).unwrap();
             let mut seen = Vec::new();
             while seen.len() < packets.len() {
@@ -145,7 +141,7 @@ fn a_run_ends_where_anything_differs() {
         let run = |packets: &[Vec<u8>]| {
             let datagrams: Vec<_> =
                 packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
-            gso::run(&datagrams)
+            Gso::with_headers().run(&datagrams)
         };
         let packet = |ports, ttl, len| packet(local, ports, ttl, &vec![1; len]);
         let first = || packet((50_000, 4_789), 64, 100);
@@ -181,6 +177,28 @@ fn a_run_ends_where_anything_differs() {
             assert_eq!(run(&[other.clone(), other]), 0, "byte {at}");
         }
         let (header, frame) = (first()[..headers].to_vec(), [1; 100]);
-        assert_eq!(gso::run(&[Datagram { to, parts: [&header, &frame] }; 2]), 0);
+        assert_eq!(Gso::with_headers().run(&[Datagram { to, parts: [&header, &frame] }; 2]), 0);
+    }
+}
+
+#[test]
+fn payloads_leave_together_and_arrive_one_by_one() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let mut receiver = Receiver::new(socket(local), 1_500).unwrap();
+        let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+        let mut transmitter = Transmitter::new(socket(local)).unwrap().with_segmentation().unwrap();
+        let lens = [1_000, 1_000, 1_000, 7, 7, 7, 500, 1_000, 0, 1_000];
+        let bodies: Vec<Vec<u8>> = (0..).zip(lens).map(|(at, len)| vec![at; len]).collect();
+        let datagrams: Vec<_> = bodies.iter().map(|body| Datagram { to, parts: [body, &[]] }).collect();
+        assert_eq!(transmitter.send(&datagrams, |error| panic!("{error}")), bodies.len());
+        let mut seen = Vec::new();
+        while seen.len() < bodies.len() {
+            let mut waiter = Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]);
+            waiter.wait(Some(Duration::from_secs(10))).unwrap();
+            assert!(waiter.is_ready(0));
+            receiver.receive().unwrap();
+            seen.extend(receiver.packets().map(|(_, packet)| packet.as_slice().to_vec()));
+        }
+        assert_eq!(seen, bodies);
     }
 }

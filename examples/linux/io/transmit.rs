@@ -13,7 +13,7 @@ use nix::{
 };
 use socket2::Socket;
 
-use crate::gso::{self, Gso};
+use crate::gso::Gso;
 
 /// Packets for one system call.
 pub const BATCH: usize = 64;
@@ -46,11 +46,15 @@ impl Transmitter {
         Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None), gso: None })
     }
 
-    /// Has the kernel cut what is sent by a raw socket, where packets with UDP allow that: the same packets in less time,
-    /// with UDP checksums. Source ports that are in use are then taken.
-    #[must_use]
-    pub fn with_segmentation(self) -> Self {
-        Self { gso: (!self.has_ports).then(Gso::new), ..self }
+    /// Has the kernel cut what is sent, where packets allow that: the same packets in less time, with UDP checksums. By a
+    /// raw socket these are packets with UDP, whose source ports are then taken.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub fn with_segmentation(self) -> io::Result<Self> {
+        let gso = if self.has_ports { Gso::by(self.socket.try_clone()?) } else { Gso::with_headers() };
+        Ok(Self { gso: Some(gso), ..self })
     }
 
     /// Sends all of them, in order, but those that the kernel refuses: of each of these `failed` is told. Answers how
@@ -85,11 +89,9 @@ impl Transmitter {
     /// How many packets from the front the kernel may cut out of one; and how many there are, at least one, before the
     /// next that it may.
     fn run(&self, datagrams: &[Datagram<'_>]) -> (usize, usize) {
-        if self.gso.is_none() {
-            return (0, datagrams.len());
-        }
-        let is_run = |at: usize| datagrams.get(at..).is_some_and(|rest| gso::run(rest) > 1);
-        match gso::run(datagrams) {
+        let Some(gso) = &self.gso else { return (0, datagrams.len()) };
+        let is_run = |at: usize| datagrams.get(at..).is_some_and(|rest| gso.run(rest) > 1);
+        match gso.run(datagrams) {
             run if run > 1 => (run, run),
             _ => (0, (1..datagrams.len()).find(|&at| is_run(at)).unwrap_or(datagrams.len())),
         }

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    os::fd::AsRawFd,
 };
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -32,8 +33,7 @@ pub fn socket(settings: &Settings) -> io::Result<Socket> {
         // IPv4 has a socket of its own.
         socket.set_only_v6(true)?;
         if settings.zero_checksum_ipv6 {
-            uapi::setsockopt(fd(&socket), uapi::c::SOL_UDP, UDP_NO_CHECK6_RX, &1_i32)
-                .map_err(|error| io::Error::from_raw_os_error(error.0))?;
+            set(&socket, uapi::c::SOL_UDP, UDP_NO_CHECK6_RX, 1)?;
         }
     }
     tell_facts(&socket, settings.local)?;
@@ -61,8 +61,10 @@ pub(crate) fn buffers(socket: &Socket) {
     let _ = setsockopt(socket, sockopt::SndBufForce, &BUFFER);
 }
 
-pub(crate) fn fd(socket: &Socket) -> std::os::fd::RawFd {
-    std::os::fd::AsRawFd::as_raw_fd(socket)
+/// Sets an option that no other crate knows.
+pub(crate) fn set(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
+    uapi::setsockopt(socket.as_raw_fd(), level, name, &value)
+        .map_err(|error| io::Error::from_raw_os_error(error.0))
 }
 
 pub(crate) const BUFFER: usize = 8 << 20;

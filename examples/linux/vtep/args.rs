@@ -137,6 +137,13 @@ pub(crate) struct Common {
     /// A file as `ip neigh show` prints it, for more neighbours.
     #[arg(long, value_name = "FILE")]
     pub(crate) neigh_file: Option<PathBuf>,
+    /// A vxlan device of the kernel whose forwarding database is kept in ours, except for what the kernel has learned
+    /// from packets: what a control plane tells the kernel holds here too. SIGHUP then does nothing.
+    #[arg(long, value_name = "DEV", conflicts_with_all = ["fdb_file", "neigh_file"])]
+    pub(crate) mirror: Option<String>,
+    /// A device of the kernel whose neighbours are kept in ours, with --mirror.
+    #[arg(long, value_name = "DEV", requires = "mirror")]
+    pub(crate) mirror_neigh: Option<String>,
     /// What to send by: a raw socket, or the UDP socket, by which settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
@@ -208,6 +215,10 @@ pub(crate) fn parse<I: IntoIterator<Item: Into<OsString> + Clone>>(
             neighbors: neighbors.next().unwrap_or_default(),
             routes: routes.next().unwrap_or_default(),
         });
+    }
+    let remotes = segments.iter().flat_map(|segment| &segment.remotes);
+    if let Some(group) = remotes.into_iter().find(|remote| remote.is_multicast()) {
+        return Err(refuse(&format!("--remote {group}: groups are not joined; name each endpoint instead")));
     }
     if common.l3 && segments.len() > 1 {
         return Err(refuse("--l3 has one device: routes say where packets go"));
@@ -283,6 +294,8 @@ mod tests {
             "--tap b --vni 1",
             "--tap a --vni 2",
             "--local 10.0.0.2",
+            "--remote 239.1.1.1",
+            "--remote ff02::1",
             "--l3 --tap b --vni 2",
             "--route 10.0.0.0/8=10.0.0.1",
             "--policy 1",

@@ -11,6 +11,7 @@ mod args;
 mod config;
 mod inbound;
 mod loader;
+mod mirror;
 mod outbound;
 mod report;
 mod shared;
@@ -43,6 +44,7 @@ use socket2::Socket;
 use self::{
     args::{Common, Segment, Tx},
     inbound::Inbound,
+    mirror::Mirror,
     outbound::{Ends, Outbound},
     shared::{Clock, Shared},
     tables::{Engine, Files},
@@ -87,6 +89,10 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let (receivers, sockets) = sockets(args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
     let control = Control::new(args)?;
+    let mirror = match &args.mirror {
+        Some(entries) => Some(Mirror::new(ends, entries, args.mirror_neigh.as_deref())?),
+        None => None,
+    };
     // Whoever does not listen does not want to know.
     let _ = writeln!(io::stdout(), "vtep: {}", summary(segments, args, &config));
 
@@ -94,6 +100,10 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let (stop, stopped) = UnixStream::pair()?;
     // Closed by the first of the others that is done.
     let (alive, ended) = UnixStream::pair()?;
+    let mirror = match mirror {
+        Some(mirror) => Some((mirror, Alive(alive.try_clone()?))),
+        None => None,
+    };
     let [out_alive, back_alive] = [Alive(alive.try_clone()?), Alive(alive)];
     thread::scope(|scope| {
         let stopped = &stopped;
@@ -105,9 +115,13 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
             let _alive = back_alive;
             Inbound::new(ends, receivers, reports)?.run(stopped.as_fd())
         });
+        let mirror = scope.spawn(move || match mirror {
+            Some((mirror, _alive)) => mirror.run(stopped),
+            None => Ok(()),
+        });
         let served = Main { ends, segments, args, control, signals }.run(&ended);
         drop(stop);
-        for thread in [out, back] {
+        for thread in [out, back, mirror] {
             thread.join().map_err(|_| "a thread panicked")??;
         }
         served
@@ -238,6 +252,9 @@ impl Main<'_> {
 
     /// Reads the files again. Where they cannot be read, what they said before holds.
     fn reload(&self, generation: u32) {
+        if self.args.mirror.is_some() {
+            return;
+        }
         let Ends { vtep, clock, .. } = self.ends;
         let filled = Files::read(self.args)
             .map_err(Into::into)

@@ -86,7 +86,7 @@ impl<'a> Outbound<'a> {
         let offload = ends.devices.iter().all(|(device, _)| device.has_offload());
         let transmitter = |socket: Socket| -> io::Result<Transmitter> {
             let transmitter = Transmitter::new(socket)?;
-            Ok(if offload { transmitter.with_segmentation() } else { transmitter })
+            if offload { transmitter.with_segmentation() } else { Ok(transmitter) }
         };
         let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
         Ok(Self {

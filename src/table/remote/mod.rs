@@ -2,12 +2,14 @@
 
 mod gateway;
 mod place;
+mod raw;
 mod slot;
 mod table;
 
 pub use self::table::Remotes;
 pub(crate) use self::{
     place::scope,
+    raw::Raw,
     slot::{ACCOUNT_WORDS, record_lines},
 };
 

@@ -3,8 +3,8 @@
 //!
 //! An [`Endpoint`] has no state and sends to any number of remotes. A [`Tunnel`] is an endpoint with one remote: it
 //! numbers what it sends, judges the numbers that it receives, and knows keepalives and what routers say of its path.
-//! Which of many tunnels a packet is for, [`Tunnels`] finds; who wants late packets in their place rather than dropped has
-//! [`Reorder`].
+//! Which of many tunnels a packet is for, [`Tunnels`] finds; [`Reorder`] puts late packets in their place, where they
+//! are not to be dropped.
 
 mod config;
 mod counters;

@@ -12,12 +12,12 @@ use core::time::Duration;
 use super::SequenceFilter;
 use crate::time::Instant;
 
-/// Puts the packets of one flow, those with one key from one sender, back in order: what comes before its turn is held,
-/// at most for the RFC's `OUTOFORDER_TIMER`, and at most as many packets as there are slots, the RFC's
+/// Puts the packets of one flow, those with one key from one sender, back in order: what comes before its turn is
+/// held, no longer than the RFC's `OUTOFORDER_TIMER`, and no more packets than there are slots, the RFC's
 /// `MAX_PERFLOW_BUFFER`.
 ///
-/// `T` is whatever stands for a packet with the caller: its memory, or a number of it. The tunnel itself has `iseq` off,
-/// and its numbers are judged here.
+/// `T` is whatever stands for a packet with the caller: its memory, or a number of it. The tunnel itself has `iseq`
+/// off: numbers are judged here.
 ///
 /// ```
 /// # fn main() {
@@ -81,8 +81,8 @@ impl<T> Default for Slot<T> {
 }
 
 impl<'s, T> Reorder<'s, T> {
-    /// A buffer on these slots. `filter` judges the numbers, and knows when a sender has restarted; `timer` is how long a
-    /// packet may wait.
+    /// A buffer on these slots. `filter` judges the numbers, and knows when a sender has restarted; `timer` is how long
+    /// a packet may wait.
     pub const fn new(slots: &'s mut [Slot<T>], filter: SequenceFilter, timer: Duration) -> Self {
         Self { slots, filter, timer }
     }
@@ -119,8 +119,8 @@ impl<'s, T> Reorder<'s, T> {
         self.deliver(now, Some(first.sequence), first.packet)
     }
 
-    /// The next packet to deliver: one that is in sequence now; or the first, where one has waited for so long that gaps
-    /// do not count any more. Ask until there is none, after each packet that was delivered and at
+    /// The next packet to deliver: one that is in sequence now; or the first, where one has waited for so long that
+    /// gaps do not count any more. Ask until there is none, after each packet that was delivered and at
     /// [`poll_timeout`](Self::poll_timeout).
     pub fn poll(&mut self, now: Instant) -> Option<T> {
         let is_due = self.poll_timeout().is_some_and(|due| due <= now);

@@ -11,8 +11,8 @@ use crate::{
     wire::{ethernet, icmpv4, icmpv6},
 };
 
-/// A GRE tunnel between two hosts, as `ip tunnel add` makes one; or, where the remote is the unspecified address, between
-/// one host and any others, each packet going to a [`next_hop`](Self::next_hop) of its own.
+/// A GRE tunnel between two hosts, as `ip tunnel add` makes one; or, where the remote is the unspecified address,
+/// between one host and any others, each packet going to a [`next_hop`](Self::next_hop) of its own.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,8 +38,8 @@ use crate::{
 ///
 /// # Packets that are too long
 ///
-/// [`encap`](Self::encap) refuses them as [`EncapError::TooLong`](crate::tunnel::EncapError::TooLong) and leaves them as they were, so that the sender can
-/// be told, with [`tunnel::icmp`](crate::tunnel::icmp):
+/// [`encap`](Self::encap) refuses them as [`EncapError::TooLong`](crate::tunnel::EncapError::TooLong) and leaves them
+/// as they were, so that the sender can be told, with [`tunnel::icmp`](crate::tunnel::icmp):
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

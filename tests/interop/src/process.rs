@@ -88,10 +88,27 @@ impl Running {
         let words: Vec<String> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
         let mut command = Command::new("timeout");
         command.args(["--foreground", "--signal=KILL", LIFE]).args(&words);
+        set(&mut command);
+        Self::spawn(words.join(" "), command)
+    }
+
+    /// Starts a program that ends by itself when its standard input does, and may begin a session of its own.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be started.
+    #[track_caller]
+    pub(crate) fn start_alone(words: &[String], set: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        set(&mut command);
+        Self::spawn(words.join(" "), command)
+    }
+
+    #[track_caller]
+    fn spawn(name: String, mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).env("LC_ALL", "C.UTF-8");
-        set(&mut command);
-        let name = words.join(" ");
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         let (text, mut readers) = ([Text::default(), Text::default()], Vec::new());
         let [out, err] = text.clone();

@@ -7,6 +7,7 @@ use std::{
         fd::{AsRawFd, OwnedFd},
         unix::fs::{PermissionsExt, symlink},
     },
+    path::Path,
     time::Duration,
 };
 
@@ -116,10 +117,13 @@ impl Uml {
             "con=null".to_owned(),
             "con0=fd:0,fd:1".to_owned(),
             "quiet".to_owned(),
+            // Whatever goes wrong, the process ends.
+            "panic=1".to_owned(),
+            "noreboot".to_owned(),
             format!("vec0:transport={transport},depth=64"),
         ];
         let start = || {
-            Running::start_with(arguments, |command| {
+            Running::start_alone(&arguments, |command| {
                 command.env("HOME", text).env("TMPDIR", text);
                 command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: WIRE }]).unwrap();
             })
@@ -174,6 +178,11 @@ impl Uml {
             found.unwrap_or_else(|| panic!("no answer to {line:?}:\n{}", self.console.stdout()));
         let output = output.lines().filter(|line| !line.starts_with("status ")).collect::<Vec<_>>();
         (status, output.join("\n").trim().to_owned())
+    }
+
+    /// Where its script is.
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
     }
 
     /// The wire for a thread of its own; frames go to whoever reads first.

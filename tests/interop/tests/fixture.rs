@@ -3,7 +3,7 @@
 use std::{panic::catch_unwind, time::Duration};
 
 use interop::{
-    Namespace, Need, Offload, Tap, Wire, bytes, eventually, ping, require, tcp, uml, uml::Uml, veth,
+    Namespace, Need, Offload, Running, Tap, Wire, bytes, eventually, ping, require, tcp, uml, uml::Uml, veth,
 };
 
 fn lan() -> (Namespace, Namespace) {
@@ -76,4 +76,11 @@ fn another_kernel_answers_on_its_wire() {
     uml.start("sleep 0.3; echo late");
     assert_eq!(uml.finish(Duration::from_secs(5)), Some((0, "late".to_owned())));
     assert_eq!(uml.sh("echo next"), "next");
+
+    // And is gone with its value, all of it.
+    let wanted = format!("^{}.*init={}", uml::PROGRAM, uml.folder().display());
+    let running = || Running::start(["pgrep", "-f", &wanted]).finish(Duration::from_secs(5)).is_ok();
+    assert!(running());
+    drop(uml);
+    assert!(!running());
 }

@@ -68,14 +68,20 @@ fn bridged<T: Send>(uml: &Uml, tap: &Tap, work: impl FnOnce() -> T + Send) -> T 
     })
 }
 
-/// The kernel runs a line of shell while it is connected.
+/// The kernel runs a line of shell while it is connected, which it stays until `meanwhile` is through as well.
 #[track_caller]
-fn kernel_runs(uml: &mut Uml, tap: &Tap, line: &str, limit: Duration) -> String {
+fn kernel_runs<T: Send>(
+    uml: &mut Uml,
+    tap: &Tap,
+    line: &str,
+    limit: Duration,
+    meanwhile: impl FnOnce() -> T + Send,
+) -> T {
     uml.start(line);
-    let finished = bridged(uml, tap, || uml.finish(limit));
+    let (result, finished) = bridged(uml, tap, || (meanwhile(), uml.finish(limit)));
     let (status, text) = finished.unwrap_or_else(|| panic!("{line}: not done in {limit:?}"));
     assert_eq!(status, 0, "{line}\n{text}");
-    text
+    result
 }
 
 /// A connection, which waits for nothing longer than this.
@@ -128,7 +134,7 @@ fn the_command_of_a_manual_and_its_mirror() {
         "--local 10.99.0.1 --remote 10.99.0.2 --ttl 255 --ikey 0x222222 --okey 0x111111 --csum --seq";
     let node = host.start(&format!("--tun gre1 {mirrored}"), 88);
     host_pings(&uml, &host, "192.168.88.2").all();
-    kernel_runs(&mut uml, &host.tap, "ping -n -c 3 -i 0.2 -W 2 192.168.88.1", Duration::from_secs(15));
+    kernel_runs(&mut uml, &host.tap, "ping -n -c 3 -i 0.2 -W 2 192.168.88.1", Duration::from_secs(15), || {});
 
     // A file in each direction, compared byte by byte.
     let file = fs::read(FILE).unwrap();
@@ -137,29 +143,21 @@ fn the_command_of_a_manual_and_its_mirror() {
     let limit = Duration::from_secs(120);
     let listener = listen(7000);
     let started = Instant::now();
-    let received = thread::scope(|scope| {
-        let received = scope.spawn(move || {
-            let mut bytes = Vec::new();
-            let read = accept(&listener, limit).and_then(|mut stream| stream.read_to_end(&mut bytes));
-            read.map(|_| bytes)
-        });
-        kernel_runs(&mut uml, &host.tap, &format!("bash -c 'cat {FILE} >/dev/tcp/192.168.88.1/7000'"), limit);
-        received.join().unwrap().unwrap()
+    let line = format!("bash -c 'cat {FILE} >/dev/tcp/192.168.88.1/7000'");
+    let received = kernel_runs(&mut uml, &host.tap, &line, limit, || {
+        let mut bytes = Vec::new();
+        accept(&listener, limit).and_then(|mut stream| stream.read_to_end(&mut bytes)).map(|_| bytes)
     });
+    let received = received.unwrap();
     assert!(received == file, "{} bytes of {} arrived, or others", received.len(), file.len());
     eprintln!("from the kernel: {:.0} Mbit/s", file.len() as f64 * 8e-6 / started.elapsed().as_secs_f64());
     let listener = listen(7001);
     let started = Instant::now();
-    thread::scope(|scope| {
-        let file = &file;
-        scope.spawn(move || accept(&listener, limit).and_then(|mut stream| stream.write_all(file)).unwrap());
-        kernel_runs(
-            &mut uml,
-            &host.tap,
-            &format!("bash -c 'cmp - {FILE} </dev/tcp/192.168.88.1/7001'"),
-            limit,
-        );
+    let line = format!("bash -c 'cmp - {FILE} </dev/tcp/192.168.88.1/7001'");
+    let sent = kernel_runs(&mut uml, &host.tap, &line, limit, || {
+        accept(&listener, limit).and_then(|mut stream| stream.write_all(&file))
     });
+    sent.unwrap();
     eprintln!("to the kernel: {:.0} Mbit/s", file.len() as f64 * 8e-6 / started.elapsed().as_secs_f64());
 
     // Neither has anything to complain of but what the wire has lost.
@@ -194,7 +192,7 @@ fn frames_and_ipv6() {
         let node = host.start(options, net);
         host_pings(&uml, &host, &format!("192.168.{net}.2")).all();
         let line = format!("ping -n -c 3 -i 0.2 -W 2 192.168.{net}.1");
-        kernel_runs(&mut uml, &host.tap, &line, Duration::from_secs(15));
+        kernel_runs(&mut uml, &host.tap, &line, Duration::from_secs(15), || {});
         // The longest packet of each fits, as far as the other one has it.
         let longest = |mtu: &str| mtu.trim().parse::<u32>().unwrap() - 28;
         let device = ["tap4", "six", "tap6"][usize::from(net - 89)];

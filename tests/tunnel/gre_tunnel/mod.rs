@@ -14,6 +14,7 @@ use encap::{
 use crate::common::{edit, ends};
 
 mod encap_limit;
+mod in_udp;
 mod keepalive;
 mod lookup;
 mod nbma;

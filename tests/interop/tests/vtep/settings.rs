@@ -45,6 +45,50 @@ fn outer_headers_are_what_was_asked_for() {
     assert!(ports.len() > 1, "flows are spread");
 }
 
+/// Segments of a long TCP packet leave as one, which the kernel cuts: they say the same outside.
+#[test]
+fn runs_have_the_same_outer_headers_as_single_packets() {
+    require_lab!();
+    for df in ["set", "unset"] {
+        let lab = Lab::new();
+        lab.kernel("vx4", "id 4 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.4.1/24");
+        lab.kernel("vx6", "id 6 local fd99::1 remote fd99::2 dstport 4789 dev va", "192.168.6.1/24");
+        let options = format!(
+            "--local 10.99.0.2 --local fd99::2 --ttl 33 --tos 0xb8 --df {df} --srcport 50000-50003 --udpcsum \
+             --tap run4 --vni 4 --remote 10.99.0.1 --tap run6 --vni 6 --remote fd99::1"
+        );
+        let _ours = lab.ours(&options, &[("run4", "192.168.4.2/24"), ("run6", "192.168.6.2/24")]);
+        let tap = Tap::open(&lab.a, "va");
+        let limit = Duration::from_secs(30);
+        for net in [4, 6] {
+            interop::tcp::transfer(&lab.b, &lab.a, [192, 168, net, 1].into(), 1_000_000, limit).unwrap();
+        }
+        let (mut v4, mut v6) = (0, 0);
+        for frame in tap.during(Duration::from_millis(200)) {
+            let port = |l4: usize| u16::from_be_bytes([frame[l4], frame[l4 + 1]]);
+            match (&frame[12..14], &frame[14..]) {
+                // What is not UDP is the kernel's own.
+                ([8, 0], ip) if ip[9] == 17 => {
+                    v4 += 1;
+                    assert_eq!((ip[1] & 0xfc, ip[8]), (0xb8, 33), "DS field and TTL");
+                    assert_eq!(ip[6] & 0x60, if df == "set" { 0x40 } else { 0 }, "flags");
+                    assert!((50_000..=50_003).contains(&port(34)) && port(36) == 4_789);
+                    assert_ne!(ip[26..28], [0, 0], "UDP checksum");
+                }
+                ([0x86, 0xdd], ip) if ip[6] == 17 => {
+                    v6 += 1;
+                    let class = ip[0] << 4 | ip[1] >> 4;
+                    assert_eq!((class & 0xfc, ip[7]), (0xb8, 33), "traffic class and hop limit");
+                    assert_eq!((ip[1] & 0x0f, ip[2], ip[3]), (0, 0, 0), "flow label");
+                    assert!((50_000..=50_003).contains(&port(54)) && port(56) == 4_789);
+                }
+                _ => {}
+            }
+        }
+        assert!(v4 > 600 && v6 > 600, "{v4} packets over IPv4, {v6} over IPv6");
+    }
+}
+
 #[test]
 fn ttl_and_tos_are_inherited() {
     require_lab!();

@@ -1,0 +1,300 @@
+//! The kernel's tables, kept in ours: what a control plane tells the kernel holds here too, at once.
+
+use std::{
+    collections::HashMap,
+    io::{self, ErrorKind},
+    net::IpAddr,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use encap::{
+    table::{Destination, Error, NeighborState, NewEntry, NewNeighbor, Remote},
+    wire::{MacAddr, Vni},
+};
+use encap_linux::{
+    Waiter,
+    neighbors::{Kind, Neighbor, Neighbors, State, Told},
+};
+
+use nix::net::if_::if_nametoindex;
+
+use crate::outbound::Ends;
+
+/// The thread that mirrors.
+pub(crate) struct Mirror<'a> {
+    ends: Ends<'a>,
+    /// Number of the vxlan device whose entries are mirrored.
+    entries: u32,
+    /// Number of the device whose neighbours are: that of the segment's router, as a rule.
+    neighbors: Option<u32>,
+    /// The one segment of devices that have no more.
+    segment: Option<Vni>,
+    kernel: Neighbors,
+    /// What was told, and in which round last.
+    known: Known,
+    round: u32,
+    /// The question that is not answered yet, and whether it is about entries.
+    pending: Option<(u32, bool)>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    entries: HashMap<(Vni, MacAddr, Destination), u32>,
+    neighbors: HashMap<(Vni, IpAddr), u32>,
+}
+
+impl<'a> Mirror<'a> {
+    /// Listens, and asks for all that there is.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's; a device is not there.
+    pub(crate) fn new(ends: Ends<'a>, entries: &str, neighbors: Option<&str>) -> io::Result<Self> {
+        let number =
+            |name: &str| if_nametoindex(name).map_err(|error| io::Error::other(format!("{name}: {error}")));
+        let segment = match ends.devices {
+            [(_, only)] => Some(*only),
+            _ => None,
+        };
+        let mut mirror = Self {
+            ends,
+            entries: number(entries)?,
+            neighbors: neighbors.map(number).transpose()?,
+            segment,
+            kernel: Neighbors::open()?,
+            known: Known::default(),
+            round: 0,
+            pending: None,
+        };
+        mirror.start_round()?;
+        Ok(mirror)
+    }
+
+    /// Mirrors until `stop` is closed.
+    pub(crate) fn run(mut self, stop: &UnixStream) -> io::Result<()> {
+        loop {
+            let fds: [BorrowedFd<'_>; 2] = [stop.as_fd(), self.kernel.as_fd()];
+            let mut waiter = Waiter::new(fds);
+            waiter.wait(None)?;
+            if waiter.is_ready(0) {
+                return Ok(());
+            }
+            let mut told = Vec::new();
+            let read = self.kernel.read(|one| told.push(one));
+            for one in told {
+                self.hear(&one)?;
+            }
+            match read {
+                // Something was lost.
+                Err(error) if error.kind() == ErrorKind::OutOfMemory => self.start_round()?,
+                read => read?,
+            }
+        }
+    }
+
+    /// Asks for everything; what is not told in this round is forgotten at its end.
+    fn start_round(&mut self) -> io::Result<()> {
+        self.round = self.round.wrapping_add(1);
+        self.pending = Some((self.kernel.ask(true)?, true));
+        Ok(())
+    }
+
+    fn hear(&mut self, told: &Told) -> io::Result<()> {
+        match told {
+            Told::Is(neighbor) => self.is(neighbor),
+            Told::Gone(neighbor) => self.gone(neighbor),
+            Told::Complete(number) if self.pending == Some((*number, true)) => {
+                self.pending = Some((self.kernel.ask(false)?, false));
+            }
+            Told::Complete(number) if self.pending == Some((*number, false)) => {
+                self.pending = None;
+                self.forget_others();
+            }
+            Told::Complete(_) => {}
+        }
+        Ok(())
+    }
+
+    fn is(&mut self, neighbor: &Neighbor) {
+        let done = match neighbor.kind {
+            Kind::Entry { mac, segment, .. } if neighbor.device == self.entries => {
+                let segment = segment.or(self.segment);
+                segment.map_or(Ok(()), |segment| self.put_entry(segment, mac, neighbor))
+            }
+            // What the kernel makes up for groups is nobody's.
+            Kind::Address { address, .. } if address.is_multicast() => Ok(()),
+            Kind::Address { address, mac } if Some(neighbor.device) == self.neighbors => {
+                let Some(segment) = self.segment else { return };
+                match mac.filter(|_| is_valid(neighbor.state)) {
+                    Some(mac) => self.put_neighbor(segment, address, mac, neighbor),
+                    None => return self.remove_neighbor(segment, address),
+                }
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = done {
+            eprintln!("vtep: {:?}: {error}", neighbor.kind);
+        }
+    }
+
+    fn gone(&mut self, neighbor: &Neighbor) {
+        match neighbor.kind {
+            Kind::Entry { mac, segment, .. } if neighbor.device == self.entries => {
+                let Some(segment) = segment.or(self.segment) else { return };
+                if let Some(destination) = self.destination(&neighbor.kind) {
+                    self.remove_entry(segment, mac, destination);
+                }
+            }
+            Kind::Address { address, .. } if Some(neighbor.device) == self.neighbors => {
+                if let Some(segment) = self.segment {
+                    self.remove_neighbor(segment, address);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The remote, as its entries name it.
+    fn remote(&self, kind: &Kind) -> Option<Remote> {
+        let Kind::Entry { remote, port, vni, .. } = *kind else { return None };
+        let mut named = Remote::new(remote, port.unwrap_or(self.ends.vtep.config().dstport));
+        named.vni = vni;
+        (!remote.is_unspecified()).then_some(named)
+    }
+
+    /// Where an entry leads, if that is in our tables.
+    fn destination(&self, kind: &Kind) -> Option<Destination> {
+        match self.remote(kind) {
+            Some(remote) => self.ends.vtep.remotes().find(&remote).map(Destination::Remote),
+            None => Some(Destination::Local),
+        }
+    }
+
+    fn put_entry(&mut self, segment: Vni, mac: MacAddr, neighbor: &Neighbor) -> Result<(), Error> {
+        // What the kernel has learned from packets is for us to learn.
+        let said =
+            neighbor.extern_learned || neighbor.state.is(State::NOARP) || neighbor.state.is(State::PERMANENT);
+        if !said {
+            return Ok(());
+        }
+        let vtep = self.ends.vtep;
+        let destination = match self.remote(&neighbor.kind) {
+            Some(remote) => Destination::Remote(vtep.add_remote(&remote)?),
+            None => Destination::Local,
+        };
+        let mut entry = NewEntry::to(destination).origin(ORIGIN, self.round);
+        if neighbor.extern_learned && !neighbor.state.is(State::PERMANENT) {
+            entry = entry.extern_learn();
+        } else if !neighbor.state.is(State::PERMANENT) {
+            entry = entry.as_static();
+        }
+        if neighbor.router {
+            entry = entry.router();
+        }
+        if neighbor.sticky {
+            entry = entry.sticky();
+        }
+        if mac.is_unicast() {
+            vtep.fdb().replace(segment, mac, entry)?;
+            let before = self
+                .known
+                .entries
+                .keys()
+                .find(|(vni, of, to)| (*vni, *of) == (segment, mac) && *to != destination);
+            if let Some(&before) = before {
+                self.known.entries.remove(&before);
+                self.forget_remote(before.2);
+            }
+        } else {
+            vtep.fdb().append(segment, mac, entry)?;
+        }
+        self.known.entries.insert((segment, mac, destination), self.round);
+        self.say(format_args!("{mac} vni {segment}: {:?}", neighbor.kind));
+        Ok(())
+    }
+
+    fn remove_entry(&mut self, segment: Vni, mac: MacAddr, destination: Destination) {
+        if self.known.entries.remove(&(segment, mac, destination)).is_none() {
+            return;
+        }
+        let now = self.ends.clock.now();
+        // It is there, unless somebody was faster.
+        let _ = self.ends.vtep.fdb().delete_destination(now, segment, mac, destination);
+        self.forget_remote(destination);
+        self.say(format_args!("{mac} vni {segment}: gone"));
+    }
+
+    /// A remote that no entry leads to any more is not listened to either.
+    fn forget_remote(&self, destination: Destination) {
+        let used = self.known.entries.keys().any(|(_, _, to)| *to == destination);
+        if let (Destination::Remote(remote), false) = (destination, used) {
+            let _ = self.ends.vtep.remotes().remove(remote);
+        }
+    }
+
+    fn put_neighbor(
+        &mut self,
+        segment: Vni,
+        address: IpAddr,
+        mac: MacAddr,
+        neighbor: &Neighbor,
+    ) -> Result<(), Error> {
+        let now = self.ends.clock.now();
+        let state = match neighbor.state {
+            state if state.is(State::PERMANENT) => NeighborState::Permanent,
+            // It holds until the control plane takes it back.
+            state if state.is(State::NOARP) || neighbor.extern_learned => NeighborState::NoArp,
+            State::STALE => NeighborState::Stale,
+            State::DELAY => NeighborState::Delay,
+            State::PROBE => NeighborState::Probe,
+            _ => NeighborState::Reachable,
+        };
+        let mut new = NewNeighbor::new(mac).state(state, now);
+        if neighbor.router {
+            new = new.router();
+        }
+        self.ends.vtep.neighbors().replace(segment, address, new)?;
+        self.known.neighbors.insert((segment, address), self.round);
+        self.say(format_args!("{address} lladdr {mac} vni {segment}"));
+        Ok(())
+    }
+
+    fn remove_neighbor(&mut self, segment: Vni, address: IpAddr) {
+        if self.known.neighbors.remove(&(segment, address)).is_some() {
+            let _ = self.ends.vtep.neighbors().delete(self.ends.clock.now(), segment, address);
+            self.say(format_args!("{address} vni {segment}: gone"));
+        }
+    }
+
+    /// What was not told in this round is not so any more.
+    fn forget_others(&mut self) {
+        let round = self.round;
+        let entries: Vec<_> =
+            self.known.entries.iter().filter(|&(_, &last)| last != round).map(|(&key, _)| key).collect();
+        for (segment, mac, destination) in entries {
+            self.remove_entry(segment, mac, destination);
+        }
+        let neighbors: Vec<_> =
+            self.known.neighbors.iter().filter(|&(_, &last)| last != round).map(|(&key, _)| key).collect();
+        for (segment, address) in neighbors {
+            self.remove_neighbor(segment, address);
+        }
+    }
+
+    fn say(&self, what: std::fmt::Arguments<'_>) {
+        if self.ends.verbose {
+            eprintln!("mirror: {what}");
+        }
+    }
+}
+
+/// Whether the kernel would send to a neighbour of this state.
+fn is_valid(state: State) -> bool {
+    state.0 != 0 && !state.is(State::FAILED) && !state.is(State::INCOMPLETE)
+}
+
+/// Whose entries these are, for the tables.
+const ORIGIN: u8 = 2;
