@@ -3,7 +3,6 @@
 //! and the same check of every answer.
 
 pub mod fdb;
-pub mod measure;
 pub mod rivals;
 pub mod traffic;
 pub mod vtep;

@@ -82,15 +82,18 @@ fn beside_dpdk(report: &mut Report, name: &str, work: &Work) {
             })
         }),
     };
-    let mut everybody = vec![ours(true), ours(false)];
-    #[cfg(dpdk)]
-    everybody.push(Filled {
-        name: "rte_hash_add_key_data",
-        empty: Box::new(move || {
-            let mut table = super::maps::Rte::empty(size);
-            Box::new(move |range| table.fill(&work.entries[range]))
-        }),
-    });
+    let everybody = [
+        ours(true),
+        ours(false),
+        #[cfg(dpdk)]
+        Filled {
+            name: "rte_hash_add_key_data",
+            empty: Box::new(move || {
+                let mut table = super::maps::Rte::empty(size);
+                Box::new(move |range| table.fill(&work.entries[range]))
+            }),
+        },
+    ];
     let mut series: Vec<_> =
         everybody.iter().map(|filled| Series { name: filled.name.into(), samples: Vec::new() }).collect();
     let rounds = if size > 1 << 16 { 4 } else { 30 };

@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, sync::RwLock};
 
-use crate::cases::fdb::{BATCH, Contestant, Key, Work, packed};
+use crate::cases::fdb::{BATCH, Key, Work, packed};
 
 /// A seeded hasher that is as fast as any.
 pub type Hasher = foldhash::fast::RandomState;
@@ -155,8 +155,8 @@ pub use rte::Rte;
 
 #[cfg(dpdk)]
 mod rte {
-    use super::{BATCH, Contestant, Key, Work, packed};
-    use crate::ffi::dpdk::Table;
+    use super::{BATCH, Key, Work, packed};
+    use crate::{cases::fdb::Contestant, ffi::dpdk::Table};
 
     /// `rte_hash` whose readers take no lock.
     pub struct Rte(Table);
