@@ -1,6 +1,6 @@
 //! What the tables refuse.
 
-use super::Destination;
+use super::handle::Destination;
 
 /// Why a change to a table was refused; the table is as it was.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

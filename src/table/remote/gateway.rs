@@ -1,11 +1,8 @@
 //! The MAC addresses of the gateways, one for each family: the next hop of all remotes that are not on the link.
 
-use core::sync::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, Release},
-};
+use core::sync::atomic::Ordering::{Acquire, Release};
 
-use super::Remotes;
+use super::{super::line::AtomicU32, Remotes};
 use crate::wire::MacAddr;
 
 impl Remotes<'_> {
