@@ -129,7 +129,8 @@ impl<P: Protocol> Endpoint<P> {
     // In line, so that nothing goes through memory but what the caller wants.
     #[inline(always)]
     pub(super) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
-        if !self.opens_plain {
+        // Who knows the outer facts has a packet without outer headers.
+        if !self.opens_plain || meta.outer.is_some() {
             return None;
         }
         let glance = self.outer.glance_ipv4(P::IS_UDP, P::MIN_PLAIN, packet, meta, &self.policy)?;
@@ -141,7 +142,8 @@ impl<P: Protocol> Endpoint<P> {
     #[inline(always)]
     pub(super) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
         let (outer, payload, end) = match (self.outer.framing, self.outer.local) {
-            (Framing::Payload, _) => (meta.outer, packet, packet.len()),
+            _ if meta.outer.is_some() => (meta.outer, packet, packet.len()),
+            (Framing::Payload, _) => (None, packet, packet.len()),
             (_, IpAddr::V4(_)) => {
                 let glance = self.outer.glance_ipv4(P::IS_UDP, 0, packet, &meta, &self.policy)?;
                 (Some(glance.facts), glance.payload, glance.end)
@@ -164,7 +166,7 @@ impl<P: Protocol> Endpoint<P> {
     // With a copy, so that nobody has to keep what he knows in memory for the sake of this call.
     #[inline(never)]
     fn checked_any(&self, packet: &[u8], meta: DecapMeta) -> Result<(Inner, Carried), DropReason> {
-        if !self.opens_plain {
+        if !self.opens_plain || meta.outer.is_some() {
             if let Some((inner, end)) = self.checked_at_a_glance(packet, meta) {
                 return Ok((inner, Carried::unchanged(&inner, end)));
             }

@@ -9,8 +9,9 @@ use std::{vec, vec::Vec};
 use proptest::{collection, prelude::*, sample::Index};
 
 use super::{
-    Builder, DecapMeta, DontFragment, EncapMeta, Endpoint, Framing, InnerChecksum, Link, OuterDscp, Payload,
-    Policy, Protocol, Remote, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre, protocol::OverUdp, vxlan,
+    Builder, DecapMeta, DontFragment, EncapMeta, Endpoint, Framing, InnerChecksum, Link, OuterDscp,
+    OuterFacts, Payload, Policy, Protocol, Remote, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre,
+    protocol::OverUdp, vxlan,
 };
 use crate::{
     packet::Packet,
@@ -279,6 +280,11 @@ impl Check for Decap {
         let mut meta = DecapMeta::new();
         meta.udp_checksum_verified = case.choice[3] % 3 == 0;
         self.0 += compare(receiver, &packet, &meta);
+        // The same bytes, and what is behind the outer headers, without them.
+        let (source, destination) = case.ends();
+        meta.outer = Some(OuterFacts::new(source, destination));
+        compare(receiver, &packet, &meta);
+        compare(receiver, packet.get(remote.facts.tunnel.into()..).unwrap_or_default(), &meta);
     }
 }
 
