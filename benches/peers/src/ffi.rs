@@ -251,9 +251,13 @@ pub mod dpdk {
     pub fn start(huge: bool) -> bool {
         static STARTED: OnceLock<bool> = OnceLock::new();
         *STARTED.get_or_init(|| {
-            let prefix = CString::new(format!("encap-peers-{}", std::process::id())).unwrap();
+            let name = format!("encap-peers-{}", std::process::id());
+            let prefix = CString::new(name.as_str()).unwrap();
             // SAFETY: a string that ends, and nothing that other threads use.
-            unsafe { c::dpdk_init(prefix.as_ptr(), huge.into()) >= 0 }
+            let started = unsafe { c::dpdk_init(prefix.as_ptr(), huge.into()) >= 0 };
+            // Its folder, which it leaves behind, is empty: no other process shares anything.
+            let _ = std::fs::remove_dir_all(format!("/var/run/dpdk/{name}"));
+            started
         })
     }
 
