@@ -205,7 +205,7 @@ fn framed(link: &Link, destination: MacAddr, ethertype: EtherType, parts: &[&[u8
     let mut len = 0usize;
     let mut put = |bytes: &[u8]| {
         let to = frame.get_mut(len..len.saturating_add(bytes.len()))?;
-        to.copy_from_slice(bytes);
+        to.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         len = len.saturating_add(bytes.len());
         Some(())
     };
