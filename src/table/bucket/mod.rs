@@ -34,18 +34,20 @@
 //! Locking is bounded too: a writer that does not get a lock answers [`Busy`]. What interrupts a writer may read,
 //! but must not write: it could spin for a lock that its own processor holds.
 
+mod home;
 mod lock;
 mod relocate;
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 pub(crate) use self::{
+    home::{Home, Look, Peek},
     lock::{Added, Locked, Place},
     relocate::Dead,
 };
 use super::{
     hash::Seed,
-    line::{Line, Words, empty, fence, spin_loop},
+    line::{Line, Words, fence, spin_loop},
 };
 
 /// Inserts kept completing in the same place, or somebody holds a lock: try again later.
@@ -103,17 +105,6 @@ pub(crate) struct Map<'t> {
     buckets: &'t [Line],
     cold: Words<'t>,
     seed: Seed,
-}
-
-/// Where a key most likely is: its first bucket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Home<'t>(&'t Line);
-
-impl Home<'static> {
-    /// Where nothing is.
-    pub(crate) fn empty() -> Self {
-        Self(empty())
-    }
 }
 
 impl<'t> Map<'t> {
@@ -269,95 +260,6 @@ impl<'t> Map<'t> {
     }
 }
 
-impl Home<'_> {
-    /// Loads a word of the bucket: the processor fetches the line while others are asked for.
-    #[inline]
-    pub(crate) fn touch(self) -> u32 {
-        self.0.word(CONTROL).load(Relaxed)
-    }
-
-    /// One look at this bucket alone, and at only one slot.
-    #[inline(always)]
-    pub(crate) fn look(self, key: Key) -> Look {
-        let (control, slot) = self.slot(key);
-        let content = content(self.0, slot);
-        let (mixed, high) = self.key(slot);
-        if mixed != key.mixed() {
-            return if slot == 0 { Look::NotHere(control) } else { Look::Unsure };
-        }
-        fence(Acquire);
-        // Also where somebody only took or gave back the lock: that is seldom, and told apart with less haste.
-        let unchanged = self.0.word(CONTROL).load(Relaxed) == control;
-        if unchanged && high == key.high() { Look::Here(content) } else { Look::Unsure }
-    }
-
-    /// The same without a branch.
-    #[inline(always)]
-    pub(crate) fn peek(self, key: Key) -> Peek {
-        let (control, slot) = self.slot(key);
-        let content = content(self.0, slot);
-        let (mixed, high) = self.key(slot);
-        fence(Acquire);
-        let changed = self.0.word(CONTROL).load(Relaxed) ^ control;
-        let differs = changed | mixed ^ key.mixed() | high ^ key.high();
-        // One comparison: two would be two branches, one of which nobody can predict.
-        let not_all = u64::from(changed | control & OVERFLOW | slot as u32) << 32;
-        let all = (not_all | u64::from(mixed ^ key.mixed())).wrapping_sub(1) < 0xffff_ffff;
-        Peek { content, differs, all }
-    }
-
-    /// The control word, and the only slot that has the key's mixed word, nearly always: where several have it this may
-    /// be another one, but not the first. Without a branch, because nobody can predict which one that is.
-    #[inline(always)]
-    fn slot(self, key: Key) -> (u32, usize) {
-        let control = self.0.word(CONTROL).load(Acquire);
-        let is = |slot: usize| usize::from(self.0.word(MIXED | (slot % SLOTS)).load(Relaxed) == key.mixed());
-        (control, is(1) | (is(2) << 1) | (is(3) * 3))
-    }
-
-    /// The words of the key of a slot.
-    #[inline(always)]
-    fn key(self, slot: usize) -> (u32, u32) {
-        let word = |words| self.0.word(words | (slot % SLOTS)).load(Relaxed);
-        (word(MIXED), word(HIGHS))
-    }
-
-    /// Whether nothing that belongs here can be anywhere else, by the control word of before, which still holds.
-    #[inline(always)]
-    pub(crate) fn is_all(self, control: u32) -> bool {
-        fence(Acquire);
-        control & OVERFLOW == 0 && self.0.word(CONTROL).load(Relaxed) == control
-    }
-
-    /// Whether nothing was put here and nothing moved since the control word was loaded.
-    #[inline]
-    pub(crate) fn is_unchanged(self, control: u32) -> bool {
-        unchanged(self.0, control)
-    }
-}
-
-/// What one look at a bucket tells.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Look {
-    /// What its slot says, be that empty.
-    Here(Content),
-    /// It is not here, if the control word was this one and still is.
-    NotHere(u32),
-    /// Something moved, or has the key's mixed word and is another one, maybe with it behind.
-    Unsure,
-}
-
-/// What one look at a bucket tells, all at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peek {
-    /// What the slot says of the key, be that empty.
-    pub(crate) content: Content,
-    /// Zero if that is so.
-    pub(crate) differs: u32,
-    /// It is nowhere.
-    pub(crate) all: bool,
-}
-
 /// The control word before, and what was found.
 #[inline]
 fn scan(line: &Line, key: Key, live: impl Fn(u32, u8) -> bool) -> (u32, Option<Content>) {
@@ -438,97 +340,4 @@ const OVERFLOW: u32 = 0x7e;
 const RETRIES: usize = 8;
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use std::vec::Vec;
-
-    use super::{super::line::AtomicU32, *};
-
-    fn lines(count: usize) -> Vec<Line> {
-        (0..count).map(|_| Line::new()).collect()
-    }
-
-    fn add(map: &Map<'_>, key: Key) -> bool {
-        let slot = Slot { key, content: Content { value: 1, tag: 0, stamp: 0 }, cold: Cold::default() };
-        map.add(&slot, &AtomicU32::new(0)) == Ok(Added::New)
-    }
-
-    /// As many entries as promised fit, whatever the seed, in tables of all sizes.
-    #[test]
-    fn what_is_promised_fits() {
-        for entries in (1..200).chain([1_000, 65_536]) {
-            for seed in 0..if entries < 200 { 50 } else { 2 } {
-                let lines = lines(Map::buckets(entries));
-                let map = Map::new(&lines, &[], Seed::derive([seed, 1], 0));
-                for key in 0..entries as u64 {
-                    assert!(add(&map, Key(key << 16 | 7)), "entry {key} of {entries}, seed {seed}");
-                }
-                for key in 0..entries as u64 {
-                    assert!(map.find(Key(key << 16 | 7), |_, _| true).unwrap().is_some());
-                }
-            }
-        }
-    }
-
-    /// Hosts of one vendor, counted up, as people's are: what is compared first must tell them apart, or every lookup
-    /// would go the long way.
-    #[test]
-    fn one_look_at_a_bucket_tells_hosts_of_one_vendor_apart() {
-        for byte in 0..8 {
-            assert_ne!(
-                Key(0x0102_0304_0506_0708).mixed(),
-                Key(0x0102_0304_0506_0708 ^ 1 << (8 * byte)).mixed()
-            );
-        }
-        const HOSTS: u64 = 4_096;
-        for shift in [0, 8, 16, 24, 32, 40] {
-            let lines = lines(Map::buckets(HOSTS as usize));
-            let map = Map::new(&lines, &[], Seed::derive([8, 9], 0));
-            let key = |host: u64| Key(0x0001_0000_0000_0242 ^ host << shift);
-            (0..HOSTS).for_each(|host| assert!(add(&map, key(host))));
-            let unsure = |host: &u64| matches!(map.home(key(*host)).unwrap().look(key(*host)), Look::Unsure);
-            let unsure = (0..HOSTS).filter(unsure).count();
-            assert!(unsure < 4, "shift {shift}: {unsure} of {HOSTS}");
-        }
-    }
-
-    /// Else it could move out of a sweep's way.
-    #[test]
-    fn the_dead_are_removed_and_not_moved() {
-        let lines = lines(2);
-        let map = Map::new(&lines, &[], Seed::derive([5, 6], 0));
-        let (key, settled, moved) = (Key(7), core::cell::Cell::new(0), AtomicU32::new(0));
-        assert!(add(&map, key));
-        let (first, second) = map.places(key);
-        let dead = Dead { is: &|slot| slot.key == key, settle: &|_| settled.set(settled.get() + 1) };
-        assert!(map.lock(key).unwrap().shift(key, first, second, &moved, &dead));
-        assert_eq!(map.find(key, |_, _| true), Ok(None));
-        assert_eq!((settled.get(), moved.load(Relaxed)), (1, 0));
-        // The living are.
-        assert!(add(&map, key));
-        assert!(map.lock(key).unwrap().shift(key, first, second, &moved, &Dead::NONE));
-        assert!(map.find(key, |_, _| true).unwrap().is_some());
-        assert_eq!((settled.get(), moved.load(Relaxed)), (1, 1));
-    }
-
-    /// The count of overflows falls back to nothing: no miss reads two lines for ever.
-    #[test]
-    fn overflow_is_counted_back() {
-        let lines = lines(Map::buckets(100));
-        let map = Map::new(&lines, &[], Seed::derive([3, 4], 0));
-        for key in 0..100 {
-            assert!(add(&map, Key(key)));
-        }
-        assert!(lines.iter().any(|line| line.word(CONTROL).load(Relaxed) & OVERFLOW != 0));
-        for bucket in 0..map.len() {
-            let mut single = map.lock_bucket(bucket).unwrap();
-            for slot in 0..SLOTS {
-                if single.slots()[slot].is_some() {
-                    single.remove(slot);
-                }
-            }
-        }
-        assert!(lines.iter().all(|line| line.word(CONTROL).load(Relaxed) & (OVERFLOW | LOCK) == 0));
-    }
-}
+mod tests;
