@@ -35,6 +35,7 @@
 //! ```
 
 mod arp_proxy;
+mod burst;
 mod config;
 mod drop_reason;
 mod icmp;
@@ -166,8 +167,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        let engine = self.engine();
-        each(metas, packets, outputs, |meta, packet| engine.overlay(worker, now, meta, packet))
+        self.engine().overlay_burst(worker, now, metas, packets, outputs)
     }
 
     /// A packet from the underlay: whose frame is in it?

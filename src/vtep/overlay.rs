@@ -57,7 +57,7 @@ impl Engine<'_> {
     }
 
     #[cold]
-    fn refuse(&self, worker: &mut Worker, vni: Vni, reason: DropReason) -> Output {
+    pub(super) fn refuse(&self, worker: &mut Worker, vni: Vni, reason: DropReason) -> Output {
         worker.drop(reason);
         self.tally(worker, vni, &VniCounters { send_drops: 1, ..VniCounters::default() });
         Output::Drop(reason)
@@ -67,6 +67,15 @@ impl Engine<'_> {
     /// frames are of this kind. Whatever could be otherwise is left to [`route`](Self::route).
     #[inline(always)]
     fn plain_remote(&self, now: Instant, meta: &OverlayMeta, frame: &[u8]) -> Option<RemoteId> {
+        match self.fdb.lookup(now, meta.vni, self.plain_mac(meta, frame)?) {
+            Lookup::Found(Destination::Remote(remote)) => Some(remote),
+            _ => None,
+        }
+    }
+
+    /// The destination of a frame, if nothing else decides where it goes.
+    #[inline(always)]
+    pub(super) fn plain_mac(&self, meta: &OverlayMeta, frame: &[u8]) -> Option<MacAddr> {
         let &[d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
         let asks = matches!(ethertype, EtherType::ARP | EtherType::IPV6) && self.config.proxy != Proxy::Off;
@@ -74,10 +83,7 @@ impl Engine<'_> {
         if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
             return None;
         }
-        match self.fdb.lookup(now, meta.vni, mac) {
-            Lookup::Found(Destination::Remote(remote)) => Some(remote),
-            _ => None,
-        }
+        Some(mac)
     }
 
     fn route(

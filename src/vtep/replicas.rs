@@ -66,6 +66,7 @@ impl Replicas<'_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
         let (engine, len) = (self.engine, self.frame.len() as u64);
         let mut raw = Raw::EMPTY;
+        engine.fdb.remotes.read_raw(id, &mut raw).ok_or(DropReason::NoRemote)?;
         let way = match engine.way(id, &mut raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {

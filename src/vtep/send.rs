@@ -24,11 +24,25 @@ impl Engine<'_> {
         id: RemoteId,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        let mut raw = Raw::EMPTY;
+        self.fdb.remotes.read_raw(id, &mut raw).ok_or(DropReason::NoRemote)?;
+        self.send_read(worker, now, meta, id, &mut raw, packet)
+    }
+
+    /// The same, once the remote's record was read.
+    pub(super) fn send_read(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        id: RemoteId,
+        raw: &mut Raw,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
         if meta.gso.is_some() {
             return Err(DropReason::GsoUnsupported);
         }
-        let mut raw = Raw::EMPTY;
-        let way = match self.way(id, &mut raw) {
+        let way = match self.way(id, raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
                 return self.hand_over(worker, vni.unwrap_or(meta.vni), meta.policy, packet);

@@ -50,10 +50,9 @@ impl<'t> Engine<'t> {
         let _ = kept.map(|bytes| self.fdb.remotes.set_header(id, bytes));
     }
 
-    /// How to get to a remote, whose record is read into `raw`.
+    /// How to get to a remote, whose record was read.
     #[inline(always)]
     pub(super) fn way<'r>(&self, id: RemoteId, raw: &'r mut Raw) -> Result<Way<'t, 'r>, NoWay> {
-        self.fdb.remotes.read_raw(id, raw).ok_or(NoWay::Gone)?;
         let address = raw.address();
         let endpoint = self.endpoint(address).ok_or(NoWay::Gone)?;
         // Another port is another VTEP's, at the same address.
