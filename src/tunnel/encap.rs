@@ -49,14 +49,13 @@ impl<P: Protocol> Endpoint<P> {
     pub(crate) fn encap_kept(
         &self,
         packet: &mut Packet<'_>,
-        bytes: &[u8],
         kept: &Kept<'_>,
         meta: &EncapMeta,
     ) -> Result<(), EncapError> {
         match self.encap_plain(packet, &kept.facts, kept.header, meta) {
             Some(()) => Ok(()),
             None => {
-                let len = self.encap_any_kept(packet.reborrow(), bytes, *meta)?;
+                let len = self.encap_any_kept(packet.reborrow(), kept, *meta)?;
                 packet.grow_front(len);
                 Ok(())
             }
@@ -65,13 +64,14 @@ impl<P: Protocol> Endpoint<P> {
 
     #[cold]
     #[inline(never)]
-    fn encap_any_kept(&self, packet: Packet<'_>, bytes: &[u8], meta: EncapMeta) -> Result<usize, EncapError> {
+    fn encap_any_kept(
+        &self,
+        packet: Packet<'_>,
+        kept: &Kept<'_>,
+        meta: EncapMeta,
+    ) -> Result<usize, EncapError> {
         // Address and port are in the headers already.
-        match Remote::from_bytes(self.local(), 0, bytes) {
-            Some(remote) => self.encap_any(packet, &remote, meta),
-            // No table keeps what is not a remote.
-            None => Err(EncapError::InnerNotIp),
-        }
+        self.encap_any(packet, &kept.to_remote(self.local(), 0), meta)
     }
 
     /// What most endpoints do with most packets: only lengths, ECN, source port and segment differ from the remote's

@@ -138,6 +138,18 @@ impl<'a> Kept<'a> {
         Some(Self { facts, header })
     }
 
+    /// The remote as a value of its own.
+    pub(crate) fn to_remote(self, address: IpAddr, port: u16) -> Remote {
+        // No table keeps headers that are too long for a remote.
+        Remote { facts: self.facts, header: Header::new(self.header).unwrap_or(Header::EMPTY), address, port }
+    }
+
+    /// The same remote for packets that are longer than the underlay takes, because somebody else cuts them.
+    pub(crate) const fn with_max_inner(mut self, max_inner: u16) -> Self {
+        self.facts.max_inner = max_inner;
+        self
+    }
+
     /// The longest packet that can be sent to the remote.
     #[inline(always)]
     pub(crate) const fn max_inner(&self) -> usize {

@@ -38,6 +38,7 @@ mod arp_proxy;
 mod burst;
 mod config;
 mod drop_reason;
+mod gso;
 mod icmp;
 pub mod ip_udp;
 mod l3;

@@ -24,6 +24,8 @@ pub enum Output {
         port: u16,
         /// What packets to the remote leave by.
         egress: u32,
+        /// Segments that it is to be cut into, where the frame was to be.
+        gso: Option<Gso>,
     },
     /// It goes to several remotes: [`replicas`](super::Vtep::replicas) makes the headers.
     Replicate(Flood),
@@ -92,13 +94,14 @@ pub struct OverlayMeta {
     pub vlan: Option<VlanId>,
     /// The frame goes to this remote, whatever the tables say of its addresses (Linux: `external`).
     pub remote: Option<RemoteId>,
-    /// Segments that a network card, or somebody else behind the tunnel's end, is to cut the frame into.
+    /// Segments that the frame is cut into later, by a network card that knows tunnels. Only without outer UDP checksums,
+    /// and where the outer IP header is ours.
     pub gso: Option<Gso>,
     /// The frame came out of a tunnel: it must not go into one again (split horizon).
     pub from_tunnel: bool,
 }
 
-/// A frame that is longer than packets may be, and is cut into segments later.
+/// How a frame that is longer than packets may be is cut into segments later.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Gso {

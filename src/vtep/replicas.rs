@@ -1,7 +1,7 @@
 //! One frame to many remotes.
 
 use super::{
-    DropReason, Engine, Flood, Miss, OverlayMeta, TooBig, Worker,
+    DropReason, Engine, Flood, Gso, Miss, OverlayMeta, TooBig, Worker,
     send::reason,
     way::{NoWay, Way},
 };
@@ -28,6 +28,8 @@ pub struct Replica {
     /// The copy needs no tunnel, because the remote is us with another segment: it goes to that segment here, and
     /// `header` is empty (Linux: `localbypass`). A trunk's tag is the caller's to put.
     pub local: Option<Vni>,
+    /// Segments that the copy is to be cut into.
+    pub gso: Option<Gso>,
 }
 
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
@@ -67,7 +69,7 @@ impl Replicas<'_> {
         let (engine, len) = (self.engine, self.frame.len() as u64);
         let mut raw = Raw::EMPTY;
         engine.fdb.remotes.read_raw(id, &mut raw).ok_or(DropReason::NoRemote)?;
-        let way = match engine.way(id, &mut raw) {
+        let mut way = match engine.way(id, &mut raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
                 let vni = vni.unwrap_or(self.flood.vni);
@@ -88,6 +90,7 @@ impl Replicas<'_> {
                     egress,
                     header: Header::EMPTY,
                     local: Some(vni),
+                    gso: self.flood.meta.gso,
                 });
             }
             Err(NoWay::Unresolved { address, egress }) => {
@@ -96,14 +99,19 @@ impl Replicas<'_> {
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
-        if self.frame.len() > way.max && engine.config.too_big != TooBig::Fragment {
+        let longest = self.flood.meta.gso.map_or(self.frame.len(), Gso::segment_len);
+        if longest > way.max && engine.config.too_big != TooBig::Fragment {
             return Err(DropReason::TooBig);
         }
+        let gso = match self.flood.meta.gso {
+            None => None,
+            Some(gso) => Some(way.cut_later(engine.config, gso, self.frame.len())?),
+        };
         let meta = OverlayMeta { vni: self.flood.vni, ..self.flood.meta };
         let header = way.header(self.frame, &way.meta(self.worker, &meta)).map_err(reason)?;
         engine.count_sent(self.worker, self.flood.vni, len);
         let Way { address, raw, .. } = &way;
         let (port, egress) = (raw.port(), raw.egress());
-        Ok(Replica { remote: id, address: *address, port, egress, header, local: None })
+        Ok(Replica { remote: id, address: *address, port, egress, header, local: None, gso })
     }
 }

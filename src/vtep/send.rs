@@ -1,7 +1,7 @@
 //! A frame to one remote.
 
 use super::{
-    DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
+    DropReason, Engine, Gso, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
     trunk::Tag,
     way::{NoWay, Way},
@@ -39,10 +39,7 @@ impl Engine<'_> {
         raw: &mut Raw,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        if meta.gso.is_some() {
-            return Err(DropReason::GsoUnsupported);
-        }
-        let way = match self.way(id, raw) {
+        let mut way = match self.way(id, raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
                 return self.hand_over(worker, vni.unwrap_or(meta.vni), meta.policy, packet);
@@ -52,19 +49,24 @@ impl Engine<'_> {
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
-        if packet.len() > way.max {
+        let longest = meta.gso.map_or(packet.len(), Gso::segment_len);
+        if longest > way.max {
             match self.too_big(worker, now, meta, way.max, packet) {
                 // Nobody can be told.
                 Err(DropReason::TooBig) if self.config.too_big == TooBig::Fragment => {}
                 told => return told,
             }
         }
-        let encap = way.meta(worker, meta);
         let len = packet.len() as u64;
+        let gso = match meta.gso {
+            None => None,
+            Some(gso) => Some(way.cut_later(self.config, gso, packet.len())?),
+        };
+        let encap = way.meta(worker, meta);
         way.encap(packet, &encap).map_err(reason)?;
         self.count_sent(worker, meta.vni, len);
         let Way { address, raw, .. } = &way;
-        Ok(Output::Send { remote: id, address: *address, port: raw.port(), egress: raw.egress() })
+        Ok(Output::Send { remote: id, address: *address, port: raw.port(), egress: raw.egress(), gso })
     }
 
     /// Delivers a frame of a local host on this side.

@@ -14,10 +14,10 @@ use crate::{
 // Read as it lies in the table, and not made into a value of its own: that would cost as much as all the rest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Way<'t, 'r> {
-    endpoint: &'t vxlan::Endpoint,
+    pub(super) endpoint: &'t vxlan::Endpoint,
     pub(super) address: IpAddr,
     pub(super) raw: &'r Raw,
-    outer: Kept<'r>,
+    pub(super) outer: Kept<'r>,
     /// The longest frame that fits.
     pub(super) max: usize,
 }
@@ -120,13 +120,12 @@ impl Way<'_, '_> {
     /// Puts the outer headers before the frame.
     #[inline(always)]
     pub(super) fn encap(&self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
-        self.endpoint.encap_kept(packet, self.raw.header(), &self.outer, meta)
+        self.endpoint.encap_kept(packet, &self.outer, meta)
     }
 
     /// The outer headers of a frame as a value.
     pub(super) fn header(&self, frame: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
-        let outer = tunnel::Remote::from_bytes(self.address, self.raw.port(), self.raw.header());
-        self.endpoint.header(frame, &outer.ok_or(EncapError::InnerNotIp)?, meta)
+        self.endpoint.header(frame, &self.outer.to_remote(self.address, self.raw.port()), meta)
     }
 }
 

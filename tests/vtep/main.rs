@@ -15,6 +15,7 @@ mod flannel;
 mod flood;
 mod frames;
 mod group;
+mod gso;
 mod icmp;
 mod l3;
 mod nd;

@@ -224,7 +224,7 @@ fn a7_c_a_remote_can_have_a_vni_and_a_port_of_its_own() {
         let remote = node.vtep.add_remote(&Remote::new(address(2), 9_999).vni(other).egress(5)).unwrap();
         node.vtep.fdb().add(VNI, mac(9), remote).unwrap();
         let (output, packet) = node.send(NOW, &datagram(mac(9), mac(1), 10));
-        assert_eq!(output, Output::Send { remote, address: address(2), port: 9_999, egress: 5 });
+        assert_eq!(output, Output::Send { remote, address: address(2), port: 9_999, egress: 5, gso: None });
         let (_, port, vni, _) = read(&packet);
         assert_eq!((port, vni), (9_999, other));
     }

@@ -1,0 +1,32 @@
+//! Frames that are cut into segments after they were put into a tunnel, by a network card, say.
+//!
+//! The outer headers say the length of the whole, and who cuts mends them in each segment, as Linux has it for
+//! `SKB_GSO_UDP_TUNNEL`. A UDP checksum could only be made for each segment, so there must be none.
+
+use super::{Config, DropReason, Gso, way::Way};
+use crate::{tunnel::Framing, wire::ethernet};
+
+impl Gso {
+    /// Length of the longest segment, as a frame.
+    pub(super) const fn segment_len(self) -> usize {
+        (self.headers as usize).saturating_add(self.size as usize)
+    }
+}
+
+impl Way<'_, '_> {
+    /// The way for a frame of this length that is cut later; answers what whoever cuts it is to be told.
+    pub(super) fn cut_later(&mut self, config: &Config, gso: Gso, len: usize) -> Result<Gso, DropReason> {
+        let headers = usize::from(gso.headers);
+        if gso.size == 0 || headers < ethernet::Header::LEN || headers >= len {
+            return Err(DropReason::BadMeta);
+        }
+        let has_checksum = if self.address.is_ipv4() { config.udpcsum } else { !config.udp6zerocsumtx };
+        let longest = usize::from(u16::MAX).saturating_sub(self.endpoint.network_overhead());
+        if has_checksum || config.framing == Framing::Payload || len > longest {
+            return Err(DropReason::GsoUnsupported);
+        }
+        self.outer = self.outer.with_max_inner(longest as u16);
+        let outer = self.outer.header.len() as u16;
+        Ok(Gso { headers: gso.headers.saturating_add(outer), ..gso })
+    }
+}
