@@ -37,18 +37,20 @@ impl Engine<'_> {
         outputs: &mut [Output],
     ) -> usize {
         let count = metas.len().min(packets.len()).min(outputs.len()).min(BURST);
-        // Of frames that are not plain nobody asks; what is found for their place means nothing.
+        // The plain ones among them, and where each is asked for.
         let mut keys = [(Vni::default(), MacAddr::ZERO); BURST];
-        let mut plain = [false; BURST];
-        for (((meta, packet), key), plain) in metas.iter().zip(&*packets).zip(&mut keys).zip(&mut plain) {
-            if let Some(mac) = self.plain_mac(meta, packet.as_slice()) {
-                (*key, *plain) = ((meta.vni, mac), true);
+        let mut places = [BURST; BURST];
+        let mut asked = 0usize;
+        for ((meta, packet), place) in metas.iter().zip(&*packets).zip(&mut places) {
+            if let (Some(mac), Some(key)) = (self.plain_mac(meta, packet.as_slice()), keys.get_mut(asked)) {
+                (*key, *place) = ((meta.vni, mac), asked);
+                asked = asked.wrapping_add(1);
             }
         }
         let mut found = [Lookup::Unknown; BURST];
-        self.fdb.lookup_batch(now, keys.get(..count).unwrap_or_default(), &mut found);
-        let remote = |at: usize| match (plain.get(at), found.get(at)) {
-            (Some(true), Some(&Lookup::Found(Destination::Remote(remote)))) => Some(remote),
+        self.fdb.lookup_batch(now, keys.get(..asked).unwrap_or_default(), &mut found);
+        let remote = |at: usize| match places.get(at).and_then(|&place| found.get(place)) {
+            Some(&Lookup::Found(Destination::Remote(remote))) => Some(remote),
             _ => None,
         };
 
