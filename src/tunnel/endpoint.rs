@@ -255,7 +255,7 @@ impl<P: Protocol> Builder<P> {
             },
             varies: self.ttl == Ttl::Inherit
                 || self.dscp == OuterDscp::Inherit
-                || self.flow_label == Some(OuterFlowLabel::FromHash)
+                || matches!(self.flow_label, Some(OuterFlowLabel::FromHash | OuterFlowLabel::Inherit))
                 || local.is_ipv4() && dont_fragment != DontFragment::Set,
         };
         let endpoint = Endpoint {

@@ -134,7 +134,7 @@ impl Outer {
         };
         let label = match self.flow_label {
             OuterFlowLabel::Fixed(label) => label.value(),
-            OuterFlowLabel::FromHash => 0,
+            OuterFlowLabel::FromHash | OuterFlowLabel::Inherit => 0,
         };
         let flags = if self.dont_fragment == DontFragment::Set { DF } else { 0 };
         let ttl = if let Ttl::Fixed(ttl) = self.ttl { ttl } else { auto_ttl };

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     packet::tail,
     wire::{
+        FlowLabel,
         checksum::{self, Few},
         ipv4, ipv6, udp,
     },
@@ -200,6 +201,11 @@ impl Outer {
         let label = match self.flow_label {
             OuterFlowLabel::Fixed(label) => label.value(),
             OuterFlowLabel::FromHash => (hash >> 12).max(1),
+            OuterFlowLabel::Inherit if peek.version == Some(IpVersion::V6) => {
+                let inner = packet.get(peek.l3()..).and_then(<[u8]>::first_chunk);
+                inner.map_or(0, |&word| u32::from_be_bytes(word) & FlowLabel::MAX.value())
+            }
+            OuterFlowLabel::Inherit => 0,
         };
         let [w0, w1, w2, w3, _, _, _, hop_limit, ..] = ip;
         [*w0, *w1, *w2, *w3] = first_word(self.dscp(&peek) | ecn, label);

@@ -101,6 +101,8 @@ pub enum OuterFlowLabel {
     Fixed(FlowLabel),
     /// From the flow hash, never zero (RFC 6438).
     FromHash,
+    /// That of an inner IPv6 packet, through VLAN tags; zero for others.
+    Inherit,
 }
 
 impl Default for OuterFlowLabel {

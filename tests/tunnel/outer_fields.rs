@@ -206,6 +206,21 @@ fn a9_flow_label_zero_fixed_or_from_the_flow_hash() {
     assert_ne!(ipv6::Header::parse(&made).unwrap().0.flow_label.value(), 0);
 }
 
+/// Linux: `IFLA_VXLAN_LABEL_POLICY`.
+#[test]
+fn a2_32_a_flow_label_can_be_that_of_the_inner_packet() {
+    let label = |inner: &[u8]| outer6(|b| b.flow_label(OuterFlowLabel::Inherit), inner).flow_label.value();
+    let mut inner = frame(&[], &[0x60, 0, 0, 0, 0, 0, 59, 64].into_iter().chain([7; 32]).collect::<Vec<_>>());
+    inner[12..14].copy_from_slice(&[0x86, 0xdd]);
+    inner[14..18].copy_from_slice(&[0x6a, 0xbc, 0xde, 0xf1]);
+    assert_eq!(label(&inner), 0xcdef1);
+    let tagged = [&inner[..12], &[0x81, 0, 0, 5], &inner[12..]].concat();
+    let (tunnel, remote, _) = vxlan_pair(true, |b| b.flow_label(OuterFlowLabel::Inherit), |b| b);
+    let made = encap(&tunnel, &remote, &EncapMeta::new(), &tagged).unwrap();
+    assert_eq!(ipv6::Header::parse(&made).unwrap().0.flow_label.value(), 0xcdef1);
+    assert_eq!((label(&any_frame()), label(&arp())), (0, 0));
+}
+
 fn source_port(tunnel: &vxlan::Endpoint, meta: &EncapMeta, inner: &[u8]) -> u16 {
     let remote = tunnel.remote(ends(false).1, Vni::truncate(42)).unwrap();
     let made = encap(tunnel, &remote, meta, inner).unwrap();

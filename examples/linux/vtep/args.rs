@@ -83,8 +83,8 @@ pub(crate) struct Common {
     /// DF of outer IPv4 packets: set, unset or inherit [default: set, with --linux unset].
     #[arg(long, value_name = "WHEN", value_parser = values::df)]
     pub(crate) df: Option<DontFragment>,
-    /// Flow label of outer IPv6 packets: a number, or hash for one by the flow [default: 0].
-    #[arg(long, value_name = "N|hash", value_parser = values::flow_label)]
+    /// Flow label of outer IPv6 packets: a number, hash for one by the flow, or inherit [default: 0].
+    #[arg(long, value_name = "N|hash|inherit", value_parser = values::flow_label)]
     pub(crate) flowlabel: Option<OuterFlowLabel>,
     /// UDP source ports of outer packets [default: 49152-65535].
     #[arg(long, value_name = "MIN-MAX", value_parser = values::source_ports)]

@@ -61,6 +61,9 @@ pub(crate) fn flow_label(text: &str) -> Result<OuterFlowLabel, String> {
     if text == "hash" {
         return Ok(OuterFlowLabel::FromHash);
     }
+    if text == "inherit" {
+        return Ok(OuterFlowLabel::Inherit);
+    }
     bounded(text).map(|label: FlowLabel| OuterFlowLabel::Fixed(label))
 }
 
