@@ -56,7 +56,7 @@ impl Engine<'_> {
 
         let [mut even, mut odd] = [Raw::EMPTY; 2];
         let mut read = self.read_next(remote(0), &mut even);
-        for (at, ((meta, packet), output)) in metas.iter().zip(packets).zip(outputs).enumerate() {
+        for (at, ((meta, packet), output)) in (0..BURST).zip(metas.iter().zip(packets).zip(outputs)) {
             let (this, next) = if at % 2 == 0 { (&mut even, &mut odd) } else { (&mut odd, &mut even) };
             let this_read = core::mem::replace(&mut read, self.read_next(remote(at.wrapping_add(1)), next));
             *output = match this_read {
