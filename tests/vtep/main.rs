@@ -19,6 +19,7 @@ mod gso;
 mod icmp;
 mod l3;
 mod nd;
+mod network;
 mod next_hop;
 mod pmtu;
 mod properties;
