@@ -11,7 +11,7 @@
 
 use super::{
     Payload,
-    inner::{IpVersion, Peek},
+    inner::{IpVersion, Peek, Plain},
 };
 use crate::wire::{IpProtocol, ipv6};
 
@@ -41,25 +41,15 @@ impl Keys {
         }
     }
 
-    /// The same for a packet that [`plain_ecn`](super::inner::plain_ecn) has looked at: IPv4 right here.
+    /// The same for what is [`Plain`]: IPv4 right here.
     #[inline(always)]
-    pub(crate) fn plain_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
-        let (is_ipv4, ip) = match (payload, packet) {
-            (Payload::Ip, [b0, ..]) => (b0 >> 4 == 4, Some(packet)),
-            (Payload::Ethernet, [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, ip @ ..]) => (true, Some(ip)),
-            _ => (false, None),
-        };
-        match ip {
-            Some(ip) if is_ipv4 => self.ipv4(ip),
-            _ => self.rarer_flow(payload, packet),
-        }
-    }
-
-    #[inline(never)]
-    fn rarer_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
-        match Peek::new(payload, packet) {
-            Ok(peek) => self.flow(packet, peek),
-            Err(_) => 0,
+    pub(crate) fn plain_flow(&self, payload: Payload, plain: Plain, packet: &[u8]) -> u32 {
+        let l3 = if payload == Payload::Ethernet { 14 } else { 0 };
+        let (link, ip) = packet.split_at_checked(l3).unwrap_or_default();
+        match plain.version() {
+            Some(IpVersion::V4) => self.ipv4(ip),
+            Some(IpVersion::V6) => self.ipv6(ip),
+            None => self.bytes(link),
         }
     }
 
