@@ -187,7 +187,8 @@ impl Peek {
     }
 }
 
-/// What there is to know of what most packets are: untagged frames of IP or of anything else, and IP packets.
+/// What there is to know of what most packets are: untagged frames of IP or of anything else, and IP packets; IPv4
+/// without options, and with four bytes behind its header.
 // One number, where `Peek` is a value of several fields: that one goes through memory on its way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain(u8);
@@ -198,10 +199,10 @@ impl Plain {
     pub(crate) fn new(payload: Payload, packet: &[u8]) -> Option<Self> {
         match payload {
             Payload::Ethernet => {
-                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<34>()?;
-                // EtherType, version and DS field at a glance.
+                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<38>()?;
+                // EtherType, version, header length and DS field at a glance.
                 let word = u32::from_be_bytes([t0, t1, b0, b1]);
-                if word & 0xffff_f000 == 0x0800_4000 {
+                if word & 0xffff_ff00 == 0x0800_4500 {
                     return Some(Self::ipv4(b1));
                 }
                 match EtherType((word >> 16) as u16) {
@@ -211,10 +212,10 @@ impl Plain {
                 }
             }
             Payload::Ip => {
-                let &[b0, b1, ..] = packet.first_chunk::<20>()?;
-                match b0 >> 4 {
-                    4 => Some(Self::ipv4(b1)),
-                    6 if packet.len() >= 40 => Some(Self::ipv6(b1)),
+                let &[b0, b1, ..] = packet.first_chunk::<24>()?;
+                match b0 {
+                    0x45 => Some(Self::ipv4(b1)),
+                    0x60..=0x6f if packet.len() >= 40 => Some(Self::ipv6(b1)),
                     _ => None,
                 }
             }
