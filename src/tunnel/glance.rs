@@ -61,7 +61,8 @@ impl Outer {
             return None;
         }
         let payload = ip.get(ipv4::Header::MIN_LEN..total_len)?;
-        let facts = OuterFacts { ttl, ds_field, ..OuterFacts::new(source.into(), destination.into()) };
+        let facts = OuterFacts::new(source.into(), destination.into());
+        let facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let glance = Glance { facts, payload, end: link.len().wrapping_add(total_len) };
         if !is_udp {
             return Some(glance);
@@ -96,7 +97,8 @@ impl Outer {
         }
         let [b0, b1, _, _, _, _, _, ttl, ..] = *head;
         let ds_field = b0 << 4 | b1 >> 4;
-        let facts = OuterFacts { ttl, ds_field, ..OuterFacts::new(source.into(), destination.into()) };
+        let facts = OuterFacts::new(source.into(), destination.into());
+        let facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let end = link.len().wrapping_add(ipv6::Header::LEN).wrapping_add(behind.len());
         let glance = Glance { facts, payload: behind, end };
         if !is_udp {

@@ -27,6 +27,7 @@ use crate::{
 /// | `udp6zerolen` | off | on |
 /// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
+/// | `learn_rate`, `move_rate` | 10,000 and 5 a second | no limit |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
 /// | `gbp`, `remcsumrx` | off | off |
@@ -106,6 +107,12 @@ pub struct Config {
     pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
+    /// The most new addresses that are learned from one sender, per second and worker; `u32::MAX` for no limit. Frames
+    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them.
+    pub learn_rate: u32,
+    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. Until then an
+    /// address that flaps stays where it is.
+    pub move_rate: u32,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
     pub proxy: Proxy,
     /// Whether frames to a remote with our own address are handed over without a tunnel.
@@ -140,11 +147,15 @@ pub enum Proxy {
     /// Those who are asked.
     #[default]
     Off,
-    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As EVPN asks for (RFC 9161), and
-    /// Linux's bridge does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves
-    /// and what it cannot read, and does not answer those who probe for an address.
+    /// The VTEP, for neighbours that it knows; questions for hosts on this side ([`Destination::Local`]) do not go into
+    /// tunnels, and what else there is goes on its way. As EVPN asks for (RFC 9161), and Linux's bridge does with
+    /// `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves and what it cannot read,
+    /// does not answer those who probe for an address, and floods the question for a neighbour whose MAC address has no
+    /// entry in the forwarding database, which here is answered.
+    ///
+    /// [`Destination::Local`]: table::Destination::Local
     NeighSuppress,
-    /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
+    /// The VTEP and nobody else: all ARP, and all questions of Neighbor Discovery, are consumed, answered or not. As Linux's vxlan does with `proxy`.
     KernelProxy,
 }
 
@@ -252,6 +263,8 @@ impl Config {
             l3miss: true,
             accept: Accept::Anybody,
             learning: true,
+            learn_rate: 10_000,
+            move_rate: 5,
             proxy: Proxy::Off,
             localbypass: true,
             too_big: TooBig::Tell,
@@ -275,6 +288,8 @@ impl Config {
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            learn_rate: u32::MAX,
+            move_rate: u32::MAX,
             l2miss: false,
             l3miss: false,
             too_big: TooBig::Fragment,

@@ -42,10 +42,13 @@ mod gso;
 mod icmp;
 pub mod ip_udp;
 mod l3;
+mod learn;
+mod miss;
 mod nd_proxy;
 mod next_hop;
 mod output;
 mod overlay;
+mod pace;
 mod rate;
 mod remote_checksum;
 mod replicas;
@@ -60,9 +63,10 @@ pub use self::{
     config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
+    miss::Miss,
     output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
-    worker::{Counters, Miss, Worker},
+    worker::{Counters, Worker},
 };
 
 use core::net::IpAddr;
@@ -240,7 +244,12 @@ impl<S: AsRef<[Line]>> Vtep<S> {
 
     /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
     /// same frame.
-    pub fn replicas<'a>(&'a self, worker: &'a mut Worker, flood: &Flood, frame: &'a [u8]) -> Replicas<'a> {
+    pub fn replicas<'a, 'w>(
+        &'a self,
+        worker: &'a mut Worker<'w>,
+        flood: &Flood,
+        frame: &'a [u8],
+    ) -> Replicas<'a, 'w> {
         self.engine().replicas(worker, flood, frame)
     }
 

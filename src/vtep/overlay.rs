@@ -189,7 +189,7 @@ impl Engine<'_> {
         if destination != Destination::Local {
             return self.forward(worker, now, meta, destination, packet);
         }
-        self.hand_over(worker, meta.vni, meta.policy, packet)
+        self.hand_over(worker, meta.vni, meta, packet)
     }
 
     /// Sends a frame where the forwarding database says.

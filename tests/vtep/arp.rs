@@ -87,9 +87,12 @@ fn what_is_here_answers_for_itself() {
         let mut node = node(proxy);
         node.vtep.fdb().add(VNI, NEIGHBOR, NewEntry::to(Destination::Local).as_static()).unwrap();
         match proxy {
-            Proxy::KernelProxy => node.refuses_frame(&question(), DropReason::ProxyConsumed),
-            _ => node.floods(&question()),
+            // For the kernel's proxy that is all there is to say.
+            Proxy::KernelProxy => {}
+            // Everything else goes into the tunnels: a probe for an address of one's own may find another there.
+            _ => node.floods(&arp(MacAddr::BROADCAST, 1, (NEIGHBOR, [0; 4]), TARGET)),
         }
+        node.refuses_frame(&question(), DropReason::ProxyConsumed);
         assert_eq!(node.miss(), None);
         // Any other entry, or none, is no reason.
         node.vtep.fdb().delete(NOW, VNI, NEIGHBOR).unwrap();
@@ -265,6 +268,14 @@ fn suppress_floods_for_the_unknown_and_tells_of_it() {
     node.floods(&arp(MacAddr::BROADCAST, 1, ASKER, [10, 1, 0, 3]));
     assert_eq!(node.miss(), Some(Miss::L3 { vni: VNI, address: [10, 1, 0, 3].into() }));
     assert_eq!(node.worker.counters().drops().count(), 0);
+}
+
+/// Linux's bridge floods this question; RFC 9161 has it answered.
+#[test]
+fn suppress_answers_for_whom_the_forwarding_database_does_not_know() {
+    let mut node = node(SUPPRESS);
+    assert!(node.vtep.fdb().get(NOW, VNI, NEIGHBOR).is_err());
+    assert_eq!(node.answers(&question()), answer(NEIGHBOR));
 }
 
 /// RFC 5227: announcements must reach everybody; a probe for the host's own address is not answered in its name.

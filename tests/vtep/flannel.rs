@@ -16,7 +16,7 @@ use encap::{
 
 use crate::common::*;
 
-type Node = (Backend<Box<[Line]>>, Worker);
+type Node = (Backend<Box<[Line]>>, Worker<'static>);
 
 fn storage(capacity: Capacity) -> Box<[Line]> {
     (0..capacity.lines()).map(|_| Line::new()).collect()

@@ -13,7 +13,7 @@ const SEGMENT: Vni = Vni::truncate(1);
 
 /// Node `n` at 192.0.2.`n` has the hosts of 10.244.`n`.0/24, and knows of node `other` what flannel tells it: one
 /// permanent neighbour, one entry, one route.
-fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker) {
+fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker<'static>) {
     let mut config = Config::new().local(address(n));
     (config.l3, config.learning, config.dstport, config.address) = (true, false, 8_472, mac(n));
     let capacity = Capacity { neighbors: 8, routes: 8, ..Capacity::fdb(8) };
@@ -23,7 +23,7 @@ fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker) {
     vtep.fdb().add(SEGMENT, mac(other), vtep.remote(address(other)).unwrap()).unwrap();
     let subnet = format!("10.244.{other}.0/24").parse().unwrap();
     vtep.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
-    (vtep, Worker::new(0))
+    (vtep, Worker::new(0).with_event_capacity(16))
 }
 
 /// A packet from 10.244.1.5 to 10.244.`n`.7.
@@ -35,14 +35,14 @@ fn ip(n: u8, len: usize) -> Vec<u8> {
     [&header[..], &vec![0x5a; len]].concat()
 }
 
-fn send((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker), ip: &[u8]) -> (Output, Vec<u8>) {
+fn send((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker<'static>), ip: &[u8]) -> (Output, Vec<u8>) {
     let mut buffer = [&[0xee; ROOM][..], ip].concat();
     let mut packet = Packet::new(&mut buffer, ROOM, ip.len()).unwrap();
     let output = vtep.handle_ip(worker, NOW, &OverlayMeta::default(), &mut packet);
     (output, packet.as_slice().to_vec())
 }
 
-fn receive((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker), bytes: &[u8]) -> (Output, Vec<u8>) {
+fn receive((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker<'static>), bytes: &[u8]) -> (Output, Vec<u8>) {
     let mut buffer = bytes.to_vec();
     let mut packet = Packet::new(&mut buffer, 0, bytes.len()).unwrap();
     let output = vtep.handle_underlay(worker, NOW, &Default::default(), &mut packet);

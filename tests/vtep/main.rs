@@ -18,6 +18,7 @@ mod group;
 mod gso;
 mod icmp;
 mod l3;
+mod learning;
 mod nd;
 mod network;
 mod next_hop;
