@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Policy, Protocol, Start, ecn,
-    inner::{IpVersion, Peek, is_plain},
+    inner::{IpVersion, Peek, plain_ecn_of},
     protocol::Opened,
     underlay::{self, View},
 };
@@ -165,7 +165,7 @@ impl<P: Protocol> Endpoint<P> {
         let mut seen = Anomalies::NONE;
         let opened = self.protocol.open(View::whole(payload), &self.policy, &mut seen).ok()?;
         let (protocol, inner) = (opened.protocol, opened.payload.bytes());
-        if !seen.and(self.fatal).is_empty() || !is_plain(protocol, inner) {
+        if !seen.and(self.fatal).is_empty() {
             return None;
         }
         plain(outer, end, (opened.encapsulation, protocol, inner))
@@ -215,10 +215,26 @@ impl<P: Protocol> Endpoint<P> {
     ) -> usize {
         let mut done = 0;
         for ((packet, meta), result) in packets.iter_mut().zip(metas).zip(results) {
-            *result = self.decap_with(packet, meta);
+            match self.checked_plain(packet.as_slice(), meta) {
+                Some((inner, end)) => {
+                    packet.narrow(inner.stripped, end);
+                    *result = Ok(inner);
+                }
+                None => self.decap_any(packet, meta, result),
+            }
             done += 1;
         }
         done
+    }
+
+    /// What [`decap_with`](Self::decap_with) does with a packet that is not plain.
+    // It writes the result itself: a common value for both ways would be made in one place and copied to another.
+    #[inline(never)]
+    fn decap_any(&self, packet: &mut Packet<'_>, meta: &DecapMeta, result: &mut Result<Inner, DropReason>) {
+        *result = self.checked_any(packet.as_slice(), *meta).map(|(inner, carried)| {
+            carried.strip_from(packet);
+            inner
+        });
     }
 
     #[inline(always)]
@@ -281,15 +297,14 @@ impl<P: Protocol> Endpoint<P> {
     }
 }
 
-/// What came out of an opened tunnel whose payload ends at `end`, where nothing of it changes.
+/// What came out of an opened tunnel whose payload ends at `end`, where that is plain and nothing of it changes.
 #[inline(always)]
 fn plain(
     outer: Option<OuterFacts>,
     end: usize,
     (encapsulation, protocol, inner): (Encapsulation, EtherType, &[u8]),
 ) -> Option<(Inner, usize)> {
-    // Of the outer code points Not-ECT and ECT(0) change nothing, whatever is inside (RFC 6040, figure 4).
-    if outer.is_some_and(|outer| outer.ds_field & 1 != 0) {
+    if !ecn::is_kept(plain_ecn_of(protocol, inner)?, outer.map_or(0, |outer| outer.ds_field)) {
         return None;
     }
     Some((Inner { encapsulation, outer, protocol, stripped: end.wrapping_sub(inner.len()) }, end))

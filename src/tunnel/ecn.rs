@@ -68,6 +68,26 @@ pub const fn decapsulate(inner: Ecn, outer: Ecn) -> Option<Ecn> {
     }
 }
 
+/// Whether a packet with these ECN bits keeps them ([`decapsulate`]), whose outer header has this DS field.
+#[inline(always)]
+pub(crate) const fn is_kept(inner: u8, outer: u8) -> bool {
+    KEPT >> (inner & 3 | outer << 2 & 0xc) & 1 != 0
+}
+
+/// A bit for each pair of an outer and an inner code point: looked up rather than compared, for what a packet is marked
+/// with nobody can predict.
+const KEPT: u16 = {
+    let (mut kept, mut cell) = (0, 0);
+    while cell < 16 {
+        let inner = Ecn::from_ds_field(cell);
+        if let Some(ecn) = decapsulate(inner, Ecn::from_ds_field(cell >> 2)) {
+            kept |= ((ecn.value() == inner.value()) as u16) << cell;
+        }
+        cell += 1;
+    }
+    kept
+};
+
 /// Whether the combination cannot come about in a tunnel that works, and is worth a line in a log: the
 /// cells marked in RFC 6040, figure 4.
 #[inline]
@@ -111,6 +131,10 @@ mod tests {
         ];
         for (inner, row) in rows {
             assert_eq!([NotEct, Ect0, Ect1, Ce].map(|outer| decapsulate(inner, outer)), row, "{inner}");
+            for (outer, ecn) in [NotEct, Ect0, Ect1, Ce].into_iter().zip(row) {
+                let (inner, outer_ds) = (inner.value(), 0xfc | outer.value());
+                assert_eq!(is_kept(inner, outer_ds), ecn.is_some_and(|ecn| ecn.value() == inner), "{outer}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
     UdpChecksum, ecn,
     entropy::{Keys, Ports},
+    glance,
     inner::Peek,
     outer::{MAX_LEN, Outer},
     protocol::OverUdp,
@@ -227,6 +228,10 @@ impl<P: Protocol> Builder<P> {
         self.protocol.validate()?;
         let tunnel_len = self.protocol.header_len();
         let dont_fragment = self.dont_fragment.unwrap_or_default();
+        let local_ipv4 = match local {
+            IpAddr::V4(local) => local,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        };
         let outer = Outer {
             local,
             framing: self.framing,
@@ -249,10 +254,8 @@ impl<P: Protocol> Builder<P> {
                 Framing::Ip | Framing::Payload => 0,
                 Framing::Ethernet(_) => ethernet::Header::LEN as u8,
             },
-            local_ipv4: match local {
-                IpAddr::V4(local) => local,
-                IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
-            },
+            local_ipv4,
+            glance_ends: glance::ends(local_ipv4, self.port, P::IS_UDP),
             varies: self.ttl == Ttl::Inherit
                 || self.dscp == OuterDscp::Inherit
                 || matches!(self.flow_label, Some(OuterFlowLabel::FromHash | OuterFlowLabel::Inherit))

@@ -234,11 +234,7 @@ impl Rules for Geneve {
             return None;
         }
         let protocol = header.protocol();
-        let is_plain = match self.payload {
-            Payload::Ethernet => protocol == EtherType::TEB && inner::is_plain_frame(payload),
-            Payload::Ip => self.payload.takes(protocol) && inner::is_plain(protocol, payload),
-        };
-        is_plain.then_some((Encapsulation::Geneve(header), protocol, payload))
+        self.payload.takes(protocol).then_some((Encapsulation::Geneve(header), protocol, payload))
     }
 
     #[inline]

@@ -233,26 +233,16 @@ pub(crate) fn plain_ip(payload: Payload, packet: &[u8]) -> Option<(IpVersion, us
     }
 }
 
-/// Whether a carried packet of this EtherType is one that nothing can be said against: a frame without tags, or an IP
-/// packet, with as many bytes as its headers have at least.
+/// The same for a carried packet of this EtherType; zero where that is not IP either.
 #[inline(always)]
-pub(crate) fn is_plain(protocol: EtherType, packet: &[u8]) -> bool {
+pub(crate) fn plain_ecn_of(protocol: EtherType, packet: &[u8]) -> Option<u8> {
     match protocol {
-        EtherType::TEB => is_plain_frame(packet),
-        EtherType::IPV4 => packet.len() >= 20,
-        EtherType::IPV6 => packet.len() >= 40,
-        _ => true,
-    }
-}
-
-/// The same for a frame.
-#[inline(always)]
-pub(crate) fn is_plain_frame(frame: &[u8]) -> bool {
-    let Some(&[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1]) = frame.first_chunk() else { return false };
-    match EtherType(u16::from_be_bytes([t0, t1])) {
-        EtherType::IPV4 => frame.len() >= 34,
-        EtherType::IPV6 => frame.len() >= 54,
-        ethertype => !ethertype.is_vlan(),
+        EtherType::TEB => plain_ecn(Payload::Ethernet, packet),
+        EtherType::IPV4 | EtherType::IPV6 if ip_ethertype(packet) == protocol => {
+            plain_ecn(Payload::Ip, packet)
+        }
+        EtherType::IPV4 | EtherType::IPV6 => None,
+        _ => Some(0),
     }
 }
 

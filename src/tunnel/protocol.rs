@@ -2,7 +2,7 @@
 
 use super::{
     Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
-    inner::{Peek, is_plain},
+    inner::Peek,
     patch::Flow,
     underlay::View,
 };
@@ -82,9 +82,8 @@ pub trait Rules: Copy {
         true
     }
 
-    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, for what
-    /// is rare, and where there is something to be said about what is carried ([`is_plain`]). Answers the payload too,
-    /// which reaches to the packet's end.
+    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, and for what
+    /// is rare. Answers the payload too, which reaches to the packet's end.
     #[inline(always)]
     fn open_plain<'a>(
         &self,
@@ -95,8 +94,7 @@ pub trait Rules: Copy {
         let mut seen = Anomalies::NONE;
         let opened = self.open(View::whole(packet), policy, &mut seen).ok()?;
         let payload = opened.payload.bytes();
-        let plain = seen.and(fatal).is_empty() && is_plain(opened.protocol, payload);
-        plain.then_some((opened.encapsulation, opened.protocol, payload))
+        seen.and(fatal).is_empty().then_some((opened.encapsulation, opened.protocol, payload))
     }
 }
 

@@ -5,7 +5,6 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote,
-    inner::is_plain_frame,
     patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
@@ -203,7 +202,7 @@ impl Rules for Vxlan {
         let (header, frame) = packet.split_first_chunk()?;
         let header = vxlan::Header::from_bytes(header);
         header.vni()?;
-        if header.reserved() & policy.vxlan_reserved_bits != 0 || !is_plain_frame(frame) {
+        if header.reserved() & policy.vxlan_reserved_bits != 0 {
             return None;
         }
         Some((Encapsulation::Vxlan(header), EtherType::TEB, frame))
