@@ -46,7 +46,17 @@ impl Outer {
         // our port. Eight bytes at a time, for a branch each costs more than the comparison.
         let ends = if is_udp { word(ip, 16) & ENDS } else { half(head, 16).into() };
         let differs = (word(head, 0) & FIXED ^ VERSION)
-            | (word(head, 8) & PROTOCOL ^ u64::from_ne_bytes([0, if is_udp { IpProtocol::UDP.0 } else { self.protocol.0 }, 0, 0, 0, 0, 0, 0]))
+            | (word(head, 8) & PROTOCOL
+                ^ u64::from_ne_bytes([
+                    0,
+                    if is_udp { IpProtocol::UDP.0 } else { self.protocol.0 },
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                ]))
             | (ends ^ self.glance_ends);
         if differs != 0 {
             return None;

@@ -1,10 +1,8 @@
 //! What one tunnel protocol adds to what all have in common.
 
 use super::{
-    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
-    inner::Peek,
-    patch::Flow,
-    underlay::View,
+    Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
+    patch::Flow, underlay::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 

@@ -282,7 +282,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         // First, so that a remote to which there is no way is not left in the table.
         let outer = self.engine().outer(remote).ok_or(Error::Family)?;
         let id = self.tables.remotes().find_or_add(remote)?;
-        self.engine().keep(id, &outer);
+        self.engine().keep(id, remote.address, &outer);
         Ok(id)
     }
 

@@ -10,7 +10,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Lookup, RemoteId, VniCounters},
     time::Instant,
-    wire::{EtherType, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
+    wire::{EtherType, IpProtocol, MacAddr, Vni, ethernet, ipv4, ipv6, udp, vlan},
 };
 
 /// What a frame says before its payload, VLAN tags skipped.
@@ -83,7 +83,41 @@ impl Engine<'_> {
         if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
             return None;
         }
+        if self.is_from_us(ethertype, frame) {
+            return None;
+        }
         Some(mac)
+    }
+
+    /// Whether a frame without tags has our own address as its source: then it is worth a closer look.
+    #[inline(always)]
+    fn is_from_us(&self, ethertype: EtherType, frame: &[u8]) -> bool {
+        let starts = |at: usize, address: &[u8]| {
+            frame.get(at..).is_some_and(|rest| rest.get(..address.len()) == Some(address))
+        };
+        match ethertype {
+            EtherType::IPV4 => self.config.local.is_some_and(|local| starts(14 + 12, &local.octets())),
+            EtherType::IPV6 => self.config.local6.is_some_and(|local| starts(14 + 8, &local.octets())),
+            _ => false,
+        }
+    }
+
+    /// Whether an IP packet is one of ours, from our address to the port of remotes: its way to the remote leads into a
+    /// tunnel, in which it would grow with every turn.
+    pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
+        let datagram = match ip.first().map(|first| first >> 4) {
+            Some(4) => ipv4::Header::parse(ip)
+                .ok()
+                .filter(|(ip, _)| ip.protocol == IpProtocol::UDP && Some(ip.source) == self.config.local)
+                .map(|(_, rest)| rest),
+            Some(6) => ipv6::Header::parse(ip)
+                .ok()
+                .filter(|(ip, _)| ip.next_header == IpProtocol::UDP && Some(ip.source) == self.config.local6)
+                .map(|(_, rest)| rest),
+            _ => None,
+        };
+        let udp = datagram.and_then(|datagram| udp::Header::parse(datagram).ok());
+        udp.is_some_and(|(udp, _)| udp.destination_port == self.config.dstport)
     }
 
     fn route(
@@ -103,6 +137,9 @@ impl Engine<'_> {
         // Before the proxy: what came out of a tunnel was its sender's to answer, and is no local host's question.
         if meta.from_tunnel {
             return Err(DropReason::SplitHorizon);
+        }
+        if self.is_outer(packet.as_slice().get(front.l3..).unwrap_or_default()) {
+            return Err(DropReason::Loop);
         }
         if let Some(remote) = meta.remote {
             let meta = OverlayMeta { vni: *vni, ..*meta };
