@@ -22,6 +22,7 @@ mod learning;
 mod nd;
 mod network;
 mod next_hop;
+mod options;
 mod pmtu;
 mod properties;
 mod receive;
