@@ -16,6 +16,7 @@ mod flood;
 mod frames;
 mod group;
 mod gso;
+mod hazards;
 mod icmp;
 mod l3;
 mod learning;
