@@ -39,10 +39,23 @@ use crate::{
 /// | `too_big` | the sender is told, or the frame dropped | the sender is told, or the packet fragmented |
 /// | `icmp_rate` | 1,000 a second | the same |
 ///
-/// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
-/// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
-/// dropped; congestion marks are brought through VLAN tags; and an address that moves to another remote does not take port
-/// and VNI of the one before along.
+/// Options of Linux that are elsewhere, or nowhere:
+///
+/// | option | here |
+/// |---|---|
+/// | `id`, `vnifilter` | every VNI that [`Fdb::add_vni`](table::Fdb::add_vni) names, or an entry of its own |
+/// | `remote`, `group` | the default destination: a [`remote`](super::Vtep::remote), or a multicast group as one, appended to the all-zero MAC; joining the group is the caller's |
+/// | `dev` | [`Remote::egress`](table::Remote::egress), and the MTU |
+/// | `maxaddress` | [`vni_limit`](table::Settings::vni_limit) |
+/// | `external` | [`OverlayMeta::remote`](super::OverlayMeta::remote) |
+/// | `gpe` | [`vxlan::Endpoint`] alone |
+/// | `remcsumtx`, `mcroute` | absent |
+///
+/// Defects of Linux are not part of parity. A packet is checked before anything is learned from it, and the D bit of Group
+/// Based Policy is honoured; nor does it come over IPv6 from `::` or from our own address; fragments are dropped; VLAN tags
+/// hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote does not take
+/// port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first one last; a
+/// range of one source port is one; `ageing` can be off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -155,7 +168,9 @@ pub enum Proxy {
     ///
     /// [`Destination::Local`]: table::Destination::Local
     NeighSuppress,
-    /// The VTEP and nobody else: all ARP, and all questions of Neighbor Discovery, are consumed, answered or not. As Linux's vxlan does with `proxy`.
+    /// The VTEP and nobody else: all ARP, and all questions of Neighbor Discovery, are consumed, answered or not. As
+    /// Linux's vxlan does with `proxy`, but for what is a defect: who has no address yet is answered by way of all nodes,
+    /// advertisements have traffic class 0, and the hardware type of an answer is the asker's.
     KernelProxy,
 }
 

@@ -73,7 +73,7 @@ fn f_the_kernels_answer() {
 }
 
 #[test]
-fn the_answer_goes_to_who_the_question_says_asks() {
+fn a8_the_answer_goes_to_who_the_question_says_asks() {
     for proxy in [Proxy::KernelProxy, Proxy::NeighSuppress] {
         let mut question = question();
         question[6..12].copy_from_slice(&mac(0x77).0);
@@ -82,7 +82,7 @@ fn the_answer_goes_to_who_the_question_says_asks() {
 }
 
 #[test]
-fn what_is_here_answers_for_itself() {
+fn a8_what_is_here_answers_for_itself() {
     for proxy in [Proxy::KernelProxy, Proxy::NeighSuppress] {
         let mut node = node(proxy);
         node.vtep.fdb().add(VNI, NEIGHBOR, NewEntry::to(Destination::Local).as_static()).unwrap();
@@ -129,7 +129,7 @@ fn without_a_proxy_nobody_looks() {
 }
 
 #[test]
-fn a_question_that_is_cut_off_is_dropped() {
+fn a8_a_question_that_is_cut_off_is_dropped() {
     for proxy in [Proxy::KernelProxy, Proxy::NeighSuppress] {
         for len in 14..42 {
             node(proxy).refuses_frame(&question()[..len], DropReason::ArpTruncated);

@@ -88,6 +88,49 @@ fn d2_what_is_not_there_is_dropped_by_name() {
     assert_eq!(here.1.poll_event(), Some(Miss::L3 { vni: SEGMENT, address: gateway }));
 }
 
+/// flannel's IPv6 has the same three: neighbour, entry, route, over an underlay of either family.
+#[test]
+fn d2_ipv6_crosses_too() {
+    let (mut here, mut there) = (node(1, 2), node(2, 1));
+    let gateway = "fd00:244:2::".parse().unwrap();
+    here.0.neighbors().add(SEGMENT, gateway, mac(2)).unwrap();
+    let subnet = "fd00:244:2::/64".parse().unwrap();
+    here.0.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
+    let packet = crate::frames::ip(
+        "fd00:244:1::5".parse().unwrap(),
+        "fd00:244:2::7".parse().unwrap(),
+        17,
+        0,
+        &[0x5a; 60],
+    );
+    let (output, outer) = send(&mut here, &packet);
+    assert!(matches!(output, Output::Send { address: to, .. } if to == address(2)), "{output:?}");
+    assert_eq!(outer[36..50], [&mac(2).0[..], &mac(1).0, &[0x86, 0xdd]].concat());
+    let source = there.0.remote(address(1)).ok();
+    assert_eq!(receive(&mut there, &outer), (Output::DeliverIp { vni: SEGMENT, source }, packet));
+}
+
+/// A lease that goes takes all three along, and one that comes again brings them back.
+#[test]
+fn d2_a_lease_goes_and_comes_again() {
+    let mut here = node(1, 2);
+    let (vtep, packet, gateway) = (&here.0, ip(2, 10), [10, 244, 2, 0].into());
+    let subnet = "10.244.2.0/24".parse().unwrap();
+    vtep.routes().delete(subnet).unwrap();
+    let _ = vtep.fdb().delete(NOW, SEGMENT, mac(2)).unwrap();
+    let _ = vtep.neighbors().delete(NOW, SEGMENT, gateway).unwrap();
+    vtep.remotes().remove(vtep.remote(address(2)).unwrap()).unwrap();
+    assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoRoute), packet.clone()));
+    // The node has another VTEP now.
+    let vtep = &here.0;
+    vtep.neighbors().add(SEGMENT, gateway, mac(7)).unwrap();
+    vtep.fdb().add(SEGMENT, mac(7), vtep.remote(address(7)).unwrap()).unwrap();
+    vtep.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
+    let (output, outer) = send(&mut here, &packet);
+    assert!(matches!(output, Output::Send { address: to, .. } if to == address(7)), "{output:?}");
+    assert_eq!(outer[36..42], mac(7).0);
+}
+
 #[test]
 fn too_long_packets_are_answered_as_ip() {
     let mut here = node(1, 2);

@@ -344,7 +344,7 @@ fn a2_15_dstport_is_sent_to_and_listened_on() {
 
 /// `udpcsum` for IPv4, `udp6zerocsumtx` for IPv6: what is there is right.
 #[test]
-fn a2_18_a2_19_checksums_that_are_sent() {
+fn a2_18_a2_19_a7_i_checksums_that_are_sent() {
     assert_eq!((Config::new().udpcsum, Config::linux().udpcsum), (false, true));
     for config in both() {
         assert!(!config.udp6zerocsumtx);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use encap::{
     Packet,
-    table::{Destination, Lookup, NewEntry},
+    table::{Destination, Lookup, NewEntry, Remote},
     tunnel::{self, DecapMeta, Framing, Link, OuterFacts},
     vtep::{Config, DropReason, Output},
     wire::{MacAddr, Vni, checksum},
@@ -365,6 +365,27 @@ fn a3_9_who_does_not_teach_is_checked_all_the_same() {
         }
         let packet = outer(&node, &frame(mac(2), mac(9), 0x88b5, &[])).bits(0x8040_0000_0000_0000);
         node.delivers(&Outer { source: address(9), ..packet }.bytes());
+    }
+}
+
+/// What `external` devices have as metadata: the segment and who sent it, as far as the tables know; a policy.
+#[test]
+fn a3_8_segment_and_sender_are_told() {
+    for config in both() {
+        let mut node = node(config);
+        let sender = node.vtep.remote(address(1)).unwrap();
+        let other = Vni::truncate(7);
+        node.vtep.fdb().add_vni(other).unwrap();
+        for vni in [VNI, other] {
+            let packet = outer(&node, &FRAME).vni(vni);
+            let deliver = |source| Output::Deliver { vni, source, port: None, policy: None, vlan: None };
+            assert_eq!(node.receive(NOW, &packet.bytes()).0, deliver(Some(sender)));
+            let frame = frame(mac(2), mac(3), 0x88b5, &[]);
+            let stranger = Outer { source: address(77), frame, ..packet }.bytes();
+            let output = node.receive(NOW, &stranger).0;
+            let known = node.vtep.remotes().find(&Remote::new(address(77), config.dstport));
+            assert_eq!(output, deliver(known));
+        }
     }
 }
 

@@ -127,6 +127,28 @@ fn a7_8_a_flow_stays_with_one_member_of_a_group() {
     }
 }
 
+/// Metadata names a remote; of a group the caller picks one, as the engine does.
+#[test]
+fn a7_3_the_caller_names_a_member_of_a_group() {
+    for config in both() {
+        let mut node = Node::new(1, config);
+        let members = [2, 3, 4].map(|last| node.vtep.remote(address(last)).unwrap());
+        let group = node.vtep.lists().add_group(&members).unwrap();
+        node.vtep.fdb().add(VNI, mac(9), group).unwrap();
+        let mut chosen = BTreeSet::new();
+        for hash in (0..50u32).map(|flow| flow.wrapping_mul(0x9e37_79b9)) {
+            let mut meta = OverlayMeta::new(VNI);
+            meta.hash = Some(hash);
+            let by_entry = node.send_with(NOW, &meta, &datagram(mac(9), mac(1), 10));
+            meta.remote = node.vtep.lists().pick(group, hash);
+            chosen.insert(node.vtep.remotes().get(meta.remote.unwrap()).unwrap().address);
+            let (output, packet) = node.send_with(NOW, &meta, &datagram(mac(9), mac(1), 10));
+            assert_eq!((output, &packet[28..]), (by_entry.0, &by_entry.1[28..]));
+        }
+        assert_eq!(chosen.len(), 3);
+    }
+}
+
 /// A group can be the default: then what is flooded goes to one member, not all (A6).
 #[test]
 fn a6_a_group_as_the_default_gets_one_copy() {
@@ -439,6 +461,28 @@ fn a9_ttl_tos_and_df() {
     let inherit = with(Config::new(), |c| (c.ttl, c.tos) = (Ttl::Inherit, OuterDscp::Inherit));
     assert_eq!(sent(inherit, 9, 0xb9, false), (9, 0xb9, true));
     assert_eq!(sent(inherit, 0, 0xb9, false).0, 64);
+}
+
+/// Inner ECN by the rows of A9's table, and what has none: RFC 6040's normal mode, and the kernel's.
+#[test]
+fn a9_all_cells_of_ecn_on_the_way_in() {
+    for (config, cells) in both().into_iter().zip([[0, 1, 2, 3], [0, 1, 2, 2]]) {
+        let mut node = Node::new(1, with(config, |c| c.inner_vlan = true)).peers(&[2]);
+        for (inner, expected) in (0..).zip(cells) {
+            let mut v4 = datagram(mac(9), mac(1), 10);
+            v4[15] = 0xb8 | inner;
+            let packet = fix_ipv4(v4.split_off(14));
+            let v4 = [v4, packet].concat();
+            let v6 =
+                frame(mac(9), mac(1), 0x86dd, &ip(v6(1).into(), v6(9).into(), 17, 0xb8 | inner, &[0; 8]));
+            for frame in [&v4, &v6, &tagged(5, &v4), &tagged(5, &v6)] {
+                let packet = node.sends(frame, 2);
+                assert_eq!(packet[1], expected, "the DSCP stays inside");
+                assert_eq!(packet[36..], frame[..]);
+            }
+        }
+        assert_eq!(node.sends(&arp(MacAddr::BROADCAST, 1, (mac(1), [10, 1, 0, 1]), [10, 1, 0, 2]), 2)[1], 0);
+    }
 }
 
 #[test]
