@@ -48,6 +48,7 @@ mod nd_proxy;
 mod next_hop;
 mod output;
 mod overlay;
+mod own;
 mod pace;
 mod rate;
 mod remote_checksum;
@@ -71,6 +72,7 @@ pub use self::{
 
 use core::net::IpAddr;
 
+use self::own::Own;
 use crate::{
     packet::{Header, Packet},
     table::{
@@ -89,6 +91,7 @@ pub struct Vtep<S> {
     config: Config,
     ipv4: Option<vxlan::Endpoint>,
     ipv6: Option<vxlan::Endpoint>,
+    own: Own,
 }
 
 /// All that a decision needs, the storage's type aside.
@@ -103,6 +106,7 @@ struct Engine<'t> {
     groups: Groups<'t>,
     vlans: Vlans<'t>,
     tally: Tally<'t>,
+    own: &'t Own,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -134,7 +138,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             return Err(ConfigError::Header { needed, had });
         }
         let tables = Tables::with_settings(storage, capacity, config.tables, seed)?;
-        Ok(Self { tables, config, ipv4, ipv6 })
+        Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config) })
     }
 
     fn engine(&self) -> Engine<'_> {
@@ -148,6 +152,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             groups: self.tables.groups(),
             vlans: self.tables.vlans(),
             tally: self.tables.tally(),
+            own: &self.own,
         }
     }
 

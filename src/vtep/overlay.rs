@@ -10,7 +10,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Lookup, RemoteId, VniCounters},
     time::Instant,
-    wire::{EtherType, IpProtocol, MacAddr, Vni, ethernet, ipv4, ipv6, udp, vlan},
+    wire::{EtherType, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
 };
 
 /// What a frame says before its payload, VLAN tags skipped.
@@ -76,48 +76,23 @@ impl Engine<'_> {
     /// The destination of a frame, if nothing else decides where it goes.
     #[inline(always)]
     pub(super) fn plain_mac(&self, meta: &OverlayMeta, frame: &[u8]) -> Option<MacAddr> {
-        let &[d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1] = frame.first_chunk()?;
+        // As far as the source address of IPv4, or half of that of IPv6.
+        #[rustfmt::skip]
+        let &[
+            d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1,
+            _, _, _, _, _, _, _, _, s0, s1, s2, s3, s4, s5, s6, s7,
+        ] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
         let asks = matches!(ethertype, EtherType::ARP | EtherType::IPV6) && self.config.proxy != Proxy::Off;
         let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks;
         if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
             return None;
         }
-        if self.is_from_us(ethertype, frame) {
+        // Perhaps a packet of our own, which takes a closer look.
+        if self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]) {
             return None;
         }
         Some(mac)
-    }
-
-    /// Whether a frame without tags has our own address as its source: then it is worth a closer look.
-    #[inline(always)]
-    fn is_from_us(&self, ethertype: EtherType, frame: &[u8]) -> bool {
-        let starts = |at: usize, address: &[u8]| {
-            frame.get(at..).is_some_and(|rest| rest.get(..address.len()) == Some(address))
-        };
-        match ethertype {
-            EtherType::IPV4 => self.config.local.is_some_and(|local| starts(14 + 12, &local.octets())),
-            EtherType::IPV6 => self.config.local6.is_some_and(|local| starts(14 + 8, &local.octets())),
-            _ => false,
-        }
-    }
-
-    /// Whether an IP packet is one of ours, from our address to the port of remotes: its way to the remote leads into a
-    /// tunnel, in which it would grow with every turn.
-    pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
-        let datagram = match ip.first().map(|first| first >> 4) {
-            Some(4) => ipv4::Header::parse(ip)
-                .ok()
-                .filter(|(ip, _)| ip.protocol == IpProtocol::UDP && Some(ip.source) == self.config.local)
-                .map(|(_, rest)| rest),
-            Some(6) => ipv6::Header::parse(ip)
-                .ok()
-                .filter(|(ip, _)| ip.next_header == IpProtocol::UDP && Some(ip.source) == self.config.local6)
-                .map(|(_, rest)| rest),
-            _ => None,
-        };
-        let udp = datagram.and_then(|datagram| udp::Header::parse(datagram).ok());
-        udp.is_some_and(|(udp, _)| udp.destination_port == self.config.dstport)
     }
 
     fn route(
@@ -138,7 +113,8 @@ impl Engine<'_> {
         if meta.from_tunnel {
             return Err(DropReason::SplitHorizon);
         }
-        if self.is_outer(packet.as_slice().get(front.l3..).unwrap_or_default()) {
+        let is_ip = matches!(front.ethertype, EtherType::IPV4 | EtherType::IPV6);
+        if is_ip && self.is_outer(packet.as_slice().get(front.l3..).unwrap_or_default()) {
             return Err(DropReason::Loop);
         }
         if let Some(remote) = meta.remote {
