@@ -550,7 +550,7 @@ struct Done {
 
 struct VtepWithWorker {
     vtep: Vtep<Box<[Line]>>,
-    worker: Worker,
+    worker: Worker<'static>,
 }
 
 impl VtepWithWorker {
@@ -568,7 +568,7 @@ impl VtepWithWorker {
         let remote = vtep.remote([192, 0, 2, there].into()).unwrap();
         vtep.fdb().add(SEGMENT, MacAddr([2, 0, 0, 0, 1, 2]), remote).unwrap();
         vtep.neighbors().add(SEGMENT, [10, 1, 0, 2].into(), MacAddr([2, 0, 0, 0, 1, 2])).unwrap();
-        Self { vtep, worker: Worker::new(1) }
+        Self { vtep, worker: Worker::new(1).with_event_capacity(16) }
     }
 }
 

@@ -21,7 +21,7 @@ use super::frames::{self, Content};
 pub(crate) struct Node {
     pub(crate) address: Ipv4Addr,
     pub(crate) vtep: Vtep<Box<[Line]>>,
-    pub(crate) worker: Worker,
+    pub(crate) worker: Worker<'static>,
     /// What other workers have counted.
     pub(crate) bulk: Counters,
     /// The places of the hosts behind it, by segment and MAC address.
@@ -45,7 +45,9 @@ impl Node {
         config.proxy = Proxy::NeighSuppress;
         config.tables.snooping = Snooping::All;
         let vtep = Vtep::with_capacity(config, capacity, seed)?;
-        let (worker, hosts, told) = (Worker::new(0), BTreeMap::new(), BTreeMap::new());
+        // What the engine does not know waits here to be told.
+        let worker = Worker::new(0).with_event_capacity(16);
+        let (hosts, told) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self { address, vtep, worker, bulk: Counters::ZERO, hosts, told })
     }
 

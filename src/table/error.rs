@@ -35,7 +35,7 @@ pub enum Error {
     /// The address is no group's.
     #[error("the address is no multicast address")]
     NotMulticast,
-    /// The address is nobody's: unspecified, multicast or broadcast.
+    /// The address is nobody's: unspecified, broadcast, or a group's where one host is meant.
     #[error("the address is no unicast address")]
     NotUnicast,
     /// The operation is not for MAC addresses of this kind (Linux: EOPNOTSUPP).

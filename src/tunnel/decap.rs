@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    wire::{Ecn, EtherType, checksum::State, ipv4, ipv6},
+    wire::{Ecn, EtherType, VlanId, checksum::State, ipv4, ipv6},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -45,7 +45,8 @@ impl Inner {
     }
 }
 
-/// What the caller of decapsulation knows of a packet. Nothing, by default.
+/// What the caller of decapsulation knows of a packet. Nothing, by default. A flow hash of the card's is not among it:
+/// nothing here would use it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DecapMeta {
@@ -58,12 +59,14 @@ pub struct DecapMeta {
     pub udp_checksum_verified: bool,
     /// What the packet came in by, an interface or a VRF: tells link-local senders apart, and means nothing otherwise.
     pub ingress: u32,
+    /// The VLAN of a tag that a network card has taken off the outer frame, for [`OuterFacts::vlan`].
+    pub vlan: Option<VlanId>,
 }
 
 impl DecapMeta {
     /// Nothing known.
     pub const fn new() -> Self {
-        Self { outer: None, udp_checksum_verified: false, ingress: 0 }
+        Self { outer: None, udp_checksum_verified: false, ingress: 0, vlan: None }
     }
 
     /// With these facts of outer headers that a socket has taken.
@@ -76,6 +79,12 @@ impl DecapMeta {
     #[must_use]
     pub const fn ingress(self, ingress: u32) -> Self {
         Self { ingress, ..self }
+    }
+
+    /// With the VLAN of a tag that a network card has taken off.
+    #[must_use]
+    pub const fn vlan(self, vlan: VlanId) -> Self {
+        Self { vlan: Some(vlan), ..self }
     }
 
     /// With an outer UDP checksum that somebody has verified.
@@ -269,6 +278,7 @@ impl<P: Protocol> Endpoint<P> {
             return Err(DropReason::Fragment);
         }
         let (mut packet, mut facts) = (ip.payload, ip.facts());
+        facts.vlan = meta.vlan.or(facts.vlan);
         if P::IS_UDP {
             let udp = underlay::udp(&ip, &self.policy, seen)?;
             if udp.header.destination_port != self.outer.port {

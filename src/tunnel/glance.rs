@@ -74,7 +74,8 @@ impl Outer {
         }
         let payload = ip.get(ipv4::Header::MIN_LEN..total_len)?;
         let (source, destination) = (Ipv4Addr::from_bits(source), self.local_ipv4);
-        let facts = OuterFacts { ttl, ds_field, ..OuterFacts::new(source.into(), destination.into()) };
+        let facts = OuterFacts::new(source.into(), destination.into());
+        let facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let glance = Glance { facts, payload, end: link.len().wrapping_add(total_len) };
         if !is_udp {
             return Some(glance);
@@ -109,7 +110,8 @@ impl Outer {
         }
         let [b0, b1, _, _, _, _, _, ttl, ..] = *head;
         let ds_field = b0 << 4 | b1 >> 4;
-        let facts = OuterFacts { ttl, ds_field, ..OuterFacts::new(source.into(), destination.into()) };
+        let facts = OuterFacts::new(source.into(), destination.into());
+        let facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let end = link.len().wrapping_add(ipv6::Header::LEN).wrapping_add(behind.len());
         let glance = Glance { facts, payload: behind, end };
         if !is_udp {

@@ -28,7 +28,7 @@ pub(super) fn handle(
     let Some(bytes) = bytes else { return Err(DropReason::ArpTruncated) };
     let found = match (kernel, parse(bytes, kernel)) {
         (true, arp) => kernel_proxy(engine, worker, now, vni, arp.as_ref())?,
-        (false, Some(arp)) => neigh_suppress(engine, worker, now, vni, front, &arp),
+        (false, Some(arp)) => neigh_suppress(engine, worker, now, vni, front, &arp)?,
         (false, None) => None,
     };
     let Some((arp, mac)) = found else { return Ok(None) };
@@ -76,7 +76,7 @@ fn kernel_proxy(
     Ok(Some((*arp, neighbor.mac)))
 }
 
-/// Only what can be answered well is answered; all else goes on.
+/// Only what can be answered well is answered, and what is for hosts on this side does not leave it; all else goes on.
 fn neigh_suppress(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -84,22 +84,27 @@ fn neigh_suppress(
     vni: Vni,
     front: &Front,
     arp: &arp::Header,
-) -> Option<(arp::Header, MacAddr)> {
+) -> Result<Option<(arp::Header, MacAddr)>, DropReason> {
     // What hosts say of themselves is worth knowing, where that is wanted.
     let _ = engine.neighbors.snoop_arp(now, vni, arp);
     let announces = arp.sender_ip == arp.target_ip;
     let asks = arp.operation == arp::Operation::REQUEST && arp.sender_mac.is_unicast() && !announces;
     // A request to one host asks whether that is still there: only it can tell.
     if !asks || !front.link.destination.is_multicast() {
-        return None;
+        return Ok(None);
     }
     let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
         worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
-        return None;
+        return Ok(None);
     };
     // Who asks for an address of its own probes whether somebody else has it.
-    let own = neighbor.mac == arp.sender_mac;
-    (neighbor.is_valid() && !own && !is_here(engine, now, &neighbor)).then_some((*arp, neighbor.mac))
+    if !neighbor.is_valid() || neighbor.mac == arp.sender_mac {
+        return Ok(None);
+    }
+    if is_here(engine, now, &neighbor) {
+        return Err(DropReason::ProxyConsumed);
+    }
+    Ok(Some((*arp, neighbor.mac)))
 }
 
 fn neighbor(engine: &Engine<'_>, now: Instant, vni: Vni, address: Ipv4Addr) -> Option<Neighbor> {

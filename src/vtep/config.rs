@@ -27,6 +27,7 @@ use crate::{
 /// | `udp6zerolen` | off | on |
 /// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
+/// | `learn_rate`, `move_rate` | 10,000 and 5 a second | no limit |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `proxy` | off | off |
 /// | `gbp`, `remcsumrx` | off | off |
@@ -38,10 +39,23 @@ use crate::{
 /// | `too_big` | the sender is told, or the frame dropped | the sender is told, or the packet fragmented |
 /// | `icmp_rate` | 1,000 a second | the same |
 ///
-/// What Linux learns before it has checked a packet, and other defects, are not part of parity: the packet is
-/// checked first, always. Nor does it come over IPv6 from `::` or from our own address, which Linux takes; fragments are
-/// dropped; congestion marks are brought through VLAN tags; and an address that moves to another remote does not take port
-/// and VNI of the one before along.
+/// Options of Linux that are elsewhere, or nowhere:
+///
+/// | option | here |
+/// |---|---|
+/// | `id`, `vnifilter` | every VNI that [`Fdb::add_vni`](table::Fdb::add_vni) names, or an entry of its own |
+/// | `remote`, `group` | the default destination: a [`remote`](super::Vtep::remote), or a multicast group as one, appended to the all-zero MAC; joining the group is the caller's |
+/// | `dev` | [`Remote::egress`](table::Remote::egress), and the MTU |
+/// | `maxaddress` | [`vni_limit`](table::Settings::vni_limit) |
+/// | `external` | [`OverlayMeta::remote`](super::OverlayMeta::remote) |
+/// | `gpe` | [`vxlan::Endpoint`] alone |
+/// | `remcsumtx`, `mcroute` | absent |
+///
+/// Defects of Linux are not part of parity. A packet is checked before anything is learned from it, and the D bit of Group
+/// Based Policy is honoured; nor does it come over IPv6 from `::` or from our own address; fragments are dropped; VLAN tags
+/// hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote does not take
+/// port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first one last; a
+/// range of one source port is one; `ageing` can be off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -106,6 +120,12 @@ pub struct Config {
     pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
+    /// The most new addresses that are learned from one sender, per second and worker; `u32::MAX` for no limit. Frames
+    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them.
+    pub learn_rate: u32,
+    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. Until then an
+    /// address that flaps stays where it is.
+    pub move_rate: u32,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
     pub proxy: Proxy,
     /// Whether frames to a remote with our own address are handed over without a tunnel.
@@ -140,11 +160,17 @@ pub enum Proxy {
     /// Those who are asked.
     #[default]
     Off,
-    /// The VTEP, for neighbours that it knows; what else there is goes on its way. As EVPN asks for (RFC 9161), and
-    /// Linux's bridge does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves
-    /// and what it cannot read, and does not answer those who probe for an address.
+    /// The VTEP, for neighbours that it knows; questions for hosts on this side ([`Destination::Local`]) do not go into
+    /// tunnels, and what else there is goes on its way. As EVPN asks for (RFC 9161), and Linux's bridge does with
+    /// `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves and what it cannot read,
+    /// does not answer those who probe for an address, and floods the question for a neighbour whose MAC address has no
+    /// entry in the forwarding database, which here is answered.
+    ///
+    /// [`Destination::Local`]: table::Destination::Local
     NeighSuppress,
-    /// The VTEP and nobody else: all ARP is consumed, answered or not. As Linux's vxlan does with `proxy`.
+    /// The VTEP and nobody else: all ARP, and all questions of Neighbor Discovery, are consumed, answered or not. As
+    /// Linux's vxlan does with `proxy`, but for what is a defect: who has no address yet is answered by way of all nodes,
+    /// advertisements have traffic class 0, and the hardware type of an answer is the asker's.
     KernelProxy,
 }
 
@@ -252,6 +278,8 @@ impl Config {
             l3miss: true,
             accept: Accept::Anybody,
             learning: true,
+            learn_rate: 10_000,
+            move_rate: 5,
             proxy: Proxy::Off,
             localbypass: true,
             too_big: TooBig::Tell,
@@ -275,6 +303,8 @@ impl Config {
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            learn_rate: u32::MAX,
+            move_rate: u32::MAX,
             l2miss: false,
             l3miss: false,
             too_big: TooBig::Fragment,

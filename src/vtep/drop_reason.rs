@@ -58,6 +58,8 @@ drop_reasons! {
     FrameTruncated "frame-truncated";
     /// A frame to send with a VLAN tag (RFC 7348, section 6.1), where that was not configured.
     InnerVlan "inner-vlan";
+    /// A packet of our own, which would go into a tunnel again and again: the way to its remote leads back here.
+    Loop "loop";
     /// A frame that came out of a tunnel must not go into one again.
     SplitHorizon "split-horizon";
     /// Nobody knows where the destination is, and there is no default destination.

@@ -261,6 +261,10 @@ impl<S: AsRef<[Line]>> Backend<S> {
         }
         let endpoint = if address.is_ipv6() { &self.ipv6 } else { &self.ipv4 };
         let endpoint = endpoint.as_ref().ok_or(DropReason::NoRemote)?;
+        // The peer's own address is behind itself: the datagram would come here again.
+        if ip.destination == address && ip.source == endpoint.local() {
+            return Err(DropReason::Loop);
+        }
         let remote = endpoint.remote_at(address, port).map_err(|_| DropReason::NoRemote)?;
         if packet.len() > remote.max_inner() {
             let mtu = remote.max_inner() as u16;

@@ -38,6 +38,9 @@ impl Engine<'_> {
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let (destination, ethertype) = destination(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        if self.is_outer(packet.as_slice()) {
+            return Err(DropReason::Loop);
+        }
         let route = self.routes.lookup(destination).ok().flatten().ok_or(DropReason::NoRoute)?;
         let NextHop::Gateway { vni, address } = route.via else { return Err(DropReason::NoRoute) };
         let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();

@@ -42,10 +42,14 @@ mod gso;
 mod icmp;
 pub mod ip_udp;
 mod l3;
+mod learn;
+mod miss;
 mod nd_proxy;
 mod next_hop;
 mod output;
 mod overlay;
+mod own;
+mod pace;
 mod rate;
 mod remote_checksum;
 mod replicas;
@@ -60,13 +64,15 @@ pub use self::{
     config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
     icmp::Underlay,
+    miss::Miss,
     output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
-    worker::{Counters, Miss, Worker},
+    worker::{Counters, Worker},
 };
 
 use core::net::IpAddr;
 
+use self::own::Own;
 use crate::{
     packet::{Header, Packet},
     table::{
@@ -85,6 +91,7 @@ pub struct Vtep<S> {
     config: Config,
     ipv4: Option<vxlan::Endpoint>,
     ipv6: Option<vxlan::Endpoint>,
+    own: Own,
 }
 
 /// All that a decision needs, the storage's type aside.
@@ -99,6 +106,7 @@ struct Engine<'t> {
     groups: Groups<'t>,
     vlans: Vlans<'t>,
     tally: Tally<'t>,
+    own: &'t Own,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -130,7 +138,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             return Err(ConfigError::Header { needed, had });
         }
         let tables = Tables::with_settings(storage, capacity, config.tables, seed)?;
-        Ok(Self { tables, config, ipv4, ipv6 })
+        Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config) })
     }
 
     fn engine(&self) -> Engine<'_> {
@@ -144,6 +152,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             groups: self.tables.groups(),
             vlans: self.tables.vlans(),
             tally: self.tables.tally(),
+            own: &self.own,
         }
     }
 
@@ -240,7 +249,12 @@ impl<S: AsRef<[Line]>> Vtep<S> {
 
     /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
     /// same frame.
-    pub fn replicas<'a>(&'a self, worker: &'a mut Worker, flood: &Flood, frame: &'a [u8]) -> Replicas<'a> {
+    pub fn replicas<'a, 'w>(
+        &'a self,
+        worker: &'a mut Worker<'w>,
+        flood: &Flood,
+        frame: &'a [u8],
+    ) -> Replicas<'a, 'w> {
         self.engine().replicas(worker, flood, frame)
     }
 
@@ -273,7 +287,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         // First, so that a remote to which there is no way is not left in the table.
         let outer = self.engine().outer(remote).ok_or(Error::Family)?;
         let id = self.tables.remotes().find_or_add(remote)?;
-        self.engine().keep(id, &outer);
+        self.engine().keep(id, remote.address, &outer);
         Ok(id)
     }
 

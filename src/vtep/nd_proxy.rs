@@ -35,7 +35,7 @@ pub(super) fn handle(
         // Linux does not look behind tags.
         Proxy::KernelProxy if front.tagged => None,
         Proxy::KernelProxy => kernel_proxy(engine, worker, now, vni, front, ip)?,
-        _ => neigh_suppress(engine, worker, now, vni, front, ip),
+        _ => neigh_suppress(engine, worker, now, vni, front, ip)?,
     };
     let Some((answer, destination)) = found else { return Ok(None) };
     reply(front, packet, &answer, destination)?;
@@ -96,7 +96,8 @@ fn kernel_proxy(
     Ok(Some(answer(engine, now, &neighbor, ip.source, solicitation.target, asker)))
 }
 
-/// Only what is valid by RFC 4861, section 7.1.1, and can be answered well is answered; all else goes on.
+/// Only what is valid by RFC 4861, section 7.1.1, and can be answered well is answered, and what is for hosts on this
+/// side does not leave it; all else goes on.
 fn neigh_suppress(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -104,27 +105,29 @@ fn neigh_suppress(
     vni: Vni,
     front: &Front,
     packet: &[u8],
-) -> Option<(Answer, MacAddr)> {
+) -> Result<Option<(Answer, MacAddr)>, DropReason> {
     if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
         let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
     }
-    let received = ndp_check::check_solicitation(packet).ok()?;
+    let Ok(received) = ndp_check::check_solicitation(packet) else { return Ok(None) };
     let _ = engine.neighbors.snoop_ns(now, vni, &received);
     let (source, target) = (received.ip.source, received.message.target);
     // A solicitation to one host asks whether that is still there: only it can tell.
     if !received.ip.destination.is_multicast() || source.is_multicast() {
-        return None;
+        return Ok(None);
     }
     let Some(neighbor) = neighbor(engine, now, vni, target) else {
         worker.miss_l3(engine.config, Miss::L3 { vni, address: target.into() });
-        return None;
+        return Ok(None);
     };
     let asker = received.options.mac(OptionType::SOURCE_ADDRESS).unwrap_or(front.link.source);
-    if !neighbor.is_valid() || neighbor.mac == asker || !asker.is_unicast() || is_here(engine, now, &neighbor)
-    {
-        return None;
+    if !neighbor.is_valid() || neighbor.mac == asker || !asker.is_unicast() {
+        return Ok(None);
     }
-    Some(answer(engine, now, &neighbor, source, target, asker))
+    if is_here(engine, now, &neighbor) {
+        return Err(DropReason::ProxyConsumed);
+    }
+    Ok(Some(answer(engine, now, &neighbor, source, target, asker)))
 }
 
 fn neighbor(engine: &Engine<'_>, now: Instant, vni: Vni, address: Ipv6Addr) -> Option<Neighbor> {

@@ -62,6 +62,9 @@ impl Engine<'_> {
     /// The MAC address of the next hop to a remote, if that is known to others than the remote.
     #[cold]
     pub(super) fn known_next_hop(&self, remote: &Remote) -> Option<MacAddr> {
+        if let Some(group) = group_mac(remote.address) {
+            return Some(group);
+        }
         let hop = self.config.next_hop(remote.address);
         if hop != remote.address {
             return self.fdb.remotes.gateway(hop.is_ipv6());
@@ -184,6 +187,18 @@ impl Engine<'_> {
                 framed(&link, to, EtherType::IPV6, &[&ip.to_bytes(), &icmp.to_bytes(), &body])
             }
         }
+    }
+}
+
+/// The MAC address of a group (RFC 1112, section 6.4; RFC 2464, section 7).
+pub(super) const fn group_mac(address: IpAddr) -> Option<MacAddr> {
+    match address {
+        IpAddr::V4(group) if group.is_multicast() => {
+            let [_, b, c, d] = group.octets();
+            Some(MacAddr([0x01, 0x00, 0x5e, b & 0x7f, c, d]))
+        }
+        IpAddr::V6(group) if group.is_multicast() => Some(ndp::group_mac(group)),
+        _ => None,
     }
 }
 

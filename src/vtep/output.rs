@@ -37,6 +37,8 @@ pub enum Output {
         vni: Vni,
         /// The remote that it came from, if the tables know it.
         source: Option<RemoteId>,
+        /// The [`port`](OverlayMeta::port) that it came in by, where it came from this side: it must not go back there.
+        port: Option<u32>,
         /// The sender's policy, with Group Based Policy.
         policy: Option<GroupPolicy>,
         /// The segment's VLAN, if it has one: the frame is tagged with it, for a trunk.
@@ -80,6 +82,10 @@ pub struct Flood {
 pub struct OverlayMeta {
     /// The segment.
     pub vni: Vni,
+    /// What the frame came in by: a TAP device, a virtual function, a container. It says nothing to the VTEP, which does
+    /// not learn who is behind which port, as Linux's vxlan device does not: that is for a bridge. Where a frame stays on
+    /// this side, it comes back in [`Output::Deliver`], so that the frame goes to all ports of its segment but this one.
+    pub port: u32,
     /// A flow hash, from a network card, say.
     pub hash: Option<u32>,
     /// What is known of the frame's transport checksum.

@@ -76,11 +76,20 @@ impl Engine<'_> {
     /// The destination of a frame, if nothing else decides where it goes.
     #[inline(always)]
     pub(super) fn plain_mac(&self, meta: &OverlayMeta, frame: &[u8]) -> Option<MacAddr> {
-        let &[d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1] = frame.first_chunk()?;
+        // As far as the source address of IPv4, or half of that of IPv6.
+        #[rustfmt::skip]
+        let &[
+            d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1,
+            _, _, _, _, _, _, _, _, s0, s1, s2, s3, s4, s5, s6, s7,
+        ] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
         let asks = matches!(ethertype, EtherType::ARP | EtherType::IPV6) && self.config.proxy != Proxy::Off;
         let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks;
         if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
+            return None;
+        }
+        // Perhaps a packet of our own, which takes a closer look.
+        if self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]) {
             return None;
         }
         Some(mac)
@@ -103,6 +112,10 @@ impl Engine<'_> {
         // Before the proxy: what came out of a tunnel was its sender's to answer, and is no local host's question.
         if meta.from_tunnel {
             return Err(DropReason::SplitHorizon);
+        }
+        let is_ip = matches!(front.ethertype, EtherType::IPV4 | EtherType::IPV6);
+        if is_ip && self.is_outer(packet.as_slice().get(front.l3..).unwrap_or_default()) {
+            return Err(DropReason::Loop);
         }
         if let Some(remote) = meta.remote {
             let meta = OverlayMeta { vni: *vni, ..*meta };
@@ -189,7 +202,7 @@ impl Engine<'_> {
         if destination != Destination::Local {
             return self.forward(worker, now, meta, destination, packet);
         }
-        self.hand_over(worker, meta.vni, meta.policy, packet)
+        self.hand_over(worker, meta.vni, meta, packet)
     }
 
     /// Sends a frame where the forwarding database says.

@@ -1,26 +1,23 @@
-//! How many ICMP errors may be sent (RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)).
+//! How often something may be done: ICMP errors (RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)), learning.
 
 use crate::time::Instant;
 
-/// So many errors per second, and as many at once as Linux allows by default.
-pub(super) const BURST: u32 = 50;
-
-/// A bucket of tokens, one for each error.
+/// A bucket of tokens, one for each time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket {
-    /// Errors that may not be sent now, in millionths.
+    /// Tokens that are gone, in millionths.
     used: u64,
     last: Instant,
 }
 
 impl Bucket {
-    /// Whether an error may be sent now; then it counts.
-    pub(super) fn take(&mut self, now: Instant, per_second: u32) -> bool {
+    /// Whether it may be done now; then it counts. So often in a second, and so often at once.
+    pub(super) fn take(&mut self, now: Instant, per_second: u32, at_once: u32) -> bool {
         let passed = now.saturating_since(self.last).as_micros().min(u64::MAX.into()) as u64;
         self.used = self.used.saturating_sub(passed.saturating_mul(per_second.into()));
         self.last = self.last.max(now);
         let used = self.used.saturating_add(TOKEN);
-        let may = per_second > 0 && used <= TOKEN.saturating_mul(BURST.into());
+        let may = per_second > 0 && used <= TOKEN.saturating_mul(at_once.into());
         if may {
             self.used = used;
         }
@@ -38,12 +35,12 @@ mod tests {
     fn a_burst_and_then_the_rate() {
         let mut bucket = Bucket::default();
         let now = Instant::from_secs(5);
-        assert_eq!((0..100).filter(|_| bucket.take(now, 1_000)).count(), 50);
+        assert_eq!((0..100).filter(|_| bucket.take(now, 1_000, 50)).count(), 50);
         let later = Instant::from_millis(5_010);
-        assert_eq!((0..100).filter(|_| bucket.take(later, 1_000)).count(), 10);
+        assert_eq!((0..100).filter(|_| bucket.take(later, 1_000, 50)).count(), 10);
         // A clock that runs backwards brings nothing.
-        assert!(!bucket.take(now, 1_000));
-        assert!(!bucket.take(later, 1_000));
-        assert!(!Bucket::default().take(now, 0), "none at all");
+        assert!(!bucket.take(now, 1_000, 50));
+        assert!(!bucket.take(later, 1_000, 50));
+        assert!(!Bucket::default().take(now, 0, 50), "none at all");
     }
 }

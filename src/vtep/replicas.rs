@@ -35,22 +35,27 @@ pub struct Replica {
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
 /// long as this, gets none, and the drop is counted; a next hop that is not known is a [`Miss`] as well.
 #[derive(Debug)]
-pub struct Replicas<'a> {
+pub struct Replicas<'a, 'w> {
     engine: Engine<'a>,
-    worker: &'a mut Worker,
+    worker: &'a mut Worker<'w>,
     flood: Flood,
     members: Walk<'a>,
     frame: &'a [u8],
 }
 
 impl<'a> Engine<'a> {
-    pub(super) fn replicas(&self, worker: &'a mut Worker, flood: &Flood, frame: &'a [u8]) -> Replicas<'a> {
+    pub(super) fn replicas<'w>(
+        &self,
+        worker: &'a mut Worker<'w>,
+        flood: &Flood,
+        frame: &'a [u8],
+    ) -> Replicas<'a, 'w> {
         let members = self.fdb.lists.members(flood.list);
         Replicas { engine: *self, worker, flood: *flood, members, frame }
     }
 }
 
-impl Iterator for Replicas<'_> {
+impl Iterator for Replicas<'_, '_> {
     type Item = Replica;
 
     fn next(&mut self) -> Option<Replica> {
@@ -64,7 +69,7 @@ impl Iterator for Replicas<'_> {
     }
 }
 
-impl Replicas<'_> {
+impl Replicas<'_, '_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
         let (engine, len) = (self.engine, self.frame.len() as u64);
         let mut raw = Raw::EMPTY;

@@ -11,7 +11,7 @@ use crate::{
     table::{Raw, RemoteId, VniCounters},
     time::Instant,
     tunnel::{EncapError, icmp},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan, vxlan_gbp::GroupPolicy},
+    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
 impl Engine<'_> {
@@ -42,7 +42,7 @@ impl Engine<'_> {
         let mut way = match self.way(id, raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
-                return self.hand_over(worker, vni.unwrap_or(meta.vni), meta.policy, packet);
+                return self.hand_over(worker, vni.unwrap_or(meta.vni), meta, packet);
             }
             Err(NoWay::Unresolved { address, egress }) => {
                 return Ok(Output::Resolve { remote: id, address, egress });
@@ -74,14 +74,14 @@ impl Engine<'_> {
         &self,
         worker: &mut Worker,
         vni: Vni,
-        policy: Option<GroupPolicy>,
+        meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
         let (len, vlan) = (packet.len() as u64, domain.vlan_id());
         vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
         self.count_delivered(worker, vni, len);
-        Ok(Output::Deliver { vni, source: None, policy, vlan })
+        Ok(Output::Deliver { vni, source: None, port: Some(meta.port), policy: meta.policy, vlan })
     }
 
     pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {

@@ -1,16 +1,14 @@
 //! A packet from the underlay.
 
-use core::net::IpAddr;
-
 use super::{
-    Accept, DropReason, Engine, Output, Worker, arp_proxy, nd_proxy, overlay::Front,
+    Accept, DropReason, Engine, Output, Worker, arp_proxy, learn::Sender, nd_proxy, overlay::Front,
     remote_checksum::Offload, trunk::Tag,
 };
 use crate::{
     packet::Packet,
-    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId, Snooping, VniCounters},
+    table::{Snooping, VniCounters},
     time::Instant,
-    tunnel::{self, DecapMeta, Encapsulation, Framing, OuterFacts, vxlan},
+    tunnel::{self, DecapMeta, Encapsulation, Framing, vxlan},
     wire::{EtherType, MacAddr, Vni},
 };
 
@@ -80,7 +78,7 @@ impl<'t> Engine<'t> {
         } else if self.config.learning {
             let teaches = !policy.is_some_and(|policy| policy.dont_learn);
             let sender = Sender { outer: inner.outer, ingress: meta.ingress, known: sender, teaches };
-            let remote = self.learn(now, vni, source, &sender)?;
+            let remote = self.learn(worker, now, vni, source, &sender)?;
             self.snoop(now, vni, &front, frame);
             remote
         } else {
@@ -99,7 +97,7 @@ impl<'t> Engine<'t> {
         let vlan = domain.vlan_id();
         // Outer headers were there before the frame, so there is room.
         let _ = vlan.map(|vlan| Tag::of(vlan).put(packet));
-        Ok(Output::Deliver { vni, source: remote, policy, vlan })
+        Ok(Output::Deliver { vni, source: remote, port: None, policy, vlan })
     }
 
     /// What hosts behind tunnels say of themselves is worth knowing, where that is wanted.
@@ -127,110 +125,9 @@ impl<'t> Engine<'t> {
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
     }
 
-    /// The remote that sent a frame, if the forwarding database says that its source is there, and there is nothing to
-    /// learn.
-    #[inline(always)]
-    fn settled(
-        &self,
-        now: Instant,
-        vni: Vni,
-        source: MacAddr,
-        outer: Option<OuterFacts>,
-        ingress: u32,
-    ) -> Option<RemoteId> {
-        let remote = self.fdb.settled(now, vni, source).filter(|_| source.is_unicast())?;
-        self.fdb.remotes.is_at(remote, outer?.source, ingress).then_some(remote)
-    }
-
-    /// The remote that sent a packet, if it is one that we know: one to which we send as to most, or else one at this
-    /// address with a port, a VNI or an egress of its own.
-    fn sender(&self, outer: &OuterFacts, meta: &DecapMeta) -> Option<RemoteId> {
-        let remote = self.stranger(outer.source, meta.ingress);
-        let remotes = self.fdb.remotes;
-        let exact = remotes.find(&remote);
-        if exact.is_some_and(|exact| remotes.is_configured(exact)) {
-            return exact;
-        }
-        let by_address = remotes.find_by_address(outer.source, meta.ingress);
-        by_address.filter(|&id| remotes.is_configured(id)).or(exact).or(by_address)
-    }
-
-    /// What a sender is of whom nothing else is known.
-    const fn stranger(&self, address: IpAddr, ingress: u32) -> Remote {
-        let remote = Remote::new(address, self.config.dstport);
-        // A link-local address is somebody's on one interface only.
-        if is_link_local(address) { remote.egress(ingress) } else { remote }
-    }
-
-    /// Learns where the source of a frame is; answers the remote, which may be a new one.
-    fn learn(
-        &self,
-        now: Instant,
-        vni: Vni,
-        source: MacAddr,
-        sender: &Sender,
-    ) -> Result<Option<RemoteId>, DropReason> {
-        if !source.is_unicast() {
-            return Err(DropReason::InvalidSource);
-        }
-        let Sender { outer, ingress, known, teaches } = *sender;
-        if let Some(remote) = known.filter(|_| teaches) {
-            match self.fdb.learn(now, vni, source, remote) {
-                Learned::Refused(Refusal::Static | Refusal::Sticky) => {
-                    return Err(DropReason::SourceElsewhere);
-                }
-                Learned::Refused(Refusal::UnconfiguredRemote | Refusal::StaleRemote) => {}
-                _ => return Ok(known),
-            }
-        }
-        let Some(outer) = outer else { return Ok(known) };
-        // Who teaches nothing is held to what is certain all the same: else a stranger could send in the name of
-        // hosts in whose name no remote can.
-        self.check(now, vni, source, &outer)?;
-        // Without an interface a link-local address names nobody.
-        let somebody = !is_link_local(outer.source) || ingress != 0;
-        let anybody = self.config.tables.learn_from == LearnFrom::Any && somebody;
-        if !(known.is_none() && teaches && anybody) {
-            return Ok(known);
-        }
-        let remote = self.stranger(outer.source, ingress);
-        let stranger = self.fdb.remotes.find_or_learn(&remote).ok();
-        Ok(stranger.inspect(|&stranger| {
-            let _ = self.fdb.learn(now, vni, source, stranger);
-        }))
-    }
-
-    /// Whether an entry that nothing learned can change leaves the source where the packet comes from.
-    fn check(&self, now: Instant, vni: Vni, source: MacAddr, outer: &OuterFacts) -> Result<(), DropReason> {
-        let Lookup::Found(destination) = self.fdb.lookup(now, vni, source) else { return Ok(()) };
-        if let Destination::Remote(id) = destination {
-            if self.fdb.remotes.get(id).is_some_and(|remote| remote.address == outer.source) {
-                return Ok(());
-            }
-        }
-        match self.fdb.get(now, vni, source) {
-            Ok(entry) if !entry.state.moves() || entry.sticky => Err(DropReason::SourceElsewhere),
-            _ => Ok(()),
-        }
-    }
-
     /// Whether a packet that was refused was never meant for this tunnel, whatever else is wrong with it.
     fn is_for_others(&self, meta: &DecapMeta, packet: &Packet<'_>) -> bool {
         let endpoint = self.receiver(meta, packet);
         endpoint.is_none_or(|endpoint| endpoint.is_for_others(packet.as_slice(), meta))
     }
-}
-
-/// Who sent a frame.
-#[derive(Clone, Copy, Debug)]
-struct Sender {
-    outer: Option<OuterFacts>,
-    ingress: u32,
-    known: Option<RemoteId>,
-    /// Whether it wants to be learned from: the D bit of Group Based Policy is clear.
-    teaches: bool,
-}
-
-const fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

@@ -1,14 +1,14 @@
 //! What one core has for itself: counters, the IPv4 identification, misses to tell.
 
-use core::{net::IpAddr, ops::AddAssign};
+use core::ops::AddAssign;
 
-use super::{Config, DropReason, rate::Bucket};
-use crate::{
-    table::{RemoteId, WorkerId},
-    time::Instant,
-    tunnel,
-    wire::{MacAddr, Vni},
+use super::{
+    Config, DropReason,
+    miss::{Log, Miss},
+    pace::Pace,
+    rate::Bucket,
 };
+use crate::{table::WorkerId, time::Instant, tunnel};
 
 /// Counters of one worker; add those of several up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,8 +26,10 @@ pub struct Counters {
     pub replies: u64,
     /// Lookups that found their place busy, and were treated as unknown.
     pub busy: u64,
-    /// Misses that were not told, because there were too many.
+    /// Misses that were not told, because there was no room for them.
     pub events_lost: u64,
+    /// Frames from which nothing was learned because of [`Config::learn_rate`] or [`Config::move_rate`].
+    pub unlearned: u64,
     drops: [u64; DROPS],
 }
 
@@ -43,6 +45,7 @@ impl Counters {
         replies: 0,
         busy: 0,
         events_lost: 0,
+        unlearned: 0,
         drops: [0; DROPS],
     };
 
@@ -80,60 +83,56 @@ impl AddAssign for Counters {
         self.replies = self.replies.wrapping_add(other.replies);
         self.busy = self.busy.wrapping_add(other.busy);
         self.events_lost = self.events_lost.wrapping_add(other.events_lost);
+        self.unlearned = self.unlearned.wrapping_add(other.unlearned);
         for (to, from) in self.drops.iter_mut().zip(other.drops) {
             *to = to.wrapping_add(from);
         }
     }
 }
 
-/// Something that nobody knows, for a control plane to find out.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Miss {
-    /// Where is this MAC address? (Linux: `l2miss`.) Only where there is no default destination either.
-    L2 {
-        /// The overlay segment.
-        vni: Vni,
-        /// The address.
-        mac: MacAddr,
-    },
-    /// Which MAC address has this IP address? (Linux: `l3miss`.)
-    L3 {
-        /// The overlay segment.
-        vni: Vni,
-        /// The address.
-        address: IpAddr,
-    },
-    /// Which MAC address leads to this remote? A copy of a flooded frame was dropped for it; a frame to this remote
-    /// alone is [`Output::Resolve`](super::Output::Resolve).
-    NextHop {
-        /// The remote.
-        remote: RemoteId,
-        /// Address of the next hop: the remote's, or that of the gateway.
-        address: IpAddr,
-        /// What packets to it leave by.
-        egress: u32,
-    },
-}
-
-/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared.
-#[derive(Clone, Debug, Default)]
-pub struct Worker {
+/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was lent,
+/// and `'static` where none was.
+#[derive(Debug, Default)]
+pub struct Worker<'a> {
     pub(super) counters: Counters,
     identification: u16,
     reports: Bucket,
-    misses: [Option<Miss>; MISSES],
+    /// How fast is learned.
+    pub(super) pace: Pace,
+    misses: Log<'a>,
     /// Where this worker counts what happens in each VNI.
     pub(super) slot: Option<u32>,
 }
 
-/// Misses that wait to be told; the same one waits once.
-const MISSES: usize = 16;
-
-impl Worker {
-    /// A worker that has done nothing yet. `seed` spreads the first IPv4 identification.
+impl<'a> Worker<'a> {
+    /// A worker that has done nothing yet, and tells nothing of misses: those are only counted. `seed` spreads the first
+    /// IPv4 identification.
     pub fn new(seed: u16) -> Self {
         Self { identification: seed, ..Self::default() }
+    }
+
+    /// With this memory for misses that wait for [`poll_event`](Self::poll_event); what is in it is lost. A miss that
+    /// waits already does not wait twice, for which it is compared with all that wait: some tens are enough.
+    ///
+    /// ```
+    /// use encap::vtep::Worker;
+    ///
+    /// let mut events = [None; 16];
+    /// let mut worker = Worker::new(1).with_events(&mut events);
+    /// assert_eq!(worker.poll_event(), None);
+    /// ```
+    #[must_use]
+    pub fn with_events(mut self, memory: &'a mut [Option<Miss>]) -> Self {
+        self.misses = Log::on(memory);
+        self
+    }
+
+    /// The same, with memory of its own for so many misses.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn with_event_capacity(mut self, misses: usize) -> Self {
+        self.misses = Log::with_capacity(misses);
+        self
     }
 
     /// Has the worker count by VNI, too, under this registration; the tables must have
@@ -150,14 +149,9 @@ impl Worker {
         &self.counters
     }
 
-    /// The next miss, if there is one.
+    /// The next miss, if one waits: the one that waits longest.
     pub fn poll_event(&mut self) -> Option<Miss> {
-        let first = self.misses.first().copied().flatten();
-        self.misses.rotate_left(1);
-        if let Some(last) = self.misses.last_mut() {
-            *last = None;
-        }
-        first
+        self.misses.poll()
     }
 
     pub(super) fn drop(&mut self, reason: DropReason) {
@@ -171,23 +165,17 @@ impl Worker {
         }
     }
 
+    // Far from the way that frames take whose destination is known.
+    #[cold]
     pub(super) fn miss(&mut self, miss: Miss) {
-        for slot in &mut self.misses {
-            match slot {
-                Some(waiting) if *waiting == miss => return,
-                Some(_) => {}
-                None => {
-                    *slot = Some(miss);
-                    return;
-                }
-            }
+        if !self.misses.note(miss) {
+            self.counters.events_lost = self.counters.events_lost.wrapping_add(1);
         }
-        self.counters.events_lost = self.counters.events_lost.wrapping_add(1);
     }
 
     /// Whether an ICMP error may be sent now.
     pub(super) fn may_report(&mut self, now: Instant, per_second: u32) -> bool {
-        self.reports.take(now, per_second)
+        self.reports.take(now, per_second, REPORTS)
     }
 
     pub(super) fn next_identification(&mut self) -> u16 {
@@ -195,3 +183,6 @@ impl Worker {
         self.identification
     }
 }
+
+/// ICMP errors at once, as many as Linux allows by default.
+const REPORTS: u32 = 50;

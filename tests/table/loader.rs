@@ -77,6 +77,8 @@ fn lines_of_bridge() {
     same("5e:f8:4f:00:e3:40 dst 10.168.0.3 self sticky static");
     same("5e:f8:4f:00:e3:3c dst 10.168.0.3 self extern_learn");
     same("5e:f8:4f:00:e3:3e dst 0.0.0.0 self permanent");
+    // A multicast group (iproute2: `group`).
+    same("00:00:00:00:00:00 dst 239.1.1.1 via 2 self permanent");
     // Entries that age end in a space.
     is("5e:f8:4f:00:e3:3d dst 10.168.0.3 self ", "5e:f8:4f:00:e3:3d dst 10.168.0.3 self", &[]);
     is(
@@ -111,7 +113,7 @@ fn lines_of_bridge() {
         "5e:f8:4f:00:e3:42 dst 192.0.2.1 via ifindex 3 link-netnsid 0 self permanent",
         "via an interface of another network namespace",
     );
-    refused("00:00:00:00:00:00 dst 239.1.1.1 via eth0 self permanent", "the address is no unicast address");
+    refused("00:00:00:00:00:00 dst 255.255.255.255 self permanent", "the address is no unicast address");
     refused("5e:f8:4f:00:e3:42 dst 192.0.2.1 self stale", "stale is not a word of a tunnel's entry");
     refused(
         "Deleted 5e:f8:4f:00:e3:42 dst 192.0.2.1 self",

@@ -52,12 +52,19 @@ fn what_is_added_is_found_and_read() {
 #[test]
 fn addresses_of_nobody_are_refused() {
     let tables = tables(small(), Settings::default());
-    let addresses = ["0.0.0.0", "224.0.0.1", "239.1.1.1", "255.255.255.255", "::", "ff02::1"];
-    for address in addresses {
+    for address in ["0.0.0.0", "255.255.255.255", "::"] {
         let remote = Remote::new(address.parse().unwrap(), 4789);
         assert_eq!(tables.remotes().add(&remote), Err(Error::NotUnicast), "{address}");
         assert_eq!(tables.remotes().find_or_add(&remote), Err(Error::NotUnicast), "{address}");
         assert_eq!(tables.remotes().find_or_learn(&remote), Err(Error::NotUnicast), "{address}");
+    }
+    // Packets are sent to groups, and never come from them.
+    for address in ["224.0.0.1", "239.1.1.1", "ff02::1"] {
+        let remote = Remote::new(address.parse().unwrap(), 4789);
+        assert_eq!(tables.remotes().find_or_learn(&remote), Err(Error::NotUnicast), "{address}");
+        let id = tables.remotes().add(&remote).unwrap();
+        assert_eq!(tables.remotes().get(id), Some(remote));
+        tables.remotes().remove(id).unwrap();
     }
     let unknown = Err(Error::NoSuchQuota { quota: 4, had: 4 });
     assert_eq!(tables.remotes().add(&at(1).quota(Quota::Shared(4))), unknown);

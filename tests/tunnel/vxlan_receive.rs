@@ -440,6 +440,23 @@ fn framing_ethernet_reads_tags_and_link_padding() {
     }
 }
 
+/// A tag that the card has taken off is the outermost one, whether the frame has others or none.
+#[test]
+fn a_tag_that_a_card_has_taken_off_is_a_fact() {
+    let meta = DecapMeta::new().vlan(VlanId::truncate(9));
+    let link =
+        Link { source: MacAddr([2, 0, 0, 0, 0, 1]), next_hop: MacAddr([2, 0, 0, 0, 0, 2]), vlan: None };
+    for v6 in [false, true] {
+        for tags in [&[][..], &[0x81, 0, 0x20, 7]] {
+            let (tunnel, remote, receiver) = vxlan_pair(v6, |b| b, |b| b.framing(Framing::Ethernet(link)));
+            let packet = encap(&tunnel, &remote, &Default::default(), &any_frame()).unwrap();
+            let outer = frame(tags, &packet);
+            let (inner, made) = edit(&outer, |packet| receiver.decap_with(packet, &meta)).unwrap();
+            assert_eq!((inner.outer.unwrap().vlan, made), (Some(VlanId::truncate(9)), any_frame()));
+        }
+    }
+}
+
 #[test]
 fn framing_payload_takes_outer_facts_from_the_caller() {
     let (_, _, receiver) = vxlan_pair(false, |b| b, |b| b.framing(Framing::Payload));

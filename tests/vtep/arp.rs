@@ -73,7 +73,7 @@ fn f_the_kernels_answer() {
 }
 
 #[test]
-fn the_answer_goes_to_who_the_question_says_asks() {
+fn a8_the_answer_goes_to_who_the_question_says_asks() {
     for proxy in [Proxy::KernelProxy, Proxy::NeighSuppress] {
         let mut question = question();
         question[6..12].copy_from_slice(&mac(0x77).0);
@@ -82,14 +82,17 @@ fn the_answer_goes_to_who_the_question_says_asks() {
 }
 
 #[test]
-fn what_is_here_answers_for_itself() {
+fn a8_what_is_here_answers_for_itself() {
     for proxy in [Proxy::KernelProxy, Proxy::NeighSuppress] {
         let mut node = node(proxy);
         node.vtep.fdb().add(VNI, NEIGHBOR, NewEntry::to(Destination::Local).as_static()).unwrap();
         match proxy {
-            Proxy::KernelProxy => node.refuses_frame(&question(), DropReason::ProxyConsumed),
-            _ => node.floods(&question()),
+            // For the kernel's proxy that is all there is to say.
+            Proxy::KernelProxy => {}
+            // Everything else goes into the tunnels: a probe for an address of one's own may find another there.
+            _ => node.floods(&arp(MacAddr::BROADCAST, 1, (NEIGHBOR, [0; 4]), TARGET)),
         }
+        node.refuses_frame(&question(), DropReason::ProxyConsumed);
         assert_eq!(node.miss(), None);
         // Any other entry, or none, is no reason.
         node.vtep.fdb().delete(NOW, VNI, NEIGHBOR).unwrap();
@@ -126,7 +129,7 @@ fn without_a_proxy_nobody_looks() {
 }
 
 #[test]
-fn a_question_that_is_cut_off_is_dropped() {
+fn a8_a_question_that_is_cut_off_is_dropped() {
     for proxy in [Proxy::KernelProxy, Proxy::NeighSuppress] {
         for len in 14..42 {
             node(proxy).refuses_frame(&question()[..len], DropReason::ArpTruncated);
@@ -265,6 +268,14 @@ fn suppress_floods_for_the_unknown_and_tells_of_it() {
     node.floods(&arp(MacAddr::BROADCAST, 1, ASKER, [10, 1, 0, 3]));
     assert_eq!(node.miss(), Some(Miss::L3 { vni: VNI, address: [10, 1, 0, 3].into() }));
     assert_eq!(node.worker.counters().drops().count(), 0);
+}
+
+/// Linux's bridge floods this question; RFC 9161 has it answered.
+#[test]
+fn suppress_answers_for_whom_the_forwarding_database_does_not_know() {
+    let mut node = node(SUPPRESS);
+    assert!(node.vtep.fdb().get(NOW, VNI, NEIGHBOR).is_err());
+    assert_eq!(node.answers(&question()), answer(NEIGHBOR));
 }
 
 /// RFC 5227: announcements must reach everybody; a probe for the host's own address is not answered in its name.

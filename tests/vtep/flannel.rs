@@ -16,7 +16,7 @@ use encap::{
 
 use crate::common::*;
 
-type Node = (Backend<Box<[Line]>>, Worker);
+type Node = (Backend<Box<[Line]>>, Worker<'static>);
 
 fn storage(capacity: Capacity) -> Box<[Line]> {
     (0..capacity.lines()).map(|_| Line::new()).collect()
@@ -363,4 +363,23 @@ fn a_node_needs_an_address() {
     let capacity = Capacity { routes: 16, ..Capacity::NONE };
     let node = Backend::new(storage(capacity), Config::new(), capacity, [1, 2]);
     assert_eq!(node.err(), Some(ConfigError::NoLocal));
+}
+
+/// A route that covers the peer itself would have every datagram come back, to be wrapped once more.
+#[test]
+fn e_the_way_to_a_peer_does_not_lead_through_itself() {
+    let mut config = Config::new();
+    config.framing = Framing::Ip;
+    let mut node = node(config);
+    route(&node.0, "192.0.2.0/24", 2, 8_285);
+    let (_, datagram) = send(&mut node, &ping([10, 5, 2, 9], 64));
+    assert_eq!(send(&mut node, &datagram), (Output::Drop(DropReason::Loop), datagram.clone()));
+    assert_eq!(node.1.counters().dropped(DropReason::Loop), 1);
+    // Others behind the peer, and to the peer from others, are no loop.
+    for (at, byte) in [(15, 9), (19, 9)] {
+        let mut other = datagram.clone();
+        other[at] = byte;
+        fix(&mut other);
+        assert_eq!(send(&mut node, &other).0, to(2, 8_285));
+    }
 }

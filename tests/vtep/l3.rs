@@ -13,7 +13,7 @@ const SEGMENT: Vni = Vni::truncate(1);
 
 /// Node `n` at 192.0.2.`n` has the hosts of 10.244.`n`.0/24, and knows of node `other` what flannel tells it: one
 /// permanent neighbour, one entry, one route.
-fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker) {
+fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker<'static>) {
     let mut config = Config::new().local(address(n));
     (config.l3, config.learning, config.dstport, config.address) = (true, false, 8_472, mac(n));
     let capacity = Capacity { neighbors: 8, routes: 8, ..Capacity::fdb(8) };
@@ -23,7 +23,7 @@ fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker) {
     vtep.fdb().add(SEGMENT, mac(other), vtep.remote(address(other)).unwrap()).unwrap();
     let subnet = format!("10.244.{other}.0/24").parse().unwrap();
     vtep.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
-    (vtep, Worker::new(0))
+    (vtep, Worker::new(0).with_event_capacity(16))
 }
 
 /// A packet from 10.244.1.5 to 10.244.`n`.7.
@@ -35,14 +35,14 @@ fn ip(n: u8, len: usize) -> Vec<u8> {
     [&header[..], &vec![0x5a; len]].concat()
 }
 
-fn send((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker), ip: &[u8]) -> (Output, Vec<u8>) {
+fn send((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker<'static>), ip: &[u8]) -> (Output, Vec<u8>) {
     let mut buffer = [&[0xee; ROOM][..], ip].concat();
     let mut packet = Packet::new(&mut buffer, ROOM, ip.len()).unwrap();
     let output = vtep.handle_ip(worker, NOW, &OverlayMeta::default(), &mut packet);
     (output, packet.as_slice().to_vec())
 }
 
-fn receive((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker), bytes: &[u8]) -> (Output, Vec<u8>) {
+fn receive((vtep, worker): &mut (Vtep<Box<[Line]>>, Worker<'static>), bytes: &[u8]) -> (Output, Vec<u8>) {
     let mut buffer = bytes.to_vec();
     let mut packet = Packet::new(&mut buffer, 0, bytes.len()).unwrap();
     let output = vtep.handle_underlay(worker, NOW, &Default::default(), &mut packet);
@@ -86,6 +86,49 @@ fn d2_what_is_not_there_is_dropped_by_name() {
     here.0.neighbors().delete(NOW, SEGMENT, gateway).unwrap();
     assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoNeighbor), packet));
     assert_eq!(here.1.poll_event(), Some(Miss::L3 { vni: SEGMENT, address: gateway }));
+}
+
+/// flannel's IPv6 has the same three: neighbour, entry, route, over an underlay of either family.
+#[test]
+fn d2_ipv6_crosses_too() {
+    let (mut here, mut there) = (node(1, 2), node(2, 1));
+    let gateway = "fd00:244:2::".parse().unwrap();
+    here.0.neighbors().add(SEGMENT, gateway, mac(2)).unwrap();
+    let subnet = "fd00:244:2::/64".parse().unwrap();
+    here.0.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
+    let packet = crate::frames::ip(
+        "fd00:244:1::5".parse().unwrap(),
+        "fd00:244:2::7".parse().unwrap(),
+        17,
+        0,
+        &[0x5a; 60],
+    );
+    let (output, outer) = send(&mut here, &packet);
+    assert!(matches!(output, Output::Send { address: to, .. } if to == address(2)), "{output:?}");
+    assert_eq!(outer[36..50], [&mac(2).0[..], &mac(1).0, &[0x86, 0xdd]].concat());
+    let source = there.0.remote(address(1)).ok();
+    assert_eq!(receive(&mut there, &outer), (Output::DeliverIp { vni: SEGMENT, source }, packet));
+}
+
+/// A lease that goes takes all three along, and one that comes again brings them back.
+#[test]
+fn d2_a_lease_goes_and_comes_again() {
+    let mut here = node(1, 2);
+    let (vtep, packet, gateway) = (&here.0, ip(2, 10), [10, 244, 2, 0].into());
+    let subnet = "10.244.2.0/24".parse().unwrap();
+    vtep.routes().delete(subnet).unwrap();
+    let _ = vtep.fdb().delete(NOW, SEGMENT, mac(2)).unwrap();
+    let _ = vtep.neighbors().delete(NOW, SEGMENT, gateway).unwrap();
+    vtep.remotes().remove(vtep.remote(address(2)).unwrap()).unwrap();
+    assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoRoute), packet.clone()));
+    // The node has another VTEP now.
+    let vtep = &here.0;
+    vtep.neighbors().add(SEGMENT, gateway, mac(7)).unwrap();
+    vtep.fdb().add(SEGMENT, mac(7), vtep.remote(address(7)).unwrap()).unwrap();
+    vtep.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
+    let (output, outer) = send(&mut here, &packet);
+    assert!(matches!(output, Output::Send { address: to, .. } if to == address(7)), "{output:?}");
+    assert_eq!(outer[36..42], mac(7).0);
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn a8b_what_is_here_answers_for_itself() {
     for proxy in PROXIES {
         let mut node = node(proxy);
         node.vtep.fdb().add(VNI, NEIGHBOR, Destination::Local).unwrap();
-        not_answered(&mut node, &question().bytes(), proxy);
+        node.refuses_frame(&question().bytes(), DropReason::ProxyConsumed);
         assert_eq!(node.worker.poll_event(), None);
     }
 }
@@ -363,6 +363,14 @@ fn suppress_looks_behind_tags_and_keeps_them() {
         assert_eq!(read(&untagged), answer());
         assert_eq!(wrap(&untagged), reply);
     }
+}
+
+/// Linux's bridge floods this question; RFC 9161 has it answered.
+#[test]
+fn suppress_answers_for_whom_the_forwarding_database_does_not_know() {
+    let mut node = node(SUPPRESS);
+    assert!(node.vtep.fdb().get(NOW, VNI, NEIGHBOR).is_err());
+    assert_eq!(answered(&mut node, &question().bytes()), answer());
 }
 
 #[test]

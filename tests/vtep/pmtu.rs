@@ -87,6 +87,8 @@ fn a11_ipv4_with_df_is_told_fragmentation_needed() {
         let (about, _) = read_ipv4(&frame[14..]);
         assert_eq!((header.source, header.destination), (about.destination, about.source));
         assert_eq!((header.ttl, header.dont_fragment, header.identification), (about.ttl, true, 0));
+        // RFC 1812, section 4.3.2.5: precedence 6; the kernel's has none.
+        assert_eq!(reply[15], 0xc0);
         assert_eq!((reply.len(), header.total_len), (14 + 576, 576), "at most 576 bytes");
         assert_eq!(icmpv4::verify(message), State::Good);
         let (icmp, quote) = icmpv4::Header::parse(message).unwrap();

@@ -117,6 +117,8 @@ struct Network {
 impl Network {
     fn new(topology: Topology) -> Self {
         let config = if topology.linux { Config::linux() } else { Config::new() };
+        // All this happens at once.
+        let config = with(config, |c| c.move_rate = u32::MAX);
         let nodes = (0..topology.vteps)
             .map(|vtep| {
                 let mut node = Node::new(vtep as u8 + 1, config.local(v6(vtep as u8 + 1).into()));
@@ -320,7 +322,7 @@ fn busy(config: Config) -> Node {
         node.vtep.neighbors().add(VNI, [10, 1, 0, host].into(), mac(host)).unwrap();
         node.vtep.neighbors().add(VNI, v6(host).into(), mac(host)).unwrap();
     }
-    node.worker = encap::vtep::Worker::new(7);
+    node.worker = encap::vtep::Worker::new(7).with_event_capacity(16);
     node
 }
 

@@ -4,37 +4,37 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use encap::{
     Packet,
-    table::{Destination, Lookup, NewEntry, Remote, Snooping, State},
+    table::{Destination, Lookup, NewEntry, Remote},
     tunnel::{self, DecapMeta, Framing, Link, OuterFacts},
-    vtep::{Accept, Config, DropReason, Output},
+    vtep::{Config, DropReason, Output},
     wire::{MacAddr, Vni, checksum},
 };
 
 use crate::{common::*, frames::*};
 
 /// Our defaults, and the kernel's.
-fn both() -> [Config; 2] {
+pub(crate) fn both() -> [Config; 2] {
     [Config::new(), Config::linux()]
 }
 
 /// VTEP 2, which knows VTEP 1.
-fn node(config: Config) -> Node {
+pub(crate) fn node(config: Config) -> Node {
     Node::new(2, config).peers(&[1])
 }
 
 /// A packet with this frame from VTEP 1.
-fn outer(node: &Node, frame: &[u8]) -> Outer {
+pub(crate) fn outer(node: &Node, frame: &[u8]) -> Outer {
     Outer::new(node.vtep.config().dstport, frame)
 }
 
-fn where_is(node: &Node, mac: MacAddr) -> Option<IpAddr> {
+pub(crate) fn where_is(node: &Node, mac: MacAddr) -> Option<IpAddr> {
     match node.vtep.fdb().lookup(NOW, VNI, mac) {
         Lookup::Found(Destination::Remote(id)) => node.vtep.remotes().get(id).map(|remote| remote.address),
         _ => None,
     }
 }
 
-const FRAME: [u8; 14] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5];
+pub(crate) const FRAME: [u8; 14] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5];
 
 // ------------------------------------------------------------------------------------------------ layer 0
 
@@ -136,7 +136,7 @@ fn a3_0_4_a_udp_checksum_that_is_there_must_be_right() {
 }
 
 /// VTEP 2001:db8::2 and a packet from 2001:db8::1 to it.
-fn over_ipv6(mut config: Config) -> (Node, Outer) {
+pub(crate) fn over_ipv6(mut config: Config) -> (Node, Outer) {
     let end = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last));
     config = config.local(end(2));
     let mut node = Node::new(2, config);
@@ -368,6 +368,27 @@ fn a3_9_who_does_not_teach_is_checked_all_the_same() {
     }
 }
 
+/// What `external` devices have as metadata: the segment and who sent it, as far as the tables know; a policy.
+#[test]
+fn a3_8_segment_and_sender_are_told() {
+    for config in both() {
+        let mut node = node(config);
+        let sender = node.vtep.remote(address(1)).unwrap();
+        let other = Vni::truncate(7);
+        node.vtep.fdb().add_vni(other).unwrap();
+        for vni in [VNI, other] {
+            let packet = outer(&node, &FRAME).vni(vni);
+            let deliver = |source| Output::Deliver { vni, source, port: None, policy: None, vlan: None };
+            assert_eq!(node.receive(NOW, &packet.bytes()).0, deliver(Some(sender)));
+            let frame = frame(mac(2), mac(3), 0x88b5, &[]);
+            let stranger = Outer { source: address(77), frame, ..packet }.bytes();
+            let output = node.receive(NOW, &stranger).0;
+            let known = node.vtep.remotes().find(&Remote::new(address(77), config.dstport));
+            assert_eq!(output, deliver(known));
+        }
+    }
+}
+
 #[test]
 fn a3_6_less_than_an_ethernet_header_is_dropped() {
     for config in both() {
@@ -403,114 +424,6 @@ fn a3_11_a_source_that_no_host_has_is_dropped_where_there_is_learning() {
             let mut node = Node::new(2, with(config, |c| c.learning = false));
             assert_eq!(node.delivers(&outer(&node, &frame).bytes()), frame);
         }
-    }
-}
-
-#[test]
-fn a3_11_what_is_good_is_learned() {
-    for (config, anybody) in both().into_iter().zip([false, true]) {
-        let mut node = node(config);
-        let packet = outer(&node, &FRAME);
-        node.delivers(&packet.bytes());
-        assert_eq!(where_is(&node, mac(1)), Some(address(1)));
-        let entry = node.vtep.fdb().get(NOW, VNI, mac(1)).unwrap();
-        assert_eq!(entry.state, State::Learned);
-        // From a stranger only with Linux; and the remote has our port, not the packet's.
-        node.delivers(
-            &Outer { source: address(77), ..outer(&node, &frame(mac(2), mac(3), 0x88b5, &[])) }.bytes(),
-        );
-        assert_eq!(where_is(&node, mac(3)), anybody.then_some(address(77)));
-        let port = node.vtep.config().dstport;
-        assert_eq!(node.vtep.remotes().find(&Remote::new(address(77), port)).is_some(), anybody);
-    }
-}
-
-#[test]
-fn a4_a_learned_mac_roams_and_a_strangers_word_moves_nothing_by_default() {
-    for (config, anybody) in both().into_iter().zip([false, true]) {
-        let mut node = node(config).peers(&[3]);
-        let from = |last, node: &Node| Outer { source: address(last), ..outer(node, &FRAME) }.bytes();
-        for last in [1, 3, 1] {
-            node.delivers(&from(last, &node));
-            assert_eq!(where_is(&node, mac(1)), Some(address(last)));
-        }
-        node.delivers(&from(77, &node));
-        assert_eq!(where_is(&node, mac(1)), Some(address(if anybody { 77 } else { 1 })));
-    }
-}
-
-#[test]
-fn a4_nolearning_learns_nothing_and_takes_all() {
-    for config in both() {
-        let mut node = node(with(config, |c| c.learning = false));
-        node.vtep.fdb().add(VNI, mac(9), NewEntry::to(Destination::Local).as_static()).unwrap();
-        for source in [mac(1), mac(9)] {
-            node.delivers(&outer(&node, &frame(mac(2), source, 0x88b5, &[])).bytes());
-        }
-        assert_eq!(where_is(&node, mac(1)), None);
-        assert_eq!(node.vtep.fdb().count(), 2);
-    }
-}
-
-/// Anti-spoofing: a static entry elsewhere, also for senders that nothing is learned from.
-#[test]
-fn a4_3d_static_entries_are_not_moved_and_the_frame_is_dropped() {
-    for config in both() {
-        for new in [NewEntry::as_static, |entry| entry, NewEntry::sticky] {
-            let mut node = node(config).peers(&[3]);
-            let right = node.vtep.remote(address(3)).unwrap();
-            node.vtep.fdb().add(VNI, mac(1), new(NewEntry::to(right))).unwrap();
-            for wrong in [1, 77] {
-                let packet = Outer { source: address(wrong), ..outer(&node, &FRAME) }.bytes();
-                node.refuses(&packet, DropReason::SourceElsewhere);
-            }
-            node.delivers(&Outer { source: address(3), ..outer(&node, &FRAME) }.bytes());
-            assert_eq!(where_is(&node, mac(1)), Some(address(3)));
-        }
-    }
-}
-
-#[test]
-fn a4_3d_what_is_here_does_not_come_out_of_a_tunnel() {
-    for config in both() {
-        for destination in [Destination::Local, Destination::Blackhole] {
-            let mut node = node(config);
-            node.vtep.fdb().add(VNI, mac(1), NewEntry::to(destination).as_static()).unwrap();
-            for source in [1, 77] {
-                let packet = Outer { source: address(source), ..outer(&node, &FRAME) }.bytes();
-                node.refuses(&packet, DropReason::SourceElsewhere);
-            }
-        }
-        // A next-hop group: dropped from any source.
-        let mut node = node(config);
-        let group = node.vtep.lists().add_group(&[node.vtep.remote(address(1)).unwrap()]).unwrap();
-        node.vtep.fdb().add(VNI, mac(1), group).unwrap();
-        node.refuses(&outer(&node, &FRAME).bytes(), DropReason::SourceElsewhere);
-    }
-}
-
-/// The address counts (A4, 3c), not the port that frames to it go to.
-#[test]
-fn a4_3c_a_remote_with_a_port_of_its_own_is_the_same_host() {
-    for config in both() {
-        let mut node = node(config);
-        let remote = node.vtep.add_remote(&Remote::new(address(5), 9_999)).unwrap();
-        node.vtep.fdb().add(VNI, mac(1), NewEntry::to(remote).as_static()).unwrap();
-        node.delivers(&Outer { source: address(5), ..outer(&node, &FRAME) }.bytes());
-        let found = node.vtep.fdb().lookup(NOW, VNI, mac(1));
-        assert_eq!(found, Lookup::Found(Destination::Remote(remote)), "nothing changed");
-    }
-}
-
-#[test]
-fn a4_4_a_full_table_does_not_drop_the_packet() {
-    for mut config in both() {
-        config.tables.learned_limit = 1;
-        let mut node = node(config);
-        for host in 1..=3 {
-            node.delivers(&outer(&node, &frame(mac(2), mac(host), 0x88b5, &[])).bytes());
-        }
-        assert_eq!(node.vtep.fdb().count_vni(VNI).1, 1);
     }
 }
 
@@ -695,7 +608,7 @@ fn with_payload_framing() {
             let output = node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet);
             (output, where_is(&node, mac(1)))
         };
-        let deliver = |source| Output::Deliver { vni: VNI, source, policy: None, vlan: None };
+        let deliver = |source| Output::Deliver { vni: VNI, source, port: None, policy: None, vlan: None };
         assert_eq!(give(None), (deliver(None), None), "nobody is learned from");
         let mut facts = OuterFacts::new(address(1), address(2));
         facts.ds_field = 3;
@@ -739,102 +652,4 @@ fn two_underlays_at_once() {
     let v4 = outer(&node, &FRAME).bytes();
     assert_eq!((node.delivers(&v6), node.delivers(&v4)), (FRAME.to_vec(), FRAME.to_vec()));
     assert_eq!(where_is(&node, mac(1)), Some(address(1)));
-}
-
-/// With its interface it names somebody, who may be another one than by another interface.
-#[test]
-fn a4_2_link_local_senders_are_learned_by_their_interface() {
-    let fe80 = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-    let (mut node, packet) = over_ipv6(Config::linux());
-    let mut receive = |host: u8, ingress: u32| {
-        let frame = frame(mac(2), mac(host), 0x88b5, &[]);
-        let mut bytes = Outer { source: fe80.into(), frame, ..packet.clone() }.bytes();
-        let len = bytes.len();
-        let mut packet = Packet::new(&mut bytes, 0, len).unwrap();
-        let meta = DecapMeta::new().ingress(ingress);
-        let Output::Deliver { source, .. } =
-            node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet)
-        else {
-            panic!()
-        };
-        source.and_then(|source| node.vtep.remotes().get(source)).map(|remote| remote.egress)
-    };
-    assert_eq!(
-        (receive(3, 7), receive(4, 8), receive(3, 8), receive(5, 0)),
-        (Some(7), Some(8), Some(8), None)
-    );
-}
-
-/// Frames come from remotes whose port, VNI and interface are their own, too (A4, 4: the source port says nothing).
-#[test]
-fn a4_4_who_has_a_port_of_his_own_is_learned_from() {
-    for config in both() {
-        let mut node = node(config);
-        let remote = Remote::new(address(5), 9_999).vni(Vni::truncate(77)).egress(3);
-        let remote = node.vtep.add_remote(&remote).unwrap();
-        let other = frame(mac(2), mac(7), 0x88b5, &[]);
-        node.delivers(&Outer { source: address(5), ..outer(&node, &other) }.bytes());
-        let found = node.vtep.fdb().lookup(NOW, VNI, mac(7));
-        assert_eq!(found, Lookup::Found(Destination::Remote(remote)), "so that answers go there");
-        // Where he has the usual port as well, that is the way.
-        let usual = node.vtep.remote(address(5)).unwrap();
-        let other = frame(mac(2), mac(8), 0x88b5, &[]);
-        node.delivers(&Outer { source: address(5), ..outer(&node, &other) }.bytes());
-        assert_eq!(node.vtep.fdb().lookup(NOW, VNI, mac(8)), Lookup::Found(Destination::Remote(usual)));
-    }
-}
-
-/// A list of those who may send (behaviour.md, part E: nothing else proves who did).
-#[test]
-fn g_1_strangers_are_not_listened_to_where_only_remotes_are() {
-    for config in both() {
-        let mut node = node(with(config, |c| c.accept = Accept::Configured));
-        let stranger = Outer { source: address(77), ..outer(&node, &FRAME) };
-        node.refuses(&stranger.bytes(), DropReason::UnknownSender);
-        node.delivers(&outer(&node, &FRAME).bytes());
-        // Who was only learned of is no better known.
-        node.vtep.remotes().find_or_learn(&Remote::new(address(77), 4789)).unwrap();
-        node.refuses(&stranger.bytes(), DropReason::UnknownSender);
-        node.vtep.add_remote(&Remote::new(address(77), 1)).unwrap();
-        node.delivers(&stranger.bytes());
-    }
-}
-
-/// ARP and Neighbor Discovery that come out of tunnels say where hosts are, where that is wanted.
-#[test]
-fn neighbours_are_learned_from_what_comes_out_of_tunnels() {
-    let asks = arp(MacAddr::BROADCAST, 1, (mac(1), [10, 1, 0, 1]), [10, 1, 0, 2]);
-    let solicits = Ns::new(3, v6(2)).bytes();
-    for (snooping, expected) in [(Snooping::Off, 0), (Snooping::Known, 0), (Snooping::All, 2)] {
-        for config in both() {
-            let mut node = node(with(config, |c| c.tables.snooping = snooping));
-            node.delivers(&outer(&node, &asks).bytes());
-            node.delivers(&outer(&node, &solicits).bytes());
-            assert_eq!(node.vtep.neighbors().count(), expected);
-            if snooping == Snooping::All {
-                let neighbors = node.vtep.neighbors();
-                assert_eq!(neighbors.get(NOW, VNI, IpAddr::from([10, 1, 0, 1])).unwrap().mac, mac(1));
-                assert_eq!(neighbors.get(NOW, VNI, v6(3).into()).unwrap().mac, mac(3));
-            }
-        }
-    }
-    // Not from a frame that was refused.
-    let mut node = node(with(Config::new(), |c| c.tables.snooping = Snooping::All));
-    node.vtep.fdb().add(VNI, mac(1), Destination::Blackhole).unwrap();
-    node.refuses(&outer(&node, &asks).bytes(), DropReason::SourceElsewhere);
-    assert_eq!(node.vtep.neighbors().count(), 0);
-}
-
-/// A link-local address without its interface names nobody.
-#[test]
-fn a4_2_link_local_senders_are_delivered_and_not_learned() {
-    for config in both() {
-        let (mut node, packet) = over_ipv6(config);
-        let remotes = node.vtep.remotes().count();
-        let fe80 = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-        let other = frame(mac(2), mac(3), 0x88b5, &[]);
-        let packet = Outer { source: fe80.into(), frame: other.clone(), ..packet };
-        assert_eq!(node.delivers(&packet.bytes()), other);
-        assert_eq!((where_is(&node, mac(3)), node.vtep.remotes().count()), (None, remotes));
-    }
 }

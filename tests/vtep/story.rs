@@ -17,7 +17,10 @@ fn two_hosts_find_each_other() {
     assert_eq!(*to, address(2));
     let (output, inner) = b.receive(NOW, packet);
     let known = b.vtep.remote(address(1)).unwrap();
-    assert_eq!(output, Output::Deliver { vni: VNI, source: Some(known), policy: None, vlan: None });
+    assert_eq!(
+        output,
+        Output::Deliver { vni: VNI, source: Some(known), port: None, policy: None, vlan: None }
+    );
     assert_eq!(inner, question);
     assert_eq!(b.vtep.fdb().lookup(NOW, VNI, mac(1)), Lookup::Found(Destination::Remote(known)));
 

@@ -136,7 +136,7 @@ fn fdb_hit_batch() -> usize {
 }
 
 /// A VTEP, a worker, and what it is told of packets and answers.
-fn vtep() -> (Overlay, Worker, Vec<OverlayMeta>, Vec<Output>) {
+fn vtep() -> (Overlay, Worker<'static>, Vec<OverlayMeta>, Vec<Output>) {
     (
         Overlay::new(1 << 12, 64),
         Worker::new(1),

@@ -32,7 +32,7 @@ use crate::args::{Args, Route};
 /// Everything that the program holds.
 pub(crate) struct Node {
     backend: Backend<Box<[Line]>>,
-    worker: Worker,
+    worker: Worker<'static>,
     device: Device,
     sockets: Vec<Socket>,
     /// A buffer for each packet of a batch of the device's.

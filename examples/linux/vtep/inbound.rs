@@ -20,7 +20,7 @@ use crate::{
 /// The way in: one thread's.
 pub(crate) struct Inbound<'a> {
     ends: Ends<'a>,
-    worker: Worker,
+    worker: Worker<'static>,
     receivers: Vec<Receiver>,
     listeners: Vec<icmp::Listener>,
 }

@@ -57,7 +57,7 @@ impl<'a> Ends<'a> {
 /// The way out: one thread's.
 pub(crate) struct Outbound<'a> {
     ends: Ends<'a>,
-    worker: Worker,
+    worker: Worker<'static>,
     policy: Option<GroupPolicy>,
     /// By IPv4 and by IPv6.
     sockets: [Option<Transmitter>; 2],
@@ -91,7 +91,7 @@ impl<'a> Outbound<'a> {
         let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
         Ok(Self {
             ends,
-            worker: Worker::new(1),
+            worker: Worker::new(1).with_event_capacity(MISSES),
             policy: policy.map(|id| GroupPolicy { id, dont_learn: false, applied: false }),
             sockets: [v4?, v6?],
             read: vec![0; Device::VNET_HEADER + MAX_FRAME],
@@ -254,6 +254,9 @@ const MAX_FRAME: usize = 32 + 65_535;
 
 /// From one buffer to the next: an odd number of cache lines, so that the fronts of frames do not fall on the same ones.
 const STRIDE: usize = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
+
+/// Misses that wait until they are printed.
+const MISSES: usize = 64;
 
 /// How long a thread that has nothing to do sleeps before it says that it holds no handles.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);

@@ -24,7 +24,7 @@ use crate::wire::{MacAddr, Vni};
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Remote {
-    /// Its address in the underlay.
+    /// Its address in the underlay; or that of a multicast group, behind which are all who joined it (RFC 7348, section 4.2).
     pub address: IpAddr,
     /// UDP destination port; 0 for tunnels without one.
     pub port: u16,

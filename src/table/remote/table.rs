@@ -61,7 +61,7 @@ impl<'t> Remotes<'t> {
     /// address that the underlay cannot have; [`Error::NoSuchQuota`]; [`Error::SweepPending`] where there is only
     /// room that a sweep or a worker's quiescent point has not freed yet.
     pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
-        self.check(remote)?;
+        self.check(remote, true)?;
         self.insert(remote, CONFIGURED, usize::MAX)
     }
 
@@ -82,7 +82,7 @@ impl<'t> Remotes<'t> {
         if self.is_configured(id) {
             return Ok(());
         }
-        self.check(remote)?;
+        self.check(remote, true)?;
         let (index, state) = (id.0.index(), self.lock(id)?);
         let unlock = |answer| {
             self.set_state(index, state & !LOCK);
@@ -115,7 +115,7 @@ impl<'t> Remotes<'t> {
         if let Some(id) = self.find(remote) {
             return Ok(id);
         }
-        self.check(remote)?;
+        self.check(remote, false)?;
         if !meta::count_below(self.meta.unconfigured(), self.unconfigured_limit) {
             return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit: self.unconfigured_limit });
         }
@@ -124,14 +124,16 @@ impl<'t> Remotes<'t> {
         })
     }
 
-    fn check(&self, remote: &Remote) -> Result<(), Error> {
-        let (family, unicast) = match remote.address {
-            IpAddr::V4(a) => (self.underlay != Underlay::Ipv6, !a.is_multicast() && !a.is_broadcast()),
-            IpAddr::V6(a) => (self.underlay != Underlay::Ipv4, !a.is_multicast()),
+    /// Packets are sent to a group, and come from none.
+    fn check(&self, remote: &Remote, group: bool) -> Result<(), Error> {
+        let (family, broadcast) = match remote.address {
+            IpAddr::V4(a) => (self.underlay != Underlay::Ipv6, a.is_broadcast()),
+            IpAddr::V6(_) => (self.underlay != Underlay::Ipv4, false),
         };
+        let nobody = broadcast || remote.address.is_unspecified() || !group && remote.address.is_multicast();
         match remote.quota {
             _ if !family => Err(Error::Family),
-            _ if !unicast || remote.address.is_unspecified() => Err(Error::NotUnicast),
+            _ if nobody => Err(Error::NotUnicast),
             Quota::Shared(quota) if u32::from(quota) >= self.quotas => {
                 Err(Error::NoSuchQuota { quota, had: self.quotas })
             }

@@ -22,7 +22,7 @@ pub struct Engine {
     /// The VTEP.
     pub vtep: Vtep<Box<[Line]>>,
     /// Its core.
-    pub worker: Worker,
+    pub worker: Worker<'static>,
     /// What time it is.
     pub now: Instant,
 }

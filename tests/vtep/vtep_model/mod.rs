@@ -16,7 +16,7 @@ use encap::{
     table::{Capacity, Destination, LearnFrom, Line, NewEntry},
     time::Instant,
     tunnel::DecapMeta,
-    vtep::{Accept, Config, Output, OverlayMeta, Proxy, Vtep, Worker},
+    vtep::{Accept, Config, DropReason, Output, OverlayMeta, Proxy, Vtep, Worker},
     wire::{MacAddr, Vni, arp, ipv4, udp, vxlan},
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn run(choices: u8, ops: impl IntoIterator<Item = Op>) {
 
 struct Run {
     vtep: Vtep<Box<[Line]>>,
-    worker: Worker,
+    worker: Worker<'static>,
     model: Model,
 }
 
@@ -59,13 +59,15 @@ impl Run {
         config.proxy = if bit(3) { Proxy::NeighSuppress } else { Proxy::Off };
         config.tables.learn_from = if bit(4) { LearnFrom::Any } else { LearnFrom::Configured };
         (config.l2miss, config.l3miss) = (bit(5), bit(6));
+        // The model knows of no haste.
+        (config.learn_rate, config.move_rate) = (u32::MAX, u32::MAX);
         let capacity = Capacity { neighbors: 64, ..Capacity::fdb(256) };
         let vtep = Vtep::with_capacity(config.local(HERE.into()), capacity, [7, choices.into()]).unwrap();
         for remote in 0..Model::CONFIGURED {
             vtep.remote(address(remote)).unwrap();
         }
         let model = Model::new(config.learning, config.accept, config.tables.learn_from);
-        Self { vtep, worker: Worker::new(1), model }
+        Self { vtep, worker: Worker::new(1).with_event_capacity(16), model }
     }
 
     fn now(&self) -> Instant {
@@ -141,10 +143,11 @@ impl Run {
         let sent = packet.as_slice().to_vec();
         if let (Payload::Question(ip), Proxy::NeighSuppress) = (payload, self.vtep.config().proxy) {
             let mac = self.model.neighbors.get(&(vni, ip)).copied().filter(|_| to >= op::GROUPS);
-            let here = mac.is_some_and(|mac| {
-                self.model.live((vni, mac)).is_some_and(|known| known.place == Place::Here)
-            });
-            if let Some(mac) = mac.filter(|&mac| mac != from && !here && from < op::GROUPS) {
+            if let Some(mac) = mac.filter(|&mac| mac != from && from < op::GROUPS) {
+                if self.model.live((vni, mac)).is_some_and(|known| known.place == Place::Here) {
+                    assert_eq!((output, &sent[..]), (Output::Drop(DropReason::ProxyConsumed), frame));
+                    return;
+                }
                 assert_eq!(output, Output::Reply);
                 assert_eq!(sent[..12], [host(from).0, host(mac).0].concat());
                 return;
