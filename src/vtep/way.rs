@@ -7,7 +7,7 @@ use crate::{
     packet::{Header, Packet},
     table::{Raw, Remote, RemoteId},
     tunnel::{self, EncapError, EncapMeta, Framing, Kept, vxlan},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, ndp},
 };
 
 /// How to get to a remote.
@@ -97,6 +97,9 @@ impl<'t> Engine<'t> {
     #[cold]
     #[inline(never)]
     fn find_next_hop(&self, address: IpAddr, egress: u32) -> Result<MacAddr, NoWay> {
+        if let Some(mac) = group_mac(address) {
+            return Ok(mac);
+        }
         let remote = Remote::new(address, 0).egress(egress);
         let address = self.config.next_hop(address);
         self.known_next_hop(&remote).ok_or(NoWay::Unresolved { address, egress })
@@ -126,6 +129,18 @@ impl Way<'_, '_> {
     /// The outer headers of a frame as a value.
     pub(super) fn header(&self, frame: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
         self.endpoint.header(frame, &self.outer.to_remote(self.address, self.raw.port()), meta)
+    }
+}
+
+/// The MAC address of a multicast group (RFC 1112, section 6.4; RFC 2464, section 7), whom nobody has to be asked for.
+fn group_mac(address: IpAddr) -> Option<MacAddr> {
+    match address {
+        _ if !address.is_multicast() => None,
+        IpAddr::V4(group) => {
+            let [_, a, b, c] = group.octets();
+            Some(MacAddr([0x01, 0x00, 0x5e, a & 0x7f, b, c]))
+        }
+        IpAddr::V6(group) => Some(ndp::group_mac(group)),
     }
 }
 

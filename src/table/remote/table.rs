@@ -53,12 +53,12 @@ pub struct Remotes<'t> {
 }
 
 impl<'t> Remotes<'t> {
-    /// Adds a remote.
+    /// Adds a remote: an endpoint, or a multicast group of the underlay, in which many hear what is sent to it.
     ///
     /// # Errors
     ///
     /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`] or [`Error::NotUnicast`] for an
-    /// address that the underlay cannot have; [`Error::NoSuchQuota`]; [`Error::SweepPending`] where there is only
+    /// address that nobody in the underlay can have; [`Error::NoSuchQuota`]; [`Error::SweepPending`] where there is only
     /// room that a sweep or a worker's quiescent point has not freed yet.
     pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         self.check(remote)?;
@@ -116,6 +116,10 @@ impl<'t> Remotes<'t> {
             return Ok(id);
         }
         self.check(remote)?;
+        if remote.address.is_multicast() {
+            // Nobody sends from there.
+            return Err(Error::NotUnicast);
+        }
         if !meta::count_below(self.meta.unconfigured(), self.unconfigured_limit) {
             return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit: self.unconfigured_limit });
         }
@@ -125,13 +129,13 @@ impl<'t> Remotes<'t> {
     }
 
     fn check(&self, remote: &Remote) -> Result<(), Error> {
-        let (family, unicast) = match remote.address {
-            IpAddr::V4(a) => (self.underlay != Underlay::Ipv6, !a.is_multicast() && !a.is_broadcast()),
-            IpAddr::V6(a) => (self.underlay != Underlay::Ipv4, !a.is_multicast()),
+        let (family, broadcast) = match remote.address {
+            IpAddr::V4(a) => (self.underlay != Underlay::Ipv6, a.is_broadcast()),
+            IpAddr::V6(_) => (self.underlay != Underlay::Ipv4, false),
         };
         match remote.quota {
             _ if !family => Err(Error::Family),
-            _ if !unicast || remote.address.is_unspecified() => Err(Error::NotUnicast),
+            _ if broadcast || remote.address.is_unspecified() => Err(Error::NotUnicast),
             Quota::Shared(quota) if u32::from(quota) >= self.quotas => {
                 Err(Error::NoSuchQuota { quota, had: self.quotas })
             }
