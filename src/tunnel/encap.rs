@@ -77,6 +77,19 @@ impl<P: Protocol> Endpoint<P> {
         self.encap_any(packet, &kept.to_remote(self.local(), 0), meta)
     }
 
+    /// As [`encap_kept`](Self::encap_kept), for headers that may be changing meanwhile, and only for what most packets
+    /// are: `None` for all others, which are left as they were, but for what the headroom holds.
+    #[inline(always)]
+    pub(crate) fn encap_straight(
+        &self,
+        packet: &mut Packet<'_>,
+        facts: [u8; Remote::FACTS],
+        header: &impl Template,
+        meta: &EncapMeta,
+    ) -> Option<()> {
+        self.encap_plain(packet, &Facts::from_bytes(facts), header, meta)
+    }
+
     /// What most endpoints do with most packets: only lengths, ECN, source port and segment differ from the remote's
     /// headers. `None` where that is not all, and where something is wrong: [`encap_any`](Self::encap_any) knows.
     // All that is known of the packet stays in registers, where a value of several fields would go through memory.
@@ -85,7 +98,7 @@ impl<P: Protocol> Endpoint<P> {
         &self,
         packet: &mut Packet<'_>,
         facts: &Facts,
-        header: &[u8],
+        header: &(impl Template + ?Sized),
         meta: &EncapMeta,
     ) -> Option<()> {
         if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
@@ -112,7 +125,7 @@ impl<P: Protocol> Endpoint<P> {
                 self.fill_usual::<USUAL_FRAME>(room, facts, header, inner, meta, ecn, hash)?;
             }
             _ => {
-                packet::copy(room, header);
+                header.copy(room);
                 self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
                 let headers = room.get_mut(facts.l3.into()..)?;
                 self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
@@ -121,6 +134,9 @@ impl<P: Protocol> Endpoint<P> {
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
             let headers = room.get_mut(facts.l3.into()..)?;
             self.outer.sum_plain(facts.ip?, facts.udp_sum, headers, payload, inner, meta.inner_checksum)?;
+        }
+        if !header.is_whole() {
+            return None;
         }
         packet.grow_front(header.len());
         Some(())
@@ -133,14 +149,14 @@ impl<P: Protocol> Endpoint<P> {
         &self,
         room: &mut [u8],
         facts: &Facts,
-        header: &[u8],
+        header: &(impl Template + ?Sized),
         inner: &[u8],
         meta: &EncapMeta,
         ecn: u8,
         hash: u32,
     ) -> Option<()> {
         let room: &mut [u8; N] = room.first_chunk_mut()?;
-        *room = *header.first_chunk()?;
+        header.fill(room);
         let (ip, udp, tunnel) = patch::usual(room)?;
         self.protocol.patch_plain(tunnel, inner, meta, hash);
         self.outer.patch_plain_ipv4(facts, ip, Some(udp), USUAL.wrapping_add(inner.len()), ecn, hash);
@@ -259,3 +275,42 @@ impl<P: Protocol> Endpoint<P> {
 
 /// The same with an Ethernet header before them.
 const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
+
+/// Outer headers that were made ahead, wherever they are.
+pub(crate) trait Template {
+    /// How many bytes they have.
+    fn len(&self) -> usize;
+
+    /// Writes as many of them as `room` has bytes, which the compiler knows.
+    fn fill<const N: usize>(&self, room: &mut [u8; N]);
+
+    /// Writes them; `room` is as long.
+    fn copy(&self, room: &mut [u8]);
+
+    /// Whether all that was written belongs together: asked at the end.
+    fn is_whole(&self) -> bool;
+}
+
+impl Template for [u8] {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn fill<const N: usize>(&self, room: &mut [u8; N]) {
+        if let Some(header) = self.first_chunk() {
+            *room = *header;
+        }
+    }
+
+    #[inline(always)]
+    fn copy(&self, room: &mut [u8]) {
+        packet::copy(room, self);
+    }
+
+    #[inline(always)]
+    fn is_whole(&self) -> bool {
+        true
+    }
+}

@@ -39,6 +39,7 @@ pub mod vxlan;
 
 pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
+pub(crate) use encap::Template;
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;

@@ -50,7 +50,10 @@ impl Engine<'_> {
     ) -> Output {
         let mut vni = meta.vni;
         let sent = match self.plain_remote(now, meta, packet.as_slice()) {
-            Some(remote) => self.send(worker, now, meta, remote, packet),
+            Some(remote) => match self.send_straight(worker, meta, remote, packet) {
+                Some(sent) => return sent,
+                None => self.send(worker, now, meta, remote, packet),
+            },
             None => self.route(worker, now, meta, &mut vni, packet),
         };
         sent.unwrap_or_else(|reason| self.refuse(worker, vni, reason))

@@ -5,8 +5,8 @@ use core::net::IpAddr;
 use super::{Engine, OverlayMeta, Worker, next_hop::group_mac};
 use crate::{
     packet::{Header, Packet},
-    table::{Raw, Remote, RemoteId},
-    tunnel::{self, EncapError, EncapMeta, Framing, Kept, vxlan},
+    table::{Raw, Record, Remote, RemoteId, Words},
+    tunnel::{self, EncapError, EncapMeta, Framing, Kept, Template, vxlan},
     wire::{MacAddr, Vni},
 };
 
@@ -133,6 +133,74 @@ impl Way<'_, '_> {
     /// The outer headers of a frame as a value.
     pub(super) fn header(&self, frame: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
         self.endpoint.header(frame, &self.outer.to_remote(self.address, self.raw.port()), meta)
+    }
+}
+
+/// The outer headers of a remote where the table keeps them, with a next hop of the remote's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Straight<'t> {
+    pub(super) record: Record<'t>,
+    next_hop: Option<MacAddr>,
+}
+
+impl<'t> Engine<'t> {
+    /// How to get to most remotes, whose headers are made and whose next hop is known; nothing is copied.
+    #[inline(always)]
+    pub(super) fn straight(&self, id: RemoteId) -> Option<(&'t vxlan::Endpoint, IpAddr, Straight<'t>)> {
+        let record = self.fdb.remotes.record_of(id)?;
+        let address = record.address();
+        let endpoint = self.endpoint(address)?;
+        let here = endpoint.local() == address && record.port() == self.config.dstport;
+        let len = record.header_len();
+        if here || len <= tunnel::Remote::FACTS || len > Record::MAX_HEADER || record.mtu() != 0 {
+            return None;
+        }
+        let next_hop = match self.config.framing {
+            Framing::Ethernet(link) if link.next_hop == MacAddr::ZERO => Some(record.next_hop()?),
+            Framing::Ethernet(_) => record.next_hop(),
+            _ => None,
+        };
+        Some((endpoint, address, Straight { record, next_hop }))
+    }
+}
+
+impl Straight<'_> {
+    /// What patches need to know.
+    #[inline(always)]
+    pub(super) fn facts(&self) -> [u8; tunnel::Remote::FACTS] {
+        let mut facts = [0; tunnel::Remote::FACTS];
+        self.record.copy_header(0, &mut facts);
+        facts
+    }
+
+    #[inline(always)]
+    fn put(&self, to: &mut [u8]) {
+        self.record.copy_header(tunnel::Remote::FACTS, to);
+        if let (Some(mac), Some(to)) = (self.next_hop, to.first_chunk_mut()) {
+            *to = mac.0;
+        }
+    }
+}
+
+impl Template for Straight<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.record.header_len().wrapping_sub(tunnel::Remote::FACTS)
+    }
+
+    #[inline(always)]
+    fn fill<const N: usize>(&self, room: &mut [u8; N]) {
+        self.put(room);
+    }
+
+    #[inline(always)]
+    fn copy(&self, room: &mut [u8]) {
+        self.put(room);
+    }
+
+    #[inline(always)]
+    fn is_whole(&self) -> bool {
+        self.record.is_whole()
     }
 }
 
