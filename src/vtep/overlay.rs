@@ -10,7 +10,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Lookup, RemoteId, VniCounters},
     time::Instant,
-    wire::{EtherType, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
+    wire::{EtherType, IpProtocol, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
 };
 
 /// What a frame says before its payload, VLAN tags skipped.
@@ -83,10 +83,14 @@ impl Engine<'_> {
         #[rustfmt::skip]
         let &[
             d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1,
-            _, _, _, _, _, _, _, _, s0, s1, s2, s3, s4, s5, s6, s7,
+            _, _, _, _, _, _, next, _, s0, s1, s2, s3, s4, s5, s6, s7,
         ] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
-        let asks = matches!(ethertype, EtherType::ARP | EtherType::IPV6) && self.config.proxy != Proxy::Off;
+        let asks = match ethertype {
+            EtherType::ARP => self.config.proxy != Proxy::Off,
+            EtherType::IPV6 => IpProtocol(next) == IpProtocol::ICMPV6 && self.config.proxy != Proxy::Off,
+            _ => false,
+        };
         let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks;
         if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
             return None;
