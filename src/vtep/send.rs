@@ -1,16 +1,18 @@
 //! A frame to one remote.
 
+use core::net::IpAddr;
+
 use super::{
     DropReason, Engine, Gso, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
     trunk::Tag,
-    way::{NoWay, Way},
+    way::{Hop, NoWay, Straight, Way},
 };
 use crate::{
     packet::Packet,
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
-    tunnel::{EncapError, EncapMeta, icmp},
+    tunnel::{EncapError, EncapMeta, USUAL, USUAL_FRAME, icmp},
     wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
@@ -28,21 +30,25 @@ impl Engine<'_> {
         if meta.gso.is_some() || self.config.too_big == TooBig::Fragment {
             return None;
         }
-        let (endpoint, address, way) = self.straight(id)?;
-        let record = way.record;
-        let (len, port, egress) = (packet.len() as u64, record.port(), record.egress());
+        let endpoint = self.ipv4?;
+        let mut way = self.straight(id, self.config.local?)?;
         let encap = EncapMeta {
             hash: meta.hash,
             // Packets that have one go the other way.
             identification: None,
-            vni: Some(record.vni().unwrap_or(meta.vni)),
+            vni: Some(way.vni().unwrap_or(meta.vni)),
             sequence: None,
             group_policy: meta.policy,
             inner_checksum: meta.inner_checksum,
         };
-        endpoint.encap_straight(packet, way.facts(), &way, &encap)?;
+        let len = packet.len() as u64;
+        match self.hop {
+            Hop::None => endpoint.encap_straight::<USUAL>(packet, &mut way, &encap)?,
+            _ => endpoint.encap_straight::<USUAL_FRAME>(packet, &mut way, &encap)?,
+        }
         self.count_sent(worker, meta.vni, len);
-        Some(Output::Send { remote: id, address, port, egress, gso: None })
+        let Straight { address, port, egress, .. } = way;
+        Some(Output::Send { remote: id, address: IpAddr::V4(address), port, egress, gso: None })
     }
 
     /// Puts the outer headers of `id` before the frame.

@@ -181,8 +181,17 @@ impl Words for Record<'_> {
 }
 
 impl Record<'_> {
-    /// Bytes of headers that a record of two lines has room for.
-    pub(crate) const MAX_HEADER: usize = 2 * size_of::<Line>() - HEADER;
+    /// The remote's address, where that is one of IPv4.
+    #[inline(always)]
+    pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
+        (self.word::<0>() & 0xff != 6).then_some(Ipv4Addr::from_bits(self.word::<1>()))
+    }
+
+    /// Four bytes of the header.
+    #[inline(always)]
+    pub(crate) fn header_word<const AT: usize>(&self) -> [u8; 4] {
+        self.at(RECORD_WORDS + AT).to_ne_bytes()
+    }
 
     #[inline(always)]
     fn at(&self, word: usize) -> u32 {
