@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use super::{DropReason, Engine, Miss, Output, Proxy, Worker, overlay::Front};
+use super::{DropReason, Engine, Miss, Proxy, Worker, overlay::Front};
 use crate::{
     packet::Packet,
     table::{Destination, Lookup, Neighbor},
@@ -10,7 +10,7 @@ use crate::{
     wire::{MacAddr, Vni, arp},
 };
 
-/// Answers the ARP packet in a frame, if that is for the VTEP to do; `None` where it goes on its way.
+/// Answers the ARP packet in a frame, if that is for the VTEP to do; tells whether it did, or the frame goes on its way.
 pub(super) fn handle(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -18,11 +18,11 @@ pub(super) fn handle(
     vni: Vni,
     front: &Front,
     packet: &mut Packet<'_>,
-) -> Result<Option<Output>, DropReason> {
+) -> Result<bool, DropReason> {
     let kernel = engine.config.proxy == Proxy::KernelProxy;
     // Linux does not look behind tags.
     if kernel && front.tagged {
-        return Ok(None);
+        return Ok(false);
     }
     let bytes = packet.as_slice().get(front.l3..).and_then(|rest| rest.first_chunk());
     let Some(bytes) = bytes else { return Err(DropReason::ArpTruncated) };
@@ -31,9 +31,9 @@ pub(super) fn handle(
         (false, Some(arp)) => neigh_suppress(engine, worker, now, vni, front, &arp)?,
         (false, None) => None,
     };
-    let Some((arp, mac)) = found else { return Ok(None) };
-    reply(front, packet, &arp, mac).ok_or(DropReason::ArpTruncated)?;
-    Ok(Some(Output::Reply))
+    let Some(mac) = found else { return Ok(false) };
+    reply(front, packet, mac).ok_or(DropReason::ArpTruncated)?;
+    Ok(true)
 }
 
 /// Learns what an ARP packet says of its sender.
@@ -59,7 +59,7 @@ fn kernel_proxy(
     now: Instant,
     vni: Vni,
     arp: Option<&arp::Header>,
-) -> Result<Option<(arp::Header, MacAddr)>, DropReason> {
+) -> Result<Option<MacAddr>, DropReason> {
     let Some(arp) = arp.filter(|arp| arp.operation == arp::Operation::REQUEST) else {
         return Err(DropReason::ProxyConsumed);
     };
@@ -73,7 +73,7 @@ fn kernel_proxy(
     if !neighbor.answers() || is_here(engine, now, &neighbor) {
         return Err(DropReason::ProxyConsumed);
     }
-    Ok(Some((*arp, neighbor.mac)))
+    Ok(Some(neighbor.mac))
 }
 
 /// Only what can be answered well is answered, and what is for hosts on this side does not leave it; all else goes on.
@@ -84,9 +84,11 @@ fn neigh_suppress(
     vni: Vni,
     front: &Front,
     arp: &arp::Header,
-) -> Result<Option<(arp::Header, MacAddr)>, DropReason> {
+) -> Result<Option<MacAddr>, DropReason> {
     // What hosts say of themselves is worth knowing, where that is wanted.
-    let _ = engine.neighbors.snoop_arp(now, vni, arp);
+    if engine.neighbors.snoops() {
+        let _ = engine.neighbors.snoop_arp(now, vni, arp);
+    }
     let announces = arp.sender_ip == arp.target_ip;
     let asks = arp.operation == arp::Operation::REQUEST && arp.sender_mac.is_unicast() && !announces;
     // A request to one host asks whether that is still there: only it can tell.
@@ -104,7 +106,7 @@ fn neigh_suppress(
     if is_here(engine, now, &neighbor) {
         return Err(DropReason::ProxyConsumed);
     }
-    Ok(Some((*arp, neighbor.mac)))
+    Ok(Some(neighbor.mac))
 }
 
 fn neighbor(engine: &Engine<'_>, now: Instant, vni: Vni, address: Ipv4Addr) -> Option<Neighbor> {
@@ -117,24 +119,14 @@ pub(super) fn is_here(engine: &Engine<'_>, now: Instant, neighbor: &Neighbor) ->
 }
 
 /// Makes the frame the answer, tags and all, padding cut off.
-fn reply(front: &Front, packet: &mut Packet<'_>, request: &arp::Header, mac: MacAddr) -> Option<()> {
-    let answer = arp::Header {
-        operation: arp::Operation::REPLY,
-        sender_mac: mac,
-        sender_ip: request.target_ip,
-        target_mac: request.sender_mac,
-        target_ip: request.sender_ip,
-    };
+// In place, piece by piece: what a value of all fields is made of has to be put together byte by byte.
+fn reply(front: &Front, packet: &mut Packet<'_>, mac: MacAddr) -> Option<()> {
     packet.trim(front.l3.saturating_add(arp::Header::LEN)).ok()?;
     let frame = packet.as_mut_slice();
     let (link, rest) = frame.split_first_chunk_mut::<12>()?;
-    let body = rest.get_mut(front.l3.saturating_sub(12)..)?.first_chunk_mut()?;
-    let hardware: [u8; 2] = *<[u8]>::first_chunk(body)?;
-    *body = answer.to_bytes();
-    // The hardware type is the asker's.
-    *<[u8]>::first_chunk_mut(body)? = hardware;
-    let MacAddr([d0, d1, d2, d3, d4, d5]) = request.sender_mac;
-    let MacAddr([s0, s1, s2, s3, s4, s5]) = mac;
-    *link = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
+    let body = rest.get_mut(front.l3.saturating_sub(12)..)?;
+    let asker = arp::answer(body.first_chunk_mut()?, mac);
+    let (destination, source) = link.split_first_chunk_mut()?;
+    (*destination, *source.first_chunk_mut()?) = (asker.0, mac.0);
     Some(())
 }

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::{DropReason, Engine, Miss, Output, Proxy, Worker, arp_proxy::is_here, overlay::Front};
+use super::{DropReason, Engine, Miss, Proxy, Worker, arp_proxy::is_here, overlay::Front};
 use crate::{
     packet::Packet,
     table::Neighbor,
@@ -17,8 +17,8 @@ use crate::{
     },
 };
 
-/// Answers the solicitation in a frame, if there is one and that is for the VTEP to do; `None` where the frame goes
-/// on its way.
+/// Answers the solicitation in a frame, if there is one and that is for the VTEP to do; tells whether it did, or the
+/// frame goes on its way.
 pub(super) fn handle(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -26,10 +26,10 @@ pub(super) fn handle(
     vni: Vni,
     front: &Front,
     packet: &mut Packet<'_>,
-) -> Result<Option<Output>, DropReason> {
+) -> Result<bool, DropReason> {
     let ip = packet.as_slice().get(front.l3..).unwrap_or_default();
     if !is_neighbor_discovery(ip) {
-        return Ok(None);
+        return Ok(false);
     }
     let found = match engine.config.proxy {
         // Linux does not look behind tags.
@@ -37,9 +37,9 @@ pub(super) fn handle(
         Proxy::KernelProxy => kernel_proxy(engine, worker, now, vni, front, ip)?,
         _ => neigh_suppress(engine, worker, now, vni, front, ip)?,
     };
-    let Some((answer, destination)) = found else { return Ok(None) };
+    let Some((answer, destination)) = found else { return Ok(false) };
     reply(front, packet, &answer, destination)?;
-    Ok(Some(Output::Reply))
+    Ok(true)
 }
 
 /// Learns what a valid solicitation or advertisement says of its sender or target.

@@ -137,11 +137,11 @@ impl Engine<'_> {
             let answered = match front.ethertype {
                 EtherType::ARP => arp_proxy::handle(self, worker, now, *vni, &front, packet)?,
                 EtherType::IPV6 => nd_proxy::handle(self, worker, now, *vni, &front, packet)?,
-                _ => None,
+                _ => false,
             };
-            if let Some(output) = answered {
+            if answered {
                 worker.counters.replies = worker.counters.replies.wrapping_add(1);
-                return Ok(output);
+                return Ok(Output::Reply);
             }
         }
         let meta = OverlayMeta { vni: *vni, ..*meta };

@@ -129,6 +129,29 @@ impl Header {
     }
 }
 
+/// Makes a request, as it stands in a packet, the answer that `mac` has the address (RFC 826); hardware and protocol are
+/// the asker's. Answers who asked.
+pub(crate) fn answer(request: &mut [u8; Header::LEN], mac: MacAddr) -> MacAddr {
+    let [.., a, b, c, d] = *request;
+    request.copy_within(SENDER..TARGET, TARGET);
+    let asker = request.get(SENDER..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+    put(request, OPERATION, Operation::REPLY.0.to_be_bytes());
+    put(request, SENDER, mac.0);
+    put(request, SENDER + 6, [a, b, c, d]);
+    MacAddr(asker)
+}
+
+fn put<const N: usize>(bytes: &mut [u8; Header::LEN], at: usize, value: [u8; N]) {
+    if let Some(to) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *to = value;
+    }
+}
+
+// Where things are: the addresses of the sender, MAC and IP, and those of the target.
+const OPERATION: usize = 6;
+const SENDER: usize = 8;
+const TARGET: usize = 18;
+
 const fn unsupported(field: &'static str, value: u16) -> Error {
     Error::Unsupported { layer: Layer::Arp, field, value }
 }
@@ -146,6 +169,22 @@ mod tests {
         2, 0, 0, 0, 0, 1, 10, 1, 0, 1, // sender
         0, 0, 0, 0, 0, 0, 10, 1, 0, 2, // target
     ];
+
+    #[test]
+    fn an_answer_is_made_in_place() {
+        let mut bytes = GOLDEN;
+        let asked = Header::from_bytes(&bytes).unwrap();
+        let mac = MacAddr([2, 0, 0, 0, 0, 9]);
+        assert_eq!(answer(&mut bytes, mac), asked.sender_mac);
+        let answered = Header {
+            operation: Operation::REPLY,
+            sender_mac: mac,
+            sender_ip: asked.target_ip,
+            target_mac: asked.sender_mac,
+            target_ip: asked.sender_ip,
+        };
+        assert_eq!(Header::from_bytes(&bytes), Ok(answered));
+    }
 
     #[test]
     fn golden() {
