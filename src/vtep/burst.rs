@@ -63,7 +63,7 @@ impl Engine<'_> {
                         self.tally_sent(worker, meta.vni, len);
                     }
                 }
-                None => *output = self.overlay(worker, now, meta, packet),
+                None => self.overlay_to(worker, now, meta, packet, output),
             }
         }
         worker.counters.sent = worker.counters.sent.wrapping_add(sent);

@@ -48,19 +48,43 @@ impl Engine<'_> {
         meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
+        let mut output = Output::Pass;
+        self.overlay_to(worker, now, meta, packet, &mut output);
+        output
+    }
+
+    /// The same, with the answer where the caller wants it: what is handed on by value is copied each time, and read in
+    /// other pieces than it was written in.
+    pub(super) fn overlay_to(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        packet: &mut Packet<'_>,
+        output: &mut Output,
+    ) {
         let mut vni = meta.vni;
         let len = packet.len() as u64;
-        let sent = match self.plain_remote(now, meta, packet.as_slice()) {
+        let refused = match self.plain_remote(now, meta, packet.as_slice()) {
             Some(remote) => match self.send_straight(meta, remote, packet) {
                 Some(sent) => {
+                    *output = sent;
                     self.count_sent(worker, meta.vni, len);
-                    return sent;
+                    return;
                 }
-                None => self.send(worker, now, meta, remote, packet),
+                None => match self.send(worker, now, meta, remote, packet) {
+                    Ok(sent) => {
+                        *output = sent;
+                        None
+                    }
+                    Err(reason) => Some(reason),
+                },
             },
-            None => self.route(worker, now, meta, &mut vni, packet),
+            None => self.route(worker, now, meta, &mut vni, packet, output).err(),
         };
-        sent.unwrap_or_else(|reason| self.refuse(worker, vni, reason))
+        if let Some(reason) = refused {
+            *output = self.refuse(worker, vni, reason);
+        }
     }
 
     #[cold]
@@ -114,7 +138,8 @@ impl Engine<'_> {
         meta: &OverlayMeta,
         vni: &mut Vni,
         packet: &mut Packet<'_>,
-    ) -> Result<Output, DropReason> {
+        output: &mut Output,
+    ) -> Result<(), DropReason> {
         let mut front = Front::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
         let member = self.membership(meta, &mut front, packet.as_slice())?;
         *vni = member.vni;
@@ -131,7 +156,9 @@ impl Engine<'_> {
         }
         if let Some(remote) = meta.remote {
             let meta = OverlayMeta { vni: *vni, ..*meta };
-            return self.untagged(member, packet, |packet| self.send(worker, now, &meta, remote, packet));
+            *output =
+                self.untagged(member, packet, |packet| self.send(worker, now, &meta, remote, packet))?;
+            return Ok(());
         }
         if self.config.proxy != Proxy::Off {
             let answered = match front.ethertype {
@@ -141,12 +168,15 @@ impl Engine<'_> {
             };
             if answered {
                 worker.counters.replies = worker.counters.replies.wrapping_add(1);
-                return Ok(Output::Reply);
+                *output = Output::Reply;
+                return Ok(());
             }
         }
         let meta = OverlayMeta { vni: *vni, ..*meta };
         if let Some(group) = self.group(*vni, &front, packet.as_slice()) {
-            return self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet));
+            *output =
+                self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet))?;
+            return Ok(());
         }
         if let Some(shortcut) = self.shortcut(worker, now, &meta, &front, packet.as_slice()) {
             let before = shortcut.take(&front, packet)?;
@@ -158,10 +188,13 @@ impl Engine<'_> {
                 Ok(Output::Reply) => before.answer(packet),
                 _ => {}
             }
-            return sent;
+            *output = sent?;
+            return Ok(());
         }
         let destination = self.destination(worker, now, *vni, front.link.destination)?;
-        self.untagged(member, packet, |packet| self.forward(worker, now, &meta, destination, packet))
+        *output =
+            self.untagged(member, packet, |packet| self.forward(worker, now, &meta, destination, packet))?;
+        Ok(())
     }
 
     /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address.
