@@ -108,14 +108,17 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
-    /// Makes the packet what lies from `start` to `end` in it; nothing changes where that is not inside.
+    /// Makes the packet what lies from `start` to `end` in it, as somebody has found out.
     #[inline(always)]
     pub(crate) fn narrow(&mut self, start: usize, end: usize) {
-        let head = self.head.wrapping_add(start);
-        let tail = self.head.wrapping_add(end);
-        if self.head <= head && head <= tail && tail <= self.tail {
-            (self.head, self.tail) = (head, tail);
-        }
+        self.tail = self.head.wrapping_add(end);
+        self.head = self.head.wrapping_add(start);
+    }
+
+    /// The packet's bytes, for who has another way where there are none.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        self.buffer.get(self.head..self.tail)
     }
 
     /// The last `n` bytes before the packet: headers that were stripped, as long as nothing else was put there.

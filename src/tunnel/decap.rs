@@ -114,7 +114,7 @@ impl<P: Protocol> Endpoint<P> {
     // As for encapsulation: what is in line is short, and asks less where it knows the caller.
     #[inline(always)]
     pub fn decap_with(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
-        if let Some((inner, end)) = self.checked_plain(packet.as_slice(), meta) {
+        if let Some((inner, end)) = packet.bytes().and_then(|bytes| self.checked_plain(bytes, meta)) {
             packet.narrow(inner.stripped, end);
             return Ok(inner);
         }
@@ -215,7 +215,7 @@ impl<P: Protocol> Endpoint<P> {
     ) -> usize {
         let mut done = 0;
         for ((packet, meta), result) in packets.iter_mut().zip(metas).zip(results) {
-            match self.checked_plain(packet.as_slice(), meta) {
+            match packet.bytes().and_then(|bytes| self.checked_plain(bytes, meta)) {
                 Some((inner, end)) => {
                     packet.narrow(inner.stripped, end);
                     *result = Ok(inner);
