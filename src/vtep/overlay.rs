@@ -84,12 +84,10 @@ impl Engine<'_> {
         ] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
         let asks = matches!(ethertype, EtherType::ARP | EtherType::IPV6) && self.config.proxy != Proxy::Off;
-        let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks;
+        // A packet of our own takes a closer look.
+        let own = self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]);
+        let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks | own;
         if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
-            return None;
-        }
-        // Perhaps a packet of our own, which takes a closer look.
-        if self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]) {
             return None;
         }
         Some(mac)
