@@ -160,10 +160,10 @@ impl<'a> Packet<'a> {
         Some((front.get_mut(start..)?, packet))
     }
 
-    /// Counts the last `n` bytes of headroom as part of the packet.
+    /// Counts the last `n` bytes of headroom, of which there are as many, as part of the packet.
     #[inline]
     pub(crate) fn grow_front(&mut self, n: usize) {
-        self.head = self.head.saturating_sub(n);
+        self.head = self.head.wrapping_sub(n);
     }
 }
 

@@ -158,11 +158,11 @@ impl Now {
         self.stamp.wrapping_sub(stamp).wrapping_sub((self.stamp < stamp) as u16)
     }
 
-    /// Whether what was confirmed at `stamp` may be used, for a first look: of what a clock that was ahead confirmed
-    /// [`expired`](Self::expired) knows more.
+    /// Whether what was confirmed at `stamp` may be used, for a first look: of what a clock that was ahead confirmed, and
+    /// of the last tick before a limit that is past the stamp that there is not, [`expired`](Self::expired) knows more.
     #[inline]
     pub(crate) const fn is_young(self, stamp: u16) -> bool {
-        (self.since(stamp) < self.limit) | (stamp == ETERNAL)
+        (self.stamp.wrapping_sub(stamp) < self.limit) | (stamp == ETERNAL)
     }
 
     /// Whether what was confirmed at `stamp` must not be used any more.

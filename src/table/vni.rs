@@ -51,7 +51,7 @@ impl<'t> Vnis<'t> {
         Some(Place { name: line.word(word), generation: line.word(word | 1) })
     }
 
-    /// Number and generation of `vni` if it is in front. Whoever uses them sees by [`Meta::epoch`] whether the VNI
+    /// Number and generation, four times over, of `vni` if it is in front. Whoever uses them sees by [`Meta::epoch`] whether the VNI
     /// was removed meanwhile; the generation is only right where an entry says the same.
     #[inline]
     pub(crate) fn glance(&self, vni: Vni) -> Option<(u16, u32)> {
@@ -118,7 +118,7 @@ impl<'t> Vnis<'t> {
         let name = vni.value() >> 8 << 16 | u32::from(domain.number);
         // Not one that was removed meanwhile: nobody would take it away.
         if domain.is(vni) && place.name.compare_exchange(0, name, AcqRel, Relaxed).is_ok() {
-            place.generation.store(domain.learned().read().0, Release);
+            place.generation.store(four_times(domain.learned().read().0), Release);
         }
         domain.unlock();
     }
@@ -208,7 +208,7 @@ impl<'t> Vnis<'t> {
         let flushed = next.map(|next| {
             let flushed = domain.learned().begin(next);
             if let Some(front) = self.place_of(vni, &domain) {
-                front.generation.store(next, Release);
+                front.generation.store(four_times(next), Release);
             }
             flushed
         });
@@ -270,8 +270,12 @@ impl<'t> Domain<'t> {
 struct Place<'t> {
     /// The rest of the VNI, and the domain; 0 where there is none.
     name: &'t AtomicU32,
-    /// Of what is learned.
+    /// Of what is learned, once for each slot of a bucket.
     generation: &'t AtomicU32,
+}
+
+const fn four_times(generation: u32) -> u32 {
+    generation.wrapping_mul(0x0101_0101)
 }
 
 /// Keys of this map are 24 bits wide; the rest is what no other use of the hash has.

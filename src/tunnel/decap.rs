@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Policy, Protocol, Start, ecn,
-    inner::{IpVersion, Peek, plain_ecn_of},
+    inner::{IpVersion, Peek, Plain},
     protocol::Opened,
     underlay::{self, View},
 };
@@ -304,7 +304,7 @@ fn plain(
     end: usize,
     (encapsulation, protocol, inner): (Encapsulation, EtherType, &[u8]),
 ) -> Option<(Inner, usize)> {
-    if !ecn::is_kept(plain_ecn_of(protocol, inner)?, outer.map_or(0, |outer| outer.ds_field)) {
+    if !ecn::is_kept(Plain::of_protocol(protocol, inner)?.ecn(), outer.map_or(0, |outer| outer.ds_field)) {
         return None;
     }
     Some((Inner { encapsulation, outer, protocol, stripped: end.wrapping_sub(inner.len()) }, end))

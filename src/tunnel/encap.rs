@@ -2,11 +2,14 @@
 
 use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
-    inner::{self, Peek},
-    patch::{self, Flow},
+    inner::{Peek, Plain},
+    patch::{self, Flow, USUAL},
     remote::{Facts, Kept},
 };
-use crate::packet::{self, Header, Packet};
+use crate::{
+    packet::{self, Header, Packet},
+    wire::ethernet,
+};
 
 impl<P: Protocol> Endpoint<P> {
     /// Puts the outer headers before `packet`, into its headroom.
@@ -90,38 +93,57 @@ impl<P: Protocol> Endpoint<P> {
         }
         let (room, inner) = packet.split_headroom(header.len())?;
         let payload = self.protocol.plain_payload();
-        let ecn = inner::plain_ecn(payload, inner)?;
+        let plain = Plain::new(payload, inner)?;
+        let ecn = plain.ecn();
         if inner.len() > facts.max_inner.into() || ecn > self.outer.max_plain_ecn {
             return None;
         }
         let hash = match meta.hash {
             Some(hash) => hash,
-            None if P::NEEDS_HASH || P::IS_UDP => self.outer.keys.plain_flow(payload, inner),
+            None if P::NEEDS_HASH || P::IS_UDP => self.outer.keys.plain_flow(payload, plain, inner),
             None => 0,
         };
-        packet::copy(room, header);
-        if P::IS_UDP && facts.is_usual {
-            // Everything has its place, counted from the end.
-            let (ip, udp, tunnel) = patch::usual(room)?;
-            self.protocol.patch_plain(tunnel, inner, meta, hash);
-            self.outer.patch_plain_ipv4(
-                facts,
-                ip,
-                Some(udp),
-                patch::USUAL.wrapping_add(inner.len()),
-                ecn,
-                hash,
-            );
-        } else {
-            self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
-            let headers = room.get_mut(facts.l3.into()..)?;
-            self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
+        // What is most usual has a fixed length, and then everything in it has its place.
+        match header.len() {
+            USUAL if P::IS_UDP && facts.is_usual => {
+                self.fill_usual::<USUAL>(room, facts, header, inner, meta, ecn, hash)?;
+            }
+            USUAL_FRAME if P::IS_UDP && facts.is_usual => {
+                self.fill_usual::<USUAL_FRAME>(room, facts, header, inner, meta, ecn, hash)?;
+            }
+            _ => {
+                packet::copy(room, header);
+                self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
+                let headers = room.get_mut(facts.l3.into()..)?;
+                self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
+            }
         }
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
             let headers = room.get_mut(facts.l3.into()..)?;
             self.outer.sum_plain(facts.ip?, facts.udp_sum, headers, payload, inner, meta.inner_checksum)?;
         }
         packet.grow_front(header.len());
+        Some(())
+    }
+
+    /// Fills `room` with headers of `N` bytes, which end in those of IPv4, UDP and a tunnel of eight bytes.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "what is together in a struct is in memory")]
+    fn fill_usual<const N: usize>(
+        &self,
+        room: &mut [u8],
+        facts: &Facts,
+        header: &[u8],
+        inner: &[u8],
+        meta: &EncapMeta,
+        ecn: u8,
+        hash: u32,
+    ) -> Option<()> {
+        let room: &mut [u8; N] = room.first_chunk_mut()?;
+        *room = *header.first_chunk()?;
+        let (ip, udp, tunnel) = patch::usual(room)?;
+        self.protocol.patch_plain(tunnel, inner, meta, hash);
+        self.outer.patch_plain_ipv4(facts, ip, Some(udp), USUAL.wrapping_add(inner.len()), ecn, hash);
         Some(())
     }
 
@@ -169,10 +191,31 @@ impl<P: Protocol> Endpoint<P> {
     ) -> usize {
         let mut done = 0;
         for ((packet, (remote, meta)), result) in packets.iter_mut().zip(plan).zip(results) {
-            *result = self.encap_with(packet, remote, meta);
+            let done_plain = remote
+                .header
+                .bytes()
+                .and_then(|header| self.encap_plain(packet, &remote.facts, header, meta));
+            match done_plain {
+                Some(()) => *result = Ok(()),
+                None => self.encap_other(packet, remote, meta, result),
+            }
             done += 1;
         }
         done
+    }
+
+    /// What [`encap_with`](Self::encap_with) does with a packet that is not plain.
+    // It writes the result itself: a common value for both ways would be made in one place and copied to another.
+    #[cold]
+    #[inline(never)]
+    fn encap_other(
+        &self,
+        packet: &mut Packet<'_>,
+        remote: &Remote,
+        meta: &EncapMeta,
+        result: &mut Result<(), EncapError>,
+    ) {
+        *result = self.encap_any(packet.reborrow(), remote, *meta).map(|len| packet.grow_front(len));
     }
 
     /// Everything that can stand against encapsulation, but headroom.
@@ -213,3 +256,6 @@ impl<P: Protocol> Endpoint<P> {
         self.outer.patch(P::IS_UDP, facts, room, &flow);
     }
 }
+
+/// The same with an Ethernet header before them.
+const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;

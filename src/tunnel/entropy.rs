@@ -11,7 +11,7 @@
 
 use super::{
     Payload,
-    inner::{IpVersion, Peek},
+    inner::{IpVersion, Peek, Plain},
 };
 use crate::wire::{IpProtocol, ipv6};
 
@@ -41,29 +41,36 @@ impl Keys {
         }
     }
 
-    /// The same for a packet that [`plain_ecn`](super::inner::plain_ecn) has looked at: IPv4 right here.
+    /// The same for what is [`Plain`]: IPv4 right here.
     #[inline(always)]
-    pub(crate) fn plain_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
-        let (is_ipv4, ip) = match (payload, packet) {
-            (Payload::Ip, [b0, ..]) => (b0 >> 4 == 4, Some(packet)),
-            (Payload::Ethernet, [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, ip @ ..]) => (true, Some(ip)),
-            _ => (false, None),
-        };
-        match ip {
-            Some(ip) if is_ipv4 => self.ipv4(ip),
-            _ => self.rarer_flow(payload, packet),
+    pub(crate) fn plain_flow(&self, payload: Payload, plain: Plain, packet: &[u8]) -> u32 {
+        let l3 = if payload == Payload::Ethernet { 14 } else { 0 };
+        let (link, ip) = packet.split_at_checked(l3).unwrap_or_default();
+        match plain.version() {
+            Some(IpVersion::V4) => self.plain_ipv4(ip),
+            Some(IpVersion::V6) => self.ipv6(ip),
+            None => self.bytes(link),
         }
     }
 
-    #[inline(never)]
-    fn rarer_flow(&self, payload: Payload, packet: &[u8]) -> u32 {
-        match Peek::new(payload, packet) {
-            Ok(peek) => self.flow(packet, peek),
-            Err(_) => 0,
-        }
+    /// Without options, and with as many bytes behind the header as ports have.
+    #[inline(always)]
+    fn plain_ipv4(&self, ip: &[u8]) -> u32 {
+        #[rustfmt::skip]
+        let Some(&[
+            _, _, _, _, _, _, f0, f1, _, protocol, _, _,
+            a0, a1, a2, a3, a4, a5, a6, a7,
+            p0, p1, p2, p3,
+        ]) = ip.first_chunk() else { return 0 };
+        // By arithmetic: nobody can predict whether a packet is TCP or UDP.
+        let is_fragment = u32::from(u16::from_be_bytes([f0, f1]) & 0x3fff != 0);
+        let is = |other: IpProtocol| u32::from(protocol == other.0);
+        let has_ports = is(IpProtocol::TCP) | is(IpProtocol::UDP) | is(IpProtocol::SCTP);
+        let kept = 0u32.wrapping_sub(has_ports & !is_fragment);
+        let ports = u32::from_ne_bytes([p0, p1, p2, p3]) & kept;
+        self.join(u64::from_ne_bytes([a0, a1, a2, a3, a4, a5, a6, a7]), transport(protocol, ports))
     }
 
-    #[inline(always)]
     fn ipv4(&self, ip: &[u8]) -> u32 {
         let Some(&[v_ihl, _, _, _, _, _, f0, f1, _, protocol, _, _, ref addresses @ ..]) =
             ip.first_chunk::<20>()

@@ -187,37 +187,83 @@ impl Peek {
     }
 }
 
-/// The ECN bits of what most packets are: untagged frames of IP or of anything else, and IP packets. `None` where it
-/// takes a second look.
+/// What there is to know of what most packets are: untagged frames of IP or of anything else, and IP packets; IPv4
+/// without options, and with four bytes behind its header.
 // One number, where `Peek` is a value of several fields: that one goes through memory on its way.
-#[inline(always)]
-pub(crate) fn plain_ecn(payload: Payload, packet: &[u8]) -> Option<u8> {
-    match payload {
-        Payload::Ethernet => {
-            let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<34>()?;
-            // EtherType, version and DS field at a glance.
-            let word = u32::from_be_bytes([t0, t1, b0, b1]);
-            if word & 0xffff_f000 == 0x0800_4000 {
-                return Some(b1 & 3);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain(u8);
+
+impl Plain {
+    /// What it is; `None` where it takes a second look.
+    #[inline(always)]
+    pub(crate) fn new(payload: Payload, packet: &[u8]) -> Option<Self> {
+        match payload {
+            Payload::Ethernet => {
+                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<38>()?;
+                // EtherType, version, header length and DS field at a glance.
+                let word = u32::from_be_bytes([t0, t1, b0, b1]);
+                if word & 0xffff_ff00 == 0x0800_4500 {
+                    return Some(Self::ipv4(b1));
+                }
+                match EtherType((word >> 16) as u16) {
+                    EtherType::IPV4 => None,
+                    EtherType::IPV6 => (b0 >> 4 == 6 && packet.len() >= 54).then_some(Self::ipv6(b1)),
+                    ethertype => (!ethertype.is_vlan()).then_some(Self::OTHER),
+                }
             }
-            match EtherType((word >> 16) as u16) {
-                EtherType::IPV4 => None,
-                EtherType::IPV6 => (b0 >> 4 == 6 && packet.len() >= 54).then_some(b1 >> 4 & 3),
-                ethertype => (!ethertype.is_vlan()).then_some(0),
+            Payload::Ip => {
+                let &[b0, b1, ..] = packet.first_chunk::<24>()?;
+                match b0 {
+                    0x45 => Some(Self::ipv4(b1)),
+                    0x60..=0x6f if packet.len() >= 40 => Some(Self::ipv6(b1)),
+                    _ => None,
+                }
             }
         }
-        Payload::Ip => {
-            let &[b0, b1, ..] = packet.first_chunk::<20>()?;
-            match b0 >> 4 {
-                4 => Some(b1 & 3),
-                6 if packet.len() >= 40 => Some(b1 >> 4 & 3),
-                _ => None,
+    }
+
+    /// The same for a carried packet of this EtherType, which may be another one.
+    #[inline(always)]
+    pub(crate) fn of_protocol(protocol: EtherType, packet: &[u8]) -> Option<Self> {
+        match protocol {
+            EtherType::TEB => Self::new(Payload::Ethernet, packet),
+            EtherType::IPV4 | EtherType::IPV6 if ip_ethertype(packet) == protocol => {
+                Self::new(Payload::Ip, packet)
             }
+            EtherType::IPV4 | EtherType::IPV6 => None,
+            _ => Some(Self::OTHER),
+        }
+    }
+
+    // The version, and the ECN bits of the DS field.
+    const fn ipv4(second: u8) -> Self {
+        Self(0x40 | second & 3)
+    }
+
+    const fn ipv6(second: u8) -> Self {
+        Self(0x60 | second >> 4 & 3)
+    }
+
+    const OTHER: Self = Self(0);
+
+    /// Its ECN bits; zero where it has none.
+    #[inline(always)]
+    pub(crate) const fn ecn(self) -> u8 {
+        self.0 & 3
+    }
+
+    /// Which IP it is.
+    #[inline(always)]
+    pub(crate) const fn version(self) -> Option<IpVersion> {
+        match self.0 >> 4 {
+            4 => Some(IpVersion::V4),
+            6 => Some(IpVersion::V6),
+            _ => None,
         }
     }
 }
 
-/// Which IP a packet is that [`plain_ecn`] has looked at, and where.
+/// Which IP a packet is that is [`Plain`], and where.
 #[inline(always)]
 pub(crate) fn plain_ip(payload: Payload, packet: &[u8]) -> Option<(IpVersion, usize)> {
     match (payload, packet) {
@@ -230,19 +276,6 @@ pub(crate) fn plain_ip(payload: Payload, packet: &[u8]) -> Option<(IpVersion, us
         (Payload::Ethernet, _) => None,
         (Payload::Ip, _) if ip_ethertype(packet) == EtherType::IPV6 => Some((IpVersion::V6, 0)),
         (Payload::Ip, _) => Some((IpVersion::V4, 0)),
-    }
-}
-
-/// The same for a carried packet of this EtherType; zero where that is not IP either.
-#[inline(always)]
-pub(crate) fn plain_ecn_of(protocol: EtherType, packet: &[u8]) -> Option<u8> {
-    match protocol {
-        EtherType::TEB => plain_ecn(Payload::Ethernet, packet),
-        EtherType::IPV4 | EtherType::IPV6 if ip_ethertype(packet) == protocol => {
-            plain_ecn(Payload::Ip, packet)
-        }
-        EtherType::IPV4 | EtherType::IPV6 => None,
-        _ => Some(0),
     }
 }
 

@@ -209,7 +209,7 @@ impl Node {
 
 impl Socket {
     fn new(local: IpAddr, port: u16) -> io::Result<Self> {
-        let socket = udp::socket(&udp::Settings { local, port, zero_checksum_ipv6: false })?;
+        let socket = udp::socket(&udp::Settings { local, device: 0, port, zero_checksum_ipv6: false })?;
         let transmitter = Transmitter::new(socket.try_clone()?)?;
         Ok(Self { is_ipv6: local.is_ipv6(), receiver: Receiver::new(socket, MAX_LEN)?, transmitter })
     }

@@ -80,6 +80,10 @@ impl Gso {
     }
 
     fn outer(&self, datagram: &Datagram<'_>) -> Option<Outer> {
+        if datagram.to.ip().is_multicast() {
+            // By which device these leave, only the transmitter's own socket knows.
+            return None;
+        }
         if self.only.is_some() { Outer::of_payload(datagram) } else { Outer::of(datagram) }
     }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`Device`]: a TUN or TAP device, whose packets are read and written one at a time.
 //! - [`udp`], [`raw`], [`icmp`]: sockets, with what the outer headers said that the kernel takes off.
+//! - [`multicast`]: groups, on a device.
 //! - [`Receiver`]: many packets for one system call, each in a buffer of its own with room before it.
 //! - [`Transmitter`]: many packets for one system call, each in two parts.
 //! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
@@ -18,6 +19,7 @@ mod device;
 mod facts;
 mod gso;
 pub mod icmp;
+pub mod multicast;
 pub mod neighbors;
 pub mod raw;
 mod receive;

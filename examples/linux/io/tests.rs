@@ -7,7 +7,7 @@ use encap::wire::checksum::State;
 use crate::{BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter, gso::Gso, udp};
 
 fn socket(local: IpAddr) -> socket2::Socket {
-    udp::socket(&udp::Settings { local, port: 0, zero_checksum_ipv6: local.is_ipv6() }).unwrap()
+    udp::socket(&udp::Settings { local, device: 0, port: 0, zero_checksum_ipv6: local.is_ipv6() }).unwrap()
 }
 
 #[test]

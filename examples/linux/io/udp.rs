@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, SocketAddrV6},
     os::fd::AsRawFd,
 };
 
@@ -12,8 +12,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// What a socket is to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Our address; unspecified for all of ours.
+    /// Our address; unspecified for all of ours; or a group, which is still to be [joined](crate::multicast::join).
     pub local: IpAddr,
+    /// Number of the device that a link-local address or group is one of; 0 for others.
+    pub device: u32,
     /// Our port.
     pub port: u16,
     /// Whether IPv6 packets without a checksum are taken.
@@ -27,14 +29,22 @@ pub struct Settings {
 ///
 /// The kernel's: the port is taken, or the address is none of ours.
 pub fn socket(settings: &Settings) -> io::Result<Socket> {
-    let local = SocketAddr::new(settings.local, settings.port);
+    let local = match settings.local {
+        IpAddr::V4(_) => SocketAddr::new(settings.local, settings.port),
+        IpAddr::V6(local) => SocketAddrV6::new(local, settings.port, 0, settings.device).into(),
+    };
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if local.is_ipv6() {
         // IPv4 has a socket of its own.
         socket.set_only_v6(true)?;
+        // Groups that others have joined are theirs.
+        socket.set_multicast_all_v6(false)?;
         if settings.zero_checksum_ipv6 {
             set(&socket, uapi::c::SOL_UDP, UDP_NO_CHECK6_RX, 1)?;
         }
+    }
+    if local.is_ipv4() {
+        socket.set_multicast_all_v4(false)?;
     }
     tell_facts(&socket, settings.local)?;
     buffers(&socket);

@@ -10,12 +10,17 @@ use encap::{
 use crate::{
     args::{Common, Tx, Whom},
     loader,
+    segments::{self, Segment},
     tables::Files,
 };
 
 /// The settings of the engine.
-pub(crate) fn config(args: &Common) -> Config {
+pub(crate) fn config(segments: &[Segment], args: &Common) -> Config {
     let mut config = if args.linux { Config::linux() } else { Config::new() };
+    if !segments::groups(segments).is_empty() {
+        // Who is in a group nobody has configured.
+        config.tables.learn_from = LearnFrom::Any;
+    }
     for &local in &args.local {
         config = config.local(local);
     }
@@ -86,13 +91,15 @@ pub(crate) fn without_effect(args: &Common) -> Vec<&'static str> {
 }
 
 /// Room for all segments, and twice what files say besides, so that they can grow until they are read again.
-pub(crate) fn capacity(segments: usize, files: &Files, args: &Common) -> Capacity {
-    let segments = u32::try_from(segments).unwrap_or(u32::MAX);
+pub(crate) fn capacity(segments: &[Segment], files: &Files, args: &Common) -> Capacity {
+    let trunk = segments.iter().any(|segment| segment.vlan.is_some());
+    let segments = u32::try_from(segments.len()).unwrap_or(u32::MAX);
     let learned = args.maxaddress.unwrap_or(8_192).saturating_mul(segments);
     let said = loader::capacity(files.entries.len() * 2, files.neighbors.len() * 2);
     Capacity {
         entries: said.entries.saturating_add(learned).min(1 << 24),
         vnis: segments,
+        vlans: if trunk { 4_095 } else { 0 },
         remotes: said.remotes + 1_024,
         lists: said.lists + 1_024,
         members: said.members + 8_192,

@@ -13,7 +13,10 @@ mod inbound;
 mod loader;
 mod mirror;
 mod outbound;
+mod ports;
 mod report;
+mod segments;
+mod setup;
 mod shared;
 mod tables;
 mod values;
@@ -23,7 +26,7 @@ use std::{
     fs,
     hash::{BuildHasher, RandomState},
     io::{self, Write},
-    net::{IpAddr, Shutdown},
+    net::Shutdown,
     os::{
         fd::AsFd,
         unix::net::{UnixListener, UnixStream},
@@ -35,23 +38,23 @@ use std::{
 
 use encap::{
     table::{Entry, Event},
-    vtep::Config,
-    wire::{MacAddr, Vni},
+    wire::MacAddr,
 };
-use encap_linux::{Device, Layer, Settings, Signal, Signals, Waiter, icmp, raw, udp};
-use socket2::Socket;
+use encap_linux::{Signal, Signals, Waiter, icmp};
 
 use self::{
-    args::{Common, Segment, Tx},
+    args::Common,
     inbound::Inbound,
     mirror::Mirror,
     outbound::{Ends, Outbound},
+    ports::Port,
+    segments::Segment,
     shared::{Clock, Shared},
     tables::{Engine, Files},
 };
 
 fn main() -> ExitCode {
-    let (segments, args) = args::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let (segments, args) = segments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(&segments, &args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -67,16 +70,16 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let clock = Clock::start();
     let seed = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];
     let files = Files::read(args)?;
-    let mut config = config::config(args);
+    let mut config = config::config(segments, args);
     if config.l3 && config.address == MacAddr::ZERO {
         config.address = config::local_mac(seed);
     }
-    let devices = devices(segments, args, &config)?;
-    if let ([(device, _)], MacAddr::ZERO) = (&*devices, config.address) {
+    let ports = setup::ports(segments, args, &config)?;
+    if let ([Port { device, .. }], MacAddr::ZERO) = (&*ports, config.address) {
         // As the kernel has it: what comes from us does not come back.
         config.address = device.mac()?;
     }
-    let capacity = config::capacity(segments.len(), &files, args);
+    let capacity = config::capacity(segments, &files, args);
     let vtep = Engine::with_capacity(config, capacity, seed)?;
     tables::fill(&vtep, segments, args, &files, 1, clock.now())?;
     let unused = config::without_effect(args);
@@ -85,8 +88,8 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     }
 
     let shared = Shared::default();
-    let ends = Ends { vtep: &vtep, shared: &shared, clock, devices: &devices, verbose: args.verbose };
-    let (receivers, sockets) = sockets(args, &config)?;
+    let ends = Ends { vtep: &vtep, shared: &shared, clock, ports: &ports, verbose: args.verbose };
+    let (receivers, sockets) = setup::sockets(segments, args, &config)?;
     let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
     let control = Control::new(args)?;
     let mirror = match &args.mirror {
@@ -94,7 +97,7 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         None => None,
     };
     // Whoever does not listen does not want to know.
-    let _ = writeln!(io::stdout(), "vtep: {}", summary(segments, args, &config));
+    let _ = writeln!(io::stdout(), "vtep: {}", setup::summary(segments, args, &config));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
@@ -136,68 +139,6 @@ impl Drop for Alive {
         // Of all copies of this end. It fails where the other end is closed already.
         let _ = self.0.shutdown(Shutdown::Both);
     }
-}
-
-/// Makes the devices.
-fn devices(
-    segments: &[Segment],
-    args: &Common,
-    config: &Config,
-) -> Result<Vec<(Device, Vni)>, Box<dyn Error>> {
-    let device = |segment: &Segment| {
-        let layer = if args.l3 { Layer::Ip } else { Layer::Ethernet };
-        let settings = Settings {
-            mtu: config::inner_mtu(config),
-            mac: args.mac.filter(|_| !args.l3),
-            offload: !args.no_offload,
-            ..Settings::new(&segment.name, layer)
-        };
-        let device = Device::create(&settings);
-        device
-            .map(|device| (device, segment.vni))
-            .map_err(|error| format!("{}: {error}", segment.name).into())
-    };
-    segments.iter().map(device).collect()
-}
-
-type Sockets = (Vec<Socket>, [Option<Socket>; 2]);
-
-/// Sockets for each of our addresses.
-fn sockets(args: &Common, config: &Config) -> Result<Sockets, Box<dyn Error>> {
-    let mut receivers = Vec::new();
-    let [mut v4, mut v6] = [None, None];
-    for &local in &args.local {
-        let named = |error: io::Error| format!("{local} port {}: {error}", config.dstport);
-        // Linux takes packets to any of its addresses.
-        let bound = match local {
-            _ if !config.any_destination => local,
-            IpAddr::V4(_) => IpAddr::from([0; 4]),
-            IpAddr::V6(_) => IpAddr::from([0; 16]),
-        };
-        let settings =
-            udp::Settings { local: bound, port: config.dstport, zero_checksum_ipv6: config.udp6zerocsumrx };
-        let socket = udp::socket(&settings).map_err(named)?;
-        let out = match args.tx {
-            Tx::Raw => raw::sender(local.is_ipv6())?,
-            Tx::Udp => socket.try_clone()?,
-        };
-        *if local.is_ipv6() { &mut v6 } else { &mut v4 } = Some(out);
-        receivers.push(socket);
-    }
-    Ok((receivers, [v4, v6]))
-}
-
-fn summary(segments: &[Segment], args: &Common, config: &Config) -> String {
-    let devices: Vec<_> =
-        segments.iter().map(|segment| format!("{} vni {}", segment.name, segment.vni)).collect();
-    let local: Vec<_> = args.local.iter().map(IpAddr::to_string).collect();
-    format!(
-        "{}, local {} port {}, mtu {}",
-        devices.join(", "),
-        local.join(" "),
-        config.dstport,
-        config::inner_mtu(config)
-    )
 }
 
 /// The main thread.

@@ -21,7 +21,10 @@ use encap_linux::{
 
 use nix::net::if_::if_nametoindex;
 
-use crate::outbound::Ends;
+use crate::{
+    outbound::Ends,
+    ports::{Carries, Port},
+};
 
 /// The thread that mirrors.
 pub(crate) struct Mirror<'a> {
@@ -55,8 +58,8 @@ impl<'a> Mirror<'a> {
     pub(crate) fn new(ends: Ends<'a>, entries: &str, neighbors: Option<&str>) -> io::Result<Self> {
         let number =
             |name: &str| if_nametoindex(name).map_err(|error| io::Error::other(format!("{name}: {error}")));
-        let segment = match ends.devices {
-            [(_, only)] => Some(*only),
+        let segment = match ends.ports {
+            [Port { carries: Carries::Segment(only), .. }] => Some(*only),
             _ => None,
         };
         let mut mirror = Self {

@@ -19,6 +19,7 @@ use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Wait
 use socket2::Socket;
 
 use crate::{
+    ports::Port,
     shared::{Clock, Shared, Way},
     tables::Engine,
 };
@@ -29,15 +30,14 @@ pub(crate) struct Ends<'a> {
     pub(crate) vtep: &'a Engine,
     pub(crate) shared: &'a Shared,
     pub(crate) clock: Clock,
-    /// Devices with their segments.
-    pub(crate) devices: &'a [(Device, Vni)],
+    pub(crate) ports: &'a [Port],
     pub(crate) verbose: bool,
 }
 
 impl<'a> Ends<'a> {
     /// The device of a segment.
     pub(crate) fn device(&self, vni: Vni) -> Option<&'a Device> {
-        self.devices.iter().find(|(_, of)| *of == vni).map(|(device, _)| device)
+        self.ports.iter().find(|port| port.has(vni)).map(|port| &port.device)
     }
 
     /// Writes a frame or a packet to the device of a segment.
@@ -83,7 +83,7 @@ struct Queued<'p> {
 impl<'a> Outbound<'a> {
     /// Sends by these sockets, one of each family that we have an address of.
     pub(crate) fn new(ends: Ends<'a>, policy: Option<u16>, sockets: [Option<Socket>; 2]) -> io::Result<Self> {
-        let offload = ends.devices.iter().all(|(device, _)| device.has_offload());
+        let offload = ends.ports.iter().all(|port| port.device.has_offload());
         let transmitter = |socket: Socket| -> io::Result<Transmitter> {
             let transmitter = Transmitter::new(socket)?;
             if offload { transmitter.with_segmentation() } else { Ok(transmitter) }
@@ -105,15 +105,15 @@ impl<'a> Outbound<'a> {
 
     /// Works until `stop` is closed.
     pub(crate) fn run(mut self, stop: BorrowedFd<'_>) -> io::Result<()> {
-        let Ends { devices, vtep, shared, .. } = self.ends;
+        let Ends { ports, vtep, shared, .. } = self.ends;
         let id = vtep.register().map_err(io::Error::other)?;
         self.worker = self.worker.counting_as(&id);
-        let fds = devices.iter().map(|(device, _)| device.as_fd());
+        let fds = ports.iter().map(|port| port.device.as_fd());
         let mut waiter = Waiter::new(fds.chain([stop]));
-        while !waiter.is_ready(devices.len()) {
-            for (place, (device, vni)) in devices.iter().enumerate() {
+        while !waiter.is_ready(ports.len()) {
+            for (place, port) in ports.iter().enumerate() {
                 if waiter.is_ready(place) {
-                    self.turn(device, *vni).map_err(|error| named(device, error))?;
+                    self.turn(port).map_err(|error| named(&port.device, error))?;
                 }
             }
             // No handle is kept from one turn to the next.
@@ -127,8 +127,8 @@ impl<'a> Outbound<'a> {
     }
 
     /// Reads what a device has, a batch at the most, and sends it.
-    fn turn(&mut self, device: &Device, vni: Vni) -> io::Result<()> {
-        let mut meta = OverlayMeta::new(vni);
+    fn turn(&mut self, port: &Port) -> io::Result<()> {
+        let (device, mut meta) = (&port.device, port.meta());
         meta.policy = self.policy;
         if device.has_offload() {
             let mut read = mem::take(&mut self.read);

@@ -7,7 +7,7 @@ use encap::{
     time::Instant,
 };
 
-use crate::{args::Segment, shared::Shared, tables::Engine};
+use crate::{segments::Segment, shared::Shared, tables::Engine};
 
 /// All that is known, as text. Lines of tables can be read again as files.
 pub(crate) fn report(vtep: &Engine, segments: &[Segment], shared: &Shared, now: Instant) -> String {
@@ -55,7 +55,8 @@ fn tables(text: &mut String, vtep: &Engine, segments: &[Segment], now: Instant) 
 fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Shared) -> fmt::Result {
     let counters = shared.counters();
     writeln!(text, "# counters")?;
-    for Segment { name, vni, .. } in segments {
+    for Segment { name, vlan, vni, .. } in segments {
+        let name = vlan.map_or_else(|| name.clone(), |vlan| format!("{name} vlan {vlan}"));
         let VniCounters { sent, sent_bytes, send_drops, delivered, delivered_bytes, receive_drops, .. } =
             vtep.vni_counters(*vni);
         writeln!(text, "{name} vni {vni} sent {sent} bytes {sent_bytes} dropped {send_drops}")?;

@@ -1,7 +1,7 @@
 //! What the command line and the files say goes into the tables, now and whenever the files are read again.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     error::Error,
     fs,
     net::IpAddr,
@@ -16,8 +16,9 @@ use encap::{
 };
 
 use crate::{
-    args::{Common, Segment},
+    args::Common,
     loader::{self, Form, Names, Record},
+    segments::Segment,
 };
 
 /// The engine, on storage of its own.
@@ -97,15 +98,24 @@ pub(crate) fn fill(
     Ok(())
 }
 
-/// Whose lines are whose: one segment takes them all, of several each those of its device.
+/// Whose lines are whose: one segment takes them all, of several each those of its device. Of a trunk's segments these
+/// are those of the VLAN devices on it, by their usual names.
 fn names(segments: &[Segment]) -> Names {
-    match segments {
-        [only] => Names { vni: Some(only.vni), ..Names::default() },
-        several => Names {
-            devices: several.iter().map(|segment| (segment.name.clone(), Some(segment.vni))).collect(),
-            ..Names::default()
-        },
+    if let [only] = segments {
+        return Names { vni: Some(only.vni), ..Names::default() };
     }
+    let mut devices = BTreeMap::new();
+    for Segment { name, vlan, vni, .. } in segments {
+        match vlan {
+            None => devices.insert(name.clone(), Some(*vni)),
+            Some(vlan) => {
+                // Its own lines say their VNI.
+                devices.insert(name.clone(), None);
+                devices.insert(format!("{name}.{vlan}"), Some(*vni))
+            }
+        };
+    }
+    Names { devices, ..Names::default() }
 }
 
 fn tell(path: Option<&Path>, remarks: &[(usize, impl std::fmt::Display)]) {
@@ -125,6 +135,9 @@ fn segment_says(
     let (fdb, vni) = (vtep.fdb(), segment.vni);
     if !fdb.knows(vni) {
         fdb.add_vni(vni)?;
+    }
+    if let Some(vlan) = segment.vlan {
+        vtep.vlans().map(vlan, vni)?;
     }
     let port = vtep.config().dstport;
     let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, Remote::new(address, port)));

@@ -5,7 +5,7 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 use encap::{
     table::{Ageing, Prefix},
     tunnel::{DontFragment, OuterDscp, OuterFlowLabel, Ttl},
-    wire::{Dscp, FlowLabel, MacAddr, Vni},
+    wire::{Dscp, FlowLabel, MacAddr, VlanId, Vni},
 };
 
 /// An entry of the forwarding database: `MAC=IP[,port=N][,vni=N]`.
@@ -51,6 +51,15 @@ pub(crate) fn neighbor(text: &str) -> Result<(IpAddr, MacAddr), String> {
 pub(crate) fn route(text: &str) -> Result<(Prefix, IpAddr), String> {
     let (prefix, gateway) = text.split_once('=').ok_or("a prefix and an IP address with = between them")?;
     Ok((parse(prefix)?, parse(gateway)?))
+}
+
+/// `VID=VNI`.
+pub(crate) fn vlan(text: &str) -> Result<(VlanId, Vni), String> {
+    let (id, segment) = text.split_once('=').ok_or("a VLAN and a segment with = between them")?;
+    let id: u32 = parse(id)?;
+    // 4,095 is reserved (IEEE 802.1Q, table 9-2).
+    let usable = VlanId::try_from(id).ok().filter(|_| id < 4_095);
+    Ok((usable.ok_or_else(|| format!("{id}: VLANs are 0 to 4094"))?, vni(segment)?))
 }
 
 pub(crate) fn vni(text: &str) -> Result<Vni, String> {

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
     super::line::{Line, empty, fence},
-    CONTROL, Content, HIGHS, Key, MIXED, OVERFLOW, SLOTS, content, unchanged,
+    CONTROL, Content, HIGHS, Key, MIXED, OVERFLOW, SLOTS, TAGS, VALUES, content, stamp, unchanged,
 };
 
 /// Where a key most likely is: its first bucket.
@@ -44,15 +44,14 @@ impl Home<'_> {
     #[inline(always)]
     pub(crate) fn peek(self, key: Key) -> Peek {
         let (control, slot) = self.slot(key);
-        let content = content(self.0, slot);
+        let value = self.0.word(VALUES | (slot % SLOTS)).load(Acquire);
+        let (tags, stamp) = (self.0.word(TAGS).load(Relaxed), stamp(self.0, slot));
         let (mixed, high) = self.key(slot);
         fence(Acquire);
         let changed = self.0.word(CONTROL).load(Relaxed) ^ control;
         let differs = changed | mixed ^ key.mixed() | high ^ key.high();
-        // One comparison: two would be two branches, one of which nobody can predict.
-        let not_all = u64::from(changed | control & OVERFLOW | slot as u32) << 32;
-        let all = (not_all | u64::from(mixed ^ key.mixed())).wrapping_sub(1) < 0xffff_ffff;
-        Peek { content, differs, all }
+        let not_all = u64::from(changed | control & OVERFLOW | slot as u32);
+        Peek { value, stamp, differs, mixed: mixed ^ key.mixed(), not_all, tags, slot }
     }
 
     /// The control word, and the only slot that has the key's mixed word, nearly always: where several have it this may
@@ -69,6 +68,25 @@ impl Home<'_> {
     fn key(self, slot: usize) -> (u32, u32) {
         let word = |words| self.0.word(words | (slot % SLOTS)).load(Relaxed);
         (word(MIXED), word(HIGHS))
+    }
+
+    /// Whether anything that belongs here may be elsewhere.
+    #[inline(always)]
+    pub(crate) fn overflows(self) -> bool {
+        self.0.word(CONTROL).load(Relaxed) & OVERFLOW != 0
+    }
+
+    /// Whether `key` is neither here, its first bucket, nor in its second; by one look, which may miss that.
+    #[inline(always)]
+    pub(crate) fn lacks(self, second: Self, key: Key) -> bool {
+        let controls = [self, second].map(|bucket| bucket.0.word(CONTROL).load(Acquire));
+        let has = |bucket: Self| (0..SLOTS).any(|slot| bucket.key(slot).0 == key.mixed());
+        // Whatever has the first half of the key is not looked at any closer.
+        if has(self) || (controls[0] & OVERFLOW != 0 && has(second)) {
+            return false;
+        }
+        fence(Acquire);
+        (self.0.word(CONTROL).load(Relaxed), second.0.word(CONTROL).load(Relaxed)) == controls.into()
     }
 
     /// Whether nothing that belongs here can be anywhere else, by the control word of before, which still holds.
@@ -100,9 +118,31 @@ pub(crate) enum Look {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peek {
     /// What the slot says of the key, be that empty.
-    pub(crate) content: Content,
+    pub(crate) value: u32,
+    pub(crate) stamp: u16,
     /// Zero if that is so.
     pub(crate) differs: u32,
-    /// It is nowhere.
-    pub(crate) all: bool,
+    mixed: u32,
+    not_all: u64,
+    tags: u32,
+    slot: usize,
 }
+
+impl Peek {
+    /// Whether the key is nowhere. One comparison: two would be two branches, one of which nobody can predict.
+    #[inline(always)]
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.not_all.wrapping_add(u64::from(self.mixed == 0)) == 0
+    }
+
+    /// Zero if the slot has this tag, given four times over, or its tag does not count.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
+    pub(crate) fn other_tag(&self, tag: u32, counts: bool) -> u32 {
+        // A mask from memory: to shift the tag to where it can be compared takes four steps more.
+        (self.tags ^ tag) & TAG_MASKS[self.slot % SLOTS | usize::from(counts) * SLOTS]
+    }
+}
+
+/// The tag of each slot in their word, where it does not count and where it does.
+const TAG_MASKS: [u32; 2 * SLOTS] = [0, 0, 0, 0, 0xff, 0xff00, 0xff_0000, 0xff00_0000];

@@ -61,10 +61,12 @@ pub(crate) struct Key(pub(crate) u64);
 impl Key {
     /// What is compared first: both halves, so that keys which share one of them differ here. (Hosts of one vendor
     /// share the first bytes of their addresses.)
+    #[inline(always)]
     const fn mixed(self) -> u32 {
         (self.0 ^ self.0 >> 32) as u32
     }
 
+    #[inline(always)]
     const fn high(self) -> u32 {
         (self.0 >> 32) as u32
     }

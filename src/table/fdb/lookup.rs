@@ -1,18 +1,15 @@
-//! Lookups: where a frame goes, one at a time and in batches.
+//! Lookups: where a frame goes.
 //!
 //! There are two ways. The short one reads each word once and has an answer for what is as it should be: a VNI in
 //! front, a bucket that nobody is at work on, an entry that was not flushed. Whatever else it meets it leaves to the
 //! long one, which asks the lines that are right whatever happens, and looks again.
 
-use core::{
-    hint::black_box,
-    sync::atomic::Ordering::{Acquire, Relaxed},
-};
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
     super::{
         Destination, GroupId, ListId, RemoteId,
-        bucket::{Busy, Content, Home, Key, Look, Peek},
+        bucket::{Busy, Content, Home, Key, Look},
         clock::{ETERNAL, Now},
         handle::Handle,
         line::fence,
@@ -54,10 +51,10 @@ impl<'t> Fdb<'t> {
     pub fn lookup(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
         let now = self.clock.at(now, self.meta.fdb_ages());
         let epoch = self.meta.epoch().load(Acquire);
-        let Some(sought) = self.seek(vni, mac) else { return self.look_closely(now, vni, mac) };
+        let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(now, vni, mac) };
         if let Look::Here(content) = sought.home.look(sought.key) {
             let handle = Handle(content.value);
-            let current = u32::from(content.tag) == sought.generation || !handle.is_learned();
+            let current = sought.is_current(content.tag) || !handle.is_learned();
             if current && now.is_young(content.stamp) {
                 if let Some(remote) = self.remotes.resolve(handle) {
                     if self.is_epoch(epoch) {
@@ -69,96 +66,12 @@ impl<'t> Fdb<'t> {
         self.look_on(now, vni, mac, &sought, epoch)
     }
 
-    /// Many lookups at once, while the processor waits for memory once per 32 of them: all first buckets are
-    /// asked for before the first is looked at, and so are all second ones. One answer per key; of two slices of
-    /// different lengths the shorter one counts.
-    pub fn lookup_batch(&self, now: Instant, keys: &[(Vni, MacAddr)], answers: &mut [Lookup]) {
-        let now = self.clock.at(now, self.meta.fdb_ages());
-        let count = keys.len().min(answers.len());
-        let (keys, answers) =
-            (keys.get(..count).unwrap_or_default(), answers.get_mut(..count).unwrap_or_default());
-        for (keys, answers) in keys.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
-            self.look_all(now, keys, answers);
-        }
-    }
-
-    /// At most [`BATCH`] lookups. What is true of most keys is said of all, without a branch that depends on the key; those
-    /// of which it is not true are noted, and come next.
-    #[inline(never)]
-    fn look_all(&self, now: Now, keys: &[(Vni, MacAddr)], answers: &mut [Lookup]) {
-        let epoch = self.meta.epoch().load(Acquire);
-        let mut sought = [Sought { home: Home::empty(), key: Key(0), generation: NOT_IN_FRONT }; BATCH];
-        for (&(vni, mac), sought) in keys.iter().zip(&mut sought) {
-            if let Some(found) = self.seek(vni, mac) {
-                *sought = found;
-            }
-        }
-        black_box(sought.iter().zip(keys).fold(0, |touched, (sought, _)| touched | sought.home.touch()));
-        let mut open = 0u32;
-        for (sought, answer) in sought.iter().zip(&mut *answers) {
-            let peek = sought.home.peek(sought.key);
-            open <<= 1;
-            if peek.all {
-                *answer = Lookup::Unknown;
-                continue;
-            }
-            let (remote, wrong) = self.remote_if(now, &peek, sought.generation);
-            *answer = Lookup::Found(Destination::Remote(remote));
-            open |= u32::from(wrong != 0);
-        }
-        open = open.reverse_bits().wrapping_shr(BATCH.wrapping_sub(answers.len()) as u32);
-        if open != 0 {
-            self.look_away(now, epoch, keys, &sought, open, answers);
-        }
-        if !self.is_epoch(epoch) {
-            for (&(vni, mac), answer) in keys.iter().zip(answers) {
-                *answer = self.look_closely(now, vni, mac);
-            }
-        }
-    }
-
-    /// Those lookups of a batch that go on in their second buckets, or in the long way.
-    #[inline(never)]
-    fn look_away(
-        &self,
-        now: Now,
-        epoch: u32,
-        keys: &[(Vni, MacAddr)],
-        sought: &[Sought<'t>; BATCH],
-        open: u32,
-        answers: &mut [Lookup],
-    ) {
-        let mut away = [Home::empty(); BATCH];
-        for (sought, away) in Bits(open).filter_map(|at| sought.get(at)).zip(&mut away) {
-            *away = self.map.away(sought.key).unwrap_or(*away);
-        }
-        black_box(away.iter().zip(Bits(open)).fold(0, |touched, (away, _)| touched | away.touch()));
-        for (at, away) in Bits(open).zip(away) {
-            let (Some(sought), Some(answer)) = (sought.get(at), answers.get_mut(at)) else { continue };
-            let (remote, wrong) = self.remote_if(now, &away.peek(sought.key), sought.generation);
-            if wrong == 0 {
-                *answer = Lookup::Found(Destination::Remote(remote));
-            } else if let Some(&(vni, mac)) = keys.get(at) {
-                *answer = self.look_on(now, vni, mac, sought, epoch);
-            }
-        }
-    }
-
     /// Where to look for `mac`, if its VNI is in front.
     #[inline(always)]
-    fn seek(&self, vni: Vni, mac: MacAddr) -> Option<Sought<'t>> {
+    pub(super) fn seek(&self, vni: Vni, mac: &MacAddr) -> Option<Sought<'t>> {
         let (number, generation) = self.vnis.glance(vni)?;
-        let key = key(number, mac);
+        let key = key(number, *mac);
         Some(Sought { home: self.map.home(key)?, key, generation })
-    }
-
-    /// The remote that an entry names, and zero if that is the answer.
-    #[inline(always)]
-    fn remote_if(&self, now: Now, peek: &Peek, generation: u32) -> (RemoteId, u32) {
-        let Content { value, tag, stamp } = peek.content;
-        let flushed = (u32::from(tag) ^ generation) & 0u32.wrapping_sub(value & 1);
-        let (remote, gone) = self.remotes.peek(Handle(value));
-        (remote, peek.differs | flushed | gone | u32::from(!now.is_young(stamp)))
     }
 
     /// Whether `mac` was learned from this remote in this tick: the short way of learning. Whether the remote is configured
@@ -166,9 +79,9 @@ impl<'t> Fdb<'t> {
     #[inline(always)]
     pub(super) fn is_fresh(&self, now: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> bool {
         let epoch = self.meta.epoch().load(Acquire);
-        let Some(sought) = self.seek(vni, mac) else { return false };
+        let Some(sought) = self.seek(vni, &mac) else { return false };
         let Some(content) = self.seen(&sought) else { return false };
-        u32::from(content.tag) == sought.generation
+        sought.is_current(content.tag)
             && content.stamp == now.stamp()
             && !now.is_overdue()
             && self.remotes.learned_handle(remote) == Some(Handle(content.value))
@@ -181,11 +94,11 @@ impl<'t> Fdb<'t> {
     pub(crate) fn settled(&self, now: Instant, vni: Vni, mac: MacAddr) -> Option<RemoteId> {
         let now = self.clock.at(now, self.meta.fdb_ages());
         let epoch = self.meta.epoch().load(Acquire);
-        let sought = self.seek(vni, mac)?;
+        let sought = self.seek(vni, &mac)?;
         let content = self.seen(&sought)?;
         let handle = Handle(content.value);
         let settled = if handle.is_learned() {
-            u32::from(content.tag) == sought.generation && content.stamp == now.stamp() && !now.is_overdue()
+            sought.is_current(content.tag) && content.stamp == now.stamp() && !now.is_overdue()
         } else {
             content.stamp == ETERNAL
         };
@@ -207,9 +120,15 @@ impl<'t> Fdb<'t> {
 
     /// What is to be said of a key, if its first bucket does not name the remote of a young entry.
     #[inline(never)]
-    fn look_on(&self, now: Now, vni: Vni, mac: MacAddr, sought: &Sought<'t>, epoch: u32) -> Lookup {
+    pub(super) fn look_on(
+        &self,
+        now: Now,
+        vni: Vni,
+        mac: MacAddr,
+        sought: &Sought<'t>,
+        epoch: u32,
+    ) -> Lookup {
         let found = match sought.home.look(sought.key) {
-            _ if sought.generation == NOT_IN_FRONT => return self.look_closely(now, vni, mac),
             Look::Here(content) => Some(content),
             Look::NotHere(control) if sought.home.is_all(control) => None,
             Look::NotHere(control) => {
@@ -229,7 +148,7 @@ impl<'t> Fdb<'t> {
             None => Lookup::Unknown,
             Some(found) => {
                 let handle = Handle(found.value);
-                let current = u32::from(found.tag) == sought.generation || !handle.is_learned();
+                let current = sought.is_current(found.tag) || !handle.is_learned();
                 if found.value == 0 || !current {
                     return self.look_closely(now, vni, mac);
                 }
@@ -251,14 +170,14 @@ impl<'t> Fdb<'t> {
     /// Whether nothing that the tables can be asked for was removed since the epoch was looked at: what was found as
     /// that of a VNI was of that VNI.
     #[inline(always)]
-    fn is_epoch(&self, epoch: u32) -> bool {
+    pub(super) fn is_epoch(&self, epoch: u32) -> bool {
         fence(Acquire);
         self.meta.epoch().load(Relaxed) == epoch
     }
 
     /// The long way.
     #[inline(never)]
-    fn look_closely(&self, now: Now, vni: Vni, mac: MacAddr) -> Lookup {
+    pub(super) fn look_closely(&self, now: Now, vni: Vni, mac: MacAddr) -> Lookup {
         let domain = match self.vnis.find(vni) {
             Ok(Some(domain)) => domain,
             Ok(None) => return Lookup::Unknown,
@@ -297,11 +216,19 @@ impl<'t> Fdb<'t> {
 
 /// A key on its way.
 #[derive(Clone, Copy, Debug)]
-struct Sought<'t> {
-    home: Home<'t>,
-    key: Key,
-    /// What is learned of the VNI, by the front.
-    generation: u32,
+pub(super) struct Sought<'t> {
+    pub(super) home: Home<'t>,
+    pub(super) key: Key,
+    /// What is learned of the VNI, by the front: four times the tag of its entries.
+    pub(super) generation: u32,
+}
+
+impl Sought<'_> {
+    /// Whether an entry with this tag was learned since the last flush.
+    #[inline(always)]
+    const fn is_current(&self, tag: u8) -> bool {
+        self.generation as u8 == tag
+    }
 }
 
 /// Whether what was learned was learned since the VNI's last flush.
@@ -310,35 +237,15 @@ pub(super) fn current(domain: Domain<'_>) -> impl Fn(u32, u8) -> bool {
     move |value, tag| !Handle(value).is_learned() || u32::from(tag) == domain.learned().read().0
 }
 
-#[inline]
+#[inline(always)]
 pub(super) const fn key(domain: u16, mac: MacAddr) -> Key {
     let [a, b, c, d, e, f] = mac.0;
-    Key(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) << 16 | domain as u64)
+    let (low, high) = (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]));
+    Key(((domain as u64) << 16 | high as u64) << 32 | low as u64)
 }
 
 /// What a key was made of.
 pub(super) const fn parts(key: Key) -> (u16, MacAddr) {
-    let [low, high, a, b, c, d, e, f] = key.0.to_le_bytes();
+    let [a, b, c, d, e, f, low, high] = key.0.to_le_bytes();
     (u16::from_le_bytes([low, high]), MacAddr([a, b, c, d, e, f]))
 }
-
-/// The numbers of the bits that are set.
-#[derive(Clone, Copy)]
-struct Bits(u32);
-
-impl Iterator for Bits {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        let bits = self.0;
-        self.0 = bits & bits.wrapping_sub(1);
-        (bits != 0).then_some(bits.trailing_zeros() as usize)
-    }
-}
-
-/// No generation: that of a VNI that is not in front.
-const NOT_IN_FRONT: u32 = u32::MAX;
-
-/// Lookups that wait for memory together.
-const BATCH: usize = 32;

@@ -4,6 +4,7 @@
 //! that were displaced), and the names of the remote; it writes nothing and waits for nobody.
 
 mod account;
+mod batch;
 mod dump;
 mod entry;
 mod flush;

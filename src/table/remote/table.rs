@@ -358,7 +358,7 @@ impl<'t> Remotes<'t> {
     /// The same without a branch: zero if the handle holds.
     #[inline(always)]
     pub(crate) fn peek(&self, handle: Handle) -> (RemoteId, u32) {
-        let Some(line) = self.names.get(handle.line()) else { return (RemoteId(handle), 1) };
+        let Some(line) = self.names.get(handle.line()) else { return nowhere(handle) };
         // The name first: a learned one that holds after it was read is of the same remote.
         let name = line.word(handle.word() & !1).load(Acquire);
         (RemoteId(Handle(name)), line.word(handle.word()).load(Relaxed) ^ handle.0)
@@ -392,6 +392,12 @@ impl<'t> Remotes<'t> {
             let _ = self.remove(RemoteId(name(index, state)));
         }
     }
+}
+
+/// A handle of no remote there ever was.
+#[cold]
+const fn nowhere(handle: Handle) -> (RemoteId, u32) {
+    (RemoteId(handle), 1)
 }
 
 /// Somebody else has just added what was not there a moment ago: the next call finds it.

@@ -3,9 +3,11 @@
 //! Namespace `a` has the kernel's device, 10.99.0.1 and fd99::1; namespace `b` the program, 10.99.0.2 and fd99::2.
 
 mod flannel;
+mod group;
 mod lab;
 mod manual;
 mod reach;
 mod settings;
 mod signals;
 mod transfer;
+mod trunk;

@@ -1,0 +1,238 @@
+//! Segments: what the command line says of one belongs to the device or the VLAN before it.
+
+use std::{ffi::OsString, net::IpAddr};
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
+use encap::{
+    table::Prefix,
+    wire::{MacAddr, VlanId, Vni},
+};
+
+use crate::{
+    args::{Args, Common},
+    values::Entry,
+};
+
+/// A segment, and the device that its frames come by.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// The device's name; on a trunk others have it, too.
+    pub(crate) name: String,
+    /// On a trunk, the VLAN of the frames.
+    pub(crate) vlan: Option<VlanId>,
+    pub(crate) vni: Vni,
+    pub(crate) remotes: Vec<IpAddr>,
+    pub(crate) fdb: Vec<Entry>,
+    pub(crate) neighbors: Vec<(IpAddr, MacAddr)>,
+    pub(crate) routes: Vec<(Prefix, IpAddr)>,
+}
+
+/// What the command line says: of each segment, and of all.
+pub(crate) fn parse<I: IntoIterator<Item: Into<OsString> + Clone>>(
+    args: I,
+) -> Result<(Vec<Segment>, Common), clap::Error> {
+    let mut command = Args::command();
+    let matches = command.try_get_matches_from_mut(args)?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    let refuse = |why: &str| Args::command().error(ErrorKind::ValueValidation, why);
+    let starts = starts(&matches, &args).map_err(|why| refuse(&why))?;
+    let Args { remote, fdb, neigh, route, common, .. } = args;
+    let places: Vec<usize> = starts.iter().map(|start| start.place).collect();
+    let mut remotes = sorted(&matches, "remote", remote, &places).into_iter();
+    let mut fdb = sorted(&matches, "fdb", fdb, &places).into_iter();
+    let mut neighbors = sorted(&matches, "neigh", neigh, &places).into_iter();
+    let mut routes = sorted(&matches, "route", route, &places).into_iter();
+    let mut segments: Vec<Segment> = Vec::new();
+    for Start { name, vlan, vni, .. } in starts {
+        let again = |other: &Segment| {
+            other.vni == vni || (other.name == name && (vlan.is_none() || other.vlan == vlan))
+        };
+        if segments.iter().any(again) {
+            let why = format!("--tap {name} vni {vni}: each device, each VLAN and each segment once");
+            return Err(refuse(&why));
+        }
+        segments.push(Segment {
+            name,
+            vlan,
+            vni,
+            remotes: remotes.next().unwrap_or_default(),
+            fdb: fdb.next().unwrap_or_default(),
+            neighbors: neighbors.next().unwrap_or_default(),
+            routes: routes.next().unwrap_or_default(),
+        });
+    }
+    check(&segments, &common).map_err(|why| refuse(&why))?;
+    Ok((segments, common))
+}
+
+/// What parts of the command line, each right for itself, say together.
+fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
+    let of_family = |v6| common.local.iter().filter(|local| local.is_ipv6() == v6).count();
+    if of_family(false) > 1 || of_family(true) > 1 {
+        return Err("--local: one address of each family".into());
+    }
+    for group in groups(segments) {
+        if common.dev.is_none() {
+            return Err(format!("--remote {group}: a group needs --dev"));
+        }
+        if of_family(group.is_ipv6()) == 0 {
+            return Err(format!("--remote {group}: a group needs a --local of its family"));
+        }
+    }
+    if common.l3 && (segments.len() > 1 || segments.iter().any(|segment| segment.vlan.is_some())) {
+        return Err("--l3 has one device: routes say where packets go".into());
+    }
+    // By VLAN a segment is found on the way out, and there is one trunk for each VLAN.
+    let mut trunks = segments.iter().filter(|segment| segment.vlan.is_some());
+    if let Some(first) = trunks.next()
+        && trunks.any(|other| other.name != first.name)
+    {
+        return Err("--vlan: there can be one trunk".into());
+    }
+    Ok(())
+}
+
+/// The multicast groups that segments flood to, each once.
+pub(crate) fn groups(segments: &[Segment]) -> Vec<IpAddr> {
+    let remotes = segments.iter().flat_map(|segment| &segment.remotes);
+    let mut groups: Vec<_> = remotes.copied().filter(IpAddr::is_multicast).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+/// Where the options of a segment start.
+struct Start {
+    place: usize,
+    name: String,
+    vlan: Option<VlanId>,
+    vni: Vni,
+}
+
+fn starts(matches: &ArgMatches, args: &Args) -> Result<Vec<Start>, String> {
+    let taps: Vec<usize> = places(matches, "tap").collect();
+    let vnis = sorted(matches, "vni", args.vni.clone(), &taps);
+    let vlans = places(matches, "vlan").zip(args.vlan.iter().copied()).collect();
+    let vlans = sorted(matches, "vlan", vlans, &taps);
+    let mut starts = Vec::new();
+    for (((&tap, name), vnis), vlans) in taps.iter().zip(&args.tap).zip(vnis).zip(vlans) {
+        let named = |place, vlan, vni| Start { place, name: name.clone(), vlan, vni };
+        match (&*vnis, &*vlans) {
+            ([vni], []) => starts.push(named(tap, None, *vni)),
+            ([], [(_, (vlan, vni)), others @ ..]) => {
+                // What comes between the two is said of the first VLAN.
+                starts.push(named(tap, Some(*vlan), *vni));
+                starts.extend(others.iter().map(|&(place, (vlan, vni))| named(place, Some(vlan), vni)));
+            }
+            _ => return Err(format!("--tap {name} needs one --vni, or some --vlan")),
+        }
+    }
+    Ok(starts)
+}
+
+fn places<'m>(matches: &'m ArgMatches, name: &str) -> impl Iterator<Item = usize> + 'm {
+    matches.indices_of(name).into_iter().flatten()
+}
+
+/// The values of an option, by whose they are: each belongs to the last start before it, those before the first to
+/// that.
+fn sorted<T>(matches: &ArgMatches, name: &str, values: Vec<T>, starts: &[usize]) -> Vec<Vec<T>> {
+    let mut sorted: Vec<Vec<T>> = starts.iter().map(|_| Vec::new()).collect();
+    for (place, value) in places(matches, name).zip(values) {
+        let whose = starts.iter().filter(|&&start| start < place).count().saturating_sub(1);
+        if let Some(values) = sorted.get_mut(whose) {
+            values.push(value);
+        }
+    }
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<&str> {
+        ["vtep"].into_iter().chain(line.split_whitespace()).collect()
+    }
+
+    #[test]
+    fn what_follows_a_device_is_its_own() {
+        let (segments, common) = parse(words(
+            "--local 10.0.0.1 --remote 10.0.0.9 --tap a --vni 1 --remote 10.0.0.2 --fdb 02:00:00:00:00:01=10.0.0.2 \
+             --tap b --neigh 10.1.0.1=02:00:00:00:00:02 --vni 0x2 --port 8472 \
+             --fdb 02:00:00:00:00:03=fd00::1,port=9,vni=7 --local fd00::9 --tap c --vni 3",
+        ))
+        .unwrap();
+        let said: Vec<_> = segments
+            .iter()
+            .map(|s| (&*s.name, s.vni.value(), s.remotes.len(), s.fdb.len(), s.neighbors.len()))
+            .collect();
+        // What comes before the first device belongs to it, too.
+        assert_eq!(said, [("a", 1, 2, 1, 0), ("b", 2, 0, 1, 1), ("c", 3, 0, 0, 0)]);
+        let entry = segments[1].fdb[0];
+        assert_eq!((entry.address, entry.port), ("fd00::1".parse().unwrap(), Some(9)));
+        assert_eq!(entry.vni.map(Vni::value), Some(7));
+        assert_eq!((common.port, common.local.len()), (Some(8_472), 2));
+    }
+
+    #[test]
+    fn what_follows_a_vlan_is_its_own() {
+        let (segments, common) = parse(words(
+            "--local 10.0.0.1 --dev eth0 --tap t --remote 10.0.0.9 --vlan 10=100 --remote 239.1.1.1 --vlan 0=200 \
+             --neigh 10.1.0.1=02:00:00:00:00:02 --remote 239.1.1.1 --tap b --vni 7 --remote 10.0.0.2",
+        ))
+        .unwrap();
+        let said: Vec<_> = segments
+            .iter()
+            .map(|s| (&*s.name, s.vlan.map(VlanId::value), s.vni.value(), s.remotes.len(), s.neighbors.len()))
+            .collect();
+        assert_eq!(said, [("t", Some(10), 100, 2, 0), ("t", Some(0), 200, 1, 1), ("b", None, 7, 1, 0)]);
+        assert_eq!(groups(&segments), ["239.1.1.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(common.dev.as_deref(), Some("eth0"));
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let base = "--tap a --vni 1 --local 10.0.0.1";
+        assert!(parse(words(base)).is_ok());
+        for more in [
+            "--vni 2",
+            "--tap b",
+            "--tap b --vni 1",
+            "--tap a --vni 2",
+            "--local 10.0.0.2",
+            "--remote 239.1.1.1",
+            "--remote ff02::1 --dev eth0",
+            "--vlan 10=10",
+            "--tap b --vlan 10=1",
+            "--tap b --vlan 10=2 --vlan 10=3",
+            "--tap b --vlan 10=2 --vlan 11=2",
+            "--tap b --vlan 10=2 --tap c --vlan 11=3",
+            "--tap b --vlan 4095=2",
+            "--tap b --vlan 10",
+            "--l3 --tap b --vlan 10=2",
+            "--l3 --tap b --vni 2",
+            "--route 10.0.0.0/8=10.0.0.1",
+            "--policy 1",
+            "--proxy --suppress",
+            "--learning --nolearning",
+            "--fdb 02:00:00:00:00:01",
+            "--fdb 02:00:00:00:00:01=10.0.0.1,vlan=1",
+            "--fdb 02:00:00:00:00:01=10.0.0.1,vni=16777216",
+            "--neigh 10.0.0.1=02:00:00:00:00",
+            "--tos 0x11",
+            "--tos 256",
+            "--df maybe",
+            "--srcport 5",
+            "--mtu 500",
+            "--maxaddress 0",
+        ] {
+            assert!(parse(words(&format!("{base} {more}"))).is_err(), "{more}");
+        }
+    }
+}

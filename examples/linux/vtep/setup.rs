@@ -1,0 +1,120 @@
+//! Devices and sockets, as the command line asks for them.
+
+use std::{error::Error, net::IpAddr};
+
+use encap::vtep::Config;
+use encap_linux::{Device, Layer, Settings, multicast, raw, udp};
+use socket2::Socket;
+
+use crate::{
+    args::{Common, Tx},
+    config,
+    ports::{Carries, Port},
+    segments::{self, Segment},
+};
+
+/// Makes the devices.
+pub(crate) fn ports(
+    segments: &[Segment],
+    args: &Common,
+    config: &Config,
+) -> Result<Vec<Port>, Box<dyn Error>> {
+    let mut ports: Vec<Port> = Vec::new();
+    for Segment { name, vlan, vni, .. } in segments {
+        let there = ports.iter_mut().find(|port| port.device.name() == name);
+        if let Some(Port { carries: Carries::Trunk(vnis), .. }) = there {
+            vnis.push(*vni);
+            continue;
+        }
+        let layer = if args.l3 { Layer::Ip } else { Layer::Ethernet };
+        let settings = Settings {
+            mtu: config::inner_mtu(config),
+            mac: args.mac.filter(|_| !args.l3),
+            offload: !args.no_offload,
+            ..Settings::new(name, layer)
+        };
+        let device = Device::create(&settings).map_err(|error| format!("{name}: {error}"))?;
+        let carries = match vlan {
+            Some(_) => Carries::Trunk(vec![*vni]),
+            None => Carries::Segment(*vni),
+        };
+        ports.push(Port { device, carries });
+    }
+    Ok(ports)
+}
+
+/// What to receive by; and what to send by, by IPv4 and by IPv6.
+pub(crate) type Sockets = (Vec<Socket>, [Option<Socket>; 2]);
+
+/// Sockets for each of our addresses, and for groups.
+pub(crate) fn sockets(
+    segments: &[Segment],
+    args: &Common,
+    config: &Config,
+) -> Result<Sockets, Box<dyn Error>> {
+    let number = |name: &String| multicast::device(name).map_err(|error| format!("{name}: {error}"));
+    let device = args.dev.as_ref().map(number).transpose()?;
+    let groups = segments::groups(segments);
+    let bound = |local| {
+        let settings = udp::Settings {
+            local,
+            device: device.unwrap_or(0),
+            port: config.dstport,
+            zero_checksum_ipv6: config.udp6zerocsumrx,
+        };
+        udp::socket(&settings).map_err(|error| format!("{local} port {}: {error}", config.dstport))
+    };
+    let mut receivers = Vec::new();
+    let [mut v4, mut v6] = [None, None];
+    for &local in &args.local {
+        // Linux takes packets to any of its addresses.
+        let to = match local {
+            _ if !config.any_destination => local,
+            IpAddr::V4(_) => IpAddr::from([0; 4]),
+            IpAddr::V6(_) => IpAddr::from([0; 16]),
+        };
+        let socket = bound(to)?;
+        let out = match args.tx {
+            Tx::Raw => raw::sender(local.is_ipv6())?,
+            Tx::Udp => socket.try_clone()?,
+        };
+        if let Some(device) = device {
+            multicast::send_by(&out, local.is_ipv6(), device)?;
+        }
+        *if local.is_ipv6() { &mut v6 } else { &mut v4 } = Some(out);
+        receivers.push(socket);
+        for &group in groups.iter().filter(|group| group.is_ipv6() == local.is_ipv6()) {
+            let join = |socket: &Socket| {
+                let joined = multicast::join(socket, group, device.unwrap_or(0));
+                joined.map_err(|error| format!("group {group}: {error}"))
+            };
+            match receivers.last() {
+                // A socket for all addresses hears groups, too.
+                Some(all) if config.any_destination => join(all)?,
+                _ => {
+                    let socket = bound(group)?;
+                    join(&socket)?;
+                    receivers.push(socket);
+                }
+            }
+        }
+    }
+    Ok((receivers, [v4, v6]))
+}
+
+/// What there is now, in a line.
+pub(crate) fn summary(segments: &[Segment], args: &Common, config: &Config) -> String {
+    let segment = |Segment { name, vlan, vni, .. }: &Segment| match vlan {
+        Some(vlan) => format!("{name} vlan {vlan} vni {vni}"),
+        None => format!("{name} vni {vni}"),
+    };
+    let devices: Vec<_> = segments.iter().map(segment).collect();
+    let local: Vec<_> = args.local.iter().map(IpAddr::to_string).collect();
+    format!(
+        "{}, local {} port {}, mtu {}",
+        devices.join(", "),
+        local.join(" "),
+        config.dstport,
+        config::inner_mtu(config)
+    )
+}
