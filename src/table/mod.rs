@@ -103,8 +103,8 @@ pub use neighbor::{
     Neighbor, NeighborCursor, NeighborDump, NeighborLearned, NeighborRefusal, NeighborState, Neighbors,
     NeighborsFlushed, NewNeighbor,
 };
-pub(crate) use remote::Raw;
 pub use remote::{Quota, Remote, Remotes};
+pub(crate) use remote::{Raw, Record, Words};
 pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
 pub use tables::Tables;

@@ -88,28 +88,19 @@ impl<P: Protocol> Endpoint<P> {
         header: &[u8],
         meta: &EncapMeta,
     ) -> Option<()> {
-        if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
-            return None;
-        }
         let (room, inner) = packet.split_headroom(header.len())?;
-        let payload = self.protocol.plain_payload();
-        let plain = Plain::new(payload, inner)?;
-        let ecn = plain.ecn();
-        if inner.len() > facts.max_inner.into() || ecn > self.outer.max_plain_ecn {
-            return None;
-        }
-        let hash = match meta.hash {
-            Some(hash) => hash,
-            None if P::NEEDS_HASH || P::IS_UDP => self.outer.keys.plain_flow(payload, plain, inner),
-            None => 0,
-        };
+        let (ecn, hash) = self.look_plain(inner, facts.max_inner, meta)?;
         // What is most usual has a fixed length, and then everything in it has its place.
         match header.len() {
             USUAL if P::IS_UDP && facts.is_usual => {
-                self.fill_usual::<USUAL>(room, facts, header, inner, meta, ecn, hash)?;
+                let room: &mut [u8; USUAL] = room.first_chunk_mut()?;
+                *room = *header.first_chunk()?;
+                self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)?;
             }
             USUAL_FRAME if P::IS_UDP && facts.is_usual => {
-                self.fill_usual::<USUAL_FRAME>(room, facts, header, inner, meta, ecn, hash)?;
+                let room: &mut [u8; USUAL_FRAME] = room.first_chunk_mut()?;
+                *room = *header.first_chunk()?;
+                self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)?;
             }
             _ => {
                 packet::copy(room, header);
@@ -119,6 +110,7 @@ impl<P: Protocol> Endpoint<P> {
             }
         }
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
+            let payload = self.protocol.plain_payload();
             let headers = room.get_mut(facts.l3.into()..)?;
             self.outer.sum_plain(facts.ip?, facts.udp_sum, headers, payload, inner, meta.inner_checksum)?;
         }
@@ -126,24 +118,66 @@ impl<P: Protocol> Endpoint<P> {
         Some(())
     }
 
-    /// Fills `room` with headers of `N` bytes, which end in those of IPv4, UDP and a tunnel of eight bytes.
+    /// What [`encap_plain`](Self::encap_plain) does with the most usual headers, which are kept where others may be
+    /// changing them: they are read as late as can be, and at the end the template says whether they hold. `None` as there;
+    /// what the headroom holds may then have changed.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "what is together in a struct is in memory")]
-    fn fill_usual<const N: usize>(
+    pub(crate) fn encap_straight<const N: usize>(
         &self,
-        room: &mut [u8],
-        facts: &Facts,
-        header: &[u8],
+        packet: &mut Packet<'_>,
+        template: &mut impl Template,
+        meta: &EncapMeta,
+    ) -> Option<()> {
+        let is_usual = Facts::is_usual(template.facts::<2>());
+        if !P::IS_UDP || !is_usual || self.outer.udp_checksum != UdpChecksum::Zero || template.len() != N {
+            return None;
+        }
+        let (room, inner) = packet.split_headroom(N)?;
+        let (ecn, hash) = self.look_plain(inner, Facts::max_inner(template.facts::<2>()), meta)?;
+        let room: &mut [u8; N] = room.first_chunk_mut()?;
+        template.fill(room);
+        self.patch_usual(room, Facts::ipv4_sum(template.facts::<0>()), inner, meta, ecn, hash)?;
+        if !template.finish() {
+            return None;
+        }
+        packet.grow_front(N);
+        Some(())
+    }
+
+    /// The ECN bits and the flow hash of a packet of at most `max` bytes that is plain, to be sent as most are.
+    #[inline(always)]
+    fn look_plain(&self, inner: &[u8], max: u16, meta: &EncapMeta) -> Option<(u8, u32)> {
+        if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
+            return None;
+        }
+        let payload = self.protocol.plain_payload();
+        let plain = Plain::new(payload, inner)?;
+        if inner.len() > max.into() || plain.ecn() > self.outer.max_plain_ecn {
+            return None;
+        }
+        let hash = match meta.hash {
+            Some(hash) => hash,
+            None if P::NEEDS_HASH || P::IS_UDP => self.outer.keys.plain_flow(payload, plain, inner),
+            None => 0,
+        };
+        Some((plain.ecn(), hash))
+    }
+
+    /// Completes headers of `N` bytes, which end in those of IPv4, UDP and a tunnel of eight bytes.
+    #[inline(always)]
+    fn patch_usual<const N: usize>(
+        &self,
+        room: &mut [u8; N],
+        ipv4_sum: u16,
         inner: &[u8],
         meta: &EncapMeta,
         ecn: u8,
         hash: u32,
     ) -> Option<()> {
-        let room: &mut [u8; N] = room.first_chunk_mut()?;
-        *room = *header.first_chunk()?;
         let (ip, udp, tunnel) = patch::usual(room)?;
         self.protocol.patch_plain(tunnel, inner, meta, hash);
-        self.outer.patch_plain_ipv4(facts, ip, Some(udp), USUAL.wrapping_add(inner.len()), ecn, hash);
+        let total = USUAL.wrapping_add(inner.len());
+        self.outer.patch_plain_ipv4(ipv4_sum, ip, Some(udp), total, ecn, hash);
         Some(())
     }
 
@@ -257,5 +291,20 @@ impl<P: Protocol> Endpoint<P> {
     }
 }
 
-/// The same with an Ethernet header before them.
-const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
+/// Bytes of the most usual headers with an Ethernet header before them.
+pub(crate) const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
+
+/// A remote where it is kept, as [`Remote::to_bytes`] made it: to be read piece by piece.
+pub(crate) trait Template {
+    /// How many bytes the outer headers have.
+    fn len(&self) -> usize;
+
+    /// The four bytes number `AT` of what patches need to know.
+    fn facts<const AT: usize>(&self) -> [u8; 4];
+
+    /// Writes the outer headers; `room` is as long.
+    fn fill<const N: usize>(&self, room: &mut [u8; N]);
+
+    /// Reads what else there is to read, and answers whether all that was read belongs together.
+    fn finish(&mut self) -> bool;
+}

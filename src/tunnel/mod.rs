@@ -39,10 +39,12 @@ pub mod vxlan;
 
 pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
+pub(crate) use encap::{Template, USUAL_FRAME};
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
+pub(crate) use patch::USUAL;
 pub use policy::Policy;
 pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};

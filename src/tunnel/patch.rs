@@ -46,7 +46,7 @@ impl Outer {
         match facts.ip? {
             IpVersion::V4 if is_udp => {
                 let (ip, udp) = headers.first_chunk_mut::<IPV4_UDP>()?.split_first_chunk_mut()?;
-                self.patch_plain_ipv4(facts, ip, udp.first_chunk_mut(), total.into(), ecn, hash);
+                self.patch_plain_ipv4(facts.ipv4_sum, ip, udp.first_chunk_mut(), total.into(), ecn, hash);
             }
             IpVersion::V6 if is_udp => {
                 let (ip, udp) = headers.first_chunk_mut::<IPV6_UDP>()?.split_first_chunk_mut()?;
@@ -54,7 +54,7 @@ impl Outer {
                 write_udp(udp.first_chunk_mut()?, self.source_ports.of(hash), length, 0);
                 write_ipv6(ip, length, ecn);
             }
-            IpVersion::V4 => write_ipv4(headers.first_chunk_mut()?, facts, total, ecn),
+            IpVersion::V4 => write_ipv4(headers.first_chunk_mut()?, facts.ipv4_sum, total, ecn),
             IpVersion::V6 => {
                 write_ipv6(headers.first_chunk_mut()?, total.wrapping_sub(ipv6::Header::LEN as u16), ecn);
             }
@@ -66,7 +66,7 @@ impl Outer {
     #[inline(always)]
     pub(crate) fn patch_plain_ipv4(
         &self,
-        facts: &Facts,
+        ipv4_sum: u16,
         ip: &mut [u8; ipv4::Header::MIN_LEN],
         udp: Option<&mut [u8; udp::Header::LEN]>,
         total: usize,
@@ -79,7 +79,7 @@ impl Outer {
             let length = total.wrapping_sub(ipv4::Header::MIN_LEN as u16);
             write_udp(udp, self.source_ports.of(hash), length, 0);
         }
-        write_ipv4(ip, facts, total, ecn);
+        write_ipv4(ip, ipv4_sum, total, ecn);
     }
 
     /// Completes the UDP checksum in headers that are complete but for that.
@@ -139,7 +139,7 @@ impl Outer {
         if self.varies {
             return self.patch_varying_ipv4(facts, ip, total_len, ecn, packet, peek, meta.identification);
         }
-        write_ipv4(ip, facts, total_len, ecn);
+        write_ipv4(ip, facts.ipv4_sum, total_len, ecn);
     }
 
     // Out of line and without the flow: for the others that one stays in registers.
@@ -283,11 +283,11 @@ type Usual<'a> = (&'a mut [u8; ipv4::Header::MIN_LEN], &'a mut [u8; udp::Header:
 
 /// Completes the IPv4 header of a remote to which nothing varies.
 #[inline(always)]
-fn write_ipv4(ip: &mut [u8; ipv4::Header::MIN_LEN], facts: &Facts, total_len: u16, ecn: u8) {
+fn write_ipv4(ip: &mut [u8; ipv4::Header::MIN_LEN], ipv4_sum: u16, total_len: u16, ecn: u8) {
     let [_, ds_field, l0, l1, _, _, _, _, _, _, c0, c1, ..] = ip;
     *ds_field |= ecn;
     [*l0, *l1] = total_len.to_be_bytes();
-    [*c0, *c1] = checksum::of_words(facts.ipv4_sum, [total_len, ecn.into()]).to_be_bytes();
+    [*c0, *c1] = checksum::of_words(ipv4_sum, [total_len, ecn.into()]).to_be_bytes();
 }
 
 /// Completes the IPv6 header of a remote to which nothing varies.

@@ -41,6 +41,47 @@ pub(crate) struct Facts {
     pub(crate) ds_field: u8,
 }
 
+impl Facts {
+    /// As [`Remote::to_bytes`] wrote them.
+    #[inline(always)]
+    pub(crate) const fn from_bytes(bytes: [u8; Remote::FACTS]) -> Self {
+        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual, m0, m1] = bytes;
+        Self {
+            ipv4_sum: Self::ipv4_sum([i0, i1, u0, u1]),
+            udp_sum: u16::from_be_bytes([u0, u1]),
+            max_inner: Self::max_inner([ds_field, is_usual, m0, m1]),
+            ip: match ip {
+                4 => Some(IpVersion::V4),
+                6 => Some(IpVersion::V6),
+                _ => None,
+            },
+            is_usual: Self::is_usual([ds_field, is_usual, m0, m1]),
+            l3,
+            tunnel,
+            auto_ttl,
+            ds_field,
+        }
+    }
+}
+
+/// Some of them, from the four bytes that they are among.
+impl Facts {
+    #[inline(always)]
+    pub(crate) const fn ipv4_sum([i0, i1, _, _]: [u8; 4]) -> u16 {
+        u16::from_be_bytes([i0, i1])
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_usual([_, is_usual, _, _]: [u8; 4]) -> bool {
+        is_usual != 0
+    }
+
+    #[inline(always)]
+    pub(crate) const fn max_inner([_, _, m0, m1]: [u8; 4]) -> u16 {
+        u16::from_be_bytes([m0, m1])
+    }
+}
+
 impl Remote {
     pub(crate) const fn new(facts: Facts, header: Header, address: IpAddr, port: u16) -> Self {
         Self { facts, header, address, port }
@@ -118,23 +159,8 @@ pub(crate) struct Kept<'a> {
 impl<'a> Kept<'a> {
     #[inline(always)]
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
-        let (&[i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual, m0, m1], header) =
-            bytes.split_first_chunk::<{ Remote::FACTS }>()?;
-        let facts = Facts {
-            ipv4_sum: u16::from_be_bytes([i0, i1]),
-            udp_sum: u16::from_be_bytes([u0, u1]),
-            max_inner: u16::from_be_bytes([m0, m1]),
-            ip: match ip {
-                4 => Some(IpVersion::V4),
-                6 => Some(IpVersion::V6),
-                _ => None,
-            },
-            is_usual: is_usual != 0,
-            l3,
-            tunnel,
-            auto_ttl,
-            ds_field,
-        };
+        let (facts, header) = bytes.split_first_chunk()?;
+        let facts = Facts::from_bytes(*facts);
         Some(Self { facts, header })
     }
 

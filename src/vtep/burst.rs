@@ -1,13 +1,10 @@
-//! A burst of frames that local hosts send: the tables are asked for all of them together, and a remote's headers for the
-//! next one while this one is put behind its own.
-//!
-//! One at a time, each frame would wait for memory by itself, and for its remote's headers to come out of the
-//! processor's store buffer, where a copy of them in small pieces cannot be read in large ones.
+//! A burst of frames that local hosts send: the tables are asked for all of them together, so that the processor waits
+//! for memory once and not for each frame by itself.
 
 use super::{Engine, Output, OverlayMeta, Worker};
 use crate::{
     packet::Packet,
-    table::{Destination, Lookup, Raw, RemoteId},
+    table::{Destination, Lookup},
     time::Instant,
     wire::{MacAddr, Vni},
 };
@@ -54,28 +51,30 @@ impl Engine<'_> {
             _ => None,
         };
 
-        let [mut even, mut odd] = [Raw::EMPTY; 2];
-        let mut read = self.read_next(remote(0), &mut even);
         for (at, ((meta, packet), output)) in (0..BURST).zip(metas.iter().zip(packets).zip(outputs)) {
-            let (this, next) = if at % 2 == 0 { (&mut even, &mut odd) } else { (&mut odd, &mut even) };
-            let this_read = core::mem::replace(&mut read, self.read_next(remote(at.wrapping_add(1)), next));
-            *output = match this_read {
-                Some(remote) => {
-                    let sent = self.send_read(worker, now, meta, remote, this, packet);
-                    sent.unwrap_or_else(|reason| self.refuse(worker, meta.vni, reason))
-                }
-                None => self.overlay(worker, now, meta, packet),
-            };
+            let sent = remote(at).and_then(|remote| self.send_straight(worker, meta, remote, packet));
+            match sent {
+                Some(sent) => *output = sent,
+                None => *output = self.overlay(worker, now, meta, packet),
+            }
         }
         count
     }
+}
 
-    /// Reads the record of the next frame's remote, if it has one.
-    #[inline(always)]
-    fn read_next(&self, remote: Option<RemoteId>, raw: &mut Raw) -> Option<RemoteId> {
-        let remote = remote?;
-        self.fdb.remotes.read_raw(remote, raw).map(|()| remote)
-    }
+/// Decides for each packet of a burst; answers how many that were.
+#[inline(always)]
+pub(super) fn each<M>(
+    metas: &[M],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
+) -> usize {
+    let burst = metas.iter().zip(packets).zip(outputs);
+    burst.fold(0, |done, ((meta, packet), output)| {
+        *output = decide(meta, packet);
+        done.saturating_add(1)
+    })
 }
 
 /// Frames that wait for memory together.

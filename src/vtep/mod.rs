@@ -72,7 +72,7 @@ pub use self::{
 
 use core::net::IpAddr;
 
-use self::own::Own;
+use self::{own::Own, way::Hop};
 use crate::{
     packet::{Header, Packet},
     table::{
@@ -92,6 +92,7 @@ pub struct Vtep<S> {
     ipv4: Option<vxlan::Endpoint>,
     ipv6: Option<vxlan::Endpoint>,
     own: Own,
+    hop: Hop,
 }
 
 /// All that a decision needs, the storage's type aside.
@@ -107,6 +108,7 @@ struct Engine<'t> {
     vlans: Vlans<'t>,
     tally: Tally<'t>,
     own: &'t Own,
+    hop: Hop,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -138,7 +140,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             return Err(ConfigError::Header { needed, had });
         }
         let tables = Tables::with_settings(storage, capacity, config.tables, seed)?;
-        Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config) })
+        Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config), hop: Hop::of(&config) })
     }
 
     fn engine(&self) -> Engine<'_> {
@@ -153,6 +155,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             vlans: self.tables.vlans(),
             tally: self.tables.tally(),
             own: &self.own,
+            hop: self.hop,
         }
     }
 
@@ -354,21 +357,6 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     pub fn register(&self) -> Result<WorkerId, Error> {
         self.tables.register()
     }
-}
-
-/// Decides for each packet of a burst; answers how many that were.
-#[inline(always)]
-fn each<M>(
-    metas: &[M],
-    packets: &mut [Packet<'_>],
-    outputs: &mut [Output],
-    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
-) -> usize {
-    let burst = metas.iter().zip(packets).zip(outputs);
-    burst.fold(0, |done, ((meta, packet), output)| {
-        *output = decide(meta, packet);
-        done.saturating_add(1)
-    })
 }
 
 impl<'t> Engine<'t> {

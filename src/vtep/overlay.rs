@@ -10,7 +10,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Lookup, RemoteId, VniCounters},
     time::Instant,
-    wire::{EtherType, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
+    wire::{EtherType, IpProtocol, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
 };
 
 /// What a frame says before its payload, VLAN tags skipped.
@@ -50,7 +50,10 @@ impl Engine<'_> {
     ) -> Output {
         let mut vni = meta.vni;
         let sent = match self.plain_remote(now, meta, packet.as_slice()) {
-            Some(remote) => self.send(worker, now, meta, remote, packet),
+            Some(remote) => match self.send_straight(worker, meta, remote, packet) {
+                Some(sent) => return sent,
+                None => self.send(worker, now, meta, remote, packet),
+            },
             None => self.route(worker, now, meta, &mut vni, packet),
         };
         sent.unwrap_or_else(|reason| self.refuse(worker, vni, reason))
@@ -80,10 +83,14 @@ impl Engine<'_> {
         #[rustfmt::skip]
         let &[
             d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1,
-            _, _, _, _, _, _, _, _, s0, s1, s2, s3, s4, s5, s6, s7,
+            _, _, _, _, _, _, next, _, s0, s1, s2, s3, s4, s5, s6, s7,
         ] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
-        let asks = matches!(ethertype, EtherType::ARP | EtherType::IPV6) && self.config.proxy != Proxy::Off;
+        let asks = match ethertype {
+            EtherType::ARP => self.config.proxy != Proxy::Off,
+            EtherType::IPV6 => IpProtocol(next) == IpProtocol::ICMPV6 && self.config.proxy != Proxy::Off,
+            _ => false,
+        };
         // A packet of our own takes a closer look.
         let own = self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]);
         let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks | own;

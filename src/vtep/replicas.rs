@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     packet::Header,
-    table::{Raw, Remote, RemoteId, Walk},
+    table::{Raw, Remote, RemoteId, Walk, Words},
     wire::Vni,
 };
 

@@ -9,7 +9,7 @@ mod table;
 pub use self::table::Remotes;
 pub(crate) use self::{
     place::scope,
-    raw::Raw,
+    raw::{Raw, Record, Words},
     slot::{ACCOUNT_WORDS, record_lines},
 };
 

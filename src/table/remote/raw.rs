@@ -1,4 +1,4 @@
-//! A remote as packets need it: its record copied out in one go, read where it lies.
+//! A remote as packets need it: its record copied out in one go, or read where it lies.
 
 use core::{
     net::{IpAddr, Ipv4Addr},
@@ -8,7 +8,7 @@ use core::{
 use super::{
     super::{
         RemoteId,
-        line::{Line, fence},
+        line::{AtomicU32, Line, fence},
     },
     HAS_MAC, HAS_VNI, RECORD_WORDS, Remotes,
     slot::{LOCK, is_alive},
@@ -75,17 +75,12 @@ impl Remotes<'_> {
     }
 }
 
-impl Raw {
-    pub(crate) const EMPTY: Self = Self { bytes: [0; LEN] };
+/// The words of a record, wherever they are, and what they say.
+pub(crate) trait Words {
+    fn word<const AT: usize>(&self) -> u32;
 
     #[inline(always)]
-    fn word<const AT: usize>(&self) -> u32 {
-        const { assert!(AT < RECORD_WORDS) };
-        self.bytes.get(4 * AT..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_ne_bytes(*word))
-    }
-
-    #[inline(always)]
-    pub(crate) fn address(&self) -> IpAddr {
+    fn address(&self) -> IpAddr {
         let [a, b, c, d] = [self.word::<1>(), self.word::<2>(), self.word::<3>(), self.word::<4>()];
         match self.word::<0>() & 0xff {
             6 => IpAddr::V6(super::address(a, b, c, d)),
@@ -94,44 +89,134 @@ impl Raw {
     }
 
     #[inline(always)]
-    pub(crate) fn port(&self) -> u16 {
+    fn port(&self) -> u16 {
         self.word::<5>() as u16
     }
 
     #[inline(always)]
-    pub(crate) fn vni(&self) -> Option<Vni> {
+    fn vni(&self) -> Option<Vni> {
         let vni = self.word::<6>();
         (vni & HAS_VNI != 0).then_some(Vni::truncate(vni))
     }
 
     #[inline(always)]
-    pub(crate) fn egress(&self) -> u32 {
+    fn egress(&self) -> u32 {
         self.word::<7>()
     }
 
     #[inline(always)]
-    pub(crate) fn next_hop(&self) -> Option<MacAddr> {
+    fn next_hop(&self) -> Option<MacAddr> {
         let (high, low) = (self.word::<8>(), self.word::<9>());
         let ([a, b, c, d], [_, _, e, f]) = (high.to_be_bytes(), low.to_be_bytes());
         (low & HAS_MAC != 0).then_some(MacAddr([a, b, c, d, e, f]))
     }
 
     #[inline(always)]
-    pub(crate) fn mtu(&self) -> u16 {
+    fn mtu(&self) -> u16 {
         (self.word::<0>() >> 16) as u16
     }
+
+    /// Bytes of prebuilt outer headers.
+    #[inline(always)]
+    fn header_len(&self) -> usize {
+        (self.word::<0>() >> 8 & 0xff) as usize
+    }
+}
+
+impl Words for Raw {
+    #[inline(always)]
+    fn word<const AT: usize>(&self) -> u32 {
+        const { assert!(AT < RECORD_WORDS) };
+        self.bytes.get(4 * AT..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_ne_bytes(*word))
+    }
+}
+
+impl Raw {
+    pub(crate) const EMPTY: Self = Self { bytes: [0; LEN] };
 
     /// The prebuilt outer headers.
     #[inline(always)]
     pub(crate) fn header(&self) -> &[u8] {
-        let len = (self.word::<0>() >> 8 & 0xff) as usize;
-        self.bytes.get(HEADER..HEADER.wrapping_add(len)).unwrap_or_default()
+        self.bytes.get(HEADER..HEADER.wrapping_add(self.header_len())).unwrap_or_default()
     }
 
     #[inline(always)]
     pub(crate) fn header_mut(&mut self) -> &mut [u8] {
-        let len = (self.word::<0>() >> 8 & 0xff) as usize;
+        let len = self.header_len();
         self.bytes.get_mut(HEADER..HEADER.wrapping_add(len)).unwrap_or_default()
+    }
+}
+
+/// The record of a remote where it lies, read word by word: what was read holds if it [is whole](Self::is_whole)
+/// afterwards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'t> {
+    first: &'t Line,
+    second: &'t Line,
+    state: &'t AtomicU32,
+    before: u32,
+}
+
+impl<'t> Remotes<'t> {
+    /// The record of a remote; `None` where it was removed, and for records of one line.
+    #[inline(always)]
+    pub(crate) fn record_of(&self, id: RemoteId) -> Option<Record<'t>> {
+        let state = self.states.get(id.0.index())?;
+        let before = state.load(Acquire);
+        if !is_alive(before, id.0) {
+            return None;
+        }
+        let start = self.record_start(id.0.index(), before) / Line::WORDS;
+        let [first, second] = self.records.0.get(start..)?.first_chunk()?;
+        Some(Record { first, second, state, before })
+    }
+}
+
+impl Words for Record<'_> {
+    #[inline(always)]
+    fn word<const AT: usize>(&self) -> u32 {
+        const { assert!(AT < RECORD_WORDS) };
+        self.at(AT)
+    }
+}
+
+impl Record<'_> {
+    /// The remote's address, where that is one of IPv4.
+    #[inline(always)]
+    pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
+        (self.word::<0>() & 0xff != 6).then_some(Ipv4Addr::from_bits(self.word::<1>()))
+    }
+
+    /// Four bytes of the header.
+    #[inline(always)]
+    pub(crate) fn header_word<const AT: usize>(&self) -> [u8; 4] {
+        self.at(RECORD_WORDS + AT).to_ne_bytes()
+    }
+
+    #[inline(always)]
+    fn at(&self, word: usize) -> u32 {
+        let line = if word < Line::WORDS { self.first } else { self.second };
+        line.word(word).load(Relaxed)
+    }
+
+    /// Bytes of the header, from a multiple of four on. With a length that the compiler knows each word is one load and
+    /// one store.
+    #[inline(always)]
+    pub(crate) fn copy_header(&self, from: usize, to: &mut [u8]) {
+        for (to, at) in to.chunks_mut(4).zip(RECORD_WORDS.wrapping_add(from / 4)..) {
+            let word = self.at(at).to_ne_bytes();
+            match to.first_chunk_mut() {
+                Some(to) => *to = word,
+                None => to.iter_mut().zip(word).for_each(|(to, from)| *to = from),
+            }
+        }
+    }
+
+    /// Whether nothing has changed since it was looked up.
+    #[inline(always)]
+    pub(crate) fn is_whole(&self) -> bool {
+        fence(Acquire);
+        (self.state.load(Relaxed) ^ self.before) & !LOCK == 0
     }
 }
 
