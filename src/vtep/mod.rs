@@ -72,7 +72,7 @@ pub use self::{
 
 use core::net::IpAddr;
 
-use self::{own::Own, way::Hop};
+use self::{burst::each, own::Own, way::Hop};
 use crate::{
     packet::{Header, Packet},
     table::{
