@@ -51,13 +51,23 @@ impl Engine<'_> {
             _ => None,
         };
 
+        // Counted at the end, all together; in segments, where that is wanted, one by one.
+        let [mut sent, mut bytes] = [0u64; 2];
         for (at, ((meta, packet), output)) in (0..BURST).zip(metas.iter().zip(packets).zip(outputs)) {
-            let sent = remote(at).and_then(|remote| self.send_straight(worker, meta, remote, packet));
-            match sent {
-                Some(sent) => *output = sent,
+            let len = packet.len() as u64;
+            match remote(at).and_then(|remote| self.send_straight(meta, remote, packet)) {
+                Some(done) => {
+                    *output = done;
+                    (sent, bytes) = (sent.wrapping_add(1), bytes.wrapping_add(len));
+                    if worker.slot.is_some() {
+                        self.tally_sent(worker, meta.vni, len);
+                    }
+                }
                 None => *output = self.overlay(worker, now, meta, packet),
             }
         }
+        worker.counters.sent = worker.counters.sent.wrapping_add(sent);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
         count
     }
 }

@@ -49,9 +49,13 @@ impl Engine<'_> {
         packet: &mut Packet<'_>,
     ) -> Output {
         let mut vni = meta.vni;
+        let len = packet.len() as u64;
         let sent = match self.plain_remote(now, meta, packet.as_slice()) {
-            Some(remote) => match self.send_straight(worker, meta, remote, packet) {
-                Some(sent) => return sent,
+            Some(remote) => match self.send_straight(meta, remote, packet) {
+                Some(sent) => {
+                    self.count_sent(worker, meta.vni, len);
+                    return sent;
+                }
                 None => self.send(worker, now, meta, remote, packet),
             },
             None => self.route(worker, now, meta, &mut vni, packet),
@@ -86,15 +90,18 @@ impl Engine<'_> {
             _, _, _, _, _, _, next, _, s0, s1, s2, s3, s4, s5, s6, s7,
         ] = frame.first_chunk()?;
         let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
-        let asks = match ethertype {
-            EtherType::ARP => self.config.proxy != Proxy::Off,
+        let is_special = match ethertype {
+            EtherType::IPV4 => false,
             EtherType::IPV6 => IpProtocol(next) == IpProtocol::ICMPV6 && self.config.proxy != Proxy::Off,
-            _ => false,
+            EtherType::ARP => self.config.proxy != Proxy::Off,
+            _ => ethertype.is_vlan(),
         };
-        // A packet of our own takes a closer look.
-        let own = self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]);
-        let special = meta.trunk | meta.from_tunnel | meta.remote.is_some() | asks | own;
-        if special || mac.is_multicast() || ethertype.is_vlan() || self.config.rsc != ShortCircuit::Off {
+        let has_way = meta.trunk | meta.from_tunnel | meta.remote.is_some();
+        if is_special || has_way || mac.is_multicast() || self.config.rsc != ShortCircuit::Off {
+            return None;
+        }
+        // Perhaps a packet of our own, which takes a closer look.
+        if self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]) {
             return None;
         }
         Some(mac)

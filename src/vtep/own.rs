@@ -24,7 +24,7 @@ impl Own {
     #[inline(always)]
     pub(super) const fn may_be(&self, source: [u8; 8]) -> bool {
         let source = u64::from_be_bytes(source);
-        (source as u32 == self.ipv4) | (source == self.ipv6)
+        source as u32 == self.ipv4 || source == self.ipv6
     }
 }
 

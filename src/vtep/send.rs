@@ -18,11 +18,11 @@ use crate::{
 
 impl Engine<'_> {
     /// Puts the outer headers of `id` before the frame, if there is nothing to be asked, told or made first: most frames
-    /// go this way, and nothing of it goes through memory. `None` for all others, which are left as they were.
+    /// go this way, and nothing of it goes through memory. `None` for all others, which are left as they were. The caller
+    /// counts.
     #[inline(always)]
     pub(super) fn send_straight(
         &self,
-        worker: &mut Worker,
         meta: &OverlayMeta,
         id: RemoteId,
         packet: &mut Packet<'_>,
@@ -41,12 +41,10 @@ impl Engine<'_> {
             group_policy: meta.policy,
             inner_checksum: meta.inner_checksum,
         };
-        let len = packet.len() as u64;
         match self.hop {
             Hop::None => endpoint.encap_straight::<USUAL>(packet, &mut way, &encap)?,
             _ => endpoint.encap_straight::<USUAL_FRAME>(packet, &mut way, &encap)?,
         }
-        self.count_sent(worker, meta.vni, len);
         let Straight { address, port, egress, .. } = way;
         Some(Output::Send { remote: id, address: IpAddr::V4(address), port, egress, gso: None })
     }
@@ -111,6 +109,10 @@ impl Engine<'_> {
     pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
         worker.counters.sent = worker.counters.sent.wrapping_add(1);
         worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        self.tally_sent(worker, vni, bytes);
+    }
+
+    pub(super) fn tally_sent(&self, worker: &Worker, vni: Vni, bytes: u64) {
         self.tally(worker, vni, &VniCounters { sent: 1, sent_bytes: bytes, ..VniCounters::default() });
     }
 
