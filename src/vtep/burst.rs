@@ -72,5 +72,20 @@ impl Engine<'_> {
     }
 }
 
+/// Decides for each packet of a burst; answers how many that were.
+#[inline(always)]
+pub(super) fn each<M>(
+    metas: &[M],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
+) -> usize {
+    let burst = metas.iter().zip(packets).zip(outputs);
+    burst.fold(0, |done, ((meta, packet), output)| {
+        *output = decide(meta, packet);
+        done.saturating_add(1)
+    })
+}
+
 /// Frames that wait for memory together.
 const BURST: usize = 32;

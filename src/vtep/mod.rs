@@ -72,7 +72,7 @@ pub use self::{
 
 use core::net::IpAddr;
 
-use self::{own::Own, way::Hop};
+use self::{burst::each, own::Own, way::Hop};
 use crate::{
     packet::{Header, Packet},
     table::{
@@ -357,21 +357,6 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     pub fn register(&self) -> Result<WorkerId, Error> {
         self.tables.register()
     }
-}
-
-/// Decides for each packet of a burst; answers how many that were.
-#[inline(always)]
-fn each<M>(
-    metas: &[M],
-    packets: &mut [Packet<'_>],
-    outputs: &mut [Output],
-    mut decide: impl FnMut(&M, &mut Packet<'_>) -> Output,
-) -> usize {
-    let burst = metas.iter().zip(packets).zip(outputs);
-    burst.fold(0, |done, ((meta, packet), output)| {
-        *output = decide(meta, packet);
-        done.saturating_add(1)
-    })
 }
 
 impl<'t> Engine<'t> {

@@ -39,7 +39,7 @@ fn carried(packet: &[u8]) -> (Vec<String>, EtherType, Vec<u8>) {
 }
 
 #[test]
-fn erspan_of_all_types() {
+fn b2_7_erspan_of_all_types() {
     let ii =
         [&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 5, 0x10, 0x64, 0x18, 0x7b, 0, 0, 0, 1][..], &any_frame()].concat();
     let (layers, protocol, payload) = carried(&over_ip(&ii));

@@ -46,6 +46,8 @@ fn the_defaults_and_linux() {
         assert_eq!((config.remcsumrx, config.icmp_rate), (false, 1_000));
         assert_eq!((config.gateway, config.prefix, config.gateway6, config.prefix6), (None, 0, None, 0));
     }
+    assert_eq!((new.learn_rate, new.move_rate), (10_000, 5));
+    assert_eq!((linux.learn_rate, linux.move_rate), (u32::MAX, u32::MAX));
     assert_eq!((new.too_big, linux.too_big), (TooBig::Tell, TooBig::Fragment));
     assert_eq!((new.df, linux.df), (DontFragment::Set, DontFragment::Unset));
     assert_eq!((new.ecn, linux.ecn), (ecn::Mode::Normal, ecn::Mode::Linux));

@@ -4,9 +4,7 @@
 use std::ops::RangeInclusive;
 
 use encap::{
-    tunnel::{
-        DontFragment, EncapMeta, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum, ecn, vxlan,
-    },
+    tunnel::{DontFragment, OuterDscp, OuterFlowLabel, Ttl},
     vtep::{Config, DropReason, OverlayMeta, TooBig},
     wire::{Dscp, FlowLabel, MacAddr, Vni, vxlan_gbp::GroupPolicy},
 };
@@ -33,7 +31,22 @@ impl Pair {
     fn new(v6: bool, options: &str, set: impl FnOnce(&mut Config)) -> Self {
         let (local, remote, marker) =
             if v6 { ("fd99::1", "fd99::2", "fd99::c8") } else { ("10.99.0.1", "10.99.0.2", "10.99.0.200") };
-        let options = format!("id 42 local {local} remote {remote} dstport {PORT} {options}");
+        let options = format!("remote {remote} {options}");
+        let pair = Self::without_remote(v6, local, marker, &options, set);
+        let to = pair.engine.remote(remote.parse().unwrap(), remote_mac(2));
+        pair.engine.vtep.fdb().append(VNI, MacAddr::ZERO, to).unwrap();
+        pair
+    }
+
+    /// The VTEP's is yet to be added.
+    fn without_remote(
+        v6: bool,
+        local: &str,
+        marker: &str,
+        options: &str,
+        set: impl FnOnce(&mut Config),
+    ) -> Self {
+        let options = format!("id 42 local {local} dstport {PORT} {options}");
         let kernel = Kernel::new(&options, v6, PORT, 0x0800_0000_0000_2a00);
         kernel.know_marker(marker, "");
         let mut config = Config::linux().local(local.parse().unwrap());
@@ -41,8 +54,6 @@ impl Pair {
         config.address = MacAddr(OVERLAY_MAC);
         set(&mut config);
         let engine = Engine::new(config, UNDERLAY_MAC);
-        let to = engine.remote(remote.parse().unwrap(), remote_mac(2));
-        engine.vtep.fdb().append(VNI, MacAddr::ZERO, to).unwrap();
         let (first, last) = config.srcport;
         Self { kernel, engine, ports: first..=last }
     }
@@ -214,33 +225,18 @@ fn defaults_and_each_option_over_ipv6() {
     Pair::new(true, "flowlabel 0x12345", |config| config.label = label).same(&frames);
 }
 
-/// Tunnels speak to groups, with a TTL of 1; the VTEP's table has no remotes that are groups.
+/// A group is a remote like others, with a TTL of 1 and a MAC address that nobody has to ask for.
 #[test]
 fn to_a_multicast_group() {
     require!(Need::Root, Need::Device("vxlan"));
-    let options = "id 42 local 10.99.0.1 group 239.1.1.1 dev u dstport 4789";
-    let kernel = Kernel::new(options, false, PORT, 0x0800_0000_0000_2a00);
-    kernel.know_marker("10.99.0.200", "");
-    let (source, next_hop) = (MacAddr(UNDERLAY_MAC), MacAddr([1, 0, 0x5e, 1, 1, 1]));
-    let tunnel = vxlan::Endpoint::new([10, 99, 0, 1].into())
-        .framing(Framing::Ethernet(Link { source, next_hop, vlan: None }))
-        .ecn(ecn::Mode::Linux)
-        .dont_fragment(DontFragment::Unset)
-        .udp_checksum(UdpChecksum::Full)
-        .source_ports(32_768..=60_999)
-        .build()
-        .unwrap();
-    let group = tunnel.remote([239, 1, 1, 1].into(), VNI).unwrap();
-    for (name, frame) in frames() {
-        let theirs = kernel.send(&frame).packets;
-        let ours =
-            tunnel.header(&frame, &group, &EncapMeta::new()).map(|header| [&header[..], &frame].concat());
-        let read = |packet: &[u8]| read(packet, &(32_768..=60_999));
-        assert_eq!(
-            ours.ok().map(|packet| read(&packet)),
-            theirs.first().map(|packet| read(packet)),
-            "{name}"
-        );
+    for (v6, local, group, marker) in
+        [(false, "10.99.0.1", "239.1.1.1", "10.99.0.200"), (true, "fd99::1", "ff05::1:2", "fd99::c8")]
+    {
+        let options = format!("group {group} dev u");
+        let mut pair = Pair::without_remote(v6, local, marker, &options, |_| {});
+        let group = pair.engine.vtep.remote(group.parse().unwrap()).unwrap();
+        pair.engine.vtep.fdb().append(VNI, MacAddr::ZERO, group).unwrap();
+        pair.same(&frames());
     }
 }
 

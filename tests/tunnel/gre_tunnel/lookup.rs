@@ -158,7 +158,7 @@ fn b3_a_tunnel_that_is_down_is_none() {
 }
 
 #[test]
-fn b2_8_frames_are_for_tunnels_of_frames() {
+fn b2_7_b2_8_frames_and_erspan_have_tunnels_of_their_own() {
     for v6 in [false, true] {
         let (a, b) = ends(v6);
         let frames = |id| Selector::new(id, Payload::Ethernet, b, a);
