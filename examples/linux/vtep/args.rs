@@ -153,7 +153,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "DEV", requires = "mirror")]
     pub(crate) mirror_neigh: Option<String>,
     /// What to send by. By a raw socket packets are routed by the kernel, and pass netfilter. By link they go to their
-    /// device at once, in a sixth less time, where the kernel knows the next hop, and pass neither netfilter nor IPsec. By
+    /// device at once, in a fifth less time, where the kernel knows the next hop, and pass neither netfilter nor IPsec. By
     /// the UDP socket, for where raw sockets are not allowed out, settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,

@@ -41,11 +41,17 @@ impl Lab {
         };
         let (a, b) = (Namespace::new("a"), Namespace::new("b"));
         veth((&a, "va"), (&b, "vb"), features);
+        if offload {
+            // As network cards have it.
+            a.command("ethtool -K va gro on");
+            b.command("ethtool -K vb gro on");
+        }
         a.ip("addr add 10.99.0.1/24 dev va");
         b.ip("addr add 10.99.0.2/24 dev vb");
         let kernel = |namespace: &Namespace, local: u8, remote: u8| {
             let ends = format!("local 10.99.0.{local} remote 10.99.0.{remote} dstport 4789");
-            namespace.ip(&format!("link add t0 type vxlan id 42 {ends} noudpcsum"));
+            let checksum = if offload { "udpcsum" } else { "noudpcsum" };
+            namespace.ip(&format!("link add t0 type vxlan id 42 {ends} {checksum}"));
             namespace.offload("t0", features);
             namespace.ip("link set dev t0 mtu 1450 up");
         };
