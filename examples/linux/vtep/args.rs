@@ -158,7 +158,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
     /// Exchange packets with the kernel one by one. Without this, long TCP segments come from devices and go to them
-    /// whole, and packets of one flow leave together: such ones have UDP checksums, also over IPv4.
+    /// whole, and packets of one flow leave and come together: those that leave so have UDP checksums, also over IPv4.
     #[arg(long)]
     pub(crate) no_offload: bool,
     /// A Unix socket that says to whoever connects what SIGUSR1 prints.
