@@ -114,6 +114,8 @@ fn lines_of_bridge() {
         "via an interface of another network namespace",
     );
     refused("00:00:00:00:00:00 dst 255.255.255.255 self permanent", "the address is no unicast address");
+    let group = |via| format!("00:00:00:00:00:00 dst 239.1.1.1 via {via} self permanent");
+    is(&group("eth0"), &group("2"), &[]);
     refused("5e:f8:4f:00:e3:42 dst 192.0.2.1 self stale", "stale is not a word of a tunnel's entry");
     refused(
         "Deleted 5e:f8:4f:00:e3:42 dst 192.0.2.1 self",

@@ -49,6 +49,19 @@ fn what_is_added_is_found_and_read() {
     assert_eq!((remotes.count(), remotes.find(&at(9))), (8, None));
 }
 
+/// Groups are configured; nobody sends from one, so that none is learned.
+#[test]
+fn groups_are_not_learned() {
+    let tables = tables(small(), Settings::default());
+    for address in ["224.0.0.1", "239.1.1.1", "ff02::1"] {
+        let remote = Remote::new(address.parse().unwrap(), 4789);
+        assert_eq!(tables.remotes().find_or_learn(&remote), Err(Error::NotUnicast), "{address}");
+        let id = tables.remotes().add(&remote).unwrap();
+        assert_eq!(tables.remotes().get(id), Some(remote));
+    }
+    assert_eq!(tables.remotes().count(), 3);
+}
+
 #[test]
 fn addresses_of_nobody_are_refused() {
     let tables = tables(small(), Settings::default());

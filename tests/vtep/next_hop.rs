@@ -69,6 +69,15 @@ fn rfc826_who_is_asked_for_is_learned_and_the_frame_goes() {
     assert_eq!(hop(&mut node, 3), Ok(mac(0x33)));
 }
 
+/// RFC 1112, section 6.4: a group's MAC address is in its IP address, and nobody is asked.
+#[test]
+fn rfc1112_s6_4_a_group_has_its_own_mac() {
+    let mut node = node();
+    let group = node.vtep.remote([239, 0x81, 2, 3].into()).unwrap();
+    node.vtep.fdb().append(VNI, MacAddr::ZERO, group).unwrap();
+    assert_eq!(hop(&mut node, 9), Ok(MacAddr([0x01, 0x00, 0x5e, 0x01, 2, 3])));
+}
+
 /// RFC 826: what others say to others changes what is known, and adds nothing.
 #[test]
 fn rfc826_what_is_not_for_us_only_changes_what_is_known() {

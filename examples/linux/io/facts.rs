@@ -42,6 +42,14 @@ pub(crate) fn of(
     Some(facts)
 }
 
+/// The length of packets that the kernel has joined.
+pub(crate) fn joined(messages: CmsgIterator<'_>) -> Option<usize> {
+    messages.into_iter().find_map(|message| match message {
+        ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok().filter(|&size| size > 0),
+        _ => None,
+    })
+}
+
 /// A socket address, if it is one of IP.
 pub(crate) fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4(SocketAddrV4::from(*address)));

@@ -197,7 +197,7 @@ impl AsFd for Neighbors {
 }
 
 /// `None` for what a bridge knows of its own ports, and for next-hop groups.
-fn neighbor(message: &NeighbourMessage) -> Option<Neighbor> {
+pub(crate) fn neighbor(message: &NeighbourMessage) -> Option<Neighbor> {
     let (mut mac, mut address, mut port, mut vni, mut segment) = (None, None, None, None, None);
     for attribute in &message.attributes {
         match attribute {

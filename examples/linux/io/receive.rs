@@ -12,7 +12,7 @@ use nix::{
     cmsg_space,
     errno::Errno,
     libc,
-    sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg},
+    sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt},
 };
 use socket2::Socket;
 
@@ -30,6 +30,7 @@ pub struct Receiver {
     buffers: Vec<u8>,
     stride: usize,
     batch: [Option<Received>; BATCH],
+    joins: bool,
 }
 
 /// A packet of a batch.
@@ -40,6 +41,8 @@ pub struct Received {
     /// What its outer headers said that are not there any more; `None` for a raw IPv4 socket, which leaves them.
     pub facts: Option<OuterFacts>,
     len: usize,
+    /// Bytes of each packet that the kernel has joined with others, but the last.
+    joined: Option<usize>,
 }
 
 impl Receiver {
@@ -53,7 +56,16 @@ impl Receiver {
         // An odd number of cache lines, so that the fronts of packets do not fall on the same ones.
         let stride = ((HEADROOM + max_len).div_ceil(64) | 1) * 64;
         let buffers = vec![0; stride * BATCH];
-        Ok(Self { socket, port, headers: headers(), buffers, stride, batch: [None; BATCH] })
+        Ok(Self { socket, port, headers: headers(), buffers, stride, batch: [None; BATCH], joins: false })
+    }
+
+    /// Has the kernel hand over packets of one flow that follow each other as one, where a device joins them (UDP_GRO): the
+    /// same packets in less time.
+    #[must_use]
+    pub fn with_joined(self) -> Self {
+        // Where the kernel cannot do that, each comes by itself.
+        let joins = setsockopt(&self.socket, sockopt::UdpGroSegment, &true).is_ok();
+        Self { joins, ..self }
     }
 
     /// The socket.
@@ -62,7 +74,7 @@ impl Receiver {
     }
 
     /// Receives what is there, at most [`BATCH`] packets, and answers how many were there; fewer may be
-    /// [ready](Self::packets), where some were too long.
+    /// [ready](Self::packets), where some were too long, and more, where some were joined.
     ///
     /// # Errors
     ///
@@ -74,7 +86,7 @@ impl Receiver {
             let chunk = chunks.next().and_then(|chunk| chunk.get_mut(HEADROOM..));
             [IoSliceMut::new(chunk.unwrap_or_default())]
         });
-        let mut truncated = false;
+        let (mut truncated, mut shorter) = (false, false);
         let received = recvmmsg(raw, &mut self.headers, &mut slices, MsgFlags::MSG_DONTWAIT, None);
         let count = match received {
             Ok(messages) => {
@@ -86,8 +98,10 @@ impl Receiver {
                     let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
                     *slot = source.filter(|_| whole).map(|source| {
                         let said = message.cmsgs().ok();
+                        let joined = said.and_then(facts::joined);
+                        shorter |= self.joins && joined.is_none();
                         let facts = said.and_then(|said| facts::of(source, self.port, said));
-                        Received { source, facts, len: message.bytes }
+                        Received { source, facts, len: message.bytes, joined }
                     });
                 }
                 count
@@ -98,19 +112,31 @@ impl Receiver {
         for slot in self.batch.iter_mut().skip(count) {
             *slot = None;
         }
-        if truncated {
-            // The room that a message left for the next one in its place was too small.
+        if truncated || shorter {
+            // The room that a message leaves for the next one in its place is as much as it needed.
             self.headers = headers();
         }
         Ok(count)
     }
 
-    /// The packets of the last batch, each with [`HEADROOM`].
+    /// The packets of the last batch, each with [`HEADROOM`], but those that were joined.
     pub fn packets(&mut self) -> impl Iterator<Item = (Received, Packet<'_>)> {
         let chunks = self.buffers.chunks_exact_mut(self.stride);
-        chunks.zip(self.batch).filter_map(|(chunk, received)| {
-            let received = received?;
-            Packet::new(chunk, HEADROOM, received.len).ok().map(|packet| (received, packet))
+        let received = chunks.zip(self.batch).filter_map(|(chunk, received)| Some((chunk, received?)));
+        received.flat_map(|(chunk, received)| {
+            let (mut one, mut several) = (None, None);
+            match received.joined {
+                Some(size) if size < received.len => {
+                    let joined = chunk.get_mut(HEADROOM..HEADROOM + received.len);
+                    several = joined.map(|joined| joined.chunks_mut(size));
+                }
+                _ => one = Packet::new(chunk, HEADROOM, received.len).ok(),
+            }
+            let several = several.into_iter().flatten().filter_map(|packet| {
+                let len = packet.len();
+                Packet::new(packet, 0, len).ok()
+            });
+            one.into_iter().chain(several).map(move |packet| (received, packet))
         })
     }
 }
@@ -128,6 +154,7 @@ impl AsFd for Receiver {
 }
 
 fn headers() -> MultiHeaders<SockaddrStorage> {
-    // Where the packet was sent to, its TTL, its DS field.
-    MultiHeaders::preallocate(BATCH, Some(cmsg_space!(libc::in6_pktinfo, libc::c_int, libc::c_int)))
+    // Where the packet was sent to, its TTL, its DS field, how long each is of those that were joined.
+    let room = cmsg_space!(libc::in6_pktinfo, libc::c_int, libc::c_int, libc::c_int);
+    MultiHeaders::preallocate(BATCH, Some(room))
 }

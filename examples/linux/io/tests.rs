@@ -202,3 +202,35 @@ fn payloads_leave_together_and_arrive_one_by_one() {
         assert_eq!(seen, bodies);
     }
 }
+
+/// Joined, single, and joined again: what the kernel says beside is longer of some, and nothing of it is lost.
+#[test]
+fn what_was_joined_is_parted_again() {
+    for local in ["127.0.0.1", "::1"].map(|local| local.parse::<IpAddr>().unwrap()) {
+        let mut receiver = Receiver::new(socket(local), 65_507).unwrap().with_joined();
+        let to = receiver.socket().local_addr().unwrap().as_socket().unwrap();
+        let mut transmitter = Transmitter::new(socket(local)).unwrap().with_segmentation().unwrap();
+        let bodies: Vec<Vec<u8>> =
+            (0..40).map(|n| vec![n; if n == 19 || n == 39 { 500 } else { 1_000 }]).collect();
+        let single = vec![0xff; 10];
+        let mut seen = Vec::new();
+        let mut calls = 0;
+        for burst in [&bodies[..20], std::slice::from_ref(&single), &bodies[20..]] {
+            let datagrams: Vec<_> = burst.iter().map(|body| Datagram { to, parts: [body, &[]] }).collect();
+            assert_eq!(transmitter.send(&datagrams, |error| panic!("{error}")), burst.len());
+            let before = seen.len();
+            while seen.len() < before + burst.len() {
+                Waiter::new([std::os::fd::AsFd::as_fd(&receiver)])
+                    .wait(Some(Duration::from_secs(10)))
+                    .unwrap();
+                calls += receiver.receive().unwrap();
+                for (received, packet) in receiver.packets() {
+                    assert_eq!(received.facts.unwrap().destination, local);
+                    seen.push(packet.as_slice().to_vec());
+                }
+            }
+        }
+        assert_eq!(seen, [&bodies[..20], &[single], &bodies[20..]].concat());
+        assert_eq!(calls, 3, "packets as the kernel hands them over");
+    }
+}

@@ -4,7 +4,7 @@ use std::{
     array, fmt,
     io::{self, IoSlice},
     net::SocketAddr,
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, RawFd},
 };
 
 use nix::{
@@ -13,7 +13,10 @@ use nix::{
 };
 use socket2::Socket;
 
-use crate::gso::Gso;
+use crate::{
+    gso::Gso,
+    link::{Headers, Link},
+};
 
 /// Packets for one system call.
 pub const BATCH: usize = 64;
@@ -33,6 +36,7 @@ pub struct Transmitter {
     has_ports: bool,
     headers: MultiHeaders<SockaddrStorage>,
     gso: Option<Gso>,
+    link: Option<Link>,
 }
 
 impl Transmitter {
@@ -43,7 +47,7 @@ impl Transmitter {
     /// The kernel's.
     pub fn new(socket: Socket) -> io::Result<Self> {
         let has_ports = socket.r#type()? == socket2::Type::DGRAM;
-        Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None), gso: None })
+        Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None), gso: None, link: None })
     }
 
     /// Has the kernel cut what is sent, where packets allow that: the same packets in less time, with UDP checksums. By a
@@ -55,6 +59,16 @@ impl Transmitter {
     pub fn with_segmentation(self) -> io::Result<Self> {
         let gso = if self.has_ports { Gso::by(self.socket.try_clone()?) } else { Gso::with_headers() };
         Ok(Self { gso: Some(gso), ..self })
+    }
+
+    /// Has packets of a raw socket go to their device past the kernel's IP, where the next hop is known: in less time,
+    /// and by no rules of netfilter or IPsec.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub fn past_ip(self) -> io::Result<Self> {
+        Ok(Self { link: Some(Link::new()?), ..self })
     }
 
     /// Sends all of them, in order, but those that the kernel refuses: of each of these `failed` is told. Answers how
@@ -69,13 +83,27 @@ impl Transmitter {
                 rest = behind;
                 continue;
             }
-            let done = match self.some(rest.get(..single).unwrap_or(rest)) {
+            let (single, by) = match &mut self.link {
+                Some(link) => {
+                    let burst = link.burst(rest.get(..single).unwrap_or(rest));
+                    (burst.count, burst.by)
+                }
+                None => (single, None),
+            };
+            let done = match self.some(rest.get(..single).unwrap_or(rest), by.as_ref()) {
                 Ok(done) => {
                     sent += done;
                     // A call that sends nothing and says nothing would be called for ever.
                     done.max(1)
                 }
                 Err(Errno::EINTR) => 0,
+                Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV) if by.is_some() => {
+                    // By the kernel's next choice, then.
+                    if let Some(link) = &mut self.link {
+                        link.forget();
+                    }
+                    0
+                }
                 Err(error) => {
                     failed(error.into());
                     1
@@ -112,14 +140,15 @@ impl Transmitter {
         }
     }
 
-    /// Sends as many as one call takes.
-    fn some(&mut self, datagrams: &[Datagram<'_>]) -> nix::Result<usize> {
-        let slices: [[IoSlice<'_>; 2]; BATCH] = array::from_fn(|i| {
+    /// Sends as many as one call takes; by a packet socket, with these headers before them, or by our own.
+    fn some(&mut self, datagrams: &[Datagram<'_>], by: Option<&(RawFd, Headers)>) -> nix::Result<usize> {
+        let slices: [[IoSlice<'_>; 3]; BATCH] = array::from_fn(|i| {
             let [first, second] = datagrams.get(i).map_or([&[] as &[u8]; 2], |datagram| datagram.parts);
-            [IoSlice::new(first), IoSlice::new(second)]
+            let header = by.and_then(|(_, headers)| headers.get(i)).map_or(&[][..], |header| header);
+            [header, first, second].map(IoSlice::new)
         });
         let addresses: [Option<SockaddrStorage>; BATCH] = array::from_fn(|i| {
-            let mut to = datagrams.get(i)?.to;
+            let mut to = datagrams.get(i).filter(|_| by.is_none())?.to;
             if !self.has_ports {
                 // A raw IPv6 socket takes the port for a protocol.
                 to.set_port(0);
@@ -128,7 +157,7 @@ impl Transmitter {
         });
         let count = datagrams.len().min(BATCH);
         let slices = slices.get(..count).unwrap_or_default();
-        let raw = self.socket.as_raw_fd();
+        let raw = by.map_or(self.socket.as_raw_fd(), |(socket, _)| *socket);
         sendmmsg(raw, &mut self.headers, slices, addresses, [], MsgFlags::empty()).map(Iterator::count)
     }
 }

@@ -152,11 +152,13 @@ pub(crate) struct Common {
     /// A device of the kernel whose neighbours are kept in ours, with --mirror.
     #[arg(long, value_name = "DEV", requires = "mirror")]
     pub(crate) mirror_neigh: Option<String>,
-    /// What to send by: a raw socket, or the UDP socket, by which settings of the outer headers have no effect.
+    /// What to send by. By a raw socket packets are routed by the kernel, and pass netfilter. By link they go to their
+    /// device at once, in a fifth less time, where the kernel knows the next hop, and pass neither netfilter nor IPsec. By
+    /// the UDP socket, for where raw sockets are not allowed out, settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
     /// Exchange packets with the kernel one by one. Without this, long TCP segments come from devices and go to them
-    /// whole, and packets of one flow leave together: such ones have UDP checksums, also over IPv4.
+    /// whole, and packets of one flow leave and come together: those that leave so have UDP checksums, also over IPv4.
     #[arg(long)]
     pub(crate) no_offload: bool,
     /// A Unix socket that says to whoever connects what SIGUSR1 prints.
@@ -178,5 +180,6 @@ pub(crate) enum Whom {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Tx {
     Raw,
+    Link,
     Udp,
 }

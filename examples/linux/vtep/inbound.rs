@@ -6,6 +6,7 @@ use std::{
 };
 
 use encap::{
+    Packet,
     tunnel::DecapMeta,
     vtep::{Output, Underlay, Worker},
 };
@@ -29,7 +30,11 @@ impl<'a> Inbound<'a> {
     /// Receives packets by sockets, one of each family that we have an address of, and hears what routers say of packets
     /// of ours.
     pub(crate) fn new(ends: Ends<'a>, sockets: Vec<Socket>, reports: Vec<Socket>) -> io::Result<Self> {
-        let receivers = sockets.into_iter().map(|socket| Receiver::new(socket, MAX_LEN));
+        let joins = ends.ports.iter().all(|port| port.device.has_offload());
+        let receivers = sockets.into_iter().map(|socket| {
+            let receiver = Receiver::new(socket, MAX_LEN)?;
+            Ok::<_, io::Error>(if joins { receiver.with_joined() } else { receiver })
+        });
         let listeners = reports.into_iter().map(icmp::Listener::new);
         Ok(Self {
             ends,
@@ -65,38 +70,27 @@ impl<'a> Inbound<'a> {
         Ok(())
     }
 
-    /// Takes a batch of packets.
+    /// Takes a batch of packets, those that were joined not counted.
     fn packets(&mut self, place: usize) {
-        let Ends { vtep, shared, clock, .. } = self.ends;
         let Some(receiver) = self.receivers.get_mut(place) else { return };
         if let Err(error) = receiver.receive() {
-            shared.failed("receive", &error);
+            self.ends.shared.failed("receive", &error);
             return;
         }
-        let (mut metas, mut packets) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-        for (received, packet) in receiver.packets() {
-            // Without its destination nobody can say that a packet is for us.
-            let Some(facts) = received.facts else { continue };
-            metas.push(DecapMeta::new().outer(facts));
-            packets.push(packet);
+        let mut received = receiver.packets();
+        loop {
+            let (mut metas, mut packets) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+            for (received, packet) in received.by_ref().take(BATCH) {
+                // Without its destination nobody can say that a packet is for us.
+                let Some(facts) = received.facts else { continue };
+                metas.push(DecapMeta::new().outer(facts));
+                packets.push(packet);
+            }
+            if packets.is_empty() {
+                return;
+            }
+            take(self.ends, &mut self.worker, &metas, &mut packets);
         }
-        let mut outputs = [Output::Pass; BATCH];
-        vtep.handle_underlay_batch(&mut self.worker, clock.now(), &metas, &mut packets, &mut outputs);
-        let delivered = packets.iter().zip(outputs).filter_map(|(packet, output)| {
-            let vni = match output {
-                Output::Deliver { vni, policy, .. } => {
-                    if let Some(policy) = policy {
-                        shared.with_policy(policy.id);
-                    }
-                    vni
-                }
-                Output::DeliverIp { vni, .. } => vni,
-                // Drops are counted; nothing else is an answer to a packet of a UDP socket.
-                _ => return None,
-            };
-            Some((self.ends.device(vni)?, packet.as_slice()))
-        });
-        deliver(delivered, shared);
     }
 
     /// Takes what routers say.
@@ -123,6 +117,28 @@ impl<'a> Inbound<'a> {
             shared.failed("receive ICMP", &error);
         }
     }
+}
+
+/// Does what the engine says of packets, a batch at the most.
+fn take(ends: Ends<'_>, worker: &mut Worker, metas: &[DecapMeta], packets: &mut [Packet<'_>]) {
+    let Ends { vtep, shared, clock, .. } = ends;
+    let mut outputs = [Output::Pass; BATCH];
+    vtep.handle_underlay_batch(worker, clock.now(), metas, packets, &mut outputs);
+    let delivered = packets.iter().zip(outputs).filter_map(|(packet, output)| {
+        let vni = match output {
+            Output::Deliver { vni, policy, .. } => {
+                if let Some(policy) = policy {
+                    shared.with_policy(policy.id);
+                }
+                vni
+            }
+            Output::DeliverIp { vni, .. } => vni,
+            // Drops are counted; nothing else is an answer to a packet of a UDP socket.
+            _ => return None,
+        };
+        Some((ends.device(vni)?, packet.as_slice()))
+    });
+    deliver(delivered, shared);
 }
 
 /// Writes packets to their devices, those of one TCP connection that follow each other as one.

@@ -112,7 +112,7 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         let stopped = &stopped;
         let out = scope.spawn(move || {
             let _alive = out_alive;
-            Outbound::new(ends, args.policy, sockets)?.run(stopped.as_fd())
+            Outbound::new(ends, args.policy, sockets, args.tx)?.run(stopped.as_fd())
         });
         let back = scope.spawn(move || {
             let _alive = back_alive;

@@ -19,6 +19,7 @@ use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Wait
 use socket2::Socket;
 
 use crate::{
+    args::Tx,
     ports::Port,
     shared::{Clock, Shared, Way},
     tables::Engine,
@@ -82,10 +83,18 @@ struct Queued<'p> {
 
 impl<'a> Outbound<'a> {
     /// Sends by these sockets, one of each family that we have an address of.
-    pub(crate) fn new(ends: Ends<'a>, policy: Option<u16>, sockets: [Option<Socket>; 2]) -> io::Result<Self> {
+    pub(crate) fn new(
+        ends: Ends<'a>,
+        policy: Option<u16>,
+        sockets: [Option<Socket>; 2],
+        tx: Tx,
+    ) -> io::Result<Self> {
         let offload = ends.ports.iter().all(|port| port.device.has_offload());
         let transmitter = |socket: Socket| -> io::Result<Transmitter> {
-            let transmitter = Transmitter::new(socket)?;
+            let mut transmitter = Transmitter::new(socket)?;
+            if tx == Tx::Link {
+                transmitter = transmitter.past_ip()?;
+            }
             if offload { transmitter.with_segmentation() } else { Ok(transmitter) }
         };
         let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());

@@ -75,7 +75,7 @@ pub(crate) fn sockets(
         };
         let socket = bound(to)?;
         let out = match args.tx {
-            Tx::Raw => raw::sender(local.is_ipv6())?,
+            Tx::Raw | Tx::Link => raw::sender(local.is_ipv6())?,
             Tx::Udp => socket.try_clone()?,
         };
         if let Some(device) = device {

@@ -97,9 +97,12 @@ fn a_group_by_the_udp_socket() {
 fn groups_of_others() {
     require_lab!();
     let Group { lab, _d, .. } = Group::new("239.1.1.1", "10.98.0.");
-    let options = "--tap other0 --vni 100 --local 10.98.0.2 --remote 239.1.1.2 --dev ub";
-    let ours = lab.ours(options, &[("other0", "192.168.77.2/24")]);
     lab.b.ip("addr add 239.1.1.1/32 dev ub autojoin");
-    ping(&lab.a, "192.168.77.2", 1).none();
-    assert_eq!(ours.number("delivered "), 0, "{}", ours.report());
+    for (device, more) in [("other0", ""), ("other1", "--linux --port 4789")] {
+        let options =
+            format!("--tap {device} --vni 100 --local 10.98.0.2 --remote 239.1.1.2 --dev ub {more}");
+        let ours = lab.ours(&options, &[(device, "192.168.77.2/24")]);
+        ping(&lab.a, "192.168.77.2", 1).none();
+        assert_eq!(ours.number("delivered "), 0, "{}", ours.report());
+    }
 }

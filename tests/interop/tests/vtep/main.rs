@@ -5,6 +5,7 @@
 mod flannel;
 mod group;
 mod lab;
+mod link;
 mod manual;
 mod reach;
 mod settings;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use interop::{alone, tcp};
+use interop::{alone, ping, tcp};
 
 use crate::lab::{Lab, Ours, require_lab};
 
@@ -40,6 +40,28 @@ fn over_ipv6_and_frame_by_frame() {
         tcp::transfer(&lab.b, &lab.a, [192, 168, 77, 1].into(), BYTES / 5, LIMIT).unwrap();
         drop(ours);
     }
+}
+
+/// A device that joins packets, as network cards' do, hands them over joined; each is its own all the same.
+#[test]
+fn joined_by_the_device() {
+    require_lab!();
+    let _alone = alone();
+    let lab = Lab::new();
+    lab.b.command("ethtool -K vb gro on");
+    lab.kernel("vx4", "id 4 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va udpcsum", "192.168.4.1/24");
+    lab.kernel("vx6", "id 6 local fd99::1 remote fd99::2 dstport 4789 dev va", "192.168.6.1/24");
+    let options = "--local 10.99.0.2 --local fd99::2 --tap join4 --vni 4 --remote 10.99.0.1 \
+                   --tap join6 --vni 6 --remote fd99::1";
+    let ours = lab.ours(options, &[("join4", "192.168.4.2/24"), ("join6", "192.168.6.2/24")]);
+    for net in [4, 6] {
+        tcp::transfer(&lab.a, &lab.b, [192, 168, net, 2].into(), BYTES / 5, LIMIT).unwrap();
+        ping(&lab.a, &format!("192.168.{net}.2"), 3).all();
+        let delivered = ours.says(&format!("join{net} vni {net} delivered "));
+        let packets: usize = delivered.split(' ').next().unwrap().parse().unwrap();
+        assert!(packets > BYTES / 5 / 1_400 && delivered.ends_with(" dropped 0"), "{delivered}");
+    }
+    assert!(!ours.report().contains("failed"), "{}", ours.report());
 }
 
 #[test]
