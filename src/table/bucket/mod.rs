@@ -31,14 +31,21 @@
 //!   whole call is found by it.
 //! - The version wraps after 2^25 inserts into one bucket; a reader would have to stand still for as long.
 //!
+//! An entry is pointed elsewhere under the lock of its bucket, and added under that of its first one where it fits in
+//! there and nothing of that bucket lies in another; for the rest both buckets of a key are locked.
+//!
 //! Locking is bounded too: a writer that does not get a lock answers [`Busy`]. What interrupts a writer may read,
 //! but must not write: it could spin for a lock that its own processor holds.
 
+mod held;
 mod home;
 mod lock;
 mod relocate;
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::{
+    hint::black_box,
+    sync::atomic::Ordering::{Acquire, Relaxed},
+};
 
 pub(crate) use self::{
     home::{Home, Look, Peek},
@@ -247,6 +254,14 @@ impl<'t> Map<'t> {
             self.cold.get(index).map_or(0, |word| word.load(Relaxed))
         };
         Cold { cookie: word(slot), origin: byte(word(4), slot), attributes: byte(word(5), slot) }
+    }
+
+    /// Loads a cold word of where `key` most likely is to be put: the processor fetches that line together with the
+    /// bucket's, which it would otherwise wait for first.
+    #[inline]
+    pub(crate) fn touch_cold(&self, key: Key) {
+        let bucket = self.seed.places(key.0).first(self.buckets.len());
+        black_box(self.cold.get(bucket.wrapping_mul(COLD_WORDS)).map(|word| word.load(Relaxed)));
     }
 
     /// Only under the bucket's lock.

@@ -133,6 +133,7 @@ impl<'t> Fdb<'t> {
             return Learned::Refused(Refusal::UnconfiguredRemote);
         }
         let source = Source { vni, domain, key: key(domain.number, mac), remote, handle, configured };
+        self.map.touch_cold(source.key);
         let found = self.map.find(source.key, current(domain));
         match found.map(|found| found.filter(|known| !present.expired(known.stamp))) {
             // The remote was just found alive.
@@ -155,11 +156,10 @@ impl<'t> Fdb<'t> {
         if known.stamp == ETERNAL || now.age(known.stamp) == 0 {
             return Learned::Refreshed;
         }
-        let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
-        match locked.find(source.key) {
-            Some((place, slot)) if slot.content.value == known.value => {
+        match self.map.hold(source.key) {
+            Ok(Some((mut held, slot))) if slot.content.value == known.value => {
                 if now.age(slot.content.stamp) > 0 {
-                    locked.set_stamp(place, now.stamp());
+                    held.set_stamp(now.stamp());
                 }
                 Learned::Refreshed
             }
@@ -197,9 +197,10 @@ impl<'t> Fdb<'t> {
     }
 
     fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {
-        let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
-        let found = locked.find(source.key).filter(|(_, slot)| slot.content.value == known.value);
-        let Some((place, slot)) = found else { return Learned::Busy };
+        let (mut held, slot) = match self.map.hold(source.key) {
+            Ok(Some(found)) if found.1.content.value == known.value => found,
+            _ => return Learned::Busy,
+        };
         let state = Attributes::from_byte(slot.cold.attributes).state;
         if state == State::Learned {
             let account = self.account(source.remote, source.configured);
@@ -212,17 +213,17 @@ impl<'t> Fdb<'t> {
                 Account::from_cookie(slot.cold.cookie),
             );
             if slot.cold.cookie != account.to_cookie() {
-                locked.set_cold(place, Cold { cookie: account.to_cookie(), ..slot.cold });
+                held.set_cold(Cold { cookie: account.to_cookie(), ..slot.cold });
             }
-            locked.set_value(place, source.handle.0);
+            held.set_value(source.handle.0);
         } else {
             if !source.configured {
                 self.remotes.note_use(source.remote.0);
             }
-            locked.set_value(place, source.remote.0.0);
+            held.set_value(source.remote.0.0);
         }
         if state.ages() {
-            locked.set_stamp(place, now.stamp());
+            held.set_stamp(now.stamp());
         }
         Learned::Moved { from }
     }

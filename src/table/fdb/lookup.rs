@@ -110,6 +110,8 @@ impl<'t> Fdb<'t> {
     fn seen(&self, sought: &Sought<'t>) -> Option<Content> {
         match sought.home.look(sought.key) {
             Look::Here(content) => Some(content),
+            // What nobody knows yet is mostly told by one line.
+            Look::NotHere(control) if sought.home.is_all(control) => None,
             Look::NotHere(_) => match self.map.away(sought.key)?.look(sought.key) {
                 Look::Here(content) => Some(content),
                 _ => None,

@@ -215,7 +215,9 @@ impl<'t> Fdb<'t> {
         new: &NewEntry,
     ) -> Result<Option<(Locked<'t>, Place, Slot)>, Error> {
         let key = key(domain.number, mac);
-        if self.map.len() == 0 {
+        self.map.touch_cold(key);
+        // Without a lock: whoever puts the entry looks again under one.
+        if self.map.find(key, |_, _| true)?.is_none() {
             return Ok(None);
         }
         let mut locked = self.map.lock(key)?;
@@ -308,7 +310,7 @@ impl<'t> Fdb<'t> {
     /// Puts an entry into its place, between those that live.
     pub(super) fn put(&self, now: Now, vni: Vni, slot: &Slot) -> Result<Put, Busy> {
         for _ in 0..PUT_TRIES {
-            let mut locked = self.map.lock(slot.key)?;
+            let mut locked = self.map.lock_to_add(slot.key)?;
             locked.fence();
             if let Some((place, there)) = locked.find(slot.key) {
                 if !self.is_dead(now, &there) {

@@ -122,9 +122,8 @@ impl World {
 
     /// Points the entry of `key` elsewhere.
     pub(crate) fn roam(&self, key: Key) {
-        let mut locked = self.map().lock(key).expect("a free lock");
-        let (place, _) = locked.find(key).expect("the entry");
-        locked.set_value(place, roamed(key).value);
+        let (mut held, _) = self.map().hold(key).expect("a free lock").expect("the entry");
+        held.set_value(roamed(key).value);
     }
 }
 

@@ -80,9 +80,8 @@ pub fn cold_words_are_old_or_new() {
     check(3, move || {
         let world = image.world();
         let writer = spawn(&world, move |world| {
-            let mut locked = world.map().lock(key).expect("a free lock");
-            let (place, _) = locked.find(key).expect("the entry");
-            locked.set_cold(place, entry(key, 1).cold);
+            let (mut held, _) = world.map().hold(key).expect("a free lock").expect("the entry");
+            held.set_cold(entry(key, 1).cold);
         });
         let [old, new] = [entry(key, 0), entry(key, 1)].map(|slot| slot.cold);
         let cold = world.map().cold_of(key, entry(key, 0).content.value);
