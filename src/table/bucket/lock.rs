@@ -138,6 +138,13 @@ impl<'t> Locked<'t> {
         self.guard(place.second).set_value(place.slot, value);
     }
 
+    /// Changes a tag, after the value does not need it any more.
+    pub(crate) fn set_tag(&mut self, place: Place, tag: u8) {
+        let guard = if place.second { self.second.as_mut() } else { None }.unwrap_or(&mut self.first);
+        guard.begin();
+        guard.set_tag(place.slot, tag);
+    }
+
     pub(crate) fn set_stamp(&mut self, place: Place, stamp: u16) {
         self.guard(place.second).set_stamp(place.slot, stamp);
     }
@@ -303,7 +310,7 @@ impl<'t> Guard<'t> {
         let word = |index: usize| self.line.word(index);
         word(MIXED | (slot % SLOTS)).store(entry.key.mixed(), Relaxed);
         word(HIGHS | (slot % SLOTS)).store(entry.key.high(), Relaxed);
-        word(TAGS).store(with_byte(word(TAGS).load(Relaxed), slot, entry.content.tag), Relaxed);
+        self.set_tag(slot, entry.content.tag);
         self.set_stamp(slot, entry.content.stamp);
         map.set_cold(self.index, slot, entry.cold);
         word(VALUES | (slot % SLOTS)).store(entry.content.value, Release);
@@ -317,6 +324,11 @@ impl<'t> Guard<'t> {
     pub(super) fn set_cold(&mut self, map: &Map<'_>, slot: usize, cold: Cold) {
         self.begin();
         map.set_cold(self.index, slot, cold);
+    }
+
+    fn set_tag(&self, slot: usize, tag: u8) {
+        let word = self.line.word(TAGS);
+        word.store(with_byte(word.load(Relaxed), slot, tag), Relaxed);
     }
 
     pub(super) fn set_stamp(&self, slot: usize, stamp: u16) {

@@ -107,10 +107,8 @@ impl<'t> Fdb<'t> {
     /// has been found good. What is known already is read, and written once per tick at most.
     #[inline]
     pub fn learn(&self, now: Instant, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
-        if !mac.is_unicast() {
-            return Learned::Refused(Refusal::InvalidSource);
-        }
         let present = self.clock.at(now, self.meta.fdb_ages());
+        // Whose address was learned is a host.
         if self.is_fresh(present, vni, mac, remote) {
             return Learned::Refreshed;
         }
@@ -120,6 +118,9 @@ impl<'t> Fdb<'t> {
     /// What is not known already, or not in the short way.
     #[inline(never)]
     fn learn_closely(&self, now: Instant, present: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
+        if !mac.is_unicast() {
+            return Learned::Refused(Refusal::InvalidSource);
+        }
         let domain = match self.vnis.find(vni) {
             Ok(Some(domain)) => domain,
             Ok(None) => return Learned::Refused(Refusal::UnknownVni),
@@ -179,8 +180,9 @@ impl<'t> Fdb<'t> {
             Some(from) => from,
             None => return Learned::Busy,
         };
-        let Some(cold) = self.map.cold_of(source.key, known.value) else { return Learned::Busy };
-        let attributes = Attributes::from_byte(cold.attributes);
+        // As a whole: the tag alone may be that of the value before.
+        let Some(slot) = self.map.slot_of(source.key, known.value) else { return Learned::Busy };
+        let attributes = Attributes::of(slot.content);
         if !attributes.state.moves() {
             return Learned::Refused(Refusal::Static);
         }
@@ -201,7 +203,7 @@ impl<'t> Fdb<'t> {
             Ok(Some(found)) if found.1.content.value == known.value => found,
             _ => return Learned::Busy,
         };
-        let state = Attributes::from_byte(slot.cold.attributes).state;
+        let state = Attributes::of(slot.content).state;
         if state == State::Learned {
             let account = self.account(source.remote, source.configured);
             if let Err(limit) = self.take_account(&source.domain, source.handle, account) {
@@ -257,7 +259,7 @@ impl<'t> Fdb<'t> {
             return instead(refused(limit));
         }
         let content = Content { value: handle.0, tag: generation as u8, stamp: now.stamp() };
-        let cold = Cold { cookie: account.to_cookie(), origin: 0, attributes: Attributes::LEARNED.to_byte() };
+        let cold = Cold { cookie: account.to_cookie(), origin: 0 };
         let put = self.put(now, vni, &Slot { key, content, cold });
         if put != Ok(Put::New) {
             self.give_account(&domain, handle, account);

@@ -244,7 +244,7 @@ impl<'t> Fdb<'t> {
         }
         taken.map_err(full)?;
         let created = self.destination_of(mac, new).and_then(|value| {
-            let content = Content { value: value.0, tag: 0, stamp: self.stamp(now, new.state) };
+            let content = Content { value: value.0, tag: new.tag(), stamp: self.stamp(now, new.state) };
             let slot = Slot { key: key(domain.number, mac), content, cold: new.cold() };
             let put = match self.put(now, vni, &slot) {
                 Ok(Put::New) => return Ok(()),
@@ -301,10 +301,13 @@ impl<'t> Fdb<'t> {
         if slot.content.value != value.0 {
             locked.set_value(place, value.0);
         }
+        if slot.content.tag != new.tag() {
+            locked.set_tag(place, new.tag());
+        }
         if learned {
             self.settle(slot);
         }
-        slot.cold != new.cold() || slot.content.value != value.0
+        (slot.cold, slot.content.value, slot.content.tag) != (new.cold(), value.0, new.tag())
     }
 
     /// Puts an entry into its place, between those that live.
