@@ -199,33 +199,36 @@ impl<'t> Fdb<'t> {
     }
 
     fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {
+        let account = self.account(source.remote, source.configured);
+        // Whoever reads this bucket takes its line away, and once more for what is stored after that: little is done
+        // under the lock.
         let (mut held, slot) = match self.map.hold(source.key) {
             Ok(Some(found)) if found.1.content.value == known.value => found,
             _ => return Learned::Busy,
         };
         let state = Attributes::of(slot.content).state;
-        if state == State::Learned {
-            let account = self.account(source.remote, source.configured);
+        let value = if state == State::Learned {
             if let Err(limit) = self.take_account(&source.domain, source.handle, account) {
                 return refused(limit);
             }
-            self.give_account(
-                &source.domain,
-                Handle(slot.content.value),
-                Account::from_cookie(slot.cold.cookie),
-            );
             if slot.cold.cookie != account.to_cookie() {
                 held.set_cold(Cold { cookie: account.to_cookie(), ..slot.cold });
             }
-            held.set_value(source.handle.0);
+            source.handle
         } else {
             if !source.configured {
                 self.remotes.note_use(source.remote.0);
             }
-            held.set_value(source.remote.0.0);
-        }
-        if state.ages() {
+            source.remote.0
+        };
+        held.set_value(value.0);
+        if state.ages() && slot.content.stamp != now.stamp() {
             held.set_stamp(now.stamp());
+        }
+        drop(held);
+        if state == State::Learned {
+            let (old, account) = (Handle(slot.content.value), Account::from_cookie(slot.cold.cookie));
+            self.give_account(&source.domain, old, account);
         }
         Learned::Moved { from }
     }
