@@ -51,9 +51,9 @@ pub struct Touch {
 }
 
 impl Touch {
-    /// As many lines as our buckets for the same entries: three of four slots in use.
+    /// As many lines as our buckets for the same entries: five of eight slots in use.
     pub fn new(work: &Work) -> Self {
-        Self { lines: vec![[1; 8]; work.entries.len().div_ceil(3) + 4] }
+        Self { lines: vec![[1; 8]; (2 * work.entries.len()).div_ceil(5) + 4] }
     }
 }
 

@@ -50,8 +50,8 @@ regions! { capacity:
     vlans = Words::lines(capacity.vlans as usize),
     /// A line of counters for each worker and VNI.
     tally = if capacity.vni_counters { (capacity.workers as usize).saturating_mul(capacity.vnis as usize) } else { 0 },
-    fdb = Map::buckets(capacity.entries as usize),
-    fdb_cold = Map::cold_lines(Map::buckets(capacity.entries as usize)),
+    fdb = Map::roomy(capacity.entries as usize),
+    fdb_cold = Map::cold_lines(Map::roomy(capacity.entries as usize)),
     /// Identity to index, and address to index.
     remote_map = Map::buckets(capacity.remotes.saturating_mul(2) as usize),
     /// Two words for each remote: what every use compares.

@@ -196,33 +196,49 @@ fn vnis(effort: Effort, _: bool) -> Growing {
         "ns per lookup",
         effort,
     );
-    for vnis in [1, 4, 16, 64, 256, 1 << 10, 1 << 12, 1 << 14, 0xffff] {
-        let capacity = Capacity { vnis, ..Capacity::fdb(HOSTS as u32) };
-        let tables = Tables::with_capacity(capacity, Settings::default(), [3, 4]).unwrap();
-        let (fdb, remotes) = (tables.fdb(), tables.remotes());
-        let remote = remotes.add(&Remote::new(address(1).into(), 4789)).unwrap();
-        let host = |number: usize| (Vni::truncate(1 + number as u32 % vnis), key(number as u64).1);
-        (0..vnis).for_each(|vni| fdb.add_vni(Vni::truncate(1 + vni)).unwrap());
-        for number in 0..HOSTS {
-            let (vni, mac) = host(number);
-            assert_eq!(fdb.learn(NOW, vni, mac, remote), Learned::New { evicted: None });
-        }
-        let mut random = Random(4);
-        let keys: Vec<(Vni, MacAddr)> = (0..1 << 16).map(|_| host(random.below(HOSTS))).collect();
-        let batches = Contestant::new("batch of 32", |slice| {
+    const COUNTS: [u32; 9] = [1, 4, 16, 64, 256, 1 << 10, 1 << 12, 1 << 14, 0xffff];
+    let filled: Vec<_> = COUNTS
+        .iter()
+        .map(|&vnis| {
+            let capacity = Capacity { vnis, ..Capacity::fdb(HOSTS as u32) };
+            let tables = Tables::with_capacity(capacity, Settings::default(), [3, 4]).unwrap();
+            let fdb = tables.fdb();
+            let remote = tables.remotes().add(&Remote::new(address(1).into(), 4789)).unwrap();
+            let host = |number: usize| (Vni::truncate(1 + number as u32 % vnis), key(number as u64).1);
+            (0..vnis).for_each(|vni| fdb.add_vni(Vni::truncate(1 + vni)).unwrap());
+            for number in 0..HOSTS {
+                let (vni, mac) = host(number);
+                assert_eq!(fdb.learn(NOW, vni, mac, remote), Learned::New { evicted: None });
+            }
+            let mut random = Random(4);
+            let keys: Vec<(Vni, MacAddr)> = (0..1 << 16).map(|_| host(random.below(HOSTS))).collect();
+            (tables, keys)
+        })
+        .collect();
+    let mut everybody = Vec::new();
+    for (tables, keys) in &filled {
+        let fdb = tables.fdb();
+        everybody.push(Contestant::new("batch of 32", move |slice| {
             let mut answers = [Default::default(); BATCH];
-            for keys in fdb::slice(&keys, slice).chunks(BATCH) {
+            for keys in fdb::slice(keys, slice).chunks(BATCH) {
                 fdb.lookup_batch(NOW, keys, &mut answers);
                 assert!(black_box(&answers).iter().all(|answer| answer.destination().is_some()));
             }
             fdb::SLICE
-        });
-        let single = Contestant::new("single", |slice| {
+        }));
+        everybody.push(Contestant::new("single", move |slice| {
             let known = |&&(vni, mac): &&(Vni, MacAddr)| fdb.lookup(NOW, vni, mac).destination().is_some();
-            assert_eq!(fdb::slice(&keys, slice).iter().filter(known).count(), fdb::SLICE);
+            assert_eq!(fdb::slice(keys, slice).iter().filter(known).count(), fdb::SLICE);
             fdb::SLICE
-        });
-        growing.measure(vnis as usize, &mut [batches, single]);
+        }));
+    }
+    // All in turn, and not one number of VNIs after the other: a machine that is slow for a second is so for all. Turns
+    // are long enough that each has its own table near before it is timed.
+    let effort = Effort { turn: 4 * growing.effort.turn, ..growing.effort };
+    let series = interleave(effort, &mut everybody);
+    for (&vnis, both) in COUNTS.iter().zip(series.chunks(2)) {
+        let values: Vec<_> = both.iter().map(|series| (series.name.clone(), series.median())).collect();
+        growing.add(vnis as usize, &values);
     }
     growing
 }

@@ -9,7 +9,7 @@ use super::{
 };
 
 impl<'t> Map<'t> {
-    fn guard(&self, index: usize) -> Result<Guard<'t>, Busy> {
+    pub(super) fn guard(&self, index: usize) -> Result<Guard<'t>, Busy> {
         Guard::lock(self.buckets.get(index).ok_or(Busy)?, index).ok_or(Busy)
     }
 
@@ -18,14 +18,29 @@ impl<'t> Map<'t> {
         let (first, second) = self.places(key);
         let (low, high) = (self.guard(first.min(second))?, self.guard(first.max(second))?);
         let (first, second) = if first < second { (low, high) } else { (high, low) };
-        Ok(Locked { map: *self, first, second })
+        Ok(Locked { map: *self, first, second: Some(second) })
+    }
+
+    /// What has to be locked to add `key`: its first bucket alone where that has room and none of its entries lies in
+    /// its second bucket, so that this one cannot either. That is a line less to wait for, for most.
+    pub(crate) fn lock_to_add(&self, key: Key) -> Result<Locked<'t>, Busy> {
+        let (first, second) = self.places(key);
+        let guard = self.guard(first)?;
+        if guard.control & OVERFLOW == 0 && guard.free().is_some() {
+            return Ok(Locked { map: *self, first: guard, second: None });
+        }
+        if first < second {
+            return Ok(Locked { map: *self, first: guard, second: Some(self.guard(second)?) });
+        }
+        drop(guard);
+        self.lock(key)
     }
 
     /// Puts an entry where its key may be, if there is none of that key, and makes room for it if need be;
     /// `relocations` counts what moves.
     pub(crate) fn add(&self, slot: &Slot, relocations: &AtomicU32) -> Result<Added, Busy> {
         for _ in 0..ROOM_TRIES {
-            let mut locked = self.lock(slot.key)?;
+            let mut locked = self.lock_to_add(slot.key)?;
             if let Some((_, there)) = locked.find(slot.key) {
                 return Ok(Added::There(there));
             }
@@ -38,6 +53,13 @@ impl<'t> Map<'t> {
             }
         }
         Err(Busy)
+    }
+
+    /// The bucket of `key`'s entry, locked: both were, so it is there or nowhere.
+    pub(super) fn lock_where(&self, key: Key) -> Result<Option<(Guard<'t>, usize, Slot)>, Busy> {
+        let Locked { first, second, .. } = self.lock(key)?;
+        let found = |guard: Guard<'t>| guard.find(self, key).map(|(at, slot)| (guard, at, slot));
+        Ok([Some(first), second].into_iter().flatten().find_map(found))
     }
 
     /// One bucket, locked, for the sweep.
@@ -56,12 +78,12 @@ pub(crate) enum Added {
     Full,
 }
 
-/// Both buckets of one key, locked until dropped.
+/// The buckets of one key in which something may change, locked until dropped: both, or only the first.
 #[derive(Debug)]
 pub(crate) struct Locked<'t> {
     map: Map<'t>,
     first: Guard<'t>,
-    second: Guard<'t>,
+    second: Option<Guard<'t>>,
 }
 
 /// A slot of a locked pair.
@@ -84,35 +106,43 @@ impl<'t> Locked<'t> {
         let in_bucket = |guard: &Guard<'t>, second| {
             guard.find(&self.map, key).map(|(slot, found)| (Place { second, slot }, found))
         };
-        in_bucket(&self.first, false).or_else(|| in_bucket(&self.second, true))
+        in_bucket(&self.first, false).or_else(|| in_bucket(self.second.as_ref()?, true))
     }
 
-    /// Whatever is in the two buckets.
+    /// Whatever is in these buckets.
     pub(crate) fn slots(&self) -> [Option<(Place, Slot)>; 2 * SLOTS] {
         core::array::from_fn(|at| {
             let place = Place { second: at >= SLOTS, slot: at % SLOTS };
-            let guard = self.guard(place.second);
+            let guard = if place.second { self.second.as_ref()? } else { &self.first };
             Some((place, self.map.slot(guard.line, guard.index, place.slot)?))
         })
     }
 
     /// Puts an entry whose key is not there into a free slot, of the first bucket if it has one; `None` where
-    /// both are full.
+    /// there is none.
     pub(crate) fn insert(&mut self, slot: &Slot) -> Option<Place> {
         if let Some(free) = self.first.free() {
             self.first.put(&self.map, free, slot);
             return Some(Place { second: false, slot: free });
         }
-        let free = self.second.free()?;
+        let second = self.second.as_mut()?;
+        let free = second.free()?;
         // Counted before it is there: a reader that sees the value sees the count.
         self.first.count_overflow(true);
-        self.second.put(&self.map, free, slot);
+        second.put(&self.map, free, slot);
         Some(Place { second: true, slot: free })
     }
 
     /// Points an entry elsewhere: one store, no reader notices anything else.
     pub(crate) fn set_value(&mut self, place: Place, value: u32) {
-        self.guard(place.second).line.word(VALUES | (place.slot % SLOTS)).store(value, Release);
+        self.guard(place.second).set_value(place.slot, value);
+    }
+
+    /// Changes a tag, after the value does not need it any more.
+    pub(crate) fn set_tag(&mut self, place: Place, tag: u8) {
+        let guard = if place.second { self.second.as_mut() } else { None }.unwrap_or(&mut self.first);
+        guard.begin();
+        guard.set_tag(place.slot, tag);
     }
 
     pub(crate) fn set_stamp(&mut self, place: Place, stamp: u16) {
@@ -122,22 +152,23 @@ impl<'t> Locked<'t> {
     /// Changes the cold words; whoever reads them at the same time tries again.
     pub(crate) fn set_cold(&mut self, place: Place, cold: Cold) {
         let map = self.map;
-        let guard = if place.second { &mut self.second } else { &mut self.first };
-        guard.begin();
-        map.set_cold(guard.index, place.slot, cold);
+        let guard = if place.second { self.second.as_mut() } else { None };
+        guard.unwrap_or(&mut self.first).set_cold(&map, place.slot, cold);
     }
 
     /// Removes an entry, be it of the key that was locked or of another.
     pub(crate) fn remove(&mut self, place: Place) {
-        let guard = if place.second { &self.second } else { &self.first };
+        let guard = self.guard(place.second);
         let first = self.map.places(guard.key(place.slot)).0;
         let bucket = guard.index;
         guard.clear(place.slot);
-        match first {
-            _ if first == bucket => {}
-            _ if first == self.first.index => self.first.count_overflow(false),
-            _ if first == self.second.index => self.second.count_overflow(false),
-            _ => self.map.uncount_overflow(first),
+        if first == bucket {
+            return;
+        }
+        let both = [Some(&mut self.first), self.second.as_mut()];
+        match both.into_iter().flatten().find(|guard| guard.index == first) {
+            Some(guard) => guard.count_overflow(false),
+            None => self.map.uncount_overflow(first),
         }
     }
 
@@ -152,12 +183,13 @@ impl<'t> Locked<'t> {
         relocations: &AtomicU32,
         dead: &Dead<'_>,
     ) -> bool {
-        let to_second = (self.first.index, self.second.index) == (from, to);
-        if !to_second && (self.second.index, self.first.index) != (from, to) {
+        let Some(second) = &mut self.second else { return false };
+        let to_second = (self.first.index, second.index) == (from, to);
+        if !to_second && (second.index, self.first.index) != (from, to) {
             return false;
         }
         let (source, sink) =
-            if to_second { (&self.first, &mut self.second) } else { (&self.second, &mut self.first) };
+            if to_second { (&self.first, &mut *second) } else { (&*second, &mut self.first) };
         let (Some((old, slot)), Some(free)) = (source.find(&self.map, key), sink.free()) else {
             return false;
         };
@@ -174,14 +206,14 @@ impl<'t> Locked<'t> {
         } else {
             // A reader that came after the copy was announced and before it was there must not miss both.
             self.first.begin();
-            self.second.clear(old);
+            second.clear(old);
             self.first.count_overflow(false);
         }
         true
     }
 
     fn guard(&self, second: bool) -> &Guard<'t> {
-        if second { &self.second } else { &self.first }
+        self.second.as_ref().filter(|_| second).unwrap_or(&self.first)
     }
 }
 
@@ -230,7 +262,7 @@ impl Map<'_> {
 
 /// A lock, given back when dropped.
 #[derive(Debug)]
-struct Guard<'t> {
+pub(super) struct Guard<'t> {
     line: &'t Line,
     index: usize,
     /// The control word as only the holder changes it.
@@ -255,11 +287,10 @@ impl<'t> Guard<'t> {
         key_of(self.line, slot)
     }
 
-    fn find(&self, map: &Map<'_>, key: Key) -> Option<(usize, Slot)> {
-        (0..SLOTS).find_map(|slot| {
-            let found = map.slot(self.line, self.index, slot)?;
-            (found.key == key).then_some((slot, found))
-        })
+    pub(super) fn find(&self, map: &Map<'_>, key: Key) -> Option<(usize, Slot)> {
+        // The key first: the cold words of others are on a line that nobody needs.
+        let is = |&slot: &usize| key_of(self.line, slot) == key;
+        (0..SLOTS).filter(is).find_map(|slot| Some((slot, map.slot(self.line, self.index, slot)?)))
     }
 
     fn free(&self) -> Option<usize> {
@@ -279,20 +310,35 @@ impl<'t> Guard<'t> {
         let word = |index: usize| self.line.word(index);
         word(MIXED | (slot % SLOTS)).store(entry.key.mixed(), Relaxed);
         word(HIGHS | (slot % SLOTS)).store(entry.key.high(), Relaxed);
-        word(TAGS).store(with_byte(word(TAGS).load(Relaxed), slot, entry.content.tag), Relaxed);
+        self.set_tag(slot, entry.content.tag);
         self.set_stamp(slot, entry.content.stamp);
         map.set_cold(self.index, slot, entry.cold);
         word(VALUES | (slot % SLOTS)).store(entry.content.value, Release);
     }
 
-    fn set_stamp(&self, slot: usize, stamp: u16) {
+    pub(super) fn set_value(&self, slot: usize, value: u32) {
+        self.line.word(VALUES | (slot % SLOTS)).store(value, Release);
+    }
+
+    /// Whoever reads the cold words at the same time tries again.
+    pub(super) fn set_cold(&mut self, map: &Map<'_>, slot: usize, cold: Cold) {
+        self.begin();
+        map.set_cold(self.index, slot, cold);
+    }
+
+    fn set_tag(&self, slot: usize, tag: u8) {
+        let word = self.line.word(TAGS);
+        word.store(with_byte(word.load(Relaxed), slot, tag), Relaxed);
+    }
+
+    pub(super) fn set_stamp(&self, slot: usize, stamp: u16) {
         let word = self.line.word(STAMPS | (slot % SLOTS / 2));
         let shift = slot % 2 * 16;
         word.store(word.load(Relaxed) & !(0xffff << shift) | u32::from(stamp) << shift, Relaxed);
     }
 
     fn clear(&self, slot: usize) {
-        self.line.word(VALUES | (slot % SLOTS)).store(0, Release);
+        self.set_value(slot, 0);
     }
 
     /// One more, or one fewer, of this bucket's entries lies in its second bucket. A count that was ever full

@@ -22,6 +22,8 @@
 //!   fenced, so that whoever reads a word of the new key also reads the new version. (A Relaxed version passes
 //!   every stress test on x86 and is wrong.)
 //! - Publishing, moving to another destination and deleting are one store of the value.
+//! - A tag changes as a key does or, later, once a value does not need it any more; the version has changed between, for
+//!   those who have read the value before.
 //! - A relocated entry is copied first and cleared second, under both locks. Between the two the first bucket's
 //!   control word changes: the overflow is counted or, on the way back, the version is changed once more, for those
 //!   who began after the copy was announced and before it was there.
@@ -31,14 +33,21 @@
 //!   whole call is found by it.
 //! - The version wraps after 2^25 inserts into one bucket; a reader would have to stand still for as long.
 //!
+//! An entry is pointed elsewhere under the lock of its bucket, and added under that of its first one where it fits in
+//! there and nothing of that bucket lies in another; for the rest both buckets of a key are locked.
+//!
 //! Locking is bounded too: a writer that does not get a lock answers [`Busy`]. What interrupts a writer may read,
 //! but must not write: it could spin for a lock that its own processor holds.
 
+mod held;
 mod home;
 mod lock;
 mod relocate;
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::{
+    hint::black_box,
+    sync::atomic::Ordering::{Acquire, Relaxed},
+};
 
 pub(crate) use self::{
     home::{Home, Look, Peek},
@@ -90,7 +99,6 @@ pub(crate) struct Content {
 pub(crate) struct Cold {
     pub(crate) cookie: u32,
     pub(crate) origin: u8,
-    pub(crate) attributes: u8,
 }
 
 /// All of an entry.
@@ -113,10 +121,20 @@ impl<'t> Map<'t> {
     /// Buckets for a table that promises `entries`: three quarters full then, where relocation never fails in
     /// practice; small tables, in which chance is larger, get some more.
     pub(crate) const fn buckets(entries: usize) -> usize {
+        Self::enough(entries, entries.div_ceil(3))
+    }
+
+    /// The same for a table that is looked up in for every packet: five eighths full. One entry in twelve is not in its
+    /// first bucket then, and not one in eight; and fewer misses look for it in the second.
+    pub(crate) const fn roomy(entries: usize) -> usize {
+        Self::enough(entries, entries.saturating_mul(2).div_ceil(5))
+    }
+
+    const fn enough(entries: usize, tight: usize) -> usize {
         if entries == 0 {
             return 0;
         }
-        let (tight, small) = (entries.div_ceil(3), entries.div_ceil(2));
+        let small = entries.div_ceil(2);
         let buckets = if tight + 4 < small { tight + 4 } else { small };
         if buckets < 2 { 2 } else { buckets }
     }
@@ -229,16 +247,13 @@ impl<'t> Map<'t> {
         (content.value != 0).then(|| Slot { key: key_of(line, slot), content, cold: self.cold(bucket, slot) })
     }
 
-    /// The cold words of the entry of `key` that says `value`; `None` where it says something else by now.
-    pub(crate) fn cold_of(&self, key: Key, value: u32) -> Option<Cold> {
+    /// All of the entry of `key` that says `value`; `None` where it says something else by now.
+    pub(crate) fn slot_of(&self, key: Key, value: u32) -> Option<Slot> {
         let (first, second) = self.places(key);
-        [first, second]
-            .into_iter()
-            .find_map(|index| {
-                let slots = self.bucket(index).ok()?;
-                slots.into_iter().flatten().find(|slot| slot.key == key && slot.content.value == value)
-            })
-            .map(|slot| slot.cold)
+        [first, second].into_iter().find_map(|index| {
+            let slots = self.bucket(index).ok()?;
+            slots.into_iter().flatten().find(|slot| slot.key == key && slot.content.value == value)
+        })
     }
 
     fn cold(&self, bucket: usize, slot: usize) -> Cold {
@@ -246,7 +261,15 @@ impl<'t> Map<'t> {
             let index = bucket.wrapping_mul(COLD_WORDS).wrapping_add(index);
             self.cold.get(index).map_or(0, |word| word.load(Relaxed))
         };
-        Cold { cookie: word(slot), origin: byte(word(4), slot), attributes: byte(word(5), slot) }
+        Cold { cookie: word(slot), origin: byte(word(4), slot) }
+    }
+
+    /// Loads a cold word of where `key` most likely is to be put: the processor fetches that line together with the
+    /// bucket's, which it would otherwise wait for first.
+    #[inline]
+    pub(crate) fn touch_cold(&self, key: Key) {
+        let bucket = self.seed.places(key.0).first(self.buckets.len());
+        black_box(self.cold.get(bucket.wrapping_mul(COLD_WORDS)).map(|word| word.load(Relaxed)));
     }
 
     /// Only under the bucket's lock.
@@ -258,7 +281,6 @@ impl<'t> Map<'t> {
         };
         store(slot, &|_| cold.cookie);
         store(4, &|word| with_byte(word, slot, cold.origin));
-        store(5, &|word| with_byte(word, slot, cold.attributes));
     }
 }
 
@@ -323,8 +345,8 @@ const fn with_byte(word: u32, index: usize, byte: u8) -> u32 {
 /// Entries of a bucket.
 pub(crate) const SLOTS: usize = 4;
 
-/// Cold words of a bucket: a cookie each, four origins, four attributes.
-const COLD_WORDS: usize = 6;
+/// Cold words of a bucket: a cookie each, four origins.
+const COLD_WORDS: usize = 5;
 
 // Words of a bucket.
 const CONTROL: usize = 0;

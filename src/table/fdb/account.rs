@@ -183,7 +183,7 @@ impl<'t> Fdb<'t> {
     /// The entry of a slot, dead or alive; `None` where its VNI or its destination is gone.
     pub(crate) fn entry(&self, now: Now, slot: &Slot) -> Option<Entry> {
         let (domain, mac) = parts(slot.key);
-        let Attributes { state, router, sticky } = Attributes::from_byte(slot.cold.attributes);
+        let Attributes { state, router, sticky } = Attributes::of(slot.content);
         let learned = state == State::Learned;
         Some(Entry {
             vni: self.vnis.domain(domain)?.vni()?,

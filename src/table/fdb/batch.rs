@@ -7,10 +7,9 @@ use core::{hint::black_box, sync::atomic::Ordering::Acquire};
 
 use super::{
     super::{
-        Destination, RemoteId,
-        bucket::{Home, Key, Peek},
+        Destination,
+        bucket::{Home, Key},
         clock::Now,
-        handle::Handle,
     },
     Fdb, Lookup,
     lookup::Sought,
@@ -118,15 +117,6 @@ impl<'t> Fdb<'t> {
                 self.look_on(now, vni, mac, &Sought { home, key, generation }, epoch)
             };
         }
-    }
-
-    /// The remote that the entry of a key names if it is in this bucket, and zero if that is the answer.
-    #[inline(always)]
-    fn judge(&self, now: Now, peek: &Peek, generation: u32) -> (RemoteId, u32) {
-        let handle = Handle(peek.value);
-        let flushed = peek.other_tag(generation, handle.is_learned());
-        let (remote, gone) = self.remotes.peek(handle);
-        (remote, peek.differs | flushed | gone | u32::from(!now.is_young(peek.stamp)))
     }
 }
 

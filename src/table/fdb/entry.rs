@@ -2,7 +2,11 @@
 
 use core::time::Duration;
 
-use super::super::{Destination, bucket::Cold};
+use super::super::{
+    Destination,
+    bucket::{Cold, Content},
+    handle::Handle,
+};
 use crate::{
     time::Instant,
     wire::{MacAddr, Vni},
@@ -133,8 +137,12 @@ impl NewEntry {
     }
 
     pub(crate) const fn cold(&self) -> Cold {
-        let attributes = Attributes { state: self.state, router: self.router, sticky: self.sticky };
-        Cold { cookie: self.cookie, origin: self.origin, attributes: attributes.to_byte() }
+        Cold { cookie: self.cookie, origin: self.origin }
+    }
+
+    /// The tag of the entry: what is learned needs that for its generation, and has no attributes to say.
+    pub(crate) const fn tag(&self) -> u8 {
+        Attributes { state: self.state, router: self.router, sticky: self.sticky }.to_byte()
     }
 }
 
@@ -144,7 +152,7 @@ impl<D: Into<Destination>> From<D> for NewEntry {
     }
 }
 
-/// What the attribute byte of an entry says.
+/// What the tag of an entry says that was not learned.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Attributes {
     pub(crate) state: State,
@@ -153,9 +161,13 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    pub(crate) const LEARNED: Self = Self { state: State::Learned, router: false, sticky: false };
+    const LEARNED: Self = Self { state: State::Learned, router: false, sticky: false };
 
-    pub(crate) const fn to_byte(self) -> u8 {
+    pub(crate) const fn of(content: Content) -> Self {
+        if Handle(content.value).is_learned() { Self::LEARNED } else { Self::from_byte(content.tag) }
+    }
+
+    const fn to_byte(self) -> u8 {
         let state = match self.state {
             State::Permanent => 0,
             State::Static => 1,
@@ -166,7 +178,7 @@ impl Attributes {
         state | (self.router as u8) << 3 | (self.sticky as u8) << 4
     }
 
-    pub(crate) const fn from_byte(byte: u8) -> Self {
+    const fn from_byte(byte: u8) -> Self {
         let state = match byte & 7 {
             0 => State::Permanent,
             1 => State::Static,

@@ -107,10 +107,8 @@ impl<'t> Fdb<'t> {
     /// has been found good. What is known already is read, and written once per tick at most.
     #[inline]
     pub fn learn(&self, now: Instant, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
-        if !mac.is_unicast() {
-            return Learned::Refused(Refusal::InvalidSource);
-        }
         let present = self.clock.at(now, self.meta.fdb_ages());
+        // Whose address was learned is a host.
         if self.is_fresh(present, vni, mac, remote) {
             return Learned::Refreshed;
         }
@@ -120,6 +118,9 @@ impl<'t> Fdb<'t> {
     /// What is not known already, or not in the short way.
     #[inline(never)]
     fn learn_closely(&self, now: Instant, present: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
+        if !mac.is_unicast() {
+            return Learned::Refused(Refusal::InvalidSource);
+        }
         let domain = match self.vnis.find(vni) {
             Ok(Some(domain)) => domain,
             Ok(None) => return Learned::Refused(Refusal::UnknownVni),
@@ -133,6 +134,7 @@ impl<'t> Fdb<'t> {
             return Learned::Refused(Refusal::UnconfiguredRemote);
         }
         let source = Source { vni, domain, key: key(domain.number, mac), remote, handle, configured };
+        self.map.touch_cold(source.key);
         let found = self.map.find(source.key, current(domain));
         match found.map(|found| found.filter(|known| !present.expired(known.stamp))) {
             // The remote was just found alive.
@@ -155,11 +157,10 @@ impl<'t> Fdb<'t> {
         if known.stamp == ETERNAL || now.age(known.stamp) == 0 {
             return Learned::Refreshed;
         }
-        let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
-        match locked.find(source.key) {
-            Some((place, slot)) if slot.content.value == known.value => {
+        match self.map.hold(source.key) {
+            Ok(Some((mut held, slot))) if slot.content.value == known.value => {
                 if now.age(slot.content.stamp) > 0 {
-                    locked.set_stamp(place, now.stamp());
+                    held.set_stamp(now.stamp());
                 }
                 Learned::Refreshed
             }
@@ -179,8 +180,9 @@ impl<'t> Fdb<'t> {
             Some(from) => from,
             None => return Learned::Busy,
         };
-        let Some(cold) = self.map.cold_of(source.key, known.value) else { return Learned::Busy };
-        let attributes = Attributes::from_byte(cold.attributes);
+        // As a whole: the tag alone may be that of the value before.
+        let Some(slot) = self.map.slot_of(source.key, known.value) else { return Learned::Busy };
+        let attributes = Attributes::of(slot.content);
         if !attributes.state.moves() {
             return Learned::Refused(Refusal::Static);
         }
@@ -197,32 +199,36 @@ impl<'t> Fdb<'t> {
     }
 
     fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {
-        let Ok(mut locked) = self.map.lock(source.key) else { return Learned::Busy };
-        let found = locked.find(source.key).filter(|(_, slot)| slot.content.value == known.value);
-        let Some((place, slot)) = found else { return Learned::Busy };
-        let state = Attributes::from_byte(slot.cold.attributes).state;
-        if state == State::Learned {
-            let account = self.account(source.remote, source.configured);
+        let account = self.account(source.remote, source.configured);
+        // Whoever reads this bucket takes its line away, and once more for what is stored after that: little is done
+        // under the lock.
+        let (mut held, slot) = match self.map.hold(source.key) {
+            Ok(Some(found)) if found.1.content.value == known.value => found,
+            _ => return Learned::Busy,
+        };
+        let state = Attributes::of(slot.content).state;
+        let value = if state == State::Learned {
             if let Err(limit) = self.take_account(&source.domain, source.handle, account) {
                 return refused(limit);
             }
-            self.give_account(
-                &source.domain,
-                Handle(slot.content.value),
-                Account::from_cookie(slot.cold.cookie),
-            );
             if slot.cold.cookie != account.to_cookie() {
-                locked.set_cold(place, Cold { cookie: account.to_cookie(), ..slot.cold });
+                held.set_cold(Cold { cookie: account.to_cookie(), ..slot.cold });
             }
-            locked.set_value(place, source.handle.0);
+            source.handle
         } else {
             if !source.configured {
                 self.remotes.note_use(source.remote.0);
             }
-            locked.set_value(place, source.remote.0.0);
+            source.remote.0
+        };
+        held.set_value(value.0);
+        if state.ages() && slot.content.stamp != now.stamp() {
+            held.set_stamp(now.stamp());
         }
-        if state.ages() {
-            locked.set_stamp(place, now.stamp());
+        drop(held);
+        if state == State::Learned {
+            let (old, account) = (Handle(slot.content.value), Account::from_cookie(slot.cold.cookie));
+            self.give_account(&source.domain, old, account);
         }
         Learned::Moved { from }
     }
@@ -256,7 +262,7 @@ impl<'t> Fdb<'t> {
             return instead(refused(limit));
         }
         let content = Content { value: handle.0, tag: generation as u8, stamp: now.stamp() };
-        let cold = Cold { cookie: account.to_cookie(), origin: 0, attributes: Attributes::LEARNED.to_byte() };
+        let cold = Cold { cookie: account.to_cookie(), origin: 0 };
         let put = self.put(now, vni, &Slot { key, content, cold });
         if put != Ok(Put::New) {
             self.give_account(&domain, handle, account);

@@ -9,7 +9,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use super::{
     super::{
         Destination, GroupId, ListId, RemoteId,
-        bucket::{Busy, Content, Home, Key, Look},
+        bucket::{Busy, Content, Home, Key, Look, Peek},
         clock::{ETERNAL, Now},
         handle::Handle,
         line::fence,
@@ -52,6 +52,7 @@ impl<'t> Fdb<'t> {
         let now = self.clock.at(now, self.meta.fdb_ages());
         let epoch = self.meta.epoch().load(Acquire);
         let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(now, vni, mac) };
+        // With branches: one that is foretold right is not waited for, and most are.
         if let Look::Here(content) = sought.home.look(sought.key) {
             let handle = Handle(content.value);
             let current = sought.is_current(content.tag) || !handle.is_learned();
@@ -64,6 +65,21 @@ impl<'t> Fdb<'t> {
             }
         }
         self.look_on(now, vni, mac, &sought, epoch)
+    }
+
+    /// The remote that the entry of a key names if a bucket looks like this, and zero if that is the answer.
+    #[inline(always)]
+    pub(super) fn judge(&self, now: Now, peek: &Peek, generation: u32) -> (RemoteId, u32) {
+        let handle = Handle(peek.value);
+        let flushed = peek.other_tag(generation, handle.is_learned());
+        let (remote, gone) = self.remotes.peek(handle);
+        (remote, peek.differs | flushed | gone | u32::from(!now.is_young(peek.stamp)))
+    }
+
+    /// The second bucket, if there may be anything that belongs into the first.
+    #[inline(always)]
+    fn away(&self, sought: &Sought<'t>) -> Option<Home<'t>> {
+        if sought.home.overflows() { self.map.away(sought.key) } else { None }
     }
 
     /// Where to look for `mac`, if its VNI is in front.
@@ -79,12 +95,17 @@ impl<'t> Fdb<'t> {
     #[inline(always)]
     pub(super) fn is_fresh(&self, now: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> bool {
         let epoch = self.meta.epoch().load(Acquire);
-        let Some(sought) = self.seek(vni, &mac) else { return false };
-        let Some(content) = self.seen(&sought) else { return false };
-        sought.is_current(content.tag)
-            && content.stamp == now.stamp()
+        let (Some(sought), Some(learned)) = (self.seek(vni, &mac), self.remotes.learned_word(remote)) else {
+            return false;
+        };
+        // As for a lookup, without a branch that nobody can predict.
+        let is_in = |bucket: Home<'t>| {
+            let peek = bucket.peek(sought.key);
+            let older = u32::from(peek.stamp ^ now.stamp());
+            peek.differs | peek.other_tag(sought.generation, true) | older | peek.value ^ learned == 0
+        };
+        (is_in(sought.home) || self.away(&sought).is_some_and(is_in))
             && !now.is_overdue()
-            && self.remotes.learned_handle(remote) == Some(Handle(content.value))
             && self.is_epoch(epoch)
     }
 
@@ -110,6 +131,8 @@ impl<'t> Fdb<'t> {
     fn seen(&self, sought: &Sought<'t>) -> Option<Content> {
         match sought.home.look(sought.key) {
             Look::Here(content) => Some(content),
+            // What nobody knows yet is mostly told by one line.
+            Look::NotHere(control) if sought.home.is_all(control) => None,
             Look::NotHere(_) => match self.map.away(sought.key)?.look(sought.key) {
                 Look::Here(content) => Some(content),
                 _ => None,

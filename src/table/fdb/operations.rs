@@ -215,7 +215,9 @@ impl<'t> Fdb<'t> {
         new: &NewEntry,
     ) -> Result<Option<(Locked<'t>, Place, Slot)>, Error> {
         let key = key(domain.number, mac);
-        if self.map.len() == 0 {
+        self.map.touch_cold(key);
+        // Without a lock: whoever puts the entry looks again under one.
+        if self.map.find(key, |_, _| true)?.is_none() {
             return Ok(None);
         }
         let mut locked = self.map.lock(key)?;
@@ -242,7 +244,7 @@ impl<'t> Fdb<'t> {
         }
         taken.map_err(full)?;
         let created = self.destination_of(mac, new).and_then(|value| {
-            let content = Content { value: value.0, tag: 0, stamp: self.stamp(now, new.state) };
+            let content = Content { value: value.0, tag: new.tag(), stamp: self.stamp(now, new.state) };
             let slot = Slot { key: key(domain.number, mac), content, cold: new.cold() };
             let put = match self.put(now, vni, &slot) {
                 Ok(Put::New) => return Ok(()),
@@ -299,16 +301,19 @@ impl<'t> Fdb<'t> {
         if slot.content.value != value.0 {
             locked.set_value(place, value.0);
         }
+        if slot.content.tag != new.tag() {
+            locked.set_tag(place, new.tag());
+        }
         if learned {
             self.settle(slot);
         }
-        slot.cold != new.cold() || slot.content.value != value.0
+        (slot.cold, slot.content.value, slot.content.tag) != (new.cold(), value.0, new.tag())
     }
 
     /// Puts an entry into its place, between those that live.
     pub(super) fn put(&self, now: Now, vni: Vni, slot: &Slot) -> Result<Put, Busy> {
         for _ in 0..PUT_TRIES {
-            let mut locked = self.map.lock(slot.key)?;
+            let mut locked = self.map.lock_to_add(slot.key)?;
             locked.fence();
             if let Some((place, there)) = locked.find(slot.key) {
                 if !self.is_dead(now, &there) {

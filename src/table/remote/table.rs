@@ -367,11 +367,16 @@ impl<'t> Remotes<'t> {
     /// What a learned entry says to name this remote, if that is still there.
     #[inline]
     pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<Handle> {
+        self.learned_word(id).map(Handle).filter(|handle| handle.kind() == Handle::LEARNED)
+    }
+
+    /// The same, or what no entry says: nobody is told a name before both words are there.
+    #[inline(always)]
+    pub(crate) fn learned_word(&self, id: RemoteId) -> Option<u32> {
         let line = self.names.get(id.0.line())?;
         // Here the other way round: as long as the name is the same, the other was the remote's.
-        let handle = Handle(line.word(id.0.word() | 1).load(Acquire));
-        let name = line.word(id.0.word()).load(Relaxed);
-        (name == id.0.0 && handle.kind() == Handle::LEARNED).then_some(handle)
+        let learned = line.word(id.0.word() | 1).load(Acquire);
+        (line.word(id.0.word()).load(Relaxed) == id.0.0).then_some(learned)
     }
 
     /// Notes that an entry which was not learned names a remote, so that this sweep leaves it. Such entries come to

@@ -122,9 +122,8 @@ impl World {
 
     /// Points the entry of `key` elsewhere.
     pub(crate) fn roam(&self, key: Key) {
-        let mut locked = self.map().lock(key).expect("a free lock");
-        let (place, _) = locked.find(key).expect("the entry");
-        locked.set_value(place, roamed(key).value);
+        let (mut held, _) = self.map().hold(key).expect("a free lock").expect("the entry");
+        held.set_value(roamed(key).value);
     }
 }
 
@@ -166,7 +165,7 @@ pub(crate) fn entry(key: Key, salt: u8) -> Slot {
     let value = (SEED.hash(key.0 ^ u64::from(salt) << 56) as u32).max(1);
     let [a, b, c, d] = value.to_le_bytes();
     let content = Content { value, tag: a ^ d, stamp: u16::from_le_bytes([b, c]) };
-    Slot { key, content, cold: Cold { cookie: !value, origin: b, attributes: c } }
+    Slot { key, content, cold: Cold { cookie: !value, origin: b } }
 }
 
 /// An [`entry`] as it is where there are no cold words.

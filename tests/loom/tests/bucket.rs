@@ -15,6 +15,7 @@ tests! {
     a_slot_used_again_is_noticed
     no_torn_dump
     cold_words_are_old_or_new
+    an_entry_that_is_rewritten_never_vanishes
     a_roaming_entry_never_vanishes
     present_entry_is_found_beside_others
     present_entry_is_found_while_it_moves_to_its_second

@@ -80,12 +80,11 @@ pub fn cold_words_are_old_or_new() {
     check(3, move || {
         let world = image.world();
         let writer = spawn(&world, move |world| {
-            let mut locked = world.map().lock(key).expect("a free lock");
-            let (place, _) = locked.find(key).expect("the entry");
-            locked.set_cold(place, entry(key, 1).cold);
+            let (mut held, _) = world.map().hold(key).expect("a free lock").expect("the entry");
+            held.set_cold(entry(key, 1).cold);
         });
         let [old, new] = [entry(key, 0), entry(key, 1)].map(|slot| slot.cold);
-        let cold = world.map().cold_of(key, entry(key, 0).content.value);
+        let cold = world.map().slot_of(key, entry(key, 0).content.value).map(|slot| slot.cold);
         assert!(cold.is_none_or(|cold| [old, new].contains(&cold)), "torn: {cold:?}");
         writer.join().expect("the writer");
     });
@@ -126,4 +125,25 @@ pub fn present_entry_is_found_beside_others() {
             writer.join().expect("the writer");
         });
     }
+}
+
+/// An entry that counts by its tag becomes one that does not, and then gets another tag: whoever looks for it finds it
+/// all the time, with either value, and never with the old one and the new tag. At most 3 preemptions.
+pub fn an_entry_that_is_rewritten_never_vanishes() {
+    let [key, ..] = crossed_keys();
+    let image = Image::new(2, |world| world.add(&entry(key, 0)));
+    let (old, new) = (entry(key, 0).content, roamed(key));
+    check(3, move || {
+        let world = image.world();
+        let writer = spawn(&world, move |world| {
+            let mut locked = world.map().lock(key).expect("a free lock");
+            let (place, _) = locked.find(key).expect("the entry");
+            locked.set_value(place, new.value);
+            locked.set_tag(place, old.tag.wrapping_add(1));
+        });
+        let counts = |value, tag| value != old.value || tag == old.tag;
+        let found = world.map().find(key, counts).expect("not busy").expect("it is there");
+        assert!([old.value, new.value].contains(&found.value), "torn: {found:?}");
+        writer.join().expect("the writer");
+    });
 }
