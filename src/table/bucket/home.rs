@@ -140,7 +140,7 @@ impl Peek {
     #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
     pub(crate) fn other_tag(&self, tag: u32, counts: bool) -> u32 {
         // A mask from memory: to shift the tag to where it can be compared takes four steps more.
-        (self.tags ^ tag) & TAG_MASKS[self.slot % SLOTS | usize::from(counts) * SLOTS]
+        (self.tags ^ tag) & TAG_MASKS[(self.slot % SLOTS) | (usize::from(counts) * SLOTS)]
     }
 }
 
