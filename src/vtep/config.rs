@@ -121,10 +121,11 @@ pub struct Config {
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// The most new addresses that are learned from one sender, per second and worker; `u32::MAX` for no limit. Frames
-    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them.
+    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker has 64 counts: where
+    /// there are more senders, some share one.
     pub learn_rate: u32,
-    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. Until then an
-    /// address that flaps stays where it is.
+    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. An address that
+    /// flaps faster stays where it is until then. A worker remembers 128 addresses, those that moved most of late.
     pub move_rate: u32,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
     pub proxy: Proxy,
