@@ -98,7 +98,7 @@ impl Receiver {
                     let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
                     *slot = source.filter(|_| whole).map(|source| {
                         let said = message.cmsgs().ok();
-                        let joined = said.and_then(facts::joined);
+                        let joined = said.filter(|_| self.joins).and_then(facts::joined);
                         shorter |= self.joins && joined.is_none();
                         let facts = said.and_then(|said| facts::of(source, self.port, said));
                         Received { source, facts, len: message.bytes, joined }

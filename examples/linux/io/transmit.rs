@@ -74,7 +74,7 @@ impl Transmitter {
     /// Sends all of them, in order, but those that the kernel refuses: of each of these `failed` is told. Answers how
     /// many were sent.
     pub fn send(&mut self, datagrams: &[Datagram<'_>], mut failed: impl FnMut(io::Error)) -> usize {
-        let (mut rest, mut sent) = (datagrams, 0);
+        let (mut rest, mut sent, mut forgotten) = (datagrams, 0, false);
         while !rest.is_empty() {
             let (run, single) = self.run(rest);
             let (Some(front), Some(behind)) = (rest.get(..run), rest.get(run..)) else { break };
@@ -97,11 +97,12 @@ impl Transmitter {
                     done.max(1)
                 }
                 Err(Errno::EINTR) => 0,
-                Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV) if by.is_some() => {
+                Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV) if by.is_some() && !forgotten => {
                     // By the kernel's next choice, then.
                     if let Some(link) = &mut self.link {
                         link.forget();
                     }
+                    forgotten = true;
                     0
                 }
                 Err(error) => {

@@ -86,10 +86,12 @@ fn a_group_as_linux_takes_packets() {
 }
 
 #[test]
-fn a_group_by_the_udp_socket() {
+fn a_group_by_other_sockets() {
     require_lab!();
-    all_reach_each_other("239.1.1.1", "10.98.0.", "--tx udp");
-    all_reach_each_other("ff05::1:1", "fd98::", "--tx udp");
+    for tx in ["--tx udp", "--tx link"] {
+        all_reach_each_other("239.1.1.1", "10.98.0.", tx);
+        all_reach_each_other("ff05::1:1", "fd98::", tx);
+    }
 }
 
 /// Groups of others are not ours, though this host has joined them.
