@@ -57,9 +57,8 @@ use crate::{
 /// port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first one last; a
 /// range of one source port is one; `ageing` can be off.
 ///
-/// In both, a packet from our own address to `dstport` does not go into a tunnel ([`DropReason::Loop`](super::DropReason)):
-/// Linux finds loops by their routes, which we do not see. So a host in the overlay that has our address cannot send VXLAN
-/// of its own to this port.
+/// In both, a packet from our own address to that of a remote and to `dstport` does not go into a tunnel
+/// ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
