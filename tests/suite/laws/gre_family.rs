@@ -2,7 +2,7 @@
 
 use encap::wire::{Error, Layer, LengthSource, checksum::State, erspan, gre, gre1, nvgre, wccp};
 
-use super::{Codec, be16, emitted, other_version, too_short};
+use super::{Codec, be16, emitted, good_bytes, other_version, too_short};
 
 impl Codec for gre::Header {
     fn refusal(bytes: &[u8]) -> Option<Error> {
@@ -23,13 +23,7 @@ impl Codec for gre::Header {
         }
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 4))
-    }
+    good_bytes!(4);
 
     fn emitted(&self) -> Vec<u8> {
         emitted(Layer::Gre, self.header_len(), &self.to_bytes(), |out| self.emit(out))
@@ -62,13 +56,7 @@ impl Codec for nvgre::Header {
         header[1] &= 0x07;
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 8))
-    }
+    good_bytes!(8);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()

@@ -8,20 +8,14 @@ use encap::wire::{
     icmpv4, icmpv6, ndp, ndp_option,
 };
 
-use super::{Codec, too_short};
+use super::{Codec, any_bytes, good_bytes, too_short};
 
 impl Codec for icmpv4::Header {
     fn refusal(bytes: &[u8]) -> Option<Error> {
         too_short(Layer::Icmpv4, LengthSource::Header, 8, bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 8))
-    }
+    any_bytes!(8);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()
@@ -46,13 +40,7 @@ impl Codec for icmpv6::Header {
         too_short(Layer::Icmpv6, LengthSource::Header, 8, bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 8))
-    }
+    any_bytes!(8);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()
@@ -97,13 +85,7 @@ impl Codec for ndp::Solicitation {
         header[4..8].fill(0);
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 24))
-    }
+    good_bytes!(24);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()
@@ -121,13 +103,7 @@ impl Codec for ndp::Advertisement {
         header[5..8].fill(0);
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 24))
-    }
+    good_bytes!(24);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()

@@ -8,7 +8,7 @@ use encap::wire::{
     ipv4, ipv6, udp,
 };
 
-use super::{Codec, be16, emitted, other_version, too_short};
+use super::{Codec, be16, emitted, good_bytes, other_version, too_short};
 
 impl Codec for ipv4::Header {
     fn refusal(bytes: &[u8]) -> Option<Error> {
@@ -30,13 +30,7 @@ impl Codec for ipv4::Header {
         header[6] &= 0x7f;
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 20))
-    }
+    good_bytes!(20);
 
     fn emitted(&self) -> Vec<u8> {
         assert_eq!(self.to_bytes()[..20], self.fixed_bytes());
@@ -63,13 +57,7 @@ impl Codec for ipv6::Header {
             .or_else(|| other_version(Layer::Ipv6, bytes[0] >> 4, 6))
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 40))
-    }
+    good_bytes!(40);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()

@@ -2,20 +2,14 @@
 
 use encap::wire::{Error, EtherType, Layer, LengthSource, arp, ethernet, vlan};
 
-use super::{Codec, be16, too_short};
+use super::{Codec, any_bytes, be16, good_bytes, too_short};
 
 impl Codec for ethernet::Header {
     fn refusal(bytes: &[u8]) -> Option<Error> {
         too_short(Layer::Ethernet, LengthSource::Header, 14, bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 14))
-    }
+    any_bytes!(14);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()
@@ -27,13 +21,7 @@ impl Codec for vlan::Header {
         too_short(Layer::Vlan, LengthSource::Header, 4, bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 4))
-    }
+    any_bytes!(4);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()
@@ -53,13 +41,7 @@ impl Codec for arp::Header {
             .or_else(|| other("protocol address length", bytes[5].into(), 4))
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Self::from_bytes(array), 28))
-    }
+    good_bytes!(28);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()

@@ -1,7 +1,7 @@
 //! The laws of `encap::wire`, written once and applied to every codec.
 //!
-//! [`wire`] is the body of tests and of the fuzz target of the same name: this file needs `encap` and
-//! nothing else.
+//! [`wire`] is the body of tests and of the fuzz target of the same name: this folder needs `encap`
+//! and nothing else.
 
 mod gre_family;
 mod icmp;
@@ -16,11 +16,8 @@ use encap::wire::{
     nvgre, udp, vlan, vxlan, vxlan_gpe,
 };
 
-use self::gre_family::gre_checksum;
 pub(crate) use self::gre_family::redirected;
-use self::icmp::neighbor_options;
-use self::internet::extensions;
-use self::link::tags;
+use self::{gre_family::gre_checksum, icmp::neighbor_options, internet::extensions, link::tags};
 
 /// Asserts all laws of one codec about one input: the first byte picks the codec.
 pub(crate) fn wire(data: &[u8]) {
@@ -78,6 +75,34 @@ pub(crate) trait Codec: Copy + Debug + PartialEq {
     /// Asserts what the header says of the bytes behind it: their length, their checksum.
     fn behind(&self, _tail: &[u8]) {}
 }
+
+/// What a codec reads that takes any bytes, of the fixed length that is said.
+macro_rules! any_bytes {
+    ($len:literal) => {
+        fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+            Self::parse(bytes)
+        }
+
+        fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+            bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), $len))
+        }
+    };
+}
+
+/// The same where some bytes are refused.
+macro_rules! good_bytes {
+    ($len:literal) => {
+        fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+            Self::parse(bytes)
+        }
+
+        fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
+            bytes.first_chunk().map(|array| (Self::from_bytes(array), $len))
+        }
+    };
+}
+
+use {any_bytes, good_bytes};
 
 fn laws<C: Codec>(input: &[u8]) {
     // An error names a fact about the input.

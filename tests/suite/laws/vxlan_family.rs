@@ -2,20 +2,14 @@
 
 use encap::wire::{Error, Layer, LengthSource, geneve, vxlan, vxlan_gpe};
 
-use super::{Codec, other_version, too_short};
+use super::{Codec, any_bytes, other_version, too_short};
 
 impl Codec for vxlan::Header {
     fn refusal(bytes: &[u8]) -> Option<Error> {
         too_short(Layer::Vxlan, LengthSource::Header, 8, bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 8))
-    }
+    any_bytes!(8);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()
@@ -49,13 +43,7 @@ impl Codec for vxlan_gpe::Header {
         too_short(Layer::VxlanGpe, LengthSource::Header, 8, bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
-        Self::parse(bytes)
-    }
-
-    fn from_array(bytes: &[u8]) -> Option<(Result<Self, Error>, usize)> {
-        bytes.first_chunk().map(|array| (Ok(Self::from_bytes(array)), 8))
-    }
+    any_bytes!(8);
 
     fn emitted(&self) -> Vec<u8> {
         self.to_bytes().to_vec()

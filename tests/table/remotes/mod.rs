@@ -13,9 +13,8 @@ use encap::{
     wire::MacAddr,
 };
 
-use crate::common::{NOW, VNI, mac, remote, small, tables};
+use crate::common::{NEW, NOW, VNI, mac, remote, small, tables};
 
-const NEW: Learned = Learned::New { evicted: None };
 const STALE: Error = Error::Stale(HandleKind::Remote);
 
 fn at(last: u8) -> Remote {

@@ -108,13 +108,7 @@ fn a_burst_is_handled_as_one_by_one() {
     let mut node = Node::new(1, Config::new()).peers(&[2]);
     let single: Vec<_> = frames.iter().map(|frame| node.send(NOW, frame)).collect();
     let mut buffers: Vec<_> = frames.iter().map(|frame| [&[0xee; ROOM][..], frame].concat()).collect();
-    let mut burst: Vec<_> = buffers
-        .iter_mut()
-        .map(|buffer| {
-            let len = buffer.len() - ROOM;
-            Packet::new(buffer, ROOM, len).unwrap()
-        })
-        .collect();
+    let mut burst = burst(&mut buffers);
     let metas = [OverlayMeta::new(VNI); 3];
     let mut outputs = [Output::Pass; 5];
     let mut worker = Worker::new(1);

@@ -11,8 +11,10 @@ use crate::{
     svg::{Line, LineChart},
 };
 
-use self::packets::{depth, frame_size, remotes};
-use self::tables::{cores, entries, vnis};
+use self::{
+    packets::{depth, frame_size, remotes},
+    tables::{cores, entries, vnis},
+};
 
 /// A chart whose points are still being found.
 struct Growing {
