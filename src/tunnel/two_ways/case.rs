@@ -17,6 +17,7 @@ use crate::wire::{
     gre::Key,
     vxlan_gbp::GroupPolicy,
 };
+
 pub(super) const HEADROOM: usize = 160;
 
 /// Choices of settings, of a packet, and of what is known of it; each test uses those that it has a use for.
