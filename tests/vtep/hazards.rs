@@ -181,13 +181,7 @@ fn e_loops_are_found_in_bursts_too() {
     let good = datagram(mac(9), mac(1), 10);
     let again = frame(mac(9), mac(0xaa), 0x0800, &node.sends(&good, 2));
     let mut buffers: Vec<_> = [&good, &again, &good].map(|frame| [&[0; ROOM][..], frame].concat()).to_vec();
-    let mut burst: Vec<_> = buffers
-        .iter_mut()
-        .map(|buffer| {
-            let len = buffer.len() - ROOM;
-            Packet::new(buffer, ROOM, len).unwrap()
-        })
-        .collect();
+    let mut burst = burst(&mut buffers);
     let mut outputs = [Output::Pass; 3];
     let metas = [OverlayMeta::new(VNI); 3];
     node.vtep.handle_overlay_batch(&mut node.worker, NOW, &metas, &mut burst, &mut outputs);
