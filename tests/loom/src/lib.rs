@@ -16,6 +16,7 @@ pub mod bucket;
 pub mod lists;
 pub mod model;
 pub mod planted;
+pub mod records;
 pub mod remotes;
 mod table;
 mod tables;

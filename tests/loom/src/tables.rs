@@ -10,6 +10,7 @@ use crate::table::{
     hash::Seed,
     line::{Line, Words, enter},
     meta::Meta,
+    record_lines,
     worker::Workers,
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct Shape {
     pub(crate) remotes: u32,
     /// Lines of lists.
     pub(crate) lists: usize,
+    /// Bytes of header that a remote's record holds.
+    pub(crate) header: u32,
 }
 
 impl Shape {
@@ -60,7 +63,7 @@ impl Shape {
             Part::Names => 4,
             Part::States => 3,
             Part::Accounts => remotes,
-            Part::Records => 2 * remotes,
+            Part::Records => 2 * remotes * record_lines(self.header),
             Part::Lists => self.lists,
         }
     }
@@ -92,8 +95,8 @@ impl Tables {
             states: Words(self.lines(Part::States)),
             accounts: Words(self.lines(Part::Accounts)),
             records: Words(self.lines(Part::Records)),
-            stride: Line::WORDS,
-            header: 4,
+            stride: record_lines(self.shape.header) * Line::WORDS,
+            header: self.shape.header as usize,
             count: self.shape.remotes,
             quotas: 0,
             unconfigured_limit: self.shape.remotes,

@@ -31,6 +31,6 @@ pub(crate) use self::{
     error::{Error, HandleKind, Resource},
     handle::{GroupId, ListId, RemoteId},
     list::Lists,
-    remote::{Quota, Remote, Remotes},
+    remote::{Quota, Raw, Record, Remote, Remotes, Words, record_lines},
     worker::WorkerId,
 };
