@@ -23,6 +23,7 @@ mod tables;
 #[allow(dead_code, reason = "models need no clock")]
 #[path = "../../../src/time.rs"]
 mod time;
+pub mod vnis;
 mod wire {
-    pub(crate) use encap::wire::{MacAddr, Vni};
+    pub(crate) use encap::wire::{MacAddr, VlanId, Vni};
 }

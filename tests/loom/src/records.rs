@@ -209,7 +209,7 @@ const HEADER_LAST: u16 = 1;
 /// Bytes of a header that ends with the first word of the second line.
 const HEADER: usize = 24;
 
-const SHAPE: Shape = Shape { workers: 0, remotes: 1, lists: 0, header: HEADER as u32 };
+const SHAPE: Shape = Shape { remotes: 1, header: HEADER as u32, ..Shape::NONE };
 
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 const A: Remote = Remote::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 1).mtu(1_001).next_hop(hop(0));
