@@ -171,7 +171,10 @@ impl<'t> Vnis<'t> {
     pub(crate) fn remove(&self, vni: Vni) -> Result<(), Error> {
         let domain = self.find(vni)?.ok_or(Error::NotFound)?;
         let mut locked = self.map.lock(key(vni))?;
-        let (place, _) = locked.find(key(vni)).ok_or(Error::NotFound)?;
+        // Removed meanwhile and added again, it has another number: that one stays.
+        let of_domain = |slot: &Slot| slot.content.value == u32::from(domain.number);
+        let found = locked.find(key(vni)).filter(|(_, slot)| of_domain(slot));
+        let (place, _) = found.ok_or(Error::NotFound)?;
         if !domain.lock() {
             return Err(Error::Busy);
         }

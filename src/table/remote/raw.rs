@@ -22,8 +22,9 @@ pub(crate) struct Raw {
 }
 
 /// Bytes of the longest record that is read this way.
-const LEN: usize = LINES * size_of::<Line>();
+const LEN: usize = LINES * LINE;
 const LINES: usize = 3;
+const LINE: usize = 4 * Line::WORDS;
 
 impl Remotes<'_> {
     /// Copies the record of a remote; `None` where it was removed.
@@ -38,7 +39,7 @@ impl Remotes<'_> {
             }
             let first = self.record_start(id.0.index(), before) / Line::WORDS;
             let lines = self.records.0.get(first..first.wrapping_add(self.stride / Line::WORDS))?;
-            for (line, to) in lines.iter().zip(raw.bytes.chunks_exact_mut(size_of::<Line>())) {
+            for (line, to) in lines.iter().zip(raw.bytes.chunks_exact_mut(LINE)) {
                 for (index, to) in to.chunks_exact_mut(4).enumerate() {
                     to.copy_from_slice(&line.word(index).load(Relaxed).to_ne_bytes());
                 }

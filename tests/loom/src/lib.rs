@@ -16,12 +16,14 @@ pub mod bucket;
 pub mod lists;
 pub mod model;
 pub mod planted;
+pub mod records;
 pub mod remotes;
 mod table;
 mod tables;
 #[allow(dead_code, reason = "models need no clock")]
 #[path = "../../../src/time.rs"]
 mod time;
+pub mod vnis;
 mod wire {
-    pub(crate) use encap::wire::{MacAddr, Vni};
+    pub(crate) use encap::wire::{MacAddr, VlanId, Vni};
 }

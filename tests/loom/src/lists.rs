@@ -103,7 +103,7 @@ fn reused(met: usize, before: fn(&Tables, ListId), writer: fn(&Tables, ListId)) 
 /// preemptions.
 pub fn a_removed_list_yields_nothing_of_the_next() {
     let modelled = |part, _| if part == Part::Lists { STATE | NEXT | MEMBER } else { 0 };
-    let shape = Shape { workers: 0, remotes: 0, lists: 1 };
+    let shape = Shape { lists: 1, ..Shape::NONE };
     let (image, list) = Image::new(shape, modelled, |tables| {
         remotes(tables);
         tables.lists().add_list(&[MIDDLE]).expect("room")
@@ -150,7 +150,7 @@ fn image(workers: usize, lists: usize) -> (Image, ListId) {
         Part::Lists => STATE | NEXT | MEMBER | MEMBER << 1,
         _ => 0,
     };
-    Image::new(Shape { workers, remotes: 0, lists }, modelled, |tables| {
+    Image::new(Shape { workers, lists, ..Shape::NONE }, modelled, |tables| {
         remotes(tables);
         (0..workers).for_each(|_| drop(tables.workers().register().expect("room")));
         let list = tables.lists().add_list(&(0..25).map(remote).collect::<Vec<_>>()).expect("room");

@@ -262,7 +262,7 @@ const PORT: u16 = 1 << 5;
 const MAC_LOW: u16 = 1 << 9;
 const HEADER: u16 = 1 << 11;
 
-const SINGLE: Shape = Shape { workers: 0, remotes: 1, lists: 0 };
+const SINGLE: Shape = Shape { remotes: 1, ..Shape::NONE };
 const WORKER: Shape = Shape { workers: 1, ..SINGLE };
 
 const A: Remote = Remote::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 1).mtu(1_001);

@@ -1,15 +1,16 @@
 //! Remotes, lists and what they lie on, filled before a model begins.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::atomic::Ordering::Relaxed};
 
 use loom::thread::{self, JoinHandle};
 
 use crate::table::{
-    Lists, Remotes, Underlay,
+    Ageing, Clock, Fdb, LearnFrom, Limits, Lists, Remotes, Tally, Underlay, Vlans, Vnis,
     bucket::Map,
     hash::Seed,
     line::{Line, Words, enter},
     meta::Meta,
+    record_lines, vni,
     worker::Workers,
 };
 
@@ -26,9 +27,19 @@ pub(crate) enum Part {
     Accounts,
     Records,
     Lists,
+    /// VNI to domain.
+    VniMap,
+    /// The same by the low bits of the VNI.
+    VniFront,
+    /// A line for each domain.
+    Vnis,
+    Vlans,
+    Tally,
+    /// The buckets of the forwarding database.
+    Fdb,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 14] = [
     Part::Meta,
     Part::Workers,
     Part::Index,
@@ -37,6 +48,12 @@ const PARTS: [Part; 8] = [
     Part::Accounts,
     Part::Records,
     Part::Lists,
+    Part::VniMap,
+    Part::VniFront,
+    Part::Vnis,
+    Part::Vlans,
+    Part::Tally,
+    Part::Fdb,
 ];
 
 /// How large the tables are.
@@ -47,6 +64,16 @@ pub(crate) struct Shape {
     pub(crate) remotes: u32,
     /// Lines of lists.
     pub(crate) lists: usize,
+    /// Bytes of header that a remote's record holds.
+    pub(crate) header: u32,
+    /// VNIs that can be known.
+    pub(crate) vnis: usize,
+    /// Buckets of the forwarding database.
+    pub(crate) buckets: usize,
+}
+
+impl Shape {
+    pub(crate) const NONE: Self = Self { workers: 0, remotes: 0, lists: 0, header: 4, vnis: 0, buckets: 0 };
 }
 
 impl Shape {
@@ -60,8 +87,15 @@ impl Shape {
             Part::Names => 4,
             Part::States => 3,
             Part::Accounts => remotes,
-            Part::Records => 2 * remotes,
+            Part::Records => 2 * remotes * record_lines(self.header),
             Part::Lists => self.lists,
+            Part::VniMap => Map::buckets(self.vnis),
+            Part::VniFront if self.vnis > 0 => vni::front(self.vnis),
+            Part::VniFront => 0,
+            Part::Vnis => self.vnis,
+            Part::Vlans => 1,
+            Part::Tally => self.workers * self.vnis,
+            Part::Fdb => self.buckets,
         }
     }
 }
@@ -92,8 +126,8 @@ impl Tables {
             states: Words(self.lines(Part::States)),
             accounts: Words(self.lines(Part::Accounts)),
             records: Words(self.lines(Part::Records)),
-            stride: Line::WORDS,
-            header: 4,
+            stride: record_lines(self.shape.header) * Line::WORDS,
+            header: self.shape.header as usize,
             count: self.shape.remotes,
             quotas: 0,
             unconfigured_limit: self.shape.remotes,
@@ -112,6 +146,48 @@ impl Tables {
             meta: self.meta(),
             workers: self.workers(),
         }
+    }
+}
+
+impl Tables {
+    pub(crate) fn vnis(&self) -> Vnis<'_> {
+        Vnis {
+            map: Map::new(self.lines(Part::VniMap), &[], SEED),
+            front: self.lines(Part::VniFront),
+            lines: self.lines(Part::Vnis),
+            meta: self.meta(),
+            workers: self.workers(),
+        }
+    }
+
+    pub(crate) fn vlans(&self) -> Vlans<'_> {
+        Vlans { words: Words(self.lines(Part::Vlans)), count: Line::WORDS as u32, vnis: self.vnis() }
+    }
+
+    pub(crate) fn tally(&self) -> Tally<'_> {
+        Tally { lines: self.lines(Part::Tally), vnis: self.shape.vnis as u32 }
+    }
+
+    pub(crate) fn fdb(&self) -> Fdb<'_> {
+        let none = u32::MAX;
+        let learn_from = LearnFrom::Configured;
+        Fdb {
+            map: Map::new(self.lines(Part::Fdb), &[], SEED),
+            vnis: self.vnis(),
+            remotes: self.remotes(),
+            lists: self.lists(),
+            quotas: Words(&[]),
+            meta: self.meta(),
+            clock: Clock::new(Ageing::default()),
+            limits: Limits { entries: 16, learned: none, quota: none, vni: none, learn_from },
+        }
+    }
+
+    /// What new tables say.
+    fn found(&self) {
+        let limit = Clock::new(Ageing::default()).ticks(Ageing::default()).expect("the default");
+        self.meta().fdb_limit().store(limit.into(), Relaxed);
+        self.remotes().found();
     }
 }
 
@@ -134,6 +210,7 @@ impl Image {
     ) -> (Self, R) {
         let parts = PARTS.map(|part| (0..shape.lines(part)).map(|_| Line::new()).collect());
         let tables = Tables { shape, parts };
+        tables.found();
         let answer = fill(&tables);
         let parts = tables.parts.each_ref().map(|lines| lines.iter().map(Line::words).collect());
         (Self { shape, parts, modelled }, answer)

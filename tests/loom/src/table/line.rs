@@ -71,7 +71,7 @@ pub(crate) fn nowhere() -> &'static Line {
 
 /// A line that nobody changes.
 pub(crate) fn empty() -> &'static Line {
-    nowhere()
+    EMPTY.with(|empty| *empty)
 }
 
 /// Lines read as one run of words.
@@ -294,6 +294,7 @@ thread_local! {
     static MODELLED: Cell<bool> = const { Cell::new(false) };
     static LOOKS: Cell<usize> = const { Cell::new(0) };
     static OBSERVER: Cell<Observer> = const { Cell::new(as_written) };
+    static EMPTY: &'static Line = Box::leak(Box::new(Line::partly([0; Line::WORDS], 0)));
 }
 
 loom::thread_local! {

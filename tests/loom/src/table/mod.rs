@@ -9,6 +9,10 @@ mod census;
 mod clock;
 #[path = "../../../../src/table/error.rs"]
 mod error;
+#[path = "../../../../src/table/event.rs"]
+mod event;
+#[path = "../../../../src/table/fdb/mod.rs"]
+mod fdb;
 #[path = "../../../../src/table/generation.rs"]
 mod generation;
 #[path = "../../../../src/table/handle.rs"]
@@ -22,15 +26,32 @@ mod list;
 pub(crate) mod meta;
 #[path = "../../../../src/table/remote/mod.rs"]
 mod remote;
+#[path = "../../../../src/table/settings.rs"]
+mod settings;
+#[path = "../../../../src/table/tally.rs"]
+mod tally;
+#[path = "../../../../src/table/vlan.rs"]
+mod vlan;
+#[path = "../../../../src/table/vni.rs"]
+pub(crate) mod vni;
 #[path = "../../../../src/table/worker.rs"]
 pub(crate) mod worker;
 
-pub(crate) use encap::table::Underlay;
-
 pub(crate) use self::{
-    error::{Error, HandleKind, Resource},
-    handle::{GroupId, ListId, RemoteId},
+    clock::{Ageing, Clock},
+    error::{BuildError, Error, HandleKind, MacKind, Resource},
+    event::Event,
+    fdb::{Fdb, Learned, Limits, Lookup},
+    handle::{Destination, GroupId, ListId, RemoteId},
     list::Lists,
-    remote::{Quota, Remote, Remotes},
+    remote::{Quota, Raw, Record, Remote, Remotes, Words, record_lines},
+    settings::{LearnFrom, Underlay},
+    tally::{Tally, VniCounters},
+    vlan::Vlans,
+    vni::{Domain, Vnis},
     worker::WorkerId,
 };
+
+/// What some events are of; no model has one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Neighbor;
