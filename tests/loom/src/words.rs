@@ -188,7 +188,7 @@ fn mapping(
     });
     check(preemptions, move || {
         let tables = image.tables();
-        let thread = spawn(&tables, move |tables| other(tables));
+        let thread = spawn(&tables, other);
         let mapped = usize::from(one(&tables)) + usize::from(thread.join().expect("the other"));
         assert!(mapped >= least, "half mapped: nobody did");
         let vlans = tables.vlans();
