@@ -17,12 +17,12 @@
 //! A frame that a local host sends: [`vtep::Vtep::handle_overlay`] reads what it must of it; the neighbour table may
 //! answer ARP or Neighbor Discovery in its place; or the forwarding database names the remote, whose outer headers the
 //! table of remotes holds ready. A packet from the underlay walks the same way back: [`vtep::Vtep::handle_underlay`]
-//! has it checked, learns who sent it last of all, and answers segment and frame, or one reason to drop it.
+//! has it checked, learns its sender after all checks, and answers segment and frame, or one reason to drop it.
 //!
-//! The tunnels below do their part alone as well. A frame that leaves: [`tunnel::Endpoint::encap`] looks at the frame as far as it must (its IP header, through
-//! VLAN tags; its flow), copies the outer headers that [`tunnel::Remote`] holds ready into the headroom, and
-//! patches lengths, checksums, source port and what is inherited. A packet that arrives:
-//! [`tunnel::Endpoint::decap`] checks it from the outside in, in the order of [`tunnel::DropReason`], strips the
+//! The tunnels below do their part alone as well. A frame that leaves: [`tunnel::Endpoint::encap`] looks at the frame
+//! as far as it must (its IP header, through VLAN tags; its flow), copies the outer headers that [`tunnel::Remote`]
+//! holds ready into the headroom, and patches lengths, checksums, source port and what is inherited. A packet that
+//! arrives: [`tunnel::Endpoint::decap`] checks it from the outside in, in the order of [`tunnel::DropReason`], strips the
 //! outer headers, and brings a congestion mark inside; or it refuses with one reason. For analysers,
 //! [`tunnel::inspect()`] reads the same way, but collects what is odd instead of refusing it.
 //!

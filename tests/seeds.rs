@@ -7,7 +7,7 @@
 )]
 
 #[allow(dead_code, reason = "the tests of the laws use more of it")]
-#[path = "suite/laws.rs"]
+#[path = "suite/laws/mod.rs"]
 mod laws;
 #[path = "table/fdb_model/mod.rs"]
 mod model;

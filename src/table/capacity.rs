@@ -24,8 +24,9 @@ pub struct Capacity {
     pub vnis: u32,
     /// Remotes, configured and learned, at most 2^20.
     pub remotes: u32,
-    /// The longest prebuilt outer header of a remote in bytes, at most 148. 84 hold Ethernet with a VLAN tag,
-    /// IPv6, UDP and VXLAN, and fill lines that are there anyway.
+    /// The longest prebuilt outer header of a remote in bytes, at most 148; a VTEP puts 12 bytes of its own before it. 84
+    /// hold those and Ethernet, IPv6, UDP and VXLAN, and fill lines that are there anyway; with an outer VLAN tag over
+    /// IPv6 it takes 86.
     pub header: u32,
     /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
     pub lists: u32,

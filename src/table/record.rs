@@ -92,7 +92,7 @@ impl<'t> Records<'t> {
     }
 
     /// The words of a record after its generation; `None` where it was freed meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<const N: usize>(self, handle: Handle) -> Option<[u32; N]> {
         let per_line = const { Line::WORDS / (N + 1) };
         let line = self.records.get(handle.index() / per_line)?;

@@ -12,7 +12,7 @@ use core::sync::atomic::{
 
 use super::{
     Error, Resource,
-    bucket::{Busy, Cold, Content, Dead, Key, Locked, Map, SLOTS, Slot},
+    bucket::{Busy, Cold, Content, Dead, Key, Locked, Look, Map, SLOTS, Slot},
     handle::Handle,
     meta,
     record::Records,
@@ -64,6 +64,15 @@ impl<const N: usize> Store<'_, N> {
             }
         }
         Err(Busy)
+    }
+
+    /// The record of `key`, where one look at its first bucket finds it; it may be another one's.
+    #[inline(always)]
+    pub(crate) fn glance(&self, key: Key) -> Option<Stored<N>> {
+        match self.map.home(key)?.look(key) {
+            Look::Here(content) if content.value != 0 => self.stored(content),
+            _ => None,
+        }
     }
 
     /// Lets `decide` say, under the locks of its buckets, what becomes of the record of `key` for which `is`
@@ -193,7 +202,7 @@ impl<const N: usize> Store<'_, N> {
     }
 
     /// What a slot names; `None` where it was freed meanwhile, never under the lock.
-    #[inline]
+    #[inline(always)]
     fn stored(&self, content: Content) -> Option<Stored<N>> {
         let words = self.records.get(Handle(content.value))?;
         Some(Stored { words, stamp: content.stamp })

@@ -3,7 +3,7 @@
 use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
     inner::{Peek, Plain},
-    patch::{self, Flow, USUAL},
+    patch::{self, Flow, USUAL, USUAL_V6},
     remote::{Facts, Kept},
 };
 use crate::{
@@ -90,24 +90,14 @@ impl<P: Protocol> Endpoint<P> {
     ) -> Option<()> {
         let (room, inner) = packet.split_headroom(header.len())?;
         let (ecn, hash) = self.look_plain(inner, facts.max_inner, meta)?;
-        // What is most usual has a fixed length, and then everything in it has its place.
-        match header.len() {
-            USUAL if P::IS_UDP && facts.is_usual => {
-                let room: &mut [u8; USUAL] = room.first_chunk_mut()?;
-                *room = *header.first_chunk()?;
-                self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)?;
-            }
-            USUAL_FRAME if P::IS_UDP && facts.is_usual => {
-                let room: &mut [u8; USUAL_FRAME] = room.first_chunk_mut()?;
-                *room = *header.first_chunk()?;
-                self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)?;
-            }
-            _ => {
-                packet::copy(room, header);
-                self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
-                let headers = room.get_mut(facts.l3.into()..)?;
-                self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
-            }
+        if !(P::IS_UDP
+            && facts.is_usual
+            && self.put_usual(room, facts.ipv4_sum, header, inner, meta, ecn, hash))
+        {
+            packet::copy(room, header);
+            self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
+            let headers = room.get_mut(facts.l3.into()..)?;
+            self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
         }
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
             let payload = self.protocol.plain_payload();
@@ -163,6 +153,34 @@ impl<P: Protocol> Endpoint<P> {
         Some((plain.ecn(), hash))
     }
 
+    /// Fills `room` with headers that end in those of IP, UDP and a tunnel of eight bytes: with or without an Ethernet
+    /// header before them they have fixed lengths, and then everything in them has its place.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "what is together in a struct is in memory")]
+    fn put_usual(
+        &self,
+        room: &mut [u8],
+        ipv4_sum: u16,
+        header: &[u8],
+        inner: &[u8],
+        meta: &EncapMeta,
+        ecn: u8,
+        hash: u32,
+    ) -> bool {
+        let done = match header.len() {
+            USUAL_FRAME => copied::<USUAL_FRAME>(room, header)
+                .and_then(|room| self.patch_usual(room, ipv4_sum, inner, meta, ecn, hash)),
+            USUAL => copied::<USUAL>(room, header)
+                .and_then(|room| self.patch_usual(room, ipv4_sum, inner, meta, ecn, hash)),
+            USUAL_V6_FRAME => copied::<USUAL_V6_FRAME>(room, header)
+                .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
+            USUAL_V6 => copied::<USUAL_V6>(room, header)
+                .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
+            _ => None,
+        };
+        done.is_some()
+    }
+
     /// Completes headers of `N` bytes, which end in those of IPv4, UDP and a tunnel of eight bytes.
     #[inline(always)]
     fn patch_usual<const N: usize>(
@@ -178,6 +196,22 @@ impl<P: Protocol> Endpoint<P> {
         self.protocol.patch_plain(tunnel, inner, meta, hash);
         let total = USUAL.wrapping_add(inner.len());
         self.outer.patch_plain_ipv4(ipv4_sum, ip, Some(udp), total, ecn, hash);
+        Some(())
+    }
+
+    /// The same over IPv6.
+    #[inline(always)]
+    fn patch_usual_v6<const N: usize>(
+        &self,
+        room: &mut [u8; N],
+        inner: &[u8],
+        meta: &EncapMeta,
+        ecn: u8,
+        hash: u32,
+    ) -> Option<()> {
+        let (ip, udp, tunnel) = patch::usual_v6(room)?;
+        self.protocol.patch_plain(tunnel, inner, meta, hash);
+        self.outer.patch_plain_ipv6(ip, udp, USUAL_V6.wrapping_add(inner.len()), ecn, hash);
         Some(())
     }
 
@@ -293,6 +327,7 @@ impl<P: Protocol> Endpoint<P> {
 
 /// Bytes of the most usual headers with an Ethernet header before them.
 pub(crate) const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
+const USUAL_V6_FRAME: usize = ethernet::Header::LEN + USUAL_V6;
 
 /// A remote where it is kept, as [`Remote::to_bytes`] made it: to be read piece by piece.
 pub(crate) trait Template {
@@ -307,4 +342,12 @@ pub(crate) trait Template {
 
     /// Reads what else there is to read, and answers whether all that was read belongs together.
     fn finish(&mut self) -> bool;
+}
+
+/// The same headers in another place, of a length that the compiler knows.
+#[inline(always)]
+fn copied<'a, const N: usize>(to: &'a mut [u8], header: &[u8]) -> Option<&'a mut [u8; N]> {
+    let to = to.first_chunk_mut()?;
+    *to = *header.first_chunk()?;
+    Some(to)
 }

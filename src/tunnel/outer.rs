@@ -116,10 +116,7 @@ impl Outer {
                 (_, IpAddr::V4(_)) => Some(IpVersion::V4),
                 (_, IpAddr::V6(_)) => Some(IpVersion::V6),
             },
-            is_usual: self.framing != Framing::Payload
-                && address.is_ipv4()
-                && self.is_udp()
-                && tunnel.len() == USUAL_TUNNEL,
+            is_usual: self.framing != Framing::Payload && self.is_udp() && tunnel.len() == USUAL_TUNNEL,
             l3: link_len as u8,
             tunnel: written as u8,
             auto_ttl,

@@ -50,9 +50,7 @@ impl Outer {
             }
             IpVersion::V6 if is_udp => {
                 let (ip, udp) = headers.first_chunk_mut::<IPV6_UDP>()?.split_first_chunk_mut()?;
-                let length = total.wrapping_sub(ipv6::Header::LEN as u16);
-                write_udp(udp.first_chunk_mut()?, self.source_ports.of(hash), length, 0);
-                write_ipv6(ip, length, ecn);
+                self.patch_plain_ipv6(ip, udp.first_chunk_mut()?, total.into(), ecn, hash);
             }
             IpVersion::V4 => write_ipv4(headers.first_chunk_mut()?, facts.ipv4_sum, total, ecn),
             IpVersion::V6 => {
@@ -80,6 +78,21 @@ impl Outer {
             write_udp(udp, self.source_ports.of(hash), length, 0);
         }
         write_ipv4(ip, ipv4_sum, total, ecn);
+    }
+
+    /// The same for IPv6 and UDP.
+    #[inline(always)]
+    pub(crate) fn patch_plain_ipv6(
+        &self,
+        ip: &mut [u8; ipv6::Header::LEN],
+        udp: &mut [u8; udp::Header::LEN],
+        total: usize,
+        ecn: u8,
+        hash: u32,
+    ) {
+        let length = (total as u16).wrapping_sub(ipv6::Header::LEN as u16);
+        write_udp(udp, self.source_ports.of(hash), length, 0);
+        write_ipv6(ip, length, ecn);
     }
 
     /// Completes the UDP checksum in headers that are complete but for that.
@@ -273,13 +286,24 @@ fn udp_checksum(
 
 /// The headers of IPv4, UDP and tunnel at the end of the outer ones.
 #[inline(always)]
-pub(crate) fn usual(headers: &mut [u8]) -> Option<Usual<'_>> {
-    let (ip, rest) = tail::<USUAL>(headers)?.split_first_chunk_mut()?;
+pub(crate) fn usual(headers: &mut [u8]) -> Option<Usual<'_, { ipv4::Header::MIN_LEN }>> {
+    split_usual(tail::<USUAL>(headers)?)
+}
+
+/// The same with IPv6.
+#[inline(always)]
+pub(crate) fn usual_v6(headers: &mut [u8]) -> Option<Usual<'_, { ipv6::Header::LEN }>> {
+    split_usual(tail::<USUAL_V6>(headers)?)
+}
+
+#[inline(always)]
+fn split_usual<const IP: usize>(headers: &mut [u8]) -> Option<Usual<'_, IP>> {
+    let (ip, rest) = headers.split_first_chunk_mut()?;
     let (udp, tunnel) = rest.split_first_chunk_mut()?;
     Some((ip, udp, tunnel))
 }
 
-type Usual<'a> = (&'a mut [u8; ipv4::Header::MIN_LEN], &'a mut [u8; udp::Header::LEN], &'a mut [u8]);
+type Usual<'a, const IP: usize> = (&'a mut [u8; IP], &'a mut [u8; udp::Header::LEN], &'a mut [u8]);
 
 /// Completes the IPv4 header of a remote to which nothing varies.
 #[inline(always)]
@@ -323,6 +347,7 @@ fn len(written: &[u8], flow: &Flow<'_>) -> u16 {
 
 /// Bytes of [`usual`] headers.
 pub(crate) const USUAL: usize = IPV4_UDP + USUAL_TUNNEL;
+pub(crate) const USUAL_V6: usize = IPV6_UDP + USUAL_TUNNEL;
 
 const IPV4_UDP: usize = ipv4::Header::MIN_LEN + udp::Header::LEN;
 const IPV6_UDP: usize = ipv6::Header::LEN + udp::Header::LEN;

@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     /// The longest packet that fits.
     pub(crate) max_inner: u16,
     pub(crate) ip: Option<IpVersion>,
-    /// Whether the headers end in those of IPv4, UDP and a tunnel of eight bytes: VXLAN's, or Geneve's without options.
+    /// Whether the headers end in those of IP, UDP and a tunnel of eight bytes: VXLAN's, or Geneve's without options.
     pub(crate) is_usual: bool,
     /// Where the IP header starts.
     pub(crate) l3: u8,

@@ -1,11 +1,9 @@
 //! ARP requests answered in place of the hosts behind tunnels (RFC 826; RFC 1027 for proxies).
 
-use core::net::{IpAddr, Ipv4Addr};
-
 use super::{DropReason, Engine, Miss, Proxy, Worker, overlay::Front};
 use crate::{
     packet::Packet,
-    table::{Destination, Lookup, Neighbor},
+    table::{Destination, Lookup},
     time::Instant,
     wire::{MacAddr, Vni, arp},
 };
@@ -66,14 +64,14 @@ fn kernel_proxy(
     if arp.target_ip.is_loopback() || arp.target_ip.is_multicast() {
         return Err(DropReason::ProxyConsumed);
     }
-    let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
+    let Some((mac, state)) = engine.neighbors.answer(now, vni, arp.target_ip) else {
         worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return Err(DropReason::ProxyConsumed);
     };
-    if !neighbor.answers() || is_here(engine, now, &neighbor) {
+    if !state.answers() || is_here(engine, now, vni, mac) {
         return Err(DropReason::ProxyConsumed);
     }
-    Ok(Some(neighbor.mac))
+    Ok(Some(mac))
 }
 
 /// Only what can be answered well is answered, and what is for hosts on this side does not leave it; all else goes on.
@@ -95,27 +93,23 @@ fn neigh_suppress(
     if !asks || !front.link.destination.is_multicast() {
         return Ok(None);
     }
-    let Some(neighbor) = neighbor(engine, now, vni, arp.target_ip) else {
+    let Some((mac, state)) = engine.neighbors.answer(now, vni, arp.target_ip) else {
         worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return Ok(None);
     };
     // Who asks for an address of its own probes whether somebody else has it.
-    if !neighbor.is_valid() || neighbor.mac == arp.sender_mac {
+    if !state.is_valid() || mac == arp.sender_mac {
         return Ok(None);
     }
-    if is_here(engine, now, &neighbor) {
+    if is_here(engine, now, vni, mac) {
         return Err(DropReason::ProxyConsumed);
     }
-    Ok(Some(neighbor.mac))
-}
-
-fn neighbor(engine: &Engine<'_>, now: Instant, vni: Vni, address: Ipv4Addr) -> Option<Neighbor> {
-    engine.neighbors.lookup(now, vni, IpAddr::V4(address)).ok().flatten()
+    Ok(Some(mac))
 }
 
 /// Whether a neighbour is on this side of the tunnel, and answers for itself.
-pub(super) fn is_here(engine: &Engine<'_>, now: Instant, neighbor: &Neighbor) -> bool {
-    engine.fdb.lookup(now, neighbor.vni, neighbor.mac) == Lookup::Found(Destination::Local)
+pub(super) fn is_here(engine: &Engine<'_>, now: Instant, vni: Vni, mac: MacAddr) -> bool {
+    engine.fdb.lookup(now, vni, mac) == Lookup::Found(Destination::Local)
 }
 
 /// Makes the frame the answer, tags and all, padding cut off.

@@ -32,7 +32,7 @@ use crate::{
 /// | `proxy` | off | off |
 /// | `gbp`, `remcsumrx` | off | off |
 /// | `rsc` | off | off |
-/// | `l2miss`, `l3miss` | on, each told once | off |
+/// | `l2miss`, `l3miss` | on, for workers with memory for them | off |
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
@@ -56,6 +56,9 @@ use crate::{
 /// hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote does not take
 /// port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first one last; a
 /// range of one source port is one; `ageing` can be off.
+///
+/// In both, a packet from our own address to that of a remote and to `dstport` does not go into a tunnel
+/// ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
@@ -121,10 +124,11 @@ pub struct Config {
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// The most new addresses that are learned from one sender, per second and worker; `u32::MAX` for no limit. Frames
-    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them.
+    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker has 64 counts: where
+    /// there are more senders, some share one.
     pub learn_rate: u32,
-    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. Until then an
-    /// address that flaps stays where it is.
+    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. An address that
+    /// flaps faster stays where it is until then. A worker remembers 128 addresses, those that moved most of late.
     pub move_rate: u32,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
     pub proxy: Proxy,

@@ -90,7 +90,7 @@ fn kernel_proxy(
         worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
         return Err(DropReason::ProxyConsumed);
     };
-    if !neighbor.answers() || is_here(engine, now, &neighbor) {
+    if !neighbor.answers() || is_here(engine, now, vni, neighbor.mac) {
         return Err(DropReason::ProxyConsumed);
     }
     Ok(Some(answer(engine, now, &neighbor, ip.source, solicitation.target, asker)))
@@ -124,7 +124,7 @@ fn neigh_suppress(
     if !neighbor.is_valid() || neighbor.mac == asker || !asker.is_unicast() {
         return Ok(None);
     }
-    if is_here(engine, now, &neighbor) {
+    if is_here(engine, now, vni, neighbor.mac) {
         return Err(DropReason::ProxyConsumed);
     }
     Ok(Some(answer(engine, now, &neighbor, source, target, asker)))

@@ -3,6 +3,8 @@
 //! That happens where the way to a remote leads into the overlay; in Linux it ends where a route leads back into its own
 //! device, and at a limit of recursion.
 
+use core::net::IpAddr;
+
 use super::{Config, Engine};
 use crate::wire::{IpProtocol, ipv4, ipv6, udp};
 
@@ -29,20 +31,29 @@ impl Own {
 }
 
 impl Engine<'_> {
-    /// Whether an IP packet is from our address to the port of remotes.
+    /// Whether an IP packet is from our address to that of a remote, and to the port of remotes: nobody else's is, where a
+    /// host behind a tunnel has an address of ours.
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
-        let datagram = match ip.first().map(|first| first >> 4) {
-            Some(4) => ipv4::Header::parse(ip)
-                .ok()
-                .filter(|(ip, _)| ip.protocol == IpProtocol::UDP && Some(ip.source) == self.config.local)
-                .map(|(_, rest)| rest),
-            Some(6) => ipv6::Header::parse(ip)
-                .ok()
-                .filter(|(ip, _)| ip.next_header == IpProtocol::UDP && Some(ip.source) == self.config.local6)
-                .map(|(_, rest)| rest),
-            _ => None,
-        };
-        let udp = datagram.and_then(|datagram| udp::Header::parse(datagram).ok());
+        let Some((remote, datagram)) = self.own_datagram(ip) else { return false };
+        let udp = udp::Header::parse(datagram).ok();
         udp.is_some_and(|(udp, _)| udp.destination_port == self.config.dstport)
+            && self.fdb.remotes.find_by_address(remote, 0).is_some()
+    }
+
+    /// A datagram from our address, or the first fragment of one, and whom it is to.
+    fn own_datagram<'a>(&self, ip: &'a [u8]) -> Option<(IpAddr, &'a [u8])> {
+        match ip.first()? >> 4 {
+            4 => {
+                let (ip, rest) = ipv4::Header::parse(ip).ok()?;
+                let ours = Some(ip.source) == self.config.local && ip.fragment_offset.value() == 0;
+                (ours && ip.protocol == IpProtocol::UDP).then_some((ip.destination.into(), rest))
+            }
+            6 => {
+                let (ip, rest) = ipv6::Header::parse(ip).ok()?;
+                let ours = Some(ip.source) == self.config.local6;
+                (ours && ip.next_header == IpProtocol::UDP).then_some((ip.destination.into(), rest))
+            }
+            _ => None,
+        }
     }
 }

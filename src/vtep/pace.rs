@@ -11,15 +11,27 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// A bucket for each sender and each address, which those share whose hashes are equal: who wants another's bucket to be
-/// empty can as well send in the other's name.
+/// Senders share buckets where their hashes are equal: who wants another's bucket to be empty can as well send in the
+/// other's name. Addresses do not, for a remote that takes over from another gets all its hosts at once: those that
+/// moved most of late are remembered, and where more than that flap at once, some are not held back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     discoveries: [Bucket; BUCKETS],
-    moves: [Bucket; BUCKETS],
+    moves: [[Mover; WAYS]; SETS],
+}
+
+/// An address that has moved, and how often of late.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mover {
+    key: u64,
+    bucket: Bucket,
 }
 
 const BUCKETS: usize = 64;
+
+/// Addresses are looked for in sets of so many.
+const WAYS: usize = 4;
+const SETS: usize = 32;
 
 impl Pace {
     /// Whether a new address may be learned from this sender now; then it counts.
@@ -31,27 +43,36 @@ impl Pace {
                 upper.wrapping_mul(ODD) ^ lower
             }
         };
-        take(&mut self.discoveries, sender, now, per_second)
+        let bucket = self.discoveries.get_mut(place::<BUCKETS>(sender));
+        bucket.is_some_and(|bucket| bucket.take(now, per_second, per_second))
     }
 
     /// Whether an address may move now; then it counts.
     pub(super) fn may_move(&mut self, now: Instant, vni: Vni, mac: MacAddr, per_second: u32) -> bool {
         let MacAddr([a, b, c, d, e, f]) = mac;
-        let key = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-        take(&mut self.moves, key ^ u64::from(vni.value()).wrapping_mul(ODD), now, per_second)
+        let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        let key = mac ^ u64::from(vni.value()).wrapping_mul(ODD);
+        let Some(set) = self.moves.get_mut(place::<SETS>(key)) else { return false };
+        // Who is remembered or, in its place, the one that moved least.
+        let mover = set.iter_mut().min_by_key(|mover| (mover.key != key, mover.bucket.used(now, per_second)));
+        mover.is_some_and(|mover| {
+            if mover.key != key {
+                *mover = Mover { key, ..Mover::default() };
+            }
+            mover.bucket.take(now, per_second, per_second)
+        })
     }
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { discoveries: [Bucket::default(); BUCKETS], moves: [Bucket::default(); BUCKETS] }
+        Self { discoveries: [Bucket::default(); BUCKETS], moves: [[Mover::default(); WAYS]; SETS] }
     }
 }
 
-fn take(buckets: &mut [Bucket; BUCKETS], key: u64, now: Instant, per_second: u32) -> bool {
-    let place = key.wrapping_mul(ODD) >> (u64::BITS - BUCKETS.ilog2());
-    let bucket = buckets.get_mut(place as usize);
-    bucket.is_some_and(|bucket| bucket.take(now, per_second, per_second))
+/// Which of `N` places is that of a key.
+const fn place<const N: usize>(key: u64) -> usize {
+    (key.wrapping_mul(ODD) >> (u64::BITS - N.ilog2())) as usize
 }
 
 const fn halves(bits: u128) -> [u64; 2] {

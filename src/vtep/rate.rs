@@ -13,8 +13,7 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Whether it may be done now; then it counts. So often in a second, and so often at once.
     pub(super) fn take(&mut self, now: Instant, per_second: u32, at_once: u32) -> bool {
-        let passed = now.saturating_since(self.last).as_micros().min(u64::MAX.into()) as u64;
-        self.used = self.used.saturating_sub(passed.saturating_mul(per_second.into()));
+        self.used = self.used(now, per_second);
         self.last = self.last.max(now);
         let used = self.used.saturating_add(TOKEN);
         let may = per_second > 0 && used <= TOKEN.saturating_mul(at_once.into());
@@ -22,6 +21,12 @@ impl Bucket {
             self.used = used;
         }
         may
+    }
+
+    /// What is not yet back now, in millionths of a token.
+    pub(super) fn used(&self, now: Instant, per_second: u32) -> u64 {
+        let passed = now.saturating_since(self.last).as_micros().min(u64::MAX.into()) as u64;
+        self.used.saturating_sub(passed.saturating_mul(per_second.into()))
     }
 }
 

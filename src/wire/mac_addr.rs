@@ -61,40 +61,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
 }
 
 #[cfg(feature = "serde")]
-mod serde_impls {
-    use core::fmt;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    use super::MacAddr;
-
-    /// As text, `02:00:00:00:00:01`.
-    impl Serialize for MacAddr {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_str(self)
-        }
-    }
-
-    impl<'de> Deserialize<'de> for MacAddr {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_str(Text)
-        }
-    }
-
-    struct Text;
-
-    impl de::Visitor<'_> for Text {
-        type Value = MacAddr;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a MAC address like 02:00:00:00:00:01")
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<MacAddr, E> {
-            text.parse().map_err(E::custom)
-        }
-    }
-}
+super::serde_text::text!(MacAddr, "a MAC address like 02:00:00:00:00:01");
 
 #[cfg(test)]
 mod tests {

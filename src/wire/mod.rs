@@ -47,6 +47,8 @@ mod parts;
 pub mod rewrite;
 #[cfg(feature = "serde")]
 mod serde_bytes;
+#[cfg(feature = "serde")]
+pub(crate) mod serde_text;
 pub mod udp;
 pub mod vlan;
 mod vni;

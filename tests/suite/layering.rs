@@ -173,7 +173,7 @@ mod tests {
 fn modules_are_named_by_their_files() {
     let name = |file| module(Path::new(file)).join("::");
     assert_eq!(name("lib.rs"), "");
-    assert_eq!(name("packet.rs"), "packet");
+    assert_eq!(name("time.rs"), "time");
     assert_eq!(name("wire/mod.rs"), "wire");
     assert_eq!(name("wire/gre.rs"), "wire::gre");
 }

@@ -10,9 +10,7 @@ use encap::{
     time::Instant,
 };
 
-use crate::common::{NOW, VNI, mac, remote, small, tables};
-
-const NEW: Learned = Learned::New { evicted: None };
+use crate::common::{NEW, NOW, VNI, mac, remote, small, tables};
 
 /// Tables of this ageing time that know the VNI, and a remote.
 fn ageing(ageing: Ageing) -> (Tables<Box<[Line]>>, RemoteId) {

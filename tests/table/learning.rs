@@ -4,33 +4,14 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::{
     table::{
-        Capacity, Change, Destination, Fdb, Filter, LearnFrom, Learned, Line, Lookup, NewEntry, Refusal,
-        Remote, Settings, State, Tables,
+        Capacity, Change, Destination, Filter, LearnFrom, Learned, Line, Lookup, NewEntry, Refusal, Remote,
+        Settings, State, Tables,
     },
     time::Instant,
     wire::{MacAddr, Vni},
 };
 
-use crate::common::{NOW, VNI, mac, remote, small, tables};
-
-const NEW: Learned = Learned::New { evicted: None };
-
-/// Tables that know the VNI, with these settings.
-fn with(capacity: Capacity, set: impl FnOnce(&mut Settings)) -> Tables<Box<[Line]>> {
-    let mut settings = Settings::default();
-    set(&mut settings);
-    let tables = tables(capacity, settings);
-    tables.fdb().add_vni(VNI).unwrap();
-    tables
-}
-
-fn later(seconds: u64) -> Instant {
-    NOW.saturating_add(Duration::from_secs(seconds))
-}
-
-fn is_at(fdb: &Fdb<'_>, now: Instant, mac: MacAddr, to: impl Into<Destination>) {
-    assert_eq!(fdb.lookup(now, VNI, mac), Lookup::Found(to.into()));
-}
+use crate::common::{NEW, NOW, VNI, is_at, later, mac, remote, small, tables, with};
 
 fn sweep(tables: &Tables<Box<[Line]>>, now: Instant) {
     assert!(tables.age(now, usize::MAX, |_| {}).complete);

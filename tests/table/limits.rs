@@ -1,36 +1,16 @@
 //! Limits of what is learned, and who gives way in a full table: who floods it loses his own.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
 
 use encap::{
     table::{
-        Capacity, Destination, Evicted, Fdb, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote,
-        RemoteId, Settings, Tables,
+        Capacity, Evicted, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote, RemoteId, Settings,
+        Tables,
     },
-    time::Instant,
     wire::{MacAddr, Vni},
 };
 
-use crate::common::{NOW, VNI, mac, remote, small, tables};
-
-const NEW: Learned = Learned::New { evicted: None };
-
-/// Tables that know the VNI, with these settings.
-fn with(capacity: Capacity, set: impl FnOnce(&mut Settings)) -> Tables<Box<[Line]>> {
-    let mut settings = Settings::default();
-    set(&mut settings);
-    let tables = tables(capacity, settings);
-    tables.fdb().add_vni(VNI).unwrap();
-    tables
-}
-
-fn later(seconds: u64) -> Instant {
-    NOW.saturating_add(Duration::from_secs(seconds))
-}
-
-fn is_at(fdb: &Fdb<'_>, now: Instant, mac: MacAddr, to: impl Into<Destination>) {
-    assert_eq!(fdb.lookup(now, VNI, mac), Lookup::Found(to.into()));
-}
+use crate::common::{NEW, NOW, VNI, is_at, later, mac, remote, small, with};
 
 /// A frame is never lost to a full table (Linux too); the answer says why nothing was learned.
 #[test]

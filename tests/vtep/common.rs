@@ -87,6 +87,15 @@ fn buffer(packet: &[u8]) -> Vec<u8> {
     buffer
 }
 
+/// The packets of a burst, each behind [`ROOM`] bytes of headroom in its buffer.
+pub(crate) fn burst(buffers: &mut [Vec<u8>]) -> Vec<Packet<'_>> {
+    let packets = buffers.iter_mut().map(|buffer| {
+        let len = buffer.len() - ROOM;
+        Packet::new(buffer, ROOM, len).unwrap()
+    });
+    packets.collect()
+}
+
 /// An Ethernet frame.
 pub(crate) fn frame(destination: MacAddr, source: MacAddr, ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&destination.0[..], &source.0, &ethertype.to_be_bytes(), payload].concat()

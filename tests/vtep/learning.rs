@@ -7,9 +7,9 @@ use std::{
 
 use encap::{
     Packet,
-    table::{Destination, Lookup, NewEntry, Remote, Snooping, State},
+    table::{Capacity, Destination, Lookup, NewEntry, Remote, Snooping, State},
     tunnel::DecapMeta,
-    vtep::{Accept, Config, DropReason, Output},
+    vtep::{Accept, Config, DropReason, Output, Vtep, Worker},
     wire::{MacAddr, Vni},
 };
 
@@ -319,4 +319,45 @@ fn g_1_what_is_not_learned_is_checked_all_the_same() {
         assert_eq!(node.vtep.remotes().count() - remotes, usize::from(strangers));
         assert_eq!(node.vtep.fdb().count_vni(VNI).1, usize::from(strangers));
     }
+}
+
+/// What one address does costs the others nothing: a remote that takes over from another gets all its hosts at once.
+#[test]
+fn g_1_many_addresses_move_at_once() {
+    let capacity = Capacity::fdb(4_096);
+    let vtep = Vtep::with_capacity(Config::new().local(address(2)), capacity, [7, 2]).unwrap();
+    vtep.fdb().add_vni(VNI).unwrap();
+    let mut node = Node { vtep, worker: Worker::new(2) }.peers(&[1, 3]);
+    let host = |number: u16| MacAddr([2, 0, 0, 7, (number >> 8) as u8, number as u8]);
+    for vtep in [1, 3] {
+        for number in 0..2_000 {
+            let frame = frame(mac(2), host(number), 0x88b5, &[]);
+            node.delivers(&Outer { source: address(vtep), ..outer(&node, &frame) }.bytes());
+        }
+    }
+    let moved = (0..2_000).filter(|&number| where_is(&node, host(number)) == Some(address(3))).count();
+    assert_eq!((moved, node.worker.counters().unlearned), (2_000, 0));
+}
+
+/// One that flaps is held back among all the others that move once.
+#[test]
+fn g_1_one_that_flaps_is_known_among_many() {
+    let capacity = Capacity::fdb(4_096);
+    let vtep = Vtep::with_capacity(Config::new().local(address(2)), capacity, [7, 2]).unwrap();
+    vtep.fdb().add_vni(VNI).unwrap();
+    let mut node = Node { vtep, worker: Worker::new(2) }.peers(&[1, 3]);
+    let host = |number: u16| MacAddr([2, 0, 0, 7, (number >> 8) as u8, number as u8]);
+    let mut hear = |number, vtep| {
+        let frame = frame(mac(2), host(number), 0x88b5, &[]);
+        node.delivers(&Outer { source: address(vtep), ..outer(&node, &frame) }.bytes());
+        where_is(&node, host(number)) == Some(address(vtep))
+    };
+    assert!((0..2_000).all(|number| hear(number, 1)));
+    let mut flaps = 0;
+    for number in 1..2_000 {
+        assert!(hear(number, 3), "moves once");
+        flaps += usize::from(hear(0, if number % 2 == 0 { 1 } else { 3 }));
+    }
+    // Five moves; after that every other frame is from where it is.
+    assert_eq!((flaps, node.worker.counters().unlearned), (1_002, 997));
 }

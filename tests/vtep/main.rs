@@ -28,6 +28,7 @@ mod pmtu;
 mod properties;
 mod receive;
 mod short_circuit;
+mod short_ways;
 mod story;
 mod transmit;
 mod trunk;

@@ -35,6 +35,10 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some(goals::kernel::SENDER) => return code(goals::kernel::send()),
         Some(goals::kernel::SINK) => return code(goals::kernel::sink()),
+        Some("-h" | "--help") => {
+            println!("{}", args::USAGE);
+            return ExitCode::SUCCESS;
+        }
         _ => {}
     }
     let args = match Args::parse(std::env::args().skip(1)) {

@@ -11,7 +11,7 @@ mod snoop;
 mod state;
 
 use core::{
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::atomic::Ordering::{Acquire, Relaxed},
 };
 
@@ -33,7 +33,10 @@ use super::{
     store::{Store, Stored},
     vni::Vnis,
 };
-use crate::{time::Instant, wire::Vni};
+use crate::{
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
 
 /// How records lie in storage: two to a line.
 pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
@@ -89,6 +92,41 @@ impl Neighbors<'_> {
             return self.lookup_closely(now, vni, address);
         }
         Ok(stored.and_then(|stored| self.live(now, vni, stored)))
+    }
+
+    /// What of [`lookup`](Self::lookup) an answer needs: MAC address and state of who has `address`. The short way of
+    /// it, without a value of everything that is known.
+    #[inline(always)]
+    pub(crate) fn answer(
+        &self,
+        now: Instant,
+        vni: Vni,
+        address: Ipv4Addr,
+    ) -> Option<(MacAddr, NeighborState)> {
+        if let Some((stored, now)) = self.glance(now, vni, address) {
+            let record = Record::from_words(stored.words);
+            let alive = !has_expired(now, &record, stored.stamp);
+            return alive.then(|| (record.mac, self.state(now, &record, stored.stamp)));
+        }
+        self.answer_closely(now, vni, address)
+    }
+
+    #[inline(never)]
+    fn answer_closely(&self, now: Instant, vni: Vni, address: Ipv4Addr) -> Option<(MacAddr, NeighborState)> {
+        let neighbor = self.lookup(now, vni, address.into()).ok().flatten()?;
+        Some((neighbor.mac, neighbor.state))
+    }
+
+    /// The record of `address`, where one look at its first bucket finds it.
+    #[inline(always)]
+    fn glance(&self, now: Instant, vni: Vni, address: Ipv4Addr) -> Option<(Stored<RECORD_WORDS>, Now)> {
+        let now = self.now(now);
+        let epoch = self.meta.epoch().load(Acquire);
+        let (number, _) = self.vnis.glance(vni)?;
+        let stored = self.store.glance(self.key(number, address.into()))?;
+        fence(Acquire);
+        let unchanged = self.meta.epoch().load(Relaxed) == epoch;
+        (unchanged && Record::is(&stored.words, number, address.into())).then_some((stored, now))
     }
 
     /// The same for a VNI that is not in front, or while something is removed.

@@ -1,6 +1,7 @@
 //! Remotes: the other ends of tunnels.
 
 mod gateway;
+mod names;
 mod place;
 mod raw;
 mod slot;

@@ -145,40 +145,7 @@ impl FromStr for Prefix {
 }
 
 #[cfg(feature = "serde")]
-mod serde_impls {
-    use core::fmt;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    use super::Prefix;
-
-    /// As text, `10.1.0.0/16`.
-    impl Serialize for Prefix {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_str(self)
-        }
-    }
-
-    impl<'de> Deserialize<'de> for Prefix {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_str(Text)
-        }
-    }
-
-    struct Text;
-
-    impl de::Visitor<'_> for Text {
-        type Value = Prefix;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a prefix like 10.1.0.0/16")
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Prefix, E> {
-            text.parse().map_err(E::custom)
-        }
-    }
-}
+crate::wire::serde_text::text!(Prefix, "a prefix like 10.1.0.0/16");
 
 #[cfg(test)]
 mod tests {

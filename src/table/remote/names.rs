@@ -1,0 +1,67 @@
+//! What handles say of remotes: whether those are still there, without their state and their records.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+
+use super::{
+    super::{RemoteId, handle::Handle},
+    Remotes,
+    slot::{CONFIGURED, LIVE, USED_PASS, name},
+};
+
+impl Remotes<'_> {
+    /// What a value word of the forwarding database names, if that is a remote and still there.
+    #[inline]
+    pub(crate) fn resolve(&self, handle: Handle) -> Option<RemoteId> {
+        let (remote, gone) = self.peek(handle);
+        if gone == 0 { Some(remote) } else { None }
+    }
+
+    /// The same without a branch: zero if the handle holds.
+    #[inline(always)]
+    pub(crate) fn peek(&self, handle: Handle) -> (RemoteId, u32) {
+        let Some(line) = self.names.get(handle.line()) else { return nowhere(handle) };
+        // The name first: a learned one that holds after it was read is of the same remote.
+        let name = line.word(handle.word() & !1).load(Acquire);
+        (RemoteId(Handle(name)), line.word(handle.word()).load(Relaxed) ^ handle.0)
+    }
+
+    /// What a learned entry says to name this remote, if that is still there.
+    #[inline]
+    pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<Handle> {
+        self.learned_word(id).map(Handle).filter(|handle| handle.kind() == Handle::LEARNED)
+    }
+
+    /// The same, or what no entry says: nobody is told a name before both words are there.
+    #[inline(always)]
+    pub(crate) fn learned_word(&self, id: RemoteId) -> Option<u32> {
+        let line = self.names.get(id.0.line())?;
+        // Here the other way round: as long as the name is the same, the other was the remote's.
+        let learned = line.word(id.0.word() | 1).load(Acquire);
+        (line.word(id.0.word()).load(Relaxed) == id.0.0).then_some(learned)
+    }
+
+    /// Notes that an entry which was not learned names a remote, so that this sweep leaves it. Such entries come to
+    /// remotes that nobody configured when their host moves there.
+    pub(crate) fn note_use(&self, handle: Handle) {
+        if let Some(pass) = self.account(handle.index(), USED_PASS) {
+            pass.store(self.meta.passes().load(Relaxed), Relaxed);
+        }
+    }
+
+    /// Removes a remote that was not configured if no entry names it any more; for the sweep.
+    pub(crate) fn remove_unused(&self, index: usize) {
+        let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
+        let used = self.account(index, USED_PASS).map_or(0, |pass| pass.load(Relaxed));
+        let unused = used != self.meta.passes().load(Relaxed) && self.learned_at(index).read().1 == 0;
+        if state & (LIVE | CONFIGURED) == LIVE && unused {
+            // Who learns from it just now finds the handle stale; somebody at work here leaves it for next time.
+            let _ = self.remove(RemoteId(name(index, state)));
+        }
+    }
+}
+
+/// A handle of no remote there ever was.
+#[cold]
+const fn nowhere(handle: Handle) -> (RemoteId, u32) {
+    (RemoteId(handle), 1)
+}

@@ -1,0 +1,114 @@
+//! Sums beside the naive one of RFC 1071, and the examples of the RFCs.
+
+extern crate std;
+
+use std::{vec, vec::Vec};
+
+use super::*;
+
+/// RFC 1071, section 1, word by word.
+fn naive(bytes: &[u8]) -> u16 {
+    let mut sum: u64 = 0;
+    for pair in bytes.chunks(2) {
+        sum += u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |&low| u64::from(low));
+    }
+    while sum >> 16 != 0 {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    sum as u16
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u32;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect()
+}
+
+#[test]
+fn rfc1071_s3_example() {
+    let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+    assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), 0xddf2);
+    assert_eq!(of(&bytes), 0x220d);
+}
+
+#[test]
+fn every_length_agrees_with_the_naive_sum() {
+    let bytes = noise(1600);
+    for len in 0..bytes.len() {
+        assert_eq!(Sum::ZERO.add_bytes(&bytes[..len]).value(), naive(&bytes[..len]), "length {len}");
+    }
+}
+
+#[test]
+fn carries_survive_everywhere() {
+    for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, 65_535] {
+        for byte in [0x00, 0x01, 0x80, 0xff] {
+            let bytes = vec![byte; len];
+            assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), naive(&bytes), "{len} bytes {byte:#04x}");
+        }
+    }
+}
+
+#[test]
+fn rfc1071_s2_slices_may_be_cut_anywhere() {
+    let bytes = noise(100);
+    for first in 0..100 {
+        for second in [first, (first + 1).min(100), (first + 7).min(100), 100] {
+            let sum = Sum::ZERO
+                .add_bytes(&bytes[..first])
+                .add_bytes(&bytes[first..second])
+                .add_bytes(&bytes[second..]);
+            assert_eq!(sum.value(), naive(&bytes), "cut at {first} and {second}");
+        }
+    }
+}
+
+#[test]
+fn rfc1624_s4_example() {
+    // The case in which equation 4 of RFC 1141 gives 0xffff.
+    assert_eq!(update(0xdd2f, 0x5555, 0x3285), 0x0000);
+}
+
+#[test]
+fn rfc1624_s3_update_is_a_full_recomputation() {
+    let mut bytes = noise(40);
+    for at in (0..40).step_by(2) {
+        for new in [0x0000, 0x0001, 0x7fff, 0x8000, 0xfffe, 0xffff] {
+            let (before, old) = (of(&bytes), u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+            [bytes[at], bytes[at + 1]] = u16::to_be_bytes(new);
+            assert_eq!(update(before, old, new), of(&bytes), "word at {at} becomes {new:#06x}");
+        }
+    }
+}
+
+#[test]
+fn without_undoes_join() {
+    let (a, b) = (Sum::ZERO.add_bytes(&noise(31)[..30]), Sum::ZERO.add_bytes(&noise(52)[32..]));
+    assert_eq!(a.join(b).without(b).value(), a.value());
+}
+
+#[test]
+fn rfc768_only_udp_turns_zero_into_all_ones() {
+    let sum = Sum::ZERO.add_bytes(&[0xff, 0xff]);
+    assert_eq!(sum.checksum(), 0);
+    assert_eq!(sum.udp_checksum(), 0xffff);
+    assert_eq!(Sum::ZERO.add_bytes(&[0xff, 0xfe]).udp_checksum(), 1);
+}
+
+#[test]
+fn pseudo_headers_are_the_bytes_of_the_rfcs() {
+    let (a, b) = (Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(10, 1, 0, 2));
+    let bytes = [10, 1, 0, 1, 10, 1, 0, 2, 0, 17, 0x12, 0x34];
+    assert_eq!(Sum::pseudo_ipv4(a, b, IpProtocol::UDP, 0x1234).value(), naive(&bytes));
+
+    let (a6, b6) = (a.to_ipv6_mapped(), b.to_ipv6_mapped());
+    let mut bytes = [a6.octets(), b6.octets()].concat();
+    bytes.extend([0x00, 0x01, 0x02, 0x03, 0, 0, 0, 58]);
+    assert_eq!(Sum::pseudo_ipv6(a6, b6, IpProtocol::ICMPV6, 0x0001_0203).value(), naive(&bytes));
+
+    assert_eq!(Sum::pseudo(a.into(), b6.into(), IpProtocol::UDP, 8), None);
+}

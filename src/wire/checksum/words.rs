@@ -1,0 +1,113 @@
+//! Sums of words as the machine reads them (RFC 1071, section 2).
+
+/// The sum of the words of `bytes`, folded to 16 bits.
+pub(super) fn sum_bytes(bytes: &[u8]) -> u16 {
+    let mut total = 0;
+    let mut rest = bytes;
+    while let (true, Some((block, after))) =
+        (rest.len() >= LANES, rest.split_at_checked(rest.len().min(MAX_BLOCK) & !(LANES - 1)))
+    {
+        total = add_carry(total, sum_block(block));
+        rest = after;
+    }
+    sum_rest(total, rest)
+}
+
+/// The sum of 64-bit words, of which there are fewer than 2^32.
+///
+/// One accumulator holds the sum modulo 2^64, the other that of the upper halves; that of the lower halves is what
+/// they differ by. The compiler makes vectors of any width of it, three operations each, where sums with carries or
+/// of halves one by one take four and more.
+#[inline]
+fn sum_block(block: &[u8]) -> u64 {
+    let (mut all, mut upper) = (0u64, 0u64);
+    for word in block.chunks_exact(8) {
+        let word = word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
+        all = all.wrapping_add(word);
+        upper = upper.wrapping_add(word >> 32);
+    }
+    add_carry(all.wrapping_sub(upper << 32), upper)
+}
+
+/// `total` and the words of less than [`LANES`] bytes, or of as many as an array has: each piece is one chain of
+/// carries without a loop.
+#[inline(always)]
+pub(super) fn sum_rest(mut total: u64, mut rest: &[u8]) -> u16 {
+    while let Some((words, after)) = rest.split_first_chunk::<64>() {
+        total = add_words(total, words);
+        rest = after;
+    }
+    if let Some((words, after)) = rest.split_first_chunk::<32>() {
+        total = add_words(total, words);
+        rest = after;
+    }
+    if let Some((words, after)) = rest.split_first_chunk::<16>() {
+        total = add_words(total, words);
+        rest = after;
+    }
+    if let Some((word, after)) = rest.split_first_chunk() {
+        total = add_carry(total, u64::from_ne_bytes(*word));
+        rest = after;
+    }
+    if let Some((word, after)) = rest.split_first_chunk() {
+        total = add_carry(total, u32::from_ne_bytes(*word).into());
+        rest = after;
+    }
+    // The padding of an odd last byte is behind it, whatever the byte order.
+    let last = match *rest {
+        [a, b, c] => u32::from_ne_bytes([a, b, c, 0]),
+        [a, b] => u16::from_ne_bytes([a, b]).into(),
+        [a] => u16::from_ne_bytes([a, 0]).into(),
+        _ => 0,
+    };
+    fold64(add_carry(total, last.into()))
+}
+
+/// `sum` and the words of `bytes`, as one chain of carries.
+#[inline(always)]
+fn add_words<const N: usize>(mut sum: u64, bytes: &[u8; N]) -> u64 {
+    let mut carry = false;
+    for word in bytes.chunks_exact(8) {
+        let word = word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
+        (sum, carry) = carrying_add(sum, word, carry);
+    }
+    sum.wrapping_add(carry.into())
+}
+
+/// Addition with a carry in and a carry out.
+#[inline]
+const fn carrying_add(a: u64, b: u64, carry: bool) -> (u64, bool) {
+    let (sum, first) = a.overflowing_add(b);
+    let (sum, second) = sum.overflowing_add(carry as u64);
+    (sum, first | second)
+}
+
+/// One's complement addition.
+#[inline]
+const fn add_carry(a: u64, b: u64) -> u64 {
+    let (sum, carry) = carrying_add(a, b, false);
+    sum.wrapping_add(carry as u64)
+}
+
+/// Both halves added, the carry brought back: the upper half of a sum with itself turned round is that.
+#[inline]
+pub(super) const fn fold64(sum: u64) -> u16 {
+    fold((sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32)
+}
+
+#[inline]
+pub(super) const fn fold(sum: u32) -> u16 {
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
+}
+
+/// The same sum in 17 bits.
+#[inline]
+pub(super) const fn carry(sum: u32) -> u32 {
+    (sum >> 16) + (sum & 0xffff)
+}
+
+/// Bytes that one round of vectors adds up, whatever the width of vectors: what is left is summed word by word.
+const LANES: usize = 128;
+
+/// The most bytes that two accumulators are used for: 2^29 words, where they would do for 2^32.
+const MAX_BLOCK: usize = u32::MAX as usize;
