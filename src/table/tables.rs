@@ -147,7 +147,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     pub fn vni_counters(&self, vni: Vni) -> VniCounters {
         let regions = self.regions();
         let domain = self.vnis_in(&regions).find(vni).ok().flatten();
-        domain.map_or(VniCounters::default(), |domain| self.tally_in(&regions).sum(&domain))
+        domain.map_or(VniCounters::default(), |domain| self.tally_in(&regions).sum(vni, &domain))
     }
 
     pub(crate) fn tally(&self) -> Tally<'_> {

@@ -20,6 +20,7 @@ use super::{
     line::{Line, spin_loop},
     vni::Domain,
 };
+use crate::wire::Vni;
 
 /// What happened in one VNI. Bytes are those of frames, without outer headers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -102,13 +103,12 @@ impl Tally<'_> {
     }
 
     /// What all workers have counted in a VNI.
-    pub(crate) fn sum(&self, domain: &Domain<'_>) -> VniCounters {
+    pub(crate) fn sum(&self, vni: Vni, domain: &Domain<'_>) -> VniCounters {
         let workers = (self.lines.len() as u32).checked_div(self.vnis).unwrap_or(0);
-        let name = domain.vni().map_or(0, |vni| vni.value() | NAMED);
+        let name = vni.value() | NAMED;
         (0..workers)
             .filter_map(|worker| self.line(worker, domain))
-            .filter(|line| line.word(NAME).load(Acquire) == name)
-            .map(counted)
+            .filter_map(|line| counted(line, name))
             .fold(VniCounters::default(), Add::add)
     }
 
@@ -118,17 +118,25 @@ impl Tally<'_> {
     }
 }
 
-fn counted(line: &Line) -> VniCounters {
-    VniCounters::from_array(core::array::from_fn(|index| {
+/// What a worker has counted in the VNI of this name; `None` where its line is another one's, before or after.
+fn counted(line: &Line, name: u32) -> Option<VniCounters> {
+    if line.word(NAME).load(Acquire) != name {
+        return None;
+    }
+    let counters = core::array::from_fn(|index| {
+        let high = line.word(low(index) + 1);
         for _ in 0..TRIES {
-            if let Some(value) = read(line, index) {
+            // Its upper half once more: so much may have been counted meanwhile that bit 31 is the same again.
+            let before = u64::from(high.load(Acquire));
+            if let Some(value) = read(line, index).filter(|value| value >> 31 == before) {
                 return value;
             }
             spin_loop();
         }
         // The worker was stopped between two stores, just when bit 31 changed: this is near enough.
-        u64::from(line.word(low(index) + 1).load(Relaxed)) << 31
-    }))
+        u64::from(high.load(Acquire)) << 31
+    });
+    (line.word(NAME).load(Relaxed) == name).then_some(VniCounters::from_array(counters))
 }
 
 const fn low(index: usize) -> usize {

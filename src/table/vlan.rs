@@ -53,11 +53,14 @@ impl Vlans<'_> {
         // The way back first: by it alone nobody is sent anywhere.
         let back = u32::from(vlan.value()).wrapping_add(1);
         domain.vlan().compare_exchange(0, back, AcqRel, Relaxed).map_err(|_| Error::Exists)?;
-        word.compare_exchange(old, vni.value() | MAPPED, AcqRel, Relaxed).map(|_| ()).map_err(|_| {
-            // Somebody else has just mapped this VLAN.
+        let mapped =
+            domain.is(vni) && word.compare_exchange(old, vni.value() | MAPPED, AcqRel, Relaxed).is_ok();
+        if !mapped {
+            // Somebody else has just mapped this VLAN, or removed the VNI, whose number may be another one's by now.
             let _ = domain.vlan().compare_exchange(back, 0, AcqRel, Relaxed);
-            Error::Busy
-        })
+            return Err(Error::Busy);
+        }
+        Ok(())
     }
 
     /// Ends the mapping of a VLAN.

@@ -153,7 +153,8 @@ impl<'t> Vnis<'t> {
             let (generation, _) = Census(line.word(LEARNED)).read();
             Census(line.word(LEARNED)).begin(generation.max(1));
             line.word(LIMIT).store(0, Relaxed);
-            line.word(VLAN).store(0, Relaxed);
+            // Whoever finds it free finds also that the line is another one's.
+            line.word(VLAN).swap(0, AcqRel);
             line.word(NAME).store(vni.value() | LIVE, Release);
             return Ok(Domain { number: (index as u16).wrapping_add(1), line });
         }

@@ -2,18 +2,23 @@
 //!
 //! The source files are the crate's own, by `#[path]`; only `line.rs` is not: its words are loom's, which also
 //! answer what another processor might still read. [`model`] is what all models share, [`bucket`] has those of the
-//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. `tests/` names them.
+//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`] and [`records`] are
+//! about remotes, [`lists`] about their lists, [`vnis`] and [`lookups`] about the forwarding database, [`words`] about
+//! gateways, counters and VLANs. `tests/` names them all.
 //!
 //! # What is not covered
 //!
 //! - Executions with more preemptions than the bound that each model names. `LOOM_MAX_PREEMPTIONS=4` sets it.
 //! - Loads of what is stored later (load buffering), which loom does not have.
 //! - Versions and counts that wrap.
+//! - More than two threads at once.
+//! - Neighbours, routes and multicast groups, beyond the map that they share.
 //!
 //! [loom]: https://docs.rs/loom
 
 pub mod bucket;
 pub mod lists;
+pub mod lookups;
 pub mod model;
 pub mod planted;
 pub mod records;
@@ -24,6 +29,7 @@ mod tables;
 #[path = "../../../src/time.rs"]
 mod time;
 pub mod vnis;
+pub mod words;
 mod wire {
     pub(crate) use encap::wire::{MacAddr, VlanId, Vni};
 }

@@ -210,7 +210,7 @@ pub(crate) fn crossed_keys() -> [Key; 4] {
 }
 
 /// Numbers of the first and second bucket of `key`.
-fn places(buckets: usize, key: Key) -> (usize, usize) {
+pub(crate) fn places(buckets: usize, key: Key) -> (usize, usize) {
     let world = World::new((0..buckets).map(|_| Line::new()).collect(), Vec::new());
     let mut locked = world.map().lock(key).expect("a free lock");
     // Five at once: the first bucket overflows.

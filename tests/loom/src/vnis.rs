@@ -80,7 +80,7 @@ fn changing(preemptions: usize, fill: fn(&Tables), one: fn(&Tables), other: fn(&
     let (image, ()) = Image::new(Shape { vnis: 3, ..Shape::NONE }, modelled, fill);
     check(preemptions, move || {
         let tables = image.tables();
-        let thread = spawn(&tables, move |tables| other(tables));
+        let thread = spawn(&tables, other);
         one(&tables);
         thread.join().expect("the other");
         after(&tables);
