@@ -159,7 +159,8 @@ pub(crate) struct Record<'t> {
 }
 
 impl<'t> Remotes<'t> {
-    /// The record of a remote; `None` where it was removed, and for records of one line.
+    /// The record of a remote; `None` where it was removed. Of records of one line the second line is somebody else's, or
+    /// there is none: their headers are too short to be read from it.
     #[inline(always)]
     pub(crate) fn record_of(&self, id: RemoteId) -> Option<Record<'t>> {
         let state = self.states.get(id.0.index())?;
