@@ -2,7 +2,7 @@
 
 use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
-    inner::{Peek, Plain},
+    inner::{IpVersion, Peek, Plain},
     patch::{self, Flow, USUAL, USUAL_V6},
     remote::{Facts, Kept},
 };
@@ -90,10 +90,7 @@ impl<P: Protocol> Endpoint<P> {
     ) -> Option<()> {
         let (room, inner) = packet.split_headroom(header.len())?;
         let (ecn, hash) = self.look_plain(inner, facts.max_inner, meta)?;
-        if !(P::IS_UDP
-            && facts.is_usual
-            && self.put_usual(room, facts.ipv4_sum, header, inner, meta, ecn, hash))
-        {
+        if !(P::IS_UDP && self.put_usual(room, facts, header, inner, meta, ecn, hash)) {
             packet::copy(room, header);
             self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
             let headers = room.get_mut(facts.l3.into()..)?;
@@ -118,7 +115,7 @@ impl<P: Protocol> Endpoint<P> {
         template: &mut impl Template,
         meta: &EncapMeta,
     ) -> Option<()> {
-        let is_usual = Facts::is_usual(template.facts::<2>());
+        let is_usual = Facts::is_usual_ipv4(template.facts::<2>());
         if !P::IS_UDP || !is_usual || self.outer.udp_checksum != UdpChecksum::Zero || template.len() != N {
             return None;
         }
@@ -160,23 +157,30 @@ impl<P: Protocol> Endpoint<P> {
     fn put_usual(
         &self,
         room: &mut [u8],
-        ipv4_sum: u16,
+        facts: &Facts,
         header: &[u8],
         inner: &[u8],
         meta: &EncapMeta,
         ecn: u8,
         hash: u32,
     ) -> bool {
-        let done = match header.len() {
-            USUAL_FRAME => copied::<USUAL_FRAME>(room, header)
-                .and_then(|room| self.patch_usual(room, ipv4_sum, inner, meta, ecn, hash)),
-            USUAL => copied::<USUAL>(room, header)
-                .and_then(|room| self.patch_usual(room, ipv4_sum, inner, meta, ecn, hash)),
-            USUAL_V6_FRAME => copied::<USUAL_V6_FRAME>(room, header)
-                .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
-            USUAL_V6 => copied::<USUAL_V6>(room, header)
-                .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
-            _ => None,
+        // One after the other: a match over all four is made a table of places to jump to.
+        let done = match facts.usual {
+            Some(IpVersion::V4) => match header.len() {
+                USUAL_FRAME => copied::<USUAL_FRAME>(room, header)
+                    .and_then(|room| self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)),
+                USUAL => copied::<USUAL>(room, header)
+                    .and_then(|room| self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)),
+                _ => None,
+            },
+            Some(IpVersion::V6) => match header.len() {
+                USUAL_V6_FRAME => copied::<USUAL_V6_FRAME>(room, header)
+                    .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
+                USUAL_V6 => copied::<USUAL_V6>(room, header)
+                    .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
+                _ => None,
+            },
+            None => None,
         };
         done.is_some()
     }

@@ -103,6 +103,11 @@ impl Outer {
             behind.copy_from_slice(tunnel);
         }
         let pseudo = Sum::pseudo(self.local, address, self.protocol, 0).unwrap_or(Sum::ZERO);
+        let ip = match (self.framing, address) {
+            (Framing::Payload, _) => None,
+            (_, IpAddr::V4(_)) => Some(IpVersion::V4),
+            (_, IpAddr::V6(_)) => Some(IpVersion::V6),
+        };
         let facts = Facts {
             ipv4_sum: pseudo
                 .add_word(0x4500 | u16::from(constant.ds_field))
@@ -111,12 +116,8 @@ impl Outer {
                 .value(),
             udp_sum: pseudo.add_word(port).value(),
             max_inner: max_inner as u16,
-            ip: match (self.framing, address) {
-                (Framing::Payload, _) => None,
-                (_, IpAddr::V4(_)) => Some(IpVersion::V4),
-                (_, IpAddr::V6(_)) => Some(IpVersion::V6),
-            },
-            is_usual: self.framing != Framing::Payload && self.is_udp() && tunnel.len() == USUAL_TUNNEL,
+            ip,
+            usual: ip.filter(|_| self.is_udp() && tunnel.len() == USUAL_TUNNEL),
             l3: link_len as u8,
             tunnel: written as u8,
             auto_ttl,

@@ -29,8 +29,9 @@ pub(crate) struct Facts {
     /// The longest packet that fits.
     pub(crate) max_inner: u16,
     pub(crate) ip: Option<IpVersion>,
-    /// Whether the headers end in those of IP, UDP and a tunnel of eight bytes: VXLAN's, or Geneve's without options.
-    pub(crate) is_usual: bool,
+    /// Which IP it is, where the headers end in those of IP, UDP and a tunnel of eight bytes: VXLAN's, or Geneve's without
+    /// options.
+    pub(crate) usual: Option<IpVersion>,
     /// Where the IP header starts.
     pub(crate) l3: u8,
     /// Where the tunnel's own header starts.
@@ -45,17 +46,13 @@ impl Facts {
     /// As [`Remote::to_bytes`] wrote them.
     #[inline(always)]
     pub(crate) const fn from_bytes(bytes: [u8; Remote::FACTS]) -> Self {
-        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual, m0, m1] = bytes;
+        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, usual, m0, m1] = bytes;
         Self {
             ipv4_sum: Self::ipv4_sum([i0, i1, u0, u1]),
             udp_sum: u16::from_be_bytes([u0, u1]),
-            max_inner: Self::max_inner([ds_field, is_usual, m0, m1]),
-            ip: match ip {
-                4 => Some(IpVersion::V4),
-                6 => Some(IpVersion::V6),
-                _ => None,
-            },
-            is_usual: Self::is_usual([ds_field, is_usual, m0, m1]),
+            max_inner: Self::max_inner([ds_field, usual, m0, m1]),
+            ip: version(ip),
+            usual: version(usual),
             l3,
             tunnel,
             auto_ttl,
@@ -72,8 +69,8 @@ impl Facts {
     }
 
     #[inline(always)]
-    pub(crate) const fn is_usual([_, is_usual, _, _]: [u8; 4]) -> bool {
-        is_usual != 0
+    pub(crate) const fn is_usual_ipv4([_, usual, _, _]: [u8; 4]) -> bool {
+        usual == 4
     }
 
     #[inline(always)]
@@ -113,16 +110,12 @@ impl Remote {
     pub fn to_bytes(&self, out: &mut [u8]) -> Option<usize> {
         let len = Self::FACTS.saturating_add(self.header.len());
         let (facts, header) = out.get_mut(..len)?.split_first_chunk_mut::<{ Self::FACTS }>()?;
-        let Facts { ipv4_sum, udp_sum, max_inner, ip, is_usual, l3, tunnel, auto_ttl, ds_field } = self.facts;
-        let ip = match ip {
-            None => 0,
-            Some(IpVersion::V4) => 4,
-            Some(IpVersion::V6) => 6,
-        };
+        let Facts { ipv4_sum, udp_sum, max_inner, ip, usual, l3, tunnel, auto_ttl, ds_field } = self.facts;
+        let (ip, usual) = (number(ip), number(usual));
         let [i0, i1] = ipv4_sum.to_be_bytes();
         let [u0, u1] = udp_sum.to_be_bytes();
         let [m0, m1] = max_inner.to_be_bytes();
-        *facts = [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, is_usual.into(), m0, m1];
+        *facts = [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, usual, m0, m1];
         header.iter_mut().zip(&*self.header).for_each(|(to, from)| *to = *from);
         Some(len)
     }
@@ -180,5 +173,23 @@ impl<'a> Kept<'a> {
     #[inline(always)]
     pub(crate) const fn max_inner(&self) -> usize {
         self.facts.max_inner as usize
+    }
+}
+
+/// A version in the byte that a table keeps it in.
+const fn number(version: Option<IpVersion>) -> u8 {
+    match version {
+        None => 0,
+        Some(IpVersion::V4) => 4,
+        Some(IpVersion::V6) => 6,
+    }
+}
+
+#[inline(always)]
+const fn version(number: u8) -> Option<IpVersion> {
+    match number {
+        4 => Some(IpVersion::V4),
+        6 => Some(IpVersion::V6),
+        _ => None,
     }
 }
