@@ -99,6 +99,7 @@ pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
 pub use list::{Lists, Members, Walk};
+pub(crate) use neighbor::{Hint, Place};
 pub use neighbor::{
     Neighbor, NeighborCursor, NeighborDump, NeighborLearned, NeighborRefusal, NeighborState, Neighbors,
     NeighborsFlushed, NewNeighbor,

@@ -91,6 +91,13 @@ impl<'t> Records<'t> {
         None
     }
 
+    /// Loads a word of a record of `N` words: the processor fetches its line while others are asked for.
+    #[inline(always)]
+    pub(crate) fn touch<const N: usize>(self, handle: Handle) -> u32 {
+        let per_line = const { Line::WORDS / (N + 1) };
+        self.records.get(handle.index() / per_line).map_or(0, |line| line.word(0).load(Relaxed))
+    }
+
     /// The words of a record after its generation; `None` where it was freed meanwhile.
     #[inline(always)]
     pub(crate) fn get<const N: usize>(self, handle: Handle) -> Option<[u32; N]> {

@@ -1,9 +1,11 @@
 //! ARP requests answered in place of the hosts behind tunnels (RFC 826; RFC 1027 for proxies).
 
-use super::{DropReason, Engine, Miss, Proxy, Worker, overlay::Front};
+use core::{hint::black_box, net::Ipv4Addr};
+
+use super::{DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, burst::BURST, overlay::Front};
 use crate::{
     packet::Packet,
-    table::{Destination, Lookup},
+    table::{Destination, Hint, Lookup, Place},
     time::Instant,
     wire::{MacAddr, Vni, arp},
 };
@@ -32,6 +34,44 @@ pub(super) fn handle(
     let Some(mac) = found else { return Ok(false) };
     reply(front, packet, mac).ok_or(DropReason::ArpTruncated)?;
     Ok(true)
+}
+
+/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer takes
+/// three looks at memory, each at a place that the one before says, and would wait for them one after the other.
+// Three loops of little work each, so that many of their loads are under way at once.
+#[inline(never)]
+pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[Packet<'_>]) {
+    let (neighbors, mut count) = (engine.neighbors, 0usize);
+    let mut questions = [(Vni::default(), Place::nowhere(), Hint::default()); BURST];
+    for (meta, packet) in metas.iter().zip(packets) {
+        let Some(address) = question(packet.as_slice()) else { continue };
+        if let (Some(place), Some(to)) = (neighbors.place(meta.vni, address), questions.get_mut(count)) {
+            (*to, count) = ((meta.vni, place, Hint::default()), count.wrapping_add(1));
+        }
+    }
+    let questions = questions.get_mut(..count).unwrap_or_default();
+    let touched = questions.iter().fold(0, |touched, (_, place, _)| touched | place.touch());
+    black_box(touched);
+    let touched = questions.iter_mut().fold(0, |touched, (_, place, hint)| {
+        *hint = place.hint();
+        touched | neighbors.touch(*hint)
+    });
+    black_box(touched);
+    let touched = questions.iter().fold(0, |touched, &(vni, _, hint)| {
+        touched | neighbors.hinted(hint).map_or(0, |mac| engine.fdb.touch(vni, mac))
+    });
+    black_box(touched);
+}
+
+/// Whose MAC address an untagged frame asks for, most likely.
+#[inline(always)]
+fn question(frame: &[u8]) -> Option<Ipv4Addr> {
+    #[rustfmt::skip]
+    let &[
+        _, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x06,
+        _, _, _, _, _, _, 0, 1, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d,
+    ] = frame.first_chunk()? else { return None };
+    Some(Ipv4Addr::new(a, b, c, d))
 }
 
 /// Learns what an ARP packet says of its sender.

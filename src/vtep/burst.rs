@@ -1,7 +1,7 @@
 //! A burst of frames that local hosts send: the tables are asked for all of them together, so that the processor waits
 //! for memory once and not for each frame by itself.
 
-use super::{Engine, Output, OverlayMeta, Worker};
+use super::{Engine, Output, OverlayMeta, Proxy, Worker, arp_proxy};
 use crate::{
     packet::Packet,
     table::{Destination, Lookup},
@@ -43,6 +43,10 @@ impl Engine<'_> {
                 (*key, *place) = ((meta.vni, mac), asked);
                 asked = asked.wrapping_add(1);
             }
+        }
+        // Where there are several others, questions may be among them.
+        if count.saturating_sub(asked) > FEW && self.config.proxy != Proxy::Off {
+            arp_proxy::look_ahead(self, metas, packets);
         }
         let mut found = [Lookup::Unknown; BURST];
         self.fdb.lookup_batch(now, keys.get(..asked).unwrap_or_default(), &mut found);
@@ -87,5 +91,8 @@ pub(super) fn each<M>(
     })
 }
 
+/// As many frames wait for memory by themselves.
+const FEW: usize = 3;
+
 /// Frames that wait for memory together.
-const BURST: usize = 32;
+pub(super) const BURST: usize = 32;

@@ -82,6 +82,12 @@ impl<'t> Fdb<'t> {
         if sought.home.overflows() { self.map.away(sought.key) } else { None }
     }
 
+    /// Loads a word of where `mac` most likely is: the processor fetches that line while others are asked for.
+    #[inline(always)]
+    pub(crate) fn touch(&self, vni: Vni, mac: MacAddr) -> u32 {
+        self.seek(vni, &mac).map_or(0, |sought| sought.home.touch())
+    }
+
     /// Where to look for `mac`, if its VNI is in front.
     #[inline(always)]
     pub(super) fn seek(&self, vni: Vni, mac: &MacAddr) -> Option<Sought<'t>> {

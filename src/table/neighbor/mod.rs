@@ -3,6 +3,7 @@
 //! (VNI, IP address) names a MAC address and what is known of it. A lookup reads the word of the VNI, a bucket
 //! and a record; it writes nothing and waits for nobody.
 
+mod ahead;
 mod dump;
 mod entry;
 mod learn;
@@ -15,6 +16,7 @@ use core::{
     sync::atomic::Ordering::{Acquire, Relaxed},
 };
 
+pub(crate) use self::ahead::{Hint, Place};
 use self::entry::{RECORD_WORDS, Record, to_words};
 pub use self::{
     dump::{NeighborCursor, NeighborDump, NeighborsFlushed},
