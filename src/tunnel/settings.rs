@@ -146,6 +146,17 @@ pub enum InnerChecksum {
     },
 }
 
+impl InnerChecksum {
+    /// The same once so many bytes of headers are before the packet.
+    #[inline(always)]
+    pub(crate) const fn behind(self, headers: u16) -> Self {
+        match self {
+            Self::Partial { start, offset } => Self::Partial { start: start.saturating_add(headers), offset },
+            known => known,
+        }
+    }
+}
+
 /// What the caller of encapsulation knows of a packet. Nothing, by default.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]

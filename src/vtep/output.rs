@@ -24,6 +24,11 @@ pub enum Output {
         port: u16,
         /// What packets to the remote leave by.
         egress: u32,
+        /// Bytes of outer headers that were put before the frame.
+        outer: u16,
+        /// What is known of the frame's transport checksum, counted from the front of the packet as it is now: one that
+        /// was to be finished still is.
+        checksum: InnerChecksum,
         /// Segments that it is to be cut into, where the frame was to be.
         gso: Option<Gso>,
     },
@@ -88,7 +93,7 @@ pub struct OverlayMeta {
     pub port: u32,
     /// A flow hash, from a network card, say.
     pub hash: Option<u32>,
-    /// What is known of the frame's transport checksum.
+    /// What is known of the frame's transport checksum; counted without the tag of a trunk.
     pub inner_checksum: InnerChecksum,
     /// Policy to send along, with Group Based Policy.
     pub policy: Option<GroupPolicy>,

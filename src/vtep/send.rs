@@ -41,12 +41,27 @@ impl Engine<'_> {
             group_policy: meta.policy,
             inner_checksum: meta.inner_checksum,
         };
-        match self.hop {
-            Hop::None => endpoint.encap_straight::<USUAL>(packet, &mut way, &encap)?,
-            _ => endpoint.encap_straight::<USUAL_FRAME>(packet, &mut way, &encap)?,
-        }
+        let outer = match self.hop {
+            Hop::None => {
+                endpoint.encap_straight::<USUAL>(packet, &mut way, &encap)?;
+                USUAL
+            }
+            _ => {
+                endpoint.encap_straight::<USUAL_FRAME>(packet, &mut way, &encap)?;
+                USUAL_FRAME
+            }
+        };
         let Straight { address, port, egress, .. } = way;
-        Some(Output::Send { remote: id, address: IpAddr::V4(address), port, egress, gso: None })
+        Some(Output::Send {
+            remote: id,
+            address: IpAddr::V4(address),
+            port,
+            egress,
+            outer: outer as u16,
+            // Those that are to be finished go the other way.
+            checksum: meta.inner_checksum,
+            gso: None,
+        })
     }
 
     /// Puts the outer headers of `id` before the frame.
@@ -88,7 +103,17 @@ impl Engine<'_> {
         way.encap(packet, &encap).map_err(reason)?;
         self.count_sent(worker, meta.vni, len);
         let Way { address, raw, .. } = &way;
-        Ok(Output::Send { remote: id, address: *address, port: raw.port(), egress: raw.egress(), gso })
+        // No headers are longer than that.
+        let outer = (packet.len() as u64).wrapping_sub(len) as u16;
+        Ok(Output::Send {
+            remote: id,
+            address: *address,
+            port: raw.port(),
+            egress: raw.egress(),
+            outer,
+            checksum: meta.inner_checksum.behind(outer),
+            gso,
+        })
     }
 
     /// Delivers a frame of a local host on this side.

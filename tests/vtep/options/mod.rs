@@ -87,7 +87,12 @@ fn a2_2_a2_16_group_is_a_remote_too() {
                 node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
                 let (output, packet) = node.send(NOW, &unknown());
                 let port = config.dstport;
-                assert_eq!(output, Output::Send { remote, address: group, port, egress: 3, gso: None });
+                let Output::Send { remote: to, address, port: at, egress, outer, gso: None, .. } = output
+                else {
+                    panic!("{output:?}");
+                };
+                assert_eq!((to, address, at, egress), (remote, group, port, 3));
+                assert_eq!(usize::from(outer) + unknown().len(), packet.len());
                 let ip = match framing {
                     Framing::Ip => &packet[..],
                     _ => {

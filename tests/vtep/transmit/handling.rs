@@ -40,7 +40,11 @@ fn a7_c_a_remote_can_have_a_vni_and_a_port_of_its_own() {
         let remote = node.vtep.add_remote(&Remote::new(address(2), 9_999).vni(other).egress(5)).unwrap();
         node.vtep.fdb().add(VNI, mac(9), remote).unwrap();
         let (output, packet) = node.send(NOW, &datagram(mac(9), mac(1), 10));
-        assert_eq!(output, Output::Send { remote, address: address(2), port: 9_999, egress: 5, gso: None });
+        let frame = datagram(mac(9), mac(1), 10);
+        assert!(matches!(output, Output::Send { port: 9_999, egress: 5, gso: None, .. }), "{output:?}");
+        let Output::Send { remote: to, address: at, outer, checksum, .. } = output else { unreachable!() };
+        assert_eq!((to, at, checksum), (remote, address(2), InnerChecksum::Unknown));
+        assert_eq!(usize::from(outer) + frame.len(), packet.len());
         let (_, port, vni, _) = read(&packet);
         assert_eq!((port, vni), (9_999, other));
     }
@@ -169,7 +173,13 @@ fn what_the_caller_says_must_fit_the_frame() {
     let frame = datagram(mac(9), mac(1), 10);
     let mut meta = OverlayMeta::new(VNI);
     meta.inner_checksum = InnerChecksum::Partial { start: 34, offset: 6 };
-    assert!(matches!(node.send_with(NOW, &meta, &frame).0, Output::Send { .. }));
+    // What is to be finished is behind the outer headers now.
+    let (Output::Send { outer, checksum, .. }, packet) = node.send_with(NOW, &meta, &frame) else { panic!() };
+    assert_eq!(usize::from(outer) + frame.len(), packet.len());
+    assert_eq!(checksum, InnerChecksum::Partial { start: outer + 34, offset: 6 });
+    meta.inner_checksum = InnerChecksum::Good;
+    let (Output::Send { checksum, .. }, _) = node.send_with(NOW, &meta, &frame) else { panic!() };
+    assert_eq!(checksum, InnerChecksum::Good);
     meta.inner_checksum = InnerChecksum::Partial { start: 34, offset: 600 };
     assert_eq!(node.send_with(NOW, &meta, &frame), (Output::Drop(DropReason::BadMeta), frame));
     assert_eq!(node.drops(DropReason::BadMeta), 1);
