@@ -118,6 +118,11 @@ impl<P: Protocol> Endpoint<P> {
             packet.narrow(inner.stripped, end);
             return Ok(inner);
         }
+        self.decap_long(packet, meta)
+    }
+
+    #[inline(always)]
+    fn decap_long(&self, packet: &mut Packet<'_>, meta: &DecapMeta) -> Result<Inner, DropReason> {
         let (inner, carried) = self.checked_any(packet.as_slice(), *meta)?;
         carried.strip_from(packet);
         Ok(inner)
@@ -231,10 +236,7 @@ impl<P: Protocol> Endpoint<P> {
     // It writes the result itself: a common value for both ways would be made in one place and copied to another.
     #[inline(never)]
     fn decap_any(&self, packet: &mut Packet<'_>, meta: &DecapMeta, result: &mut Result<Inner, DropReason>) {
-        *result = self.checked_any(packet.as_slice(), *meta).map(|(inner, carried)| {
-            carried.strip_from(packet);
-            inner
-        });
+        *result = self.decap_long(packet, meta);
     }
 
     #[inline(always)]
