@@ -181,7 +181,7 @@ impl Now {
 }
 
 /// Sweeps in an ageing time.
-const SWEEPS: u16 = 8;
+pub(crate) const SWEEPS: u16 = 8;
 
 /// How many stamps there are: all of 16 bits but [`ETERNAL`], so that no tick counts as another.
 const STAMPS: u64 = 0xffff;

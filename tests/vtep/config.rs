@@ -137,6 +137,7 @@ fn settings_of_the_tables() {
         other => panic!("{other:?}"),
     };
     assert_eq!(tables(|c| c.tables.ageing = Ageing::After(Duration::ZERO)), BuildError::NoAge);
+    assert_eq!(tables(|c| c.tables.mtu_expires = Ageing::After(Duration::ZERO)), BuildError::NoAge);
     assert_eq!(tables(|c| c.tables.reachable = Duration::from_secs(1)), BuildError::NeighborAgeing);
     let short = Vtep::new(Vec::<Line>::new(), v4(), CAPACITY, [1, 2]).unwrap_err();
     assert!(matches!(short, ConfigError::Tables(BuildError::Storage { had: 0, .. })));

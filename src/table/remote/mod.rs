@@ -1,6 +1,7 @@
 //! Remotes: the other ends of tunnels.
 
 mod gateway;
+mod mtu;
 mod names;
 mod place;
 mod raw;
@@ -9,6 +10,7 @@ mod table;
 
 pub use self::table::Remotes;
 pub(crate) use self::{
+    mtu::{sweep_period, ticks},
     place::scope,
     raw::{Raw, Record, Words},
     slot::{ACCOUNT_WORDS, record_lines},
@@ -35,7 +37,8 @@ pub struct Remote {
     pub egress: u32,
     /// The next hop's MAC address, where the outer framing is Ethernet and it is known.
     pub next_hop: Option<MacAddr>,
-    /// The longest outer IP packet on the way there, in bytes; 0 where nothing is known.
+    /// The longest outer IP packet on the way there, in bytes, as it was set or [learned](Remotes::learn_mtu); 0 where
+    /// nothing is known.
     pub mtu: u16,
     /// Who shares the room for what is learned with it.
     pub quota: Quota,

@@ -1,6 +1,7 @@
 //! Remotes: what names them, when they go, and when their place is taken again.
 
 mod addresses;
+mod mtu;
 mod storage;
 
 use std::net::IpAddr;
