@@ -127,6 +127,8 @@ fn remotes_must_have_room_for_their_headers() {
         let had = needed - 1;
         assert_eq!(header(had as u32).unwrap_err(), ConfigError::Header { needed, had }, "{config:?}");
         assert_eq!(header(needed as u32).unwrap().headroom(), needed - 12);
+        // None of them needs more than there is by default.
+        assert!(build(config, Capacity::fdb(16)).is_ok());
     }
 }
 

@@ -290,4 +290,4 @@ pub(super) const MTU_LEARNED: usize = 7;
 /// How often a writer tries to get a lock.
 const SPINS: usize = 64;
 
-const _: () = assert!(Line::WORDS == 16 && record_lines(84) == 2);
+const _: () = assert!(Line::WORDS == 16 && record_lines(88) == 2 && record_lines(152) == 3);
