@@ -104,7 +104,7 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 
 static inline uint32_t join(const uint64_t *k, uint64_t a, uint64_t b)
 {
-    return (uint32_t)(mix(mix(a ^ k[0], b ^ k[1]) ^ k[2], k[3]) >> 32);
+    return (uint32_t)(mix(a ^ k[0], b ^ k[1]) * k[2] >> 32);
 }
 
 static inline uint32_t ports(uint8_t protocol, const uint8_t *bytes, size_t len, size_t at)
