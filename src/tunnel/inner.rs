@@ -189,9 +189,11 @@ impl Peek {
 
 /// What there is to know of what most packets are: untagged frames of IP or of anything else, and IP packets; IPv4
 /// without options, and with four bytes behind its header.
-// One number, where `Peek` is a value of several fields: that one goes through memory on its way.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plain(u8);
+pub(crate) struct Plain {
+    version: Option<IpVersion>,
+    ecn: u8,
+}
 
 impl Plain {
     /// What it is; `None` where it takes a second look.
@@ -235,31 +237,26 @@ impl Plain {
         }
     }
 
-    // The version, and the ECN bits of the DS field.
     const fn ipv4(second: u8) -> Self {
-        Self(0x40 | second & 3)
+        Self { version: Some(IpVersion::V4), ecn: second & 3 }
     }
 
     const fn ipv6(second: u8) -> Self {
-        Self(0x60 | second >> 4 & 3)
+        Self { version: Some(IpVersion::V6), ecn: second >> 4 & 3 }
     }
 
-    const OTHER: Self = Self(0);
+    const OTHER: Self = Self { version: None, ecn: 0 };
 
     /// Its ECN bits; zero where it has none.
     #[inline(always)]
     pub(crate) const fn ecn(self) -> u8 {
-        self.0 & 3
+        self.ecn
     }
 
     /// Which IP it is.
     #[inline(always)]
     pub(crate) const fn version(self) -> Option<IpVersion> {
-        match self.0 >> 4 {
-            4 => Some(IpVersion::V4),
-            6 => Some(IpVersion::V6),
-            _ => None,
-        }
+        self.version
     }
 }
 
