@@ -196,12 +196,16 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
+    /// Bytes of the shortest frame: with an IPv4 header and ports.
+    pub(crate) const MIN_FRAME: usize = 38;
+
     /// What it is; `None` where it takes a second look.
     #[inline(always)]
     pub(crate) fn new(payload: Payload, packet: &[u8]) -> Option<Self> {
         match payload {
             Payload::Ethernet => {
-                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<38>()?;
+                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] =
+                    packet.first_chunk::<{ Self::MIN_FRAME }>()?;
                 // EtherType, version, header length and DS field at a glance.
                 let word = u32::from_be_bytes([t0, t1, b0, b1]);
                 if word & 0xffff_ff00 == 0x0800_4500 {
