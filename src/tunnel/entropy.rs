@@ -27,7 +27,8 @@ impl Keys {
         let b = mix(a ^ 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89);
         let c = mix(b ^ 0x4528_21e6_38d0_1377, 0xbe54_66cf_34e9_0c6c);
         let d = mix(c ^ 0xc0ac_29b7_c97c_50dd, 0x3f84_d5b5_b547_0917);
-        Self([a, b, c, d])
+        // Odd: a multiplication loses nothing.
+        Self([a, b, c | 1, d])
     }
 
     /// The hash of the flow that `packet` belongs to.
@@ -130,10 +131,12 @@ impl Keys {
         mix(a ^ k0 ^ state, b ^ k1)
     }
 
+    /// Flows that are counted up, as ports and addresses are, lie on a lattice in either half of the first product;
+    /// folding and the upper half of a second one leave none.
     #[inline(always)]
     fn join(&self, a: u64, b: u64) -> u32 {
-        let [k0, k1, k2, k3] = self.0;
-        (mix(mix(a ^ k0, b ^ k1) ^ k2, k3) >> 32) as u32
+        let [k0, k1, k2, _] = self.0;
+        (mix(a ^ k0, b ^ k1).wrapping_mul(k2) >> 32) as u32
     }
 }
 
@@ -310,5 +313,45 @@ mod tests {
         // 65,536 balls in 16,384 bins leave 1.8% of the bins empty; four times that is a bad hash.
         assert!(ports.len() > 15_200, "{} of 16,384 ports used", ports.len());
         assert!(ports.first() >= Some(&49152));
+    }
+
+    /// How unevenly 1,024 flows fall into 16 bins for 500 seeds: the mean of chi-square per degree of freedom, which is
+    /// 1 for chance, and the greatest.
+    fn unevenness(flow: impl Fn(u32) -> (u64, u32)) -> (f64, f64) {
+        let chi = |seed| {
+            let (keys, mut bins) = (Keys::new(seed), [0u32; 16]);
+            for at in 0..1024 {
+                let (addresses, ports) = flow(at);
+                bins[(keys.join(addresses, transport(6, ports)) >> 28) as usize] += 1;
+            }
+            bins.iter().map(|&bin| (f64::from(bin) - 64.0).powi(2) / 64.0).sum::<f64>() / 15.0
+        };
+        let all: Vec<f64> = (0..500).map(chi).collect();
+        (all.iter().sum::<f64>() / 500.0, all.iter().copied().fold(0.0, f64::max))
+    }
+
+    #[test]
+    fn rfc7348_s5_flows_that_are_counted_up_spread_like_flows_at_random() {
+        let addresses =
+            |source: u32, destination: u32| u64::from(source.to_be()) | u64::from(destination.to_be()) << 32;
+        let ports =
+            |source: u32, destination: u32| source.to_be() >> 16 | (destination.to_be() & 0xffff_0000);
+        let (here, there) = (0x0a01_0001, 0x0a02_0001);
+        let flows: [(&str, fn(u32) -> (u32, u32, u32, u32)); 5] = [
+            ("source ports", |n| (0, 0, 32_768 + n, 443)),
+            ("both ports", |n| (0, 0, 5_000 + n, 5_000 + n)),
+            ("sources", |n| (n, 0, 40_000, 80)),
+            ("sources and destinations", |n| (n % 32, n / 32, 40_000, 80)),
+            ("networks", |n| (n << 8, 0, 40_000, 80)),
+        ];
+        for (what, flow) in flows {
+            let (mean, worst) = unevenness(|n| {
+                let (source, destination, from, to) = flow(n);
+                (addresses(here + source, there + destination), ports(from, to))
+            });
+            // Of 500 chance draws the mean is off by less than 0.016 in two thirds of all cases, and one in 10^6 seeds
+            // gives more than 3.5. A product by itself gives more than 30 for one seed in a hundred.
+            assert!((0.92..1.08).contains(&mean) && worst < 3.5, "{what}: {mean:.2}, {worst:.1} at worst");
+        }
     }
 }

@@ -35,10 +35,11 @@ impl Outer {
     ) -> Option<Glance<'a>> {
         // One comparison for the lengths of all headers to come.
         let least = ipv4::Header::MIN_LEN + if is_udp { udp::Header::LEN } else { 0 } + min;
+        if packet.len() < least.wrapping_add(self.glance_l3.into()) {
+            return None;
+        }
         let (link, ip) = packet.split_at_checked(self.glance_l3.into())?;
-        if ip.len() < least
-            || link.last_chunk().is_some_and(|ethertype| *ethertype != EtherType::IPV4.0.to_be_bytes())
-        {
+        if link.last_chunk().is_some_and(|ethertype| *ethertype != EtherType::IPV4.0.to_be_bytes()) {
             return None;
         }
         let head = ip.first_chunk()?;

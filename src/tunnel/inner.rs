@@ -189,17 +189,23 @@ impl Peek {
 
 /// What there is to know of what most packets are: untagged frames of IP or of anything else, and IP packets; IPv4
 /// without options, and with four bytes behind its header.
-// One number, where `Peek` is a value of several fields: that one goes through memory on its way.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plain(u8);
+pub(crate) struct Plain {
+    version: Option<IpVersion>,
+    ecn: u8,
+}
 
 impl Plain {
+    /// Bytes of the shortest frame: with an IPv4 header and ports.
+    pub(crate) const MIN_FRAME: usize = 38;
+
     /// What it is; `None` where it takes a second look.
     #[inline(always)]
     pub(crate) fn new(payload: Payload, packet: &[u8]) -> Option<Self> {
         match payload {
             Payload::Ethernet => {
-                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] = packet.first_chunk::<38>()?;
+                let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, b0, b1, ..] =
+                    packet.first_chunk::<{ Self::MIN_FRAME }>()?;
                 // EtherType, version, header length and DS field at a glance.
                 let word = u32::from_be_bytes([t0, t1, b0, b1]);
                 if word & 0xffff_ff00 == 0x0800_4500 {
@@ -235,31 +241,26 @@ impl Plain {
         }
     }
 
-    // The version, and the ECN bits of the DS field.
     const fn ipv4(second: u8) -> Self {
-        Self(0x40 | second & 3)
+        Self { version: Some(IpVersion::V4), ecn: second & 3 }
     }
 
     const fn ipv6(second: u8) -> Self {
-        Self(0x60 | second >> 4 & 3)
+        Self { version: Some(IpVersion::V6), ecn: second >> 4 & 3 }
     }
 
-    const OTHER: Self = Self(0);
+    const OTHER: Self = Self { version: None, ecn: 0 };
 
     /// Its ECN bits; zero where it has none.
     #[inline(always)]
     pub(crate) const fn ecn(self) -> u8 {
-        self.0 & 3
+        self.ecn
     }
 
     /// Which IP it is.
     #[inline(always)]
     pub(crate) const fn version(self) -> Option<IpVersion> {
-        match self.0 >> 4 {
-            4 => Some(IpVersion::V4),
-            6 => Some(IpVersion::V6),
-            _ => None,
-        }
+        self.version
     }
 }
 

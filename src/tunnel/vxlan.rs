@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote,
+    inner::Plain,
     patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
@@ -185,7 +186,7 @@ impl Rules for Vxlan {
     }
 
     // A header, and a frame of the shortest IPv4 packet: all frames are longer.
-    const MIN_PLAIN: usize = vxlan::Header::LEN + 34;
+    const MIN_PLAIN: usize = vxlan::Header::LEN + Plain::MIN_FRAME;
 
     #[inline]
     fn opens_plain(&self) -> bool {

@@ -104,7 +104,7 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 
 static inline uint32_t join(const uint64_t *k, uint64_t a, uint64_t b)
 {
-    return (uint32_t)(mix(mix(a ^ k[0], b ^ k[1]) ^ k[2], k[3]) >> 32);
+    return (uint32_t)(mix(a ^ k[0], b ^ k[1]) * k[2] >> 32);
 }
 
 static inline uint32_t ports(uint8_t protocol, const uint8_t *bytes, size_t len, size_t at)
@@ -252,13 +252,13 @@ enum reason {
     VXLAN_TRUNCATED, NO_VNI, RESERVED, INNER_TRUNCATED, INNER_VLAN, INNER_ECN, UNKNOWN_VNI, SOCKET,
 };
 
-static inline uint16_t sum20(const uint8_t *p)
+/* Whether a header adds up: whether its sum is a multiple of 2^16 - 1, but not zero. */
+static inline bool is_good20(const uint8_t *p)
 {
+    const uint64_t ones = 0x0001000100010001;
     uint64_t sum = ne32(p), word = ne64(p + 4), last = ne64(p + 12);
     sum += (uint32_t)word + (word >> 32) + (uint32_t)last + (last >> 32);
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    return fold((uint32_t)sum);
+    return sum * ones >= -ones;
 }
 
 static NOINLINE uint16_t sum_any(const uint8_t *p, size_t len, uint64_t sum)
@@ -311,7 +311,7 @@ static inline bool glance(const struct endpoint *e, struct packet *p, const stru
 {
     uint8_t *frame = p->buffer + p->head;
     size_t len = p->tail - p->head;
-    if (UNLIKELY(meta->has_outer || p->tail < p->head || p->tail > p->size || len < 84)) return false;
+    if (UNLIKELY(meta->has_outer || p->tail < p->head || p->tail > p->size || len < 88)) return false;
     if (UNLIKELY(be16(frame + 12) != 0x0800)) return false;
     const uint8_t *ip = frame + 14, *udp = ip + 20, *inner = ip + 36;
     uint64_t a = ne64(ip), b = ne64(ip + 8), c = ne64(ip + 16);
@@ -319,9 +319,9 @@ static inline bool glance(const struct endpoint *e, struct packet *p, const stru
     if (UNLIKELY(((a & 0xff3f0000000000ff) ^ 0x45) | ((b & 0xff00) ^ 0x1100) | ((c & 0xffff0000ffffffff) ^ ends))) return false;
     uint32_t source = (uint32_t)(b >> 32), host = __builtin_bswap32(source);
     if (UNLIKELY(host - 1 >= 0xdfffffff || host >> 24 == 127 || source == e->local)) return false;
-    if (UNLIKELY(sum20(ip) != 0xffff)) return false;
+    if (UNLIKELY(!is_good20(ip))) return false;
     size_t total_len = be16(ip + 2);
-    if (UNLIKELY(total_len < 70 || total_len > len - 14 || be16(udp + 4) != total_len - 20)) return false;
+    if (UNLIKELY(total_len < 74 || total_len > len - 14 || be16(udp + 4) != total_len - 20)) return false;
     uint8_t state = 0;
     if (UNLIKELY(be16(udp + 6) != 0)) {
         state = 1;
@@ -369,7 +369,7 @@ static inline enum reason decap_one(
     if (UNLIKELY(ihl < 20)) return IPV4_HEADER_LENGTH;
     if (UNLIKELY(total_len < ihl)) return IPV4_TOTAL_LENGTH;
     if (UNLIKELY(ihl > have)) return IPV4_TRUNCATED;
-    SEE((ihl == 20 ? sum20(ip) : sum_any(ip, ihl, 0)) != 0xffff, IPV4_CHECKSUM);
+    SEE(!(ihl == 20 ? is_good20(ip) : sum_any(ip, ihl, 0) == 0xffff), IPV4_CHECKSUM);
     SEE(total_len > have, IPV4_TOTAL_LENGTH);
     if (total_len > have) total_len = have;
     uint32_t source = ne32(ip + 12), destination = ne32(ip + 16);

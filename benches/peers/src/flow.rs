@@ -11,7 +11,7 @@ impl Keys {
         let b = mix(a ^ 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89);
         let c = mix(b ^ 0x4528_21e6_38d0_1377, 0xbe54_66cf_34e9_0c6c);
         let d = mix(c ^ 0xc0ac_29b7_c97c_50dd, 0x3f84_d5b5_b547_0917);
-        Self([a, b, c, d])
+        Self([a, b, c | 1, d])
     }
 
     /// The hash of addresses, one behind the other, a protocol and its ports, if it has any.
@@ -39,8 +39,8 @@ impl Keys {
 
     #[inline(always)]
     fn join(&self, a: u64, b: u64) -> u32 {
-        let [k0, k1, k2, k3] = self.0;
-        (mix(mix(a ^ k0, b ^ k1) ^ k2, k3) >> 32) as u32
+        let [k0, k1, k2, _] = self.0;
+        (mix(a ^ k0, b ^ k1).wrapping_mul(k2) >> 32) as u32
     }
 }
 

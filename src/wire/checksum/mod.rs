@@ -15,7 +15,7 @@ mod words;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use self::words::{carry, fold, fold64, sum_bytes, sum_rest};
+use self::words::{carry, fold, fold64, sum_bytes, sum_header, sum_rest};
 use super::IpProtocol;
 
 /// A one's complement sum that is still growing.
@@ -210,9 +210,14 @@ pub(crate) fn of_words<const N: usize>(sum: u16, words: [u16; N]) -> u16 {
 }
 
 /// Whether the 20 bytes of an IPv4 header, its checksum included, add up: the same as [`Sum::is_good`], in one go.
+///
+/// The sum of 64 bits need not be folded, for it is a multiple of 2^16 - 1 if that is what it folds to. Of 2^16 - 1 and
+/// `ONES` the product is 2^64 - 1: n times the former, n from 1 to `ONES`, becomes -n when multiplied by the latter, and
+/// nothing else does.
 #[inline(always)]
 pub(crate) fn is_good_header(bytes: &[u8; 20]) -> bool {
-    sum_rest(0, bytes) == 0xffff
+    const ONES: u64 = 0x0001_0001_0001_0001;
+    sum_header(bytes).wrapping_mul(ONES) >= ONES.wrapping_neg()
 }
 
 /// The checksum after one of the words that it covers changed from `old` to `new`: equation 3 of

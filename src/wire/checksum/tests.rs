@@ -112,3 +112,29 @@ fn pseudo_headers_are_the_bytes_of_the_rfcs() {
 
     assert_eq!(Sum::pseudo(a.into(), b6.into(), IpProtocol::UDP, 8), None);
 }
+
+#[test]
+fn rfc791_s3_1_a_header_adds_up_in_one_go_as_it_does_word_by_word() {
+    let agree = |bytes: [u8; 20]| {
+        let good = Sum::ZERO.add_bytes(&bytes).is_good();
+        assert_eq!(is_good_header(&bytes), good, "{bytes:02x?}");
+        good
+    };
+    assert!(!agree([0; 20]), "zeros add up to zero");
+    assert!(agree([0xff; 20]), "ones to the other zero");
+    let mut random = 1u64;
+    for _ in 0..20_000 {
+        let mut bytes = [0; 20];
+        for byte in &mut bytes {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            // Many at the ends of their range, where carries are.
+            *byte = [0, 0xff, (random >> 56) as u8][(random >> 32) as usize % 3];
+        }
+        agree(bytes);
+        [bytes[10], bytes[11]] = [0; 2];
+        [bytes[10], bytes[11]] = of(&bytes).to_be_bytes();
+        assert!(agree(bytes) || bytes.iter().all(|&byte| byte == 0));
+        bytes[random as usize % 20] ^= 1 << (random >> 61);
+        assert!(!agree(bytes));
+    }
+}

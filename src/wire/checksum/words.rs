@@ -63,6 +63,16 @@ pub(super) fn sum_rest(mut total: u64, mut rest: &[u8]) -> u16 {
     fold64(add_carry(total, last.into()))
 }
 
+/// The sum of 20 bytes in 64 bits.
+#[inline(always)]
+pub(super) fn sum_header(bytes: &[u8; 20]) -> u64 {
+    let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ref last @ ..] = bytes;
+    add_carry(
+        add_words(0, &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]),
+        u32::from_ne_bytes(*last).into(),
+    )
+}
+
 /// `sum` and the words of `bytes`, as one chain of carries.
 #[inline(always)]
 fn add_words<const N: usize>(mut sum: u64, bytes: &[u8; N]) -> u64 {

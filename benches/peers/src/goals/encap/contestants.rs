@@ -215,6 +215,27 @@ pub fn twin_endpoint() -> ffi::Endpoint {
 
 /// The roofline: as many bytes, from as many places, into the same headrooms.
 pub fn copies<'a>(frames: &'a Frames, plans: &'a [Vec<Step>], remotes: &[Remote]) -> Contestant<'a> {
+    copying("memcpy of 50 B", frames, plans, remotes, |_| 0)
+}
+
+/// The same for who has to look at the frame: at one more cache line, that is.
+pub fn copies_and_looks<'a>(
+    frames: &'a Frames,
+    plans: &'a [Vec<Step>],
+    remotes: &[Remote],
+) -> Contestant<'a> {
+    copying("memcpy, EtherType read", frames, plans, remotes, |buffer| {
+        u16::from_ne_bytes([buffer.0[HEADROOM + 12], buffer.0[HEADROOM + 13]])
+    })
+}
+
+fn copying<'a>(
+    name: &str,
+    frames: &'a Frames,
+    plans: &'a [Vec<Step>],
+    remotes: &[Remote],
+    look: impl Fn(&Buffer) -> u16 + 'a,
+) -> Contestant<'a> {
     let headers: Vec<[u8; 128]> = remotes
         .iter()
         .map(|remote| {
@@ -225,15 +246,17 @@ pub fn copies<'a>(frames: &'a Frames, plans: &'a [Vec<Step>], remotes: &[Remote]
         .collect();
     let headers = black_box(headers);
     let buffers: RefCell<Vec<Buffer>> = RefCell::new(frames.buffers.clone());
-    Contestant::new("memcpy of 50 B", move |slice| {
+    Contestant::new(name, move |slice| {
         let mut buffers = buffers.borrow_mut();
+        let mut seen = 0;
         for at in 0..bursts(buffers.len()) {
             let plan = &plans[(slice + at) % plans.len()];
             for (buffer, step) in buffers.iter_mut().zip(plan) {
                 let header: &[u8; OVERHEAD] = headers[step.remote].first_chunk().unwrap();
                 *buffer.0[HEADROOM - OVERHEAD..].first_chunk_mut().unwrap() = *header;
+                seen |= look(buffer);
             }
-            black_box(&mut *buffers);
+            black_box((&mut *buffers, seen));
         }
         bursts(buffers.len()) * buffers.len()
     })
