@@ -113,7 +113,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let mtus = sweep_period(self.settings().mtu_expires);
         let due = |clock: Clock, ages| {
             let (since, period) = clock.since_sweep(now, ages);
-            now.saturating_add(period.min(mtus).saturating_sub(since))
+            let wait = period.min(mtus).saturating_sub(since);
+            Instant::from_micros(now.as_micros().saturating_add(wait))
         };
         due(fdb.clock, meta.fdb_ages()).min(due(neighbors.clock, meta.neighbor_ages()))
     }

@@ -4,7 +4,7 @@
 //! The record says the MTU that holds, and packets look at nothing else. If that was learned, two words of the remote's
 //! account say what held before, and since when; they change under the remote's lock, together with the record.
 
-use core::{sync::atomic::Ordering::Relaxed, time::Duration};
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     super::{Ageing, Error, RemoteId, clock::SWEEPS, line::AtomicU32},
@@ -116,11 +116,11 @@ pub(crate) fn ticks(ageing: Ageing) -> u32 {
     u32::try_from(ticks).unwrap_or(u32::MAX)
 }
 
-/// How long to wait from one sweep to the next, as far as what was learned is concerned.
-pub(crate) fn sweep_period(ageing: Ageing) -> Duration {
+/// Microseconds to wait from one sweep to the next, as far as what was learned is concerned.
+pub(crate) fn sweep_period(ageing: Ageing) -> u64 {
     match ticks(ageing) {
-        ticks @ ..=LONGEST => Duration::from_micros(u64::from(ticks / u32::from(SWEEPS)).max(1) << SHIFT),
-        _ => Duration::MAX,
+        ticks @ ..=LONGEST => u64::from(ticks / u32::from(SWEEPS)).max(1) << SHIFT,
+        _ => u64::MAX,
     }
 }
 
