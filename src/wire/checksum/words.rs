@@ -2,6 +2,9 @@
 
 /// The sum of the words of `bytes`, folded to 16 bits.
 pub(super) fn sum_bytes(bytes: &[u8]) -> u16 {
+    if bytes.len() < LANES {
+        return sum_rest(0, bytes);
+    }
     let mut total = 0;
     let mut rest = bytes;
     while let (true, Some((block, after))) =
@@ -32,10 +35,15 @@ fn sum_block(block: &[u8]) -> u64 {
 /// `total` and the words of less than [`LANES`] bytes, or of as many as an array has: each piece is one chain of
 /// carries without a loop.
 #[inline(always)]
-pub(super) fn sum_rest(mut total: u64, mut rest: &[u8]) -> u16 {
+pub(super) fn sum_rest(mut total: u64, bytes: &[u8]) -> u16 {
+    let mut rest = bytes;
     while let Some((words, after)) = rest.split_first_chunk::<64>() {
         total = add_words(total, words);
         rest = after;
+    }
+    // Branches and carries want the same units of a processor: each branch less is time.
+    if rest.is_empty() {
+        return fold64(total);
     }
     if let Some((words, after)) = rest.split_first_chunk::<32>() {
         total = add_words(total, words);
@@ -49,18 +57,22 @@ pub(super) fn sum_rest(mut total: u64, mut rest: &[u8]) -> u16 {
         total = add_carry(total, u64::from_ne_bytes(*word));
         rest = after;
     }
-    if let Some((word, after)) = rest.split_first_chunk() {
-        total = add_carry(total, u32::from_ne_bytes(*word).into());
-        rest = after;
+    fold64(add_carry(total, last_word(bytes, rest)))
+}
+
+/// The last bytes of `bytes`, which are fewer than eight, as a word: the padding of an odd last one is behind it,
+/// whatever the byte order.
+#[inline(always)]
+fn last_word(bytes: &[u8], last: &[u8]) -> u64 {
+    let known = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..)?.first_chunk());
+    if let Some(word) = known {
+        // What is before them in their word is shifted out.
+        let before = 64 - 8 * (last.len() as u32 & 7);
+        return u64::from_le_bytes(*word).checked_shr(before).unwrap_or(0).to_le();
     }
-    // The padding of an odd last byte is behind it, whatever the byte order.
-    let last = match *rest {
-        [a, b, c] => u32::from_ne_bytes([a, b, c, 0]),
-        [a, b] => u16::from_ne_bytes([a, b]).into(),
-        [a] => u16::from_ne_bytes([a, 0]).into(),
-        _ => 0,
-    };
-    fold64(add_carry(total, last.into()))
+    let mut word = [0; 8];
+    word.iter_mut().zip(last).for_each(|(to, from)| *to = *from);
+    u64::from_ne_bytes(word)
 }
 
 /// The sum of 20 bytes in 64 bits.
