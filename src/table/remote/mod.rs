@@ -131,9 +131,15 @@ impl Remote {
             egress,
             next_hop: (mac_low & HAS_MAC != 0).then_some(MacAddr([m0, m1, m2, m3, m4, m5])),
             mtu: (first >> 16) as u16,
-            quota: quota.checked_sub(1).map_or(Quota::Own, |group| Quota::Shared(group as u16)),
+            quota: quota_of(quota),
         }
     }
+}
+
+/// The quota of a record's last word.
+#[inline]
+fn quota_of(word: u32) -> Quota {
+    word.checked_sub(1).map_or(Quota::Own, |group| Quota::Shared(group as u16))
 }
 
 /// The words of an IPv6 address, first to last.
@@ -149,6 +155,9 @@ pub(crate) fn address(a: u32, b: u32, c: u32, d: u32) -> Ipv6Addr {
 
 /// Words of a record before its outer header.
 const RECORD_WORDS: usize = 11;
+
+/// The one of them that says who shares the room for what is learned.
+const QUOTA: usize = 10;
 
 /// Bits of a record's first word: the length of its header in bytes.
 const HEADER_LEN: u32 = 0xff00;
