@@ -1,6 +1,6 @@
 //! How many entries carry the current generation: a count that starts again with each generation.
 
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 use super::line::AtomicU32;
 
@@ -32,12 +32,31 @@ impl Census<'_> {
         (word >> 24, word & COUNT)
     }
 
+    /// What is there now, for [`add_to`](Self::add_to).
+    #[inline]
+    pub(crate) fn peek(self) -> Seen {
+        Seen(self.0.load(Acquire))
+    }
+
+    /// One more of `generation` to what was seen, or else to what is there; answers how many there were.
+    #[inline]
+    pub(crate) fn add_to(self, seen: Seen, generation: u32, limit: u32) -> Result<u32, Refused> {
+        let fits = seen.generation() == generation && seen.count() < limit.min(COUNT);
+        let more = seen.0.wrapping_add(1);
+        if fits && self.0.compare_exchange(seen.0, more, SeqCst, Relaxed).is_ok() {
+            return Ok(seen.count());
+        }
+        self.add(generation, limit)
+    }
+
     /// One more of `generation`; answers how many there were.
     pub(crate) fn add(self, generation: u32, limit: u32) -> Result<u32, Refused> {
         let limit = limit.min(COUNT);
         let add =
             |word: u32| (word >> 24 == generation && word & COUNT < limit).then(|| word.wrapping_add(1));
-        match self.0.fetch_update(AcqRel, Relaxed, add) {
+        // Also asks whether the generation is still the current one, under the lock of where the entry goes: see
+        // `Domain::is_still`.
+        match self.0.fetch_update(SeqCst, Relaxed, add) {
             Ok(word) => Ok(word & COUNT),
             Err(word) if word >> 24 == generation => Err(Refused::Full),
             Err(_) => Err(Refused::Over),
@@ -53,6 +72,22 @@ impl Census<'_> {
     /// Begins a generation that nobody carries; answers how many carried the one before.
     pub(crate) fn begin(self, generation: u32) -> u32 {
         self.0.swap(generation << 24, AcqRel) & COUNT
+    }
+}
+
+/// A census as it was at some time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    #[inline]
+    pub(crate) const fn generation(self) -> u32 {
+        self.0 >> 24
+    }
+
+    #[inline]
+    pub(crate) const fn count(self) -> u32 {
+        self.0 & COUNT
     }
 }
 

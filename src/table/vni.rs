@@ -1,6 +1,6 @@
 //! The VNIs that the tables know, and a small number for each: its domain.
 
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     Error, Resource,
@@ -225,6 +225,13 @@ impl<'t> Domain<'t> {
     #[inline]
     pub(crate) fn is(&self, vni: Vni) -> bool {
         self.line.word(NAME).load(Acquire) == vni.value() | LIVE
+    }
+
+    /// The same, asked under the lock of a bucket that an entry of the VNI goes into: of two, one who removed it and then
+    /// looks for locks and one who has a lock and then looks here, one sees the other.
+    #[inline]
+    pub(crate) fn is_still(&self, vni: Vni) -> bool {
+        self.line.word(NAME).load(SeqCst) == vni.value() | LIVE
     }
 
     /// The VNI, unless it was removed.

@@ -3,7 +3,7 @@
 use std::{hint::black_box, net::IpAddr};
 
 use encap::{
-    table::{self, Capacity, Cursor, Filter, LearnFrom, Line, Lookup, NewEntry, Settings, Tables},
+    table::{self, Capacity, Cursor, Filter, LearnFrom, Learned, Line, Lookup, NewEntry, Settings, Tables},
     time::Instant,
     wire::{MacAddr, Vni},
 };
@@ -45,6 +45,10 @@ fn tables_allocate_nothing() {
             let _ = black_box(fdb.lookup(later, vni, mac(number)));
         }
         assert_eq!(fdb.count(), 256);
+        let mut learned = [Learned::Busy; 40];
+        fdb.learn_batch(now, &[(vni, mac(7), a); 40], &mut learned);
+        let mut added = [Ok(()); 40];
+        fdb.add_batch(&[(vni, mac(9_999), NewEntry::to(a)); 40], &mut added);
         let mut answers = [Lookup::Unknown; 40];
         fdb.lookup_batch(now, &[(vni, mac(7)); 40], &mut answers);
         let mut sweeps = 0;

@@ -13,6 +13,7 @@ mod bridge;
 mod common;
 mod expiry;
 mod fdb_bulk;
+mod fdb_burst;
 mod fdb_model;
 mod fdb_operations;
 mod fdb_properties;

@@ -1,6 +1,6 @@
 //! What writers of buckets hold: locks that are never waited for long.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 
 use super::{
     super::line::{AtomicU32, Line, fence, spin_loop},
@@ -39,6 +39,10 @@ impl<'t> Map<'t> {
     /// Puts an entry where its key may be, if there is none of that key, and makes room for it if need be;
     /// `relocations` counts what moves.
     pub(crate) fn add(&self, slot: &Slot, relocations: &AtomicU32) -> Result<Added, Busy> {
+        if let Some(berth) = self.berth(&self.spot(slot.key)) {
+            berth.fill(slot);
+            return Ok(Added::New);
+        }
         for _ in 0..ROOM_TRIES {
             let mut locked = self.lock_to_add(slot.key)?;
             if let Some((_, there)) = locked.find(slot.key) {
@@ -272,15 +276,31 @@ pub(super) struct Guard<'t> {
 impl<'t> Guard<'t> {
     fn lock(line: &'t Line, index: usize) -> Option<Self> {
         for _ in 0..SPINS {
-            let control = line.word(CONTROL).load(Relaxed);
-            let free = control & LOCK == 0;
-            if free && line.word(CONTROL).compare_exchange(control, control | LOCK, Acquire, Relaxed).is_ok()
-            {
-                return Some(Self { line, index, control: control | LOCK });
+            if let Some(guard) = Self::take(line, index) {
+                return Some(guard);
             }
             spin_loop();
         }
         None
+    }
+
+    /// The lock, if it is free.
+    #[inline]
+    pub(super) fn take(line: &'t Line, index: usize) -> Option<Self> {
+        let control = line.word(CONTROL).load(Relaxed);
+        let free = control & LOCK == 0;
+        let word = line.word(CONTROL);
+        let taken = free && word.compare_exchange(control, control | LOCK, SeqCst, Relaxed).is_ok();
+        // Not made where it is not taken: it would be given back.
+        if taken { Some(Self { line, index, control: control | LOCK }) } else { None }
+    }
+
+    pub(super) const fn line(&self) -> &'t Line {
+        self.line
+    }
+
+    pub(super) const fn overflows(&self) -> bool {
+        self.control & OVERFLOW != 0
     }
 
     fn key(&self, slot: usize) -> Key {
@@ -305,7 +325,8 @@ impl<'t> Guard<'t> {
     }
 
     /// Fills a free slot; the value, stored last, publishes it.
-    fn put(&mut self, map: &Map<'_>, slot: usize, entry: &Slot) {
+    #[inline(always)]
+    pub(super) fn put(&mut self, map: &Map<'_>, slot: usize, entry: &Slot) {
         self.begin();
         let word = |index: usize| self.line.word(index);
         word(MIXED | (slot % SLOTS)).store(entry.key.mixed(), Relaxed);
@@ -343,7 +364,7 @@ impl<'t> Guard<'t> {
 
     /// One more, or one fewer, of this bucket's entries lies in its second bucket. A count that was ever full
     /// stays so.
-    fn count_overflow(&mut self, more: bool) {
+    pub(super) fn count_overflow(&mut self, more: bool) {
         let count = self.control & OVERFLOW;
         self.control = match (more, count) {
             (_, OVERFLOW) | (false, 0) => return,

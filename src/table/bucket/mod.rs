@@ -34,28 +34,31 @@
 //! - The version wraps after 2^25 inserts into one bucket; a reader would have to stand still for as long.
 //!
 //! An entry is pointed elsewhere under the lock of its bucket, and added under that of its first one where it fits in
-//! there and nothing of that bucket lies in another; for the rest both buckets of a key are locked.
+//! there; for the rest both buckets of a key are locked. Nothing of a key comes to either bucket without the lock of the
+//! first one, so who holds that and does not find the key in the second, which is not locked, knows that it is not there.
+//!
+//! Taking a lock is SeqCst: whoever then asks, by SeqCst loads, whether what an entry is to name is still there sees that
+//! it is gone, or a sweep which begins with a fence after it went sees the lock.
 //!
 //! Locking is bounded too: a writer that does not get a lock answers [`Busy`]. What interrupts a writer may read,
 //! but must not write: it could spin for a lock that its own processor holds.
 
+mod berth;
 mod held;
 mod home;
 mod lock;
 mod relocate;
 
-use core::{
-    hint::black_box,
-    sync::atomic::Ordering::{Acquire, Relaxed},
-};
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 pub(crate) use self::{
+    berth::Spot,
     home::{Home, Look, Peek},
     lock::{Added, Locked, Place},
     relocate::Dead,
 };
 use super::{
-    hash::Seed,
+    hash::{Places, Seed},
     line::{Line, Words, fence, spin_loop},
 };
 
@@ -155,10 +158,17 @@ impl<'t> Map<'t> {
     /// Numbers of the two buckets of `key`; they differ where there are two.
     #[inline]
     fn places(&self, key: Key) -> (usize, usize) {
-        let (places, count) = (self.seed.places(key.0), self.buckets.len());
-        let (first, second) = (places.first(count), places.second(count));
+        let places = self.seed.places(key.0);
+        let first = places.first(self.buckets.len());
+        (first, self.second(places, first))
+    }
+
+    #[inline]
+    const fn second(&self, places: Places, first: usize) -> usize {
+        let count = self.buckets.len();
+        let second = places.second(count);
         let next = if second.wrapping_add(1) < count { second.wrapping_add(1) } else { 0 };
-        (first, if first != second { second } else { next })
+        if first != second { second } else { next }
     }
 
     /// Where to look for `key` first; `None` in a table without buckets.
@@ -264,23 +274,20 @@ impl<'t> Map<'t> {
         Cold { cookie: word(slot), origin: byte(word(4), slot) }
     }
 
-    /// Loads a cold word of where `key` most likely is to be put: the processor fetches that line together with the
-    /// bucket's, which it would otherwise wait for first.
-    #[inline]
-    pub(crate) fn touch_cold(&self, key: Key) {
-        let bucket = self.seed.places(key.0).first(self.buckets.len());
-        black_box(self.cold.get(bucket.wrapping_mul(COLD_WORDS)).map(|word| word.load(Relaxed)));
-    }
-
     /// Only under the bucket's lock.
     fn set_cold(&self, bucket: usize, slot: usize, cold: Cold) {
-        let store = |index: usize, change: &dyn Fn(u32) -> u32| {
-            if let Some(word) = self.cold.get(bucket.wrapping_mul(COLD_WORDS).wrapping_add(index)) {
-                word.store(change(word.load(Relaxed)), Relaxed);
+        let first = bucket.wrapping_mul(COLD_WORDS);
+        // What is there already is not stored: most say nothing, and their lines stay as they are.
+        let set = |index: usize, change: &dyn Fn(u32) -> u32| {
+            let Some(word) = self.cold.get(first.wrapping_add(index)) else { return };
+            let old = word.load(Relaxed);
+            let new = change(old);
+            if new != old {
+                word.store(new, Relaxed);
             }
         };
-        store(slot, &|_| cold.cookie);
-        store(4, &|word| with_byte(word, slot, cold.origin));
+        set(slot, &|_| cold.cookie);
+        set(4, &|word| with_byte(word, slot, cold.origin));
     }
 }
 

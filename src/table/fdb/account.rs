@@ -6,14 +6,14 @@ use super::{
     super::{
         Destination, Quota, RemoteId,
         bucket::{Key, Locked, Place, SLOTS, Slot},
-        census::{Census, Refused},
+        census::{Census, Refused, Seen},
         clock::Now,
         handle::Handle,
         line::AtomicU32,
-        meta,
+        meta::{self, Room},
         vni::Domain,
     },
-    Fdb, State,
+    Fdb, Limits, State,
     entry::{Attributes, Entry},
     parts,
 };
@@ -30,6 +30,14 @@ pub(super) enum Account {
 }
 
 impl Account {
+    /// That of a remote which somebody configured.
+    pub(super) const fn of(quota: Quota) -> Self {
+        match quota {
+            Quota::Own => Self::Own,
+            Quota::Shared(group) => Self::Shared(group),
+        }
+    }
+
     pub(super) const fn to_cookie(self) -> u32 {
         match self {
             Self::Own => 0,
@@ -62,8 +70,8 @@ impl<'t> Fdb<'t> {
     pub(super) fn account(&self, remote: RemoteId, configured: bool) -> Account {
         match self.remotes.get(remote).map(|remote| remote.quota) {
             _ if !configured => Account::Unconfigured,
-            Some(Quota::Shared(group)) => Account::Shared(group),
-            _ => Account::Own,
+            Some(quota) => Account::of(quota),
+            None => Account::Own,
         }
     }
 
@@ -92,21 +100,34 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// Counts an entry that somebody adds.
-    pub(super) fn take_configured(&self, domain: &Domain<'_>) -> Result<(), Limit> {
+    /// Counts an entry that somebody adds; for the table it is one of those that are `paid`, if there are any.
+    #[inline(always)]
+    pub(super) fn take_configured(&self, domain: &Domain<'_>, paid: &mut u32) -> Result<(), Limit> {
         let learned = domain.learned().read().1;
         if !meta::count_below(domain.configured(), self.vni_limit(domain).saturating_sub(learned)) {
             return Err(Limit::Vni);
         }
-        if !meta::count_below(self.meta.entries(), self.limits.entries) {
+        if !spend(paid) && !self.room_for_configured().count(1) {
             meta::uncount(domain.configured());
             return Err(Limit::Table);
         }
         Ok(())
     }
 
+    /// The room of the table for entries that somebody adds.
+    pub(super) fn room_for_configured(&self) -> Room<'t> {
+        let limit = self.limits.entries;
+        Room { counter: self.meta.configured(), most: limit, others: self.meta.learned(), limit }
+    }
+
+    /// The same for those that are learned.
+    pub(super) fn room_for_learned(&self) -> Room<'t> {
+        let Limits { entries: limit, learned: most, .. } = self.limits;
+        Room { counter: self.meta.learned(), most, others: self.meta.configured(), limit }
+    }
+
     pub(super) fn give_configured(&self, domain: &Domain<'_>) {
-        meta::uncount(self.meta.entries());
+        meta::uncount(self.meta.configured());
         meta::uncount(domain.configured());
     }
 
@@ -138,9 +159,14 @@ impl<'t> Fdb<'t> {
             }
         };
         if first {
-            self.meta.active_quotas().fetch_add(1, Relaxed);
+            self.note_active();
         }
         Ok(())
+    }
+
+    /// Notes that an account has its first learned entry.
+    pub(super) fn note_active(&self) {
+        self.meta.active_quotas().fetch_add(1, Relaxed);
     }
 
     pub(super) fn give_account(&self, domain: &Domain<'t>, handle: Handle, account: Account) {
@@ -154,21 +180,23 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// Counts a learned entry everywhere but on its account.
-    pub(super) fn take_learned(&self, domain: &Domain<'_>, generation: u32) -> Result<(), Limit> {
+    /// Counts a learned entry everywhere but on its account; as [`take_configured`](Self::take_configured).
+    #[inline(always)]
+    pub(super) fn take_learned(
+        &self,
+        domain: &Domain<'_>,
+        seen: Seen,
+        generation: u32,
+        paid: &mut u32,
+    ) -> Result<(), Limit> {
         let limit = self.vni_limit(domain).saturating_sub(domain.configured().load(Relaxed));
         let counted: Census<'_> = domain.learned();
-        counted.add(generation, limit).map_err(|refused| match refused {
+        counted.add_to(seen, generation, limit).map_err(|refused| match refused {
             Refused::Full => Limit::Vni,
             Refused::Over => Limit::Over,
         })?;
-        if !meta::count_below(self.meta.learned(), self.limits.learned) {
+        if !spend(paid) && !self.room_for_learned().count(1) {
             counted.remove(generation);
-            return Err(Limit::Table);
-        }
-        if !meta::count_below(self.meta.entries(), self.limits.entries) {
-            counted.remove(generation);
-            meta::uncount(self.meta.learned());
             return Err(Limit::Table);
         }
         Ok(())
@@ -177,7 +205,6 @@ impl<'t> Fdb<'t> {
     pub(super) fn give_learned(&self, domain: &Domain<'_>, generation: u32) {
         domain.learned().remove(generation);
         meta::uncount(self.meta.learned());
-        meta::uncount(self.meta.entries());
     }
 
     /// The entry of a slot, dead or alive; `None` where its VNI or its destination is gone.
@@ -254,8 +281,8 @@ impl<'t> Fdb<'t> {
     /// entries, the newcomer's included.
     pub(super) fn evict(&self, now: Now, locked: &mut Locked<'t>, newcomer_is_first: bool) -> Option<Entry> {
         let room = self.limits.learned.min(self.limits.entries);
-        let (entries, learned) = (self.meta.entries().load(Relaxed), self.meta.learned().load(Relaxed));
-        let room = room.min(self.limits.entries.saturating_sub(entries.saturating_sub(learned)));
+        let configured = self.meta.configured().load(Relaxed);
+        let room = room.min(self.limits.entries.saturating_sub(configured));
         let accounts = self.meta.active_quotas().load(Relaxed).saturating_add(newcomer_is_first.into());
         let share = room / accounts.max(1);
         let balance = |slot: &Slot| {
@@ -316,6 +343,14 @@ impl<'t> Fdb<'t> {
             _ => None,
         }
     }
+}
+
+/// Takes one of those that are paid.
+#[inline(always)]
+const fn spend(paid: &mut u32) -> bool {
+    let any = *paid > 0;
+    *paid = paid.saturating_sub(1);
+    any
 }
 
 fn is_current(domain: &Domain<'_>, slot: &Slot) -> bool {

@@ -1,6 +1,6 @@
 //! Learning: a frame from this MAC came from that remote.
 
-use core::net::IpAddr;
+use core::{hint::black_box, net::IpAddr};
 
 use super::{
     super::{
@@ -112,12 +112,31 @@ impl<'t> Fdb<'t> {
         if self.is_fresh(present, vni, mac, remote) {
             return Learned::Refreshed;
         }
+        self.learn_anew(now, present, vni, mac, remote)
+    }
+
+    /// What is not known already.
+    #[inline(never)]
+    fn learn_anew(&self, now: Instant, present: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
+        if let Some(aim) = self.aim(vni, mac) {
+            black_box(self.touch_aim(&aim));
+            if self.map.seems_new(&aim.spot) && self.enter_learned(present, &aim, remote, &mut 0) {
+                return Learned::New { evicted: None };
+            }
+        }
         self.learn_closely(now, present, vni, mac, remote)
     }
 
-    /// What is not known already, or not in the short way.
+    /// The same, where something may be in the way.
     #[inline(never)]
-    fn learn_closely(&self, now: Instant, present: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
+    pub(super) fn learn_closely(
+        &self,
+        now: Instant,
+        present: Now,
+        vni: Vni,
+        mac: MacAddr,
+        remote: RemoteId,
+    ) -> Learned {
         if !mac.is_unicast() {
             return Learned::Refused(Refusal::InvalidSource);
         }
@@ -134,7 +153,6 @@ impl<'t> Fdb<'t> {
             return Learned::Refused(Refusal::UnconfiguredRemote);
         }
         let source = Source { vni, domain, key: key(domain.number, mac), remote, handle, configured };
-        self.map.touch_cold(source.key);
         let found = self.map.find(source.key, current(domain));
         match found.map(|found| found.filter(|known| !present.expired(known.stamp))) {
             // The remote was just found alive.
@@ -241,7 +259,7 @@ impl<'t> Fdb<'t> {
         // The account first: for one that is refused by its own limit nobody else gives way.
         let take = || {
             self.take_account(&domain, handle, account)?;
-            self.take_learned(&domain, generation)
+            self.take_learned(&domain, domain.learned().peek(), generation, &mut 0)
                 .inspect_err(|_| self.give_account(&domain, handle, account))
         };
         let mut taken = take();

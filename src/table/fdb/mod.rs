@@ -5,7 +5,9 @@
 
 mod account;
 mod batch;
+mod burst;
 mod dump;
+mod enter;
 mod entry;
 mod flush;
 mod learn;

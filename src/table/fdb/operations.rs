@@ -1,6 +1,6 @@
 //! What people and control planes do to the forwarding database, by the names that `bridge fdb` has for it.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::{hint::black_box, sync::atomic::Ordering::Relaxed};
 
 use super::{
     super::{
@@ -47,11 +47,24 @@ impl<'t> Fdb<'t> {
     /// dynamic entry in a table that was not swept in time; [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
-        self.check("add", mac, &new)?;
+        if let Some(aim) = self.aim(vni, mac) {
+            // The processor fetches that line together with the bucket's, which it would otherwise wait for first.
+            black_box(self.touch_aim(&aim));
+            if self.enter(&aim, &new, &mut 0) {
+                return Ok(());
+            }
+        }
+        self.add_closely(vni, mac, &new)
+    }
+
+    /// The same, where something may be in the way.
+    #[inline(never)]
+    pub(super) fn add_closely(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+        self.check("add", mac, new)?;
         let domain = self.vnis.find_or_add(vni)?;
-        match self.there(&domain, mac, &new)? {
+        match self.there(&domain, mac, new)? {
             Some(_) => Err(Error::Exists),
-            None => self.create(vni, &domain, mac, &new),
+            None => self.create(vni, &domain, mac, new),
         }
     }
 
@@ -186,7 +199,7 @@ impl<'t> Fdb<'t> {
     }
 
     /// The present of an operation that may know none.
-    fn now(&self, new: &NewEntry) -> Now {
+    pub(super) fn now(&self, new: &NewEntry) -> Now {
         match new.now {
             Some(now) => {
                 self.clock.start(now, self.meta.fdb_ages());
@@ -215,7 +228,6 @@ impl<'t> Fdb<'t> {
         new: &NewEntry,
     ) -> Result<Option<(Locked<'t>, Place, Slot)>, Error> {
         let key = key(domain.number, mac);
-        self.map.touch_cold(key);
         // Without a lock: whoever puts the entry looks again under one.
         if self.map.find(key, |_, _| true)?.is_none() {
             return Ok(None);
@@ -235,12 +247,12 @@ impl<'t> Fdb<'t> {
             Limit::Vni => Error::Full { what: Resource::EntriesOfVni, limit: self.vni_limit(domain) },
             _ => Error::Full { what: Resource::Entries, limit: self.limits.entries },
         };
-        let mut taken = self.take_configured(domain);
+        let mut taken = self.take_configured(domain, &mut 0);
         for _ in 0..HELP_TRIES {
             if taken.is_ok() || !self.help(now) {
                 break;
             }
-            taken = self.take_configured(domain);
+            taken = self.take_configured(domain, &mut 0);
         }
         taken.map_err(full)?;
         let created = self.destination_of(mac, new).and_then(|value| {
@@ -274,7 +286,7 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    const fn stamp(&self, now: Now, state: State) -> u16 {
+    pub(super) const fn stamp(&self, now: Now, state: State) -> u16 {
         if state.ages() { now.stamp() } else { ETERNAL }
     }
 
@@ -292,7 +304,7 @@ impl<'t> Fdb<'t> {
         if learned {
             // Somebody's from now on: it counts for the table and the VNI alone.
             domain.configured().fetch_add(1, Relaxed);
-            self.meta.entries().fetch_add(1, Relaxed);
+            self.meta.configured().fetch_add(1, Relaxed);
         }
         locked.set_stamp(place, self.stamp(self.now(new), new.state));
         if slot.cold != new.cold() {

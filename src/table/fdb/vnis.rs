@@ -44,7 +44,8 @@ impl Fdb<'_> {
 
     /// Entries that take room: those of all VNIs, and what died but was not swept yet.
     pub fn count(&self) -> usize {
-        self.meta.entries().load(Relaxed) as usize
+        let (configured, learned) = (self.meta.configured().load(Relaxed), self.meta.learned().load(Relaxed));
+        configured.saturating_add(learned) as usize
     }
 
     /// Entries of `vni`: added ones and learned ones. Those that expired count until they are swept.

@@ -1,6 +1,6 @@
 //! What handles say of remotes: whether those are still there, without their state and their records.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 use super::{
     super::{RemoteId, handle::Handle},
@@ -40,9 +40,21 @@ impl Remotes<'_> {
         (line.word(id.0.word()).load(Relaxed) == id.0.0).then_some(learned)
     }
 
+    /// Whether a handle holds, asked under the lock of a bucket that an entry with it goes into: as
+    /// [`Domain::is_still`](super::super::Domain).
+    #[inline]
+    pub(crate) fn is_still(&self, handle: Handle) -> bool {
+        self.names.get(handle.line()).is_some_and(|line| line.word(handle.word()).load(SeqCst) == handle.0)
+    }
+
     /// Notes that an entry which was not learned names a remote, so that this sweep leaves it. Such entries come to
     /// remotes that nobody configured when their host moves there.
+    #[inline(always)]
     pub(crate) fn note_use(&self, handle: Handle) {
+        // One that nobody configured was counted before anybody could find it.
+        if self.meta.unconfigured().load(Relaxed) == 0 {
+            return;
+        }
         if let Some(pass) = self.account(handle.index(), USED_PASS) {
             pass.store(self.meta.passes().load(Relaxed), Relaxed);
         }

@@ -10,8 +10,8 @@ use super::{
         RemoteId,
         line::{AtomicU32, Line, fence},
     },
-    HAS_MAC, HAS_VNI, RECORD_WORDS, Remotes,
-    slot::{LOCK, is_alive},
+    HAS_MAC, HAS_VNI, QUOTA, Quota, RECORD_WORDS, Remotes, quota_of,
+    slot::{CONFIGURED, LOCK, is_alive},
 };
 use crate::wire::{MacAddr, Vni};
 
@@ -73,6 +73,27 @@ impl Remotes<'_> {
         };
         fence(Acquire);
         same && is_alive(before, id.0) && (state.load(Relaxed) ^ before) & !LOCK == 0
+    }
+}
+
+impl Remotes<'_> {
+    /// Who shares the room for what is learned with a remote; `None` where nobody configured it, it was removed, or is
+    /// changing just now.
+    #[inline(always)]
+    pub(crate) fn quota(&self, id: RemoteId) -> Option<Quota> {
+        let state = self.states.get(id.0.index())?;
+        let before = state.load(Acquire);
+        if !is_alive(before, id.0) || before & CONFIGURED == 0 {
+            return None;
+        }
+        if self.quotas == 0 {
+            // There is nobody to share with, and no record to be read.
+            return Some(Quota::Own);
+        }
+        let first = self.record_start(id.0.index(), before) / Line::WORDS;
+        let quota = self.records.0.get(first)?.word(QUOTA).load(Relaxed);
+        fence(Acquire);
+        ((state.load(Relaxed) ^ before) & !LOCK == 0).then(|| quota_of(quota))
     }
 }
 

@@ -31,6 +31,9 @@ tests! {
     relocation_and_removal
     relocation_and_roaming
     sweep_and_insertion
+    two_writers_of_one_key_beside_others_elsewhere
+    sweep_and_insertion_of_one_key
+    relocation_and_insertion_of_one_key
 }
 
 tests! {

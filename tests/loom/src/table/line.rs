@@ -18,7 +18,7 @@ use std::{
     cell::{Cell, OnceCell},
     sync::atomic::{
         self as plain,
-        Ordering::{self, Acquire, Relaxed},
+        Ordering::{self, Acquire, Relaxed, SeqCst},
     },
     thread::panicking,
 };
@@ -201,7 +201,11 @@ impl AtomicU32 {
                 loom::skip_branch();
             }
         }
-        let answer = access(OBSERVER.get()(Access { kind, word: self.word, order }));
+        let order = OBSERVER.get()(Access { kind, word: self.word, order });
+        let answer = access(order);
+        if (kind, order, SEQUENTIAL.get(), MODELLED.get()) == (Kind::Update, SeqCst, true, true) {
+            modelled::fence(SeqCst);
+        }
         if let Word::Modelled { touched, .. } = &self.cell {
             let own = THREAD.with(Cell::get);
             loom::stop_exploring();
@@ -268,6 +272,13 @@ pub(crate) fn observed<R>(observer: Observer, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Runs `f` with a total order of all SeqCst updates, by a fence after each, so that a SeqCst load after one comes after it
+/// there too. Loom has such an order of fences only: everywhere else these are updates that acquire and release.
+pub(crate) fn sequential<R>(f: impl FnOnce() -> R) -> R {
+    let _reset = Reset(&SEQUENTIAL, SEQUENTIAL.replace(true));
+    f()
+}
+
 /// Tells the words which thread of the model is running; until then it is the first.
 pub(crate) fn enter(thread: usize) {
     THREAD.with(|own| own.set(thread));
@@ -292,6 +303,7 @@ impl<T: Copy> Drop for Reset<T> {
 // Loom runs the threads of a model on the thread that checks it, and tests run on one each.
 thread_local! {
     static MODELLED: Cell<bool> = const { Cell::new(false) };
+    static SEQUENTIAL: Cell<bool> = const { Cell::new(false) };
     static LOOKS: Cell<usize> = const { Cell::new(0) };
     static OBSERVER: Cell<Observer> = const { Cell::new(as_written) };
     static EMPTY: &'static Line = Box::leak(Box::new(Line::partly([0; Line::WORDS], 0)));

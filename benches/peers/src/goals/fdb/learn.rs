@@ -2,7 +2,10 @@
 
 use std::{ops::Range, time::Instant};
 
-use encap::table::{Learned, NewEntry, Settings};
+use encap::{
+    table::{Destination, Error, Learned, NewEntry, Settings},
+    wire::{MacAddr, Vni},
+};
 
 use super::pages;
 use crate::{
@@ -22,6 +25,39 @@ pub fn run(report: &mut Report) {
         for learned in [false, true] {
             tail(report, name, &work, learned);
         }
+    }
+}
+
+/// Entries that come together, where they do.
+const BURST: usize = 32;
+
+/// How entries come in, and what that is called.
+const WAYS: [(&str, bool, bool); 4] = [
+    ("learn until full", true, false),
+    ("learn until full, in bursts of 32", true, true),
+    ("add until full", false, false),
+    ("add until full, in bursts of 32", false, true),
+];
+
+/// A burst: gathered from where the entries are, as everybody's is, and given as a whole.
+fn insert_burst(ours: &Ours, entries: &[(crate::cases::fdb::Key, u32)], learned: bool) {
+    let fdb = ours.fdb();
+    if learned {
+        let mut sources = [(Vni::default(), MacAddr::ZERO, ours.remote(0)); BURST];
+        for (source, &((vni, mac), remote)) in sources.iter_mut().zip(entries) {
+            *source = (vni, mac, ours.remote(remote));
+        }
+        let mut answers = [Learned::Busy; BURST];
+        fdb.learn_batch(NOW, &sources[..entries.len()], &mut answers);
+        assert!(answers[..entries.len()].iter().all(|answer| matches!(answer, Learned::New { .. })));
+    } else {
+        let mut new = [(Vni::default(), MacAddr::ZERO, NewEntry::to(Destination::Blackhole)); BURST];
+        for (new, &((vni, mac), remote)) in new.iter_mut().zip(entries) {
+            *new = (vni, mac, NewEntry::to(ours.remote(remote)));
+        }
+        let mut answers = [Err(Error::Busy); BURST];
+        fdb.add_batch(&new[..entries.len()], &mut answers);
+        assert!(answers[..entries.len()].iter().all(Result::is_ok));
     }
 }
 
@@ -70,11 +106,15 @@ impl Filled<'_> {
 /// A table from empty to full, beside DPDK's.
 fn beside_dpdk(report: &mut Report, name: &str, work: &Work) {
     let size = work.entries.len();
-    let ours = |learned| Filled {
+    let ours = |(_, learned, bursts)| Filled {
         name: "encap",
         empty: Box::new(move || {
             let ours = Ours::empty(size, Settings::default());
             Box::new(move |range| {
+                if bursts {
+                    work.entries[range].chunks(BURST).for_each(|burst| insert_burst(&ours, burst, learned));
+                    return;
+                }
                 let fdb = ours.fdb();
                 for &(key, remote) in &work.entries[range] {
                     insert(&fdb, key, ours.remote(remote), learned);
@@ -83,8 +123,10 @@ fn beside_dpdk(report: &mut Report, name: &str, work: &Work) {
         }),
     };
     let everybody = [
-        ours(true),
-        ours(false),
+        ours(WAYS[0]),
+        ours(WAYS[1]),
+        ours(WAYS[2]),
+        ours(WAYS[3]),
         #[cfg(dpdk)]
         Filled {
             name: "rte_hash_add_key_data",
@@ -104,9 +146,10 @@ fn beside_dpdk(report: &mut Report, name: &str, work: &Work) {
         }
         order.into_iter().for_each(|(filled, series)| series.samples.push(filled.time(size)));
     }
-    for (series_of, how) in series.iter().zip(["learn", "add"]) {
-        let work = format!("{how} until full; {name}{}", pages(report));
-        match series.get(2) {
+    for (series_of, (how, ..)) in series.iter().zip(WAYS) {
+        let work = format!("{how}; {name}{}", pages(report));
+        // One at a time: there is no other way into it.
+        match series.get(WAYS.len()) {
             Some(rte) => report.row("F5", &work, series_of, rte, Goal::Faster(1.0, 3.0)),
             None => report.skip("F5", &work, "DPDK is not installed"),
         }

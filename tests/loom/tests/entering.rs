@@ -1,0 +1,15 @@
+//! The models of entries that come: what they are about is said where they are.
+
+macro_rules! tests {
+    ($($name:ident)*) => { $(
+        #[test]
+        fn $name() {
+            loom_models::entering::$name();
+        }
+    )* };
+}
+
+tests! {
+    an_entry_that_comes_is_not_that_of_the_next_vni
+    planted_lock_taken_out_of_order
+}
