@@ -76,7 +76,7 @@ use self::{burst::each, own::Own, way::Hop};
 use crate::{
     packet::{Header, Packet},
     table::{
-        Aged, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
+        Aged, All, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
         Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
@@ -144,16 +144,17 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     fn engine(&self) -> Engine<'_> {
+        let All { fdb, neighbors, routes, groups, vlans, tally } = self.tables.all();
         Engine {
             config: &self.config,
             ipv4: self.ipv4.as_ref(),
             ipv6: self.ipv6.as_ref(),
-            fdb: self.tables.fdb(),
-            neighbors: self.tables.neighbors(),
-            routes: self.tables.routes(),
-            groups: self.tables.groups(),
-            vlans: self.tables.vlans(),
-            tally: self.tables.tally(),
+            fdb,
+            neighbors,
+            routes,
+            groups,
+            vlans,
+            tally,
             own: &self.own,
             hop: self.hop,
         }
