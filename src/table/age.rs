@@ -9,6 +9,7 @@ use super::{
     fdb::Fdb,
     handle::Handle,
     line::{Line, fence},
+    remote::sweep_period,
 };
 use crate::time::Instant;
 
@@ -28,8 +29,9 @@ pub struct Aged {
 impl<S: AsRef<[Line]>> Tables<S> {
     /// Goes on with the sweep for at most `budget` lines of [`sweep_lines`](Self::sweep_lines), and tells what
     /// expired. Entries that are expired are not used before that either; a sweep gives their room back, and
-    /// numbers of what was flushed or removed. It should come around once in an ageing time, and must come around
-    /// within 20 ageing times: from then on everything that ages counts as expired, until the next one.
+    /// numbers of what was flushed or removed. Only an MTU that was [learned](super::Remotes::learn_mtu) holds until a
+    /// sweep comes by. It should come around once in an ageing time, and must come around within 20 ageing times: from
+    /// then on everything that ages counts as expired, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let regions = self.regions();
         let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
@@ -61,7 +63,12 @@ impl<S: AsRef<[Line]>> Tables<S> {
                     }
                 }
                 Place::Remotes(first) => {
-                    (first..first.saturating_add(REMOTES)).for_each(|index| fdb.remotes.remove_unused(index));
+                    for index in first..first.saturating_add(REMOTES) {
+                        fdb.remotes.remove_unused(index);
+                        if let Some((remote, mtu)) = fdb.remotes.expire_mtu(now, index) {
+                            each(Event::MtuExpired { remote, mtu });
+                        }
+                    }
                     Ok(0)
                 }
                 Place::Neighbors(bucket) => {
@@ -95,7 +102,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     }
 
     /// When to go on with the sweep, or to begin the next one: at once while one is under way, otherwise an eighth of
-    /// the ageing time after the last one began.
+    /// the shortest ageing time after the last one began.
     pub fn next_sweep(&self, now: Instant) -> Instant {
         let regions = self.regions();
         let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
@@ -103,9 +110,11 @@ impl<S: AsRef<[Line]>> Tables<S> {
         if meta.sweep_cursor().load(Relaxed) != 0 {
             return now;
         }
+        let mtus = sweep_period(self.settings().mtu_expires);
         let due = |clock: Clock, ages| {
             let (since, period) = clock.since_sweep(now, ages);
-            now.saturating_add(period.saturating_sub(since))
+            let wait = period.min(mtus).saturating_sub(since);
+            Instant::from_micros(now.as_micros().saturating_add(wait))
         };
         due(fdb.clock, meta.fdb_ages()).min(due(neighbors.clock, meta.neighbor_ages()))
     }

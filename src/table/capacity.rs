@@ -24,9 +24,8 @@ pub struct Capacity {
     pub vnis: u32,
     /// Remotes, configured and learned, at most 2^20.
     pub remotes: u32,
-    /// The longest prebuilt outer header of a remote in bytes, at most 148; a VTEP puts 12 bytes of its own before it. 84
-    /// hold those and Ethernet, IPv6, UDP and VXLAN, and fill lines that are there anyway; with an outer VLAN tag over
-    /// IPv6 it takes 86.
+    /// The longest prebuilt outer header of a remote in bytes, at most 152; a VTEP puts 12 bytes of its own before it. 88
+    /// hold those and Ethernet, an outer VLAN tag, IPv6, UDP and VXLAN, and fill lines that are there anyway.
     pub header: u32,
     /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
     pub lists: u32,
@@ -54,7 +53,7 @@ impl Capacity {
         entries: 0,
         vnis: 0,
         remotes: 0,
-        header: 84,
+        header: 88,
         lists: 0,
         members: 0,
         quotas: 0,
@@ -79,7 +78,7 @@ impl Capacity {
             ("entries", self.entries, 1 << 28),
             ("vnis", self.vnis, 0xffff),
             ("remotes", self.remotes, 1 << 20),
-            ("header", self.header, 148),
+            ("header", self.header, 152),
             ("lists", lists, 1 << 20),
             ("quotas", self.quotas, 0xffff),
             ("neighbors", self.neighbors, 1 << 19),

@@ -77,9 +77,9 @@ impl Clock {
         }
     }
 
-    /// How long ago the last sweep began, and how long the next one should wait after that.
-    pub(crate) fn since_sweep(self, now: Instant, words: Ages<'_>) -> (Duration, Duration) {
-        let time = |ticks: u32| Duration::from_micros(u64::from(ticks).wrapping_shl(self.shift));
+    /// How many microseconds ago the last sweep began, and how many the next one should wait after that.
+    pub(crate) fn since_sweep(self, now: Instant, words: Ages<'_>) -> (u64, u64) {
+        let time = |ticks: u32| u64::from(ticks).wrapping_shl(self.shift);
         let limit = match words.limit.load(Relaxed) as u16 {
             // Nothing ages, but what was removed wants its room back.
             NEVER => LONGEST,
@@ -91,7 +91,7 @@ impl Clock {
             0 => period,
             swept => match self.tick(now).wrapping_sub(swept) {
                 // The clock was set back.
-                since if since >= u32::from(FUTURE).wrapping_neg() => Duration::ZERO,
+                since if since >= u32::from(FUTURE).wrapping_neg() => 0,
                 since => time(since),
             },
         };
@@ -181,7 +181,7 @@ impl Now {
 }
 
 /// Sweeps in an ageing time.
-const SWEEPS: u16 = 8;
+pub(crate) const SWEEPS: u16 = 8;
 
 /// How many stamps there are: all of 16 bits but [`ETERNAL`], so that no tick counts as another.
 const STAMPS: u64 = 0xffff;

@@ -43,6 +43,8 @@ words! {
     gateway_low = read[7],
     gateway6_high = read[8],
     gateway6_low = read[9],
+    /// Ticks for which an MTU holds that was learned.
+    mtu_limit = read[11],
     /// Entries of the forwarding database.
     entries = written[0],
     /// Those of them that were learned.

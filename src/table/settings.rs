@@ -6,6 +6,7 @@ use super::{
     BuildError,
     clock::{Ageing, Clock},
 };
+use crate::wire::icmp_quote::MTU_EXPIRES;
 
 /// Choices for the tables; the defaults are those that suit a VTEP.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,6 +37,10 @@ pub struct Settings {
     /// How long a learned neighbour stays without being confirmed, at most 12 times as long as
     /// [`reachable`](Self::reachable). Default: 300 s.
     pub neighbor_ageing: Ageing,
+    /// How long the MTU of a remote holds that an ICMP error told, see [`Remotes::learn_mtu`](super::Remotes::learn_mtu):
+    /// no less than five minutes, by RFC 8201, section 4. (Linux: `net.ipv4.route.mtu_expires`.) Default: 600 s, as RFC
+    /// 1191, section 3, and Linux have it.
+    pub mtu_expires: Ageing,
 }
 
 impl Default for Settings {
@@ -51,6 +56,7 @@ impl Default for Settings {
             snooping: Snooping::default(),
             reachable: Duration::from_secs(30),
             neighbor_ageing: Ageing::default(),
+            mtu_expires: Ageing::After(MTU_EXPIRES),
         }
     }
 }
@@ -108,7 +114,8 @@ pub(crate) struct Clocks {
 impl Settings {
     pub(crate) fn clocks(&self) -> Result<Clocks, BuildError> {
         let zero = |ageing| matches!(ageing, Ageing::After(Duration::ZERO));
-        if zero(self.ageing) || zero(self.neighbor_ageing) || self.reachable.is_zero() {
+        let ageing = [self.ageing, self.neighbor_ageing, self.mtu_expires];
+        if ageing.into_iter().any(zero) || self.reachable.is_zero() {
             return Err(BuildError::NoAge);
         }
         let fdb = Clock::new(self.ageing);

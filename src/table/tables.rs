@@ -105,6 +105,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let meta = Meta::new(tables.regions().meta);
         meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
         meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
+        meta.mtu_limit().store(remote::ticks(settings.mtu_expires), Relaxed);
         tables.remotes().found();
         Ok(tables)
     }

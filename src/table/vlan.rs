@@ -50,14 +50,22 @@ impl Vlans<'_> {
             Some(_) => return Err(Error::Exists),
             None => {}
         }
-        // The way back first: by it alone nobody is sent anywhere.
-        let back = u32::from(vlan.value()).wrapping_add(1);
-        domain.vlan().compare_exchange(0, back, AcqRel, Relaxed).map_err(|_| Error::Exists)?;
+        let free = domain.vlan().load(Acquire);
+        if !domain.is(vni) {
+            return Err(Error::Busy);
+        }
+        if free & VLAN != 0 {
+            return Err(Error::Exists);
+        }
+        // The way back first: by it alone nobody is sent anywhere. Its count tells it from any other, so that what is taken
+        // back below is this one, and none that was made after the VNI had gone and come back.
+        let back = free.wrapping_add(COUNT) | back(vlan);
+        domain.vlan().compare_exchange(free, back, AcqRel, Relaxed).map_err(|_| Error::Busy)?;
         let mapped =
             domain.is(vni) && word.compare_exchange(old, vni.value() | MAPPED, AcqRel, Relaxed).is_ok();
         if !mapped {
-            // Somebody else has just mapped this VLAN, or removed the VNI, whose number may be another one's by now.
-            let _ = domain.vlan().compare_exchange(back, 0, AcqRel, Relaxed);
+            // Somebody else has just mapped this VLAN, or removed the VNI.
+            let _ = domain.vlan().compare_exchange(back, back & !VLAN, AcqRel, Relaxed);
             return Err(Error::Busy);
         }
         Ok(())
@@ -73,8 +81,14 @@ impl Vlans<'_> {
         let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
         let word = self.words.get(vlan.value().into()).ok_or(Error::NotFound)?;
         word.compare_exchange(vni.value() | MAPPED, 0, AcqRel, Relaxed).map_err(|_| Error::Busy)?;
-        let back = u32::from(vlan.value()).wrapping_add(1);
-        let _ = domain.vlan().compare_exchange(back, 0, AcqRel, Relaxed);
+        // Gone and come back meanwhile, the VNI may have another number, and this mapping there.
+        let now = if domain.is(vni) { None } else { self.vnis.find(vni).ok().flatten() };
+        let domain = now.unwrap_or(domain);
+        let way_back = domain.vlan().load(Acquire);
+        if way_back & VLAN == back(vlan) {
+            // Where that fails, the VNI was removed, or the VLAN unmapped once more.
+            let _ = domain.vlan().compare_exchange(way_back, way_back & !VLAN, AcqRel, Relaxed);
+        }
         Ok(())
     }
 
@@ -100,10 +114,26 @@ impl Vlans<'_> {
 impl Domain<'_> {
     /// The VLAN that frames of this VNI are tagged with.
     pub(crate) fn vlan_id(&self) -> Option<VlanId> {
-        let back = self.vlan().load(Acquire).checked_sub(1)?;
+        let back = (self.vlan().load(Acquire) & VLAN).checked_sub(1)?;
         Some(VlanId::truncate(back as u16))
     }
+
+    /// Under its claim: the number gets a new VNI, and has no VLAN from now on. Whoever is about to give it that of the
+    /// VNI before, or to take it away, finds the count changed.
+    pub(super) fn forget_vlan(&self) {
+        let forgotten = |vlan: u32| Some(vlan.wrapping_add(COUNT) & !VLAN);
+        let _ = self.vlan().fetch_update(AcqRel, Acquire, forgotten);
+    }
 }
+
+/// The way back to a VLAN.
+const fn back(vlan: VlanId) -> u32 {
+    vlan.value() as u32 + 1
+}
+
+// The way back: one more than the VLAN, 0 for none, and a count of all that there were.
+const VLAN: u32 = 0xffff;
+const COUNT: u32 = 1 << 16;
 
 /// Marks a word that holds a VNI.
 const MAPPED: u32 = 1 << 24;

@@ -153,10 +153,10 @@ impl<'t> Vnis<'t> {
             let (generation, _) = Census(line.word(LEARNED)).read();
             Census(line.word(LEARNED)).begin(generation.max(1));
             line.word(LIMIT).store(0, Relaxed);
-            // Whoever finds it free finds also that the line is another one's.
-            line.word(VLAN).swap(0, AcqRel);
+            let domain = Domain { number: (index as u16).wrapping_add(1), line };
+            domain.forget_vlan();
             line.word(NAME).store(vni.value() | LIVE, Release);
-            return Ok(Domain { number: (index as u16).wrapping_add(1), line });
+            return Ok(domain);
         }
         meta::uncount(self.meta.vnis());
         Err(Error::SweepPending)
@@ -249,7 +249,7 @@ impl<'t> Domain<'t> {
         self.line.word(LIMIT)
     }
 
-    /// One more than the VLAN that frames of the VNI are tagged with; 0 for none.
+    /// The way to the VLAN that frames of the VNI are tagged with.
     #[inline]
     pub(crate) fn vlan(&self) -> &'t AtomicU32 {
         self.line.word(VLAN)

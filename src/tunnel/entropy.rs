@@ -337,7 +337,8 @@ mod tests {
         let ports =
             |source: u32, destination: u32| source.to_be() >> 16 | (destination.to_be() & 0xffff_0000);
         let (here, there) = (0x0a01_0001, 0x0a02_0001);
-        let flows: [(&str, fn(u32) -> (u32, u32, u32, u32)); 5] = [
+        type Flow = fn(u32) -> (u32, u32, u32, u32);
+        let flows: [(&str, Flow); 5] = [
             ("source ports", |n| (0, 0, 32_768 + n, 443)),
             ("both ports", |n| (0, 0, 5_000 + n, 5_000 + n)),
             ("sources", |n| (n, 0, 40_000, 80)),

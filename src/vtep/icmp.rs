@@ -4,15 +4,14 @@
 //! know, its port, a source port out of our range, and, where the quote is long enough, a VXLAN header with a VNI that
 //! the tables know (RFC 5927, section 4; Linux checks as much).
 
-use core::net::IpAddr;
-
 use super::Engine;
 use crate::{
     table::{Remote, RemoteId},
+    time::Instant,
     wire::{
         IpProtocol,
-        icmp_quote::{self, Problem},
-        icmpv4, icmpv6, udp, vxlan,
+        icmp_quote::{self, Problem, Quote},
+        udp, vxlan,
     },
 };
 
@@ -21,11 +20,11 @@ use crate::{
 #[must_use]
 #[non_exhaustive]
 pub enum Underlay {
-    /// Packets to the remote may have this many bytes, and the tables know it from now on. It holds until somebody
-    /// says otherwise by [`Remotes::set_mtu`](crate::table::Remotes::set_mtu): paths change, so try again after some
-    /// ten minutes (RFC 1191, section 6.3).
+    /// Packets to the remote may have this many bytes, and the tables know it from now on, for as long as
+    /// [`mtu_expires`](crate::table::Settings::mtu_expires) says: paths change (RFC 1191, section 6.3). It is less than
+    /// what was set or told before, or the same once more.
     Mtu {
-        /// The remote.
+        /// The remote; others at the same address may have learned it as well.
         remote: RemoteId,
         /// Bytes of outer IP packet.
         mtu: u16,
@@ -37,60 +36,61 @@ pub enum Underlay {
         /// Why not.
         problem: Problem,
     },
+    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds.
+    Ignored,
     /// It is about no packet of ours, and means nothing.
     NotOurs,
 }
 
 impl Engine<'_> {
-    pub(super) fn underlay_icmp(&self, packet: &[u8]) -> Underlay {
-        self.report(packet).unwrap_or(Underlay::NotOurs)
+    pub(super) fn underlay_icmp(&self, now: Instant, packet: &[u8]) -> Underlay {
+        self.report(now, packet).unwrap_or(Underlay::NotOurs)
     }
 
-    fn report(&self, packet: &[u8]) -> Option<Underlay> {
+    fn report(&self, now: Instant, packet: &[u8]) -> Option<Underlay> {
         let report = icmp_quote::parse(packet).ok()?;
         let quote = report.quote;
-        let (_, port) = quote.ports().filter(|_| quote.protocol == IpProtocol::UDP)?;
-        let id = self.fdb.remotes.find(&Remote::new(quote.destination, port))?;
-        let known = self.is_local(quote.source) && self.is_our_flow(quote.payload);
-        if !known {
+        let (from, port) = quote.ports().filter(|_| quote.protocol == IpProtocol::UDP)?;
+        let (least, most) = self.config.srcport;
+        if !self.is_local(quote.source) || !(least..=most).contains(&from) {
             return None;
         }
-        let mtu = match report.problem {
-            Problem::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => Some(u32::from(mtu)),
-            Problem::V6(icmpv6::Problem::PacketTooBig { mtu }) => Some(mtu),
-            _ => None,
+        let remotes = self.quoted_remotes(&quote, port)?;
+        let mut remotes = remotes.into_iter().flatten().peekable();
+        let first = *remotes.peek()?;
+        let Some(mtu) = report.problem.path_mtu() else {
+            return Some(Underlay::Unreachable { remote: first, problem: report.problem });
         };
-        let Some(mtu) = mtu else {
-            return Some(Underlay::Unreachable { remote: id, problem: report.problem });
-        };
-        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX).max(least(quote.destination));
-        let old = self.fdb.remotes.get(id)?.mtu;
-        // Only ever less: who forges a larger one gains nothing.
-        if old == 0 || mtu < old {
-            self.fdb.remotes.set_mtu(id, mtu).ok()?;
-        }
-        Some(Underlay::Mtu { remote: id, mtu })
+        let is_less = mtu < self.config.mtu;
+        // Where somebody is at work on the remote, the next packet that is too long brings the next report.
+        let learns = |id| is_less && self.fdb.remotes.learn_mtu(now, id, mtu) == Ok(true);
+        let learned = remotes.map(|remote| learns(remote).then_some(remote)).fold(None, Option::or);
+        Some(learned.map_or(Underlay::Ignored, |remote| Underlay::Mtu { remote, mtu }))
     }
 
-    /// Whether a quoted datagram can be ours: its source port, and its VXLAN header as far as there is one.
-    fn is_our_flow(&self, datagram: &[u8]) -> bool {
-        let Ok((udp, rest)) = udp::Header::parse(datagram) else { return false };
-        let (first, last) = self.config.srcport;
-        let port = (first..=last).contains(&udp.source_port);
-        let vni = match vxlan::Header::parse(rest) {
-            Ok((header, _)) => header.vni().is_some_and(|vni| self.fdb.knows(vni)),
+    /// The remotes that a quoted datagram can have been sent to, whose way is the same: that without a VNI of its own,
+    /// that with the one that is quoted, and the first at the address, whatever it has. `None` where it has no VNI of ours, as far as there is a VXLAN header.
+    fn quoted_remotes(&self, quote: &Quote<'_>, port: u16) -> Option<[Option<RemoteId>; 3]> {
+        let remotes = self.fdb.remotes;
+        let plain = Remote::new(quote.destination, port);
+        let first = remotes.find_by_address(quote.destination, 0).and_then(|id| Some((id, remotes.get(id)?)));
+        let first = first.filter(|(_, remote)| remote.port == port);
+        let (_, rest) = udp::Header::parse(quote.payload).ok()?;
+        let with_vni = match vxlan::Header::parse(rest) {
+            Ok((header, _)) => {
+                let vni = header.vni()?;
+                let with_vni = remotes.find(&plain.vni(vni));
+                let of_remote =
+                    with_vni.is_some() || first.is_some_and(|(_, remote)| remote.vni == Some(vni));
+                if !of_remote && !self.fdb.knows(vni) {
+                    return None;
+                }
+                with_vni
+            }
             // Routers need not quote more than eight bytes.
-            Err(_) => true,
+            Err(_) => None,
         };
-        port && vni
-    }
-}
-
-/// The least MTU that there can be (RFC 791, section 3.1: 68; RFC 8200, section 5: 1,280), with which a VTEP could
-/// send anything: smaller ones are forged.
-const fn least(address: IpAddr) -> u16 {
-    match address {
-        IpAddr::V4(_) => 576,
-        IpAddr::V6(_) => 1_280,
+        let (plain, first) = (remotes.find(&plain), first.map(|(id, _)| id));
+        Some([plain, with_vni, first.filter(|_| first != plain && first != with_vni)])
     }
 }

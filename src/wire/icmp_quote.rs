@@ -11,7 +11,10 @@
 //! Anybody can send such an error. Before anything is done about it, what it quotes must be compared with
 //! what was sent: addresses, ports, identifiers (RFC 5927, section 4).
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use super::{
     Error, IpProtocol,
@@ -40,6 +43,10 @@ pub enum Problem {
     /// By ICMPv6.
     V6(icmpv6::Problem),
 }
+
+/// How long a path's MTU holds that a report told, before a larger one is tried: twice the least (RFC 1191, section 3;
+/// RFC 8201, section 4), and as Linux has it in `net.ipv4.route.mtu_expires`.
+pub const MTU_EXPIRES: Duration = Duration::from_secs(600);
 
 /// The packet that a report quotes, as far as it does: our packet as it arrived at the reporter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -189,6 +196,25 @@ pub fn ipv6(
     Ok((problem, long_enough(quote)?))
 }
 
+impl Problem {
+    /// The MTU of the path, where that is what it says: for IPv4 no less than what every host takes (RFC 791, section
+    /// 3.1), for IPv6 no less than what every link carries (RFC 8200, section 5). Smaller ones are forged, or of routers
+    /// that do not know (RFC 1191, section 5).
+    pub const fn path_mtu(self) -> Option<u16> {
+        match self {
+            Self::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => {
+                Some(if mtu < LEAST_IPV4 { LEAST_IPV4 } else { mtu })
+            }
+            Self::V6(icmpv6::Problem::PacketTooBig { mtu }) => Some(match mtu {
+                0..=LEAST_IPV6 => LEAST_IPV6 as u16,
+                0xffff.. => u16::MAX,
+                mtu => mtu as u16,
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Quote<'_> {
     /// Source and destination port, where the payload is UDP, TCP or SCTP and begins with them.
     pub fn ports(&self) -> Option<(u16, u16)> {
@@ -213,3 +239,6 @@ fn long_enough(quote: Quote<'_>) -> Result<Quote<'_>, NotAReport> {
         _ => Ok(quote),
     }
 }
+
+const LEAST_IPV4: u16 = 576;
+const LEAST_IPV6: u32 = 1_280;

@@ -33,6 +33,7 @@ fn tables_allocate_nothing() {
         let by_itself = remotes.find_or_learn(&remote(3)).unwrap();
         remotes.set_header(a, &[7; 50]).unwrap();
         remotes.set_mtu(a, 1_450).unwrap();
+        assert_eq!(remotes.learn_mtu(now, a, 1_400), Ok(true));
         black_box(remotes.read(a, &mut [0; 50]));
         fdb.add_vni(vni).unwrap();
 

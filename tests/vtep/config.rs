@@ -127,6 +127,8 @@ fn remotes_must_have_room_for_their_headers() {
         let had = needed - 1;
         assert_eq!(header(had as u32).unwrap_err(), ConfigError::Header { needed, had }, "{config:?}");
         assert_eq!(header(needed as u32).unwrap().headroom(), needed - 12);
+        // None of them needs more than there is by default.
+        assert!(build(config, Capacity::fdb(16)).is_ok());
     }
 }
 
@@ -137,6 +139,7 @@ fn settings_of_the_tables() {
         other => panic!("{other:?}"),
     };
     assert_eq!(tables(|c| c.tables.ageing = Ageing::After(Duration::ZERO)), BuildError::NoAge);
+    assert_eq!(tables(|c| c.tables.mtu_expires = Ageing::After(Duration::ZERO)), BuildError::NoAge);
     assert_eq!(tables(|c| c.tables.reachable = Duration::from_secs(1)), BuildError::NeighborAgeing);
     let short = Vtep::new(Vec::<Line>::new(), v4(), CAPACITY, [1, 2]).unwrap_err();
     assert!(matches!(short, ConfigError::Tables(BuildError::Storage { had: 0, .. })));

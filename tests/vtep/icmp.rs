@@ -1,19 +1,46 @@
 //! ICMP errors about outer packets: only those about packets of ours count (behaviour A3, E).
 
+use std::{net::Ipv6Addr, time::Duration};
+
 use encap::{
+    table::{Ageing, Event, Remote, RemoteId},
+    time::Instant,
     vtep::{Config, Output, Underlay},
     wire::{
         icmp_error,
         icmpv4::{self, Problem},
+        icmpv6,
     },
 };
 
-use crate::common::*;
+use crate::{common::*, frames::with};
 
 /// The error that a router at 192.0.2.254 sends about `packet`.
 fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
     let headers = icmp_error::ipv4(packet, problem, [192, 0, 2, 254].into(), 64).unwrap();
     [&headers.bytes[..], &packet[..headers.quote_len]].concat()
+}
+
+/// What is said to the report that the path carries this much.
+fn too_big(node: &Node, now: Instant, packet: &[u8], mtu: u16) -> Underlay {
+    node.vtep.handle_underlay_icmp(now, &error(packet, Problem::FragmentationNeeded { mtu }))
+}
+
+fn mtu(node: &Node, remote: RemoteId) -> u16 {
+    node.vtep.remotes().get(remote).unwrap().mtu
+}
+
+/// Sweeps whenever it is time to, for an hour or until something expires; answers what did, and after how many seconds.
+fn expires(node: &Node, from: Instant) -> (Vec<Event>, u64) {
+    let (mut now, mut events) = (from, Vec::new());
+    loop {
+        let _ = node.vtep.handle_timeout(now, 1_000, |event| events.push(event));
+        let after = now.saturating_since(from).as_secs();
+        if after > 3_600 || !events.is_empty() {
+            return (events, after);
+        }
+        now = node.vtep.poll_timeout(now).max(now.saturating_add(Duration::from_millis(1)));
+    }
 }
 
 fn sent(node: &mut Node) -> Vec<u8> {
@@ -27,17 +54,130 @@ fn a_smaller_mtu_is_taken_from_an_error_about_our_packet() {
     let mut node = Node::new(1, Config::new()).peers(&[2]);
     let remote = node.vtep.remote(address(2)).unwrap();
     let packet = sent(&mut node);
-    let told = |node: &Node, mtu| {
-        node.vtep.handle_underlay_icmp(&error(&packet, Problem::FragmentationNeeded { mtu }))
-    };
-    assert_eq!(told(&node, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
-    assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 1_000);
+    // No less than the underlay has anyway.
+    assert_eq!(too_big(&node, NOW, &packet, 1_500), Underlay::Ignored);
+    assert_eq!(mtu(&node, remote), 0);
+    assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+    assert_eq!(mtu(&node, remote), 1_000);
     // The host is told next time: 1,000 bytes of payload do not fit any more.
     assert_eq!(node.send(NOW, &datagram(mac(2), mac(1), 1_000)).0, Output::Reply);
     // Never more again by an error, and never less than IPv4 promises.
-    assert_eq!(told(&node, 1_400), Underlay::Mtu { remote, mtu: 1_400 });
-    assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 1_000);
-    assert_eq!(told(&node, 1), Underlay::Mtu { remote, mtu: 576 });
+    assert_eq!(too_big(&node, NOW, &packet, 1_400), Underlay::Ignored);
+    assert_eq!(mtu(&node, remote), 1_000);
+    assert_eq!(too_big(&node, NOW, &packet, 1), Underlay::Mtu { remote, mtu: 576 });
+}
+
+/// By the calls that every VTEP makes: none of them is of MTUs alone.
+#[test]
+fn rfc1191_s6_3_a_told_mtu_holds_for_ten_minutes_and_then_what_was_set_does() {
+    for set in [0, 1_300] {
+        for never in [false, true] {
+            let config = with(Config::new(), |c| {
+                c.tables.ageing = if never { Ageing::Never } else { c.tables.ageing };
+                c.tables.neighbor_ageing = c.tables.ageing;
+            });
+            let mut node = Node::new(1, config).peers(&[2]);
+            let remote = node.vtep.remote(address(2)).unwrap();
+            node.vtep.remotes().set_mtu(remote, set).unwrap();
+            let packet = sent(&mut node);
+            assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+            let (expired, after) = expires(&node, NOW);
+            assert_eq!(expired, [Event::MtuExpired { remote, mtu: set }]);
+            assert!((600..680).contains(&after), "{after} s");
+            assert_eq!(mtu(&node, remote), set);
+            let (output, _) = node.send(NOW, &datagram(mac(2), mac(1), 1_000));
+            assert!(matches!(output, Output::Send { .. }), "the path is tried again");
+            // Where nothing has changed, that is told again.
+            let later = NOW.saturating_add(Duration::from_secs(1_000));
+            assert_eq!(too_big(&node, later, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+        }
+    }
+}
+
+#[test]
+fn rfc8201_s4_a_larger_mtu_is_not_tried_sooner_after_the_last_report() {
+    let mut node = Node::new(1, Config::new()).peers(&[2]);
+    let remote = node.vtep.remote(address(2)).unwrap();
+    let packet = sent(&mut node);
+    // The same again, less, more: the last begins no time anew.
+    for (seconds, told, holds) in [(0, 1_200, 1_200), (300, 1_200, 1_200), (400, 1_100, 1_100)] {
+        let now = NOW.saturating_add(Duration::from_secs(seconds));
+        assert_eq!(too_big(&node, now, &packet, told), Underlay::Mtu { remote, mtu: holds });
+    }
+    let last = NOW.saturating_add(Duration::from_secs(400));
+    assert_eq!(
+        too_big(&node, last.saturating_add(Duration::from_secs(100)), &packet, 1_200),
+        Underlay::Ignored
+    );
+    let (expired, after) = expires(&node, last);
+    assert_eq!((&*expired, mtu(&node, remote)), (&[Event::MtuExpired { remote, mtu: 0 }][..], 0));
+    assert!((600..680).contains(&after), "{after} s");
+}
+
+#[test]
+fn the_time_is_a_setting() {
+    let times = [(Ageing::After(Duration::from_secs(300)), Some(300..340)), (Ageing::Never, None)];
+    for (mtu_expires, expected) in times {
+        let config = with(Config::new(), |c| c.tables.mtu_expires = mtu_expires);
+        let mut node = Node::new(1, config).peers(&[2]);
+        let remote = node.vtep.remote(address(2)).unwrap();
+        let packet = sent(&mut node);
+        assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+        let (expired, after) = expires(&node, NOW);
+        match expected {
+            Some(expected) => assert!(expected.contains(&after) && expired.len() == 1, "{after} s"),
+            None => assert!(expired.is_empty() && mtu(&node, remote) == 1_000),
+        }
+    }
+}
+
+/// The way to them is the same, whatever is in the packets.
+#[test]
+fn remotes_with_a_vni_or_an_egress_of_their_own_learn_too() {
+    let other = encap::wire::Vni::truncate(77);
+    let plain = Remote::new(address(2), 4789);
+    for remote in [plain.vni(other), plain.vni(VNI), plain.egress(3), plain.vni(other).egress(3)] {
+        let mut node = Node::new(1, Config::new());
+        let id = node.vtep.add_remote(&remote).unwrap();
+        node.vtep.fdb().add(VNI, mac(2), id).unwrap();
+        let packet = sent(&mut node);
+        assert_eq!(
+            too_big(&node, NOW, &packet, 1_000),
+            Underlay::Mtu { remote: id, mtu: 1_000 },
+            "{remote:?}"
+        );
+        // Routers that quote eight bytes say no VNI.
+        assert_eq!(
+            too_big(&node, NOW, &packet[..28], 900),
+            Underlay::Mtu { remote: id, mtu: 900 },
+            "{remote:?}"
+        );
+    }
+    // All of them, whichever packet it was.
+    let mut node = Node::new(1, Config::new());
+    let [first, second] = [plain, plain.vni(VNI)].map(|remote| node.vtep.add_remote(&remote).unwrap());
+    node.vtep.fdb().add(VNI, mac(2), second).unwrap();
+    let packet = sent(&mut node);
+    assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote: first, mtu: 1_000 });
+    assert_eq!([first, second].map(|id| mtu(&node, id)), [1_000; 2]);
+}
+
+#[test]
+fn over_ipv6_packet_too_big_is_taken() {
+    let [here, there, router] = [1, 2, 254].map(|last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last));
+    let mut node = Node::new(1, Config::new().local(here.into()));
+    let remote = node.vtep.remote(there.into()).unwrap();
+    node.vtep.fdb().add(VNI, mac(2), remote).unwrap();
+    let packet = sent(&mut node);
+    let told = |mtu| {
+        let headers = icmp_error::ipv6(&packet, icmpv6::Problem::PacketTooBig { mtu }, router, 64).unwrap();
+        let report = [&headers.bytes[..], &packet[..headers.quote_len]].concat();
+        node.vtep.handle_underlay_icmp(NOW, &report)
+    };
+    assert_eq!(told(1_400), Underlay::Mtu { remote, mtu: 1_400 });
+    // No link has less (RFC 8200, section 5), and a jumbogram's is no less than what holds.
+    assert_eq!(told(600), Underlay::Mtu { remote, mtu: 1_280 });
+    assert_eq!(told(70_000), Underlay::Ignored);
 }
 
 #[test]
@@ -46,7 +186,7 @@ fn other_errors_are_told() {
     let remote = node.vtep.remote(address(2)).unwrap();
     let problem = Problem::Unreachable(icmpv4::Unreachable(1));
     let packet = error(&sent(&mut node), problem);
-    let told = node.vtep.handle_underlay_icmp(&packet);
+    let told = node.vtep.handle_underlay_icmp(NOW, &packet);
     assert_eq!(
         told,
         Underlay::Unreachable { remote, problem: encap::wire::icmp_quote::Problem::V4(problem) }
@@ -65,10 +205,9 @@ fn forged_quotes_mean_nothing() {
         forged[at] = value;
         let about = encap::wire::ipv4::Header::parse(&forged).unwrap().0.with_checksum().fixed_bytes();
         forged[..20].copy_from_slice(&about);
-        let told = node.vtep.handle_underlay_icmp(&error(&forged, Problem::FragmentationNeeded { mtu: 600 }));
-        assert_eq!(told, Underlay::NotOurs, "byte {at}");
+        assert_eq!(too_big(&node, NOW, &forged, 600), Underlay::NotOurs, "byte {at}");
     }
-    assert_eq!(node.vtep.handle_underlay_icmp(&packet), Underlay::NotOurs);
+    assert_eq!(node.vtep.handle_underlay_icmp(NOW, &packet), Underlay::NotOurs);
     let remote = node.vtep.remote(address(2)).unwrap();
     assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 0);
 }

@@ -58,7 +58,7 @@ fn changed(mut remote: Remote, change: impl FnOnce(&mut Remote)) -> Remote {
 
 /// Hosts behind remotes of all kinds, and in all other places.
 fn node(choices: &Choices, rsc: ShortCircuit) -> (Node, RemoteId) {
-    let capacity = Capacity { neighbors: 64, header: 88, ..Capacity::fdb(256) };
+    let capacity = Capacity { neighbors: 64, ..Capacity::fdb(256) };
     let vtep = Vtep::with_capacity(config(choices, rsc).local(address(1)), capacity, [7, 1]).unwrap();
     vtep.fdb().add_vni(VNI).unwrap();
     let node = Node { vtep, worker: Worker::new(1).with_event_capacity(16) };

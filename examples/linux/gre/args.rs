@@ -11,7 +11,7 @@ use encap::{
     wire::gre::Key,
 };
 
-use crate::values::{self, EncapLimit};
+use crate::values::{self, EncapLimit, Expires};
 
 /// A GRE tunnel in user space, between a TUN or TAP device and raw sockets.
 ///
@@ -86,6 +86,9 @@ pub(crate) struct Args {
     /// MTU of the underlay in bytes.
     #[arg(long, value_name = "N", default_value_t = 1_500, value_parser = clap::value_parser!(u16).range(68..))]
     pub(crate) underlay_mtu: u16,
+    /// How long the MTU of the path holds that a router told, in seconds, or never [default: 600].
+    #[arg(long, value_name = "SECS|never", value_parser = values::expires)]
+    mtu_expires: Option<Expires>,
     /// Do as the RFCs say where Linux does something else, with a TTL of 64 for a default: checksums and numbers are
     /// judged where there are some, a restarted sender is heard again, loops end, keepalives are answered.
     #[arg(long)]
@@ -133,6 +136,7 @@ impl Args {
         set(&mut config, self.ttl, Config::ttl);
         set(&mut config, self.flowlabel, Config::flow_label);
         set(&mut config, self.encaplimit, |config, EncapLimit(limit)| config.encap_limit(limit));
+        set(&mut config, self.mtu_expires, |config, Expires(after)| config.mtu_expires(after));
         set(&mut config, self.key.or(self.ikey), Config::ikey);
         set(&mut config, self.key.or(self.okey), Config::okey);
         config.build()

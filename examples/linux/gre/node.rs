@@ -67,9 +67,12 @@ impl Node {
             let sources =
                 [self.device.as_fd(), self.receiver.as_fd(), self.icmp.as_fd(), self.signals.as_fd()];
             let mut waiter = Waiter::new(sources);
-            waiter.wait(None)?;
+            let next = self.engine.tunnel.poll_timeout();
+            waiter.wait(next.map(|next| next.saturating_since(self.now())))?;
             let [outbound, inbound, icmp, signals] = [0, 1, 2, 3].map(|place| waiter.is_ready(place));
-            let now = Instant::from_secs(1).saturating_add(self.started.elapsed());
+            let now = self.now();
+            // The path may carry more than it once did: what routers said is tried again.
+            let _ = self.engine.tunnel.handle_timeout(now);
             if outbound {
                 self.outbound(now)?;
             }
@@ -83,6 +86,10 @@ impl Node {
                 return Ok(());
             }
         }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_secs(1).saturating_add(self.started.elapsed())
     }
 
     /// Reads a batch from the device, and sends it.

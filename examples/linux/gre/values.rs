@@ -1,6 +1,6 @@
 //! What flags mean: numbers as `ip tunnel` reads them.
 
-use std::{net::Ipv4Addr, str::FromStr};
+use std::{net::Ipv4Addr, str::FromStr, time::Duration};
 
 use encap::{
     tunnel::{OuterDscp, OuterFlowLabel, Ttl},
@@ -55,6 +55,18 @@ pub(crate) fn encap_limit(text: &str) -> Result<EncapLimit, String> {
 /// How often packets may be wrapped once more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EncapLimit(pub(crate) Option<u8>);
+
+/// Seconds, or `never`.
+pub(crate) fn expires(text: &str) -> Result<Expires, String> {
+    if text == "never" {
+        return Ok(Expires(None));
+    }
+    parse(text).map(|seconds| Expires(Some(Duration::from_secs(seconds))))
+}
+
+/// How long what a router told holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expires(pub(crate) Option<Duration>);
 
 fn parse<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| format!("{text}: {}", error.to_string()))

@@ -79,6 +79,9 @@ pub(crate) struct Common {
     /// How long learned entries stay, in seconds, or never [default: 300].
     #[arg(long, value_name = "SECS|never", value_parser = values::ageing)]
     pub(crate) ageing: Option<Ageing>,
+    /// How long the MTU of a path holds that a router told, in seconds, or never [default: 600].
+    #[arg(long, value_name = "SECS|never", value_parser = values::ageing)]
+    pub(crate) mtu_expires: Option<Ageing>,
     /// The most entries of a segment.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) maxaddress: Option<u32>,

@@ -41,6 +41,7 @@ pub(crate) fn config(segments: &[Segment], args: &Common) -> Config {
     set(&mut config.inner_vlan, when(args.inner_vlan, true));
     set(&mut config.address, args.mac);
     set(&mut config.tables.ageing, args.ageing);
+    set(&mut config.tables.mtu_expires, args.mtu_expires);
     set(&mut config.tables.vni_limit, args.maxaddress);
     set(&mut config.tables.learn_from, args.learn_from.map(learn_from));
     config.udp6zerocsumtx = args.udp6zerocsumtx;

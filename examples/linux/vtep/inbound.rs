@@ -98,9 +98,8 @@ impl<'a> Inbound<'a> {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let Some(listener) = self.listeners.get_mut(place) else { return };
         let now = clock.now();
-        let received = listener.receive(|packet| match vtep.handle_underlay_icmp(packet) {
+        let received = listener.receive(|packet| match vtep.handle_underlay_icmp(now, packet) {
             Underlay::Mtu { remote, mtu } => {
-                shared.mtu_told(remote, now);
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
                     eprintln!("mtu {mtu} to {}", remote.address);
                 }

@@ -207,18 +207,19 @@ impl Main<'_> {
 
     /// What has expired goes.
     fn age(&self) {
-        let Ends { vtep, shared, clock, verbose, .. } = self.ends;
+        let Ends { vtep, clock, verbose, .. } = self.ends;
         let now = clock.now();
         if vtep.poll_timeout(now) <= now {
             let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| match event {
                 Event::Expired(Entry { mac, vni, .. }) if verbose => eprintln!("expired {mac} vni {vni}"),
                 Event::NeighborExpired(neighbor) if verbose => eprintln!("expired {neighbor:#}"),
+                Event::MtuExpired { remote, .. } if verbose => {
+                    if let Some(remote) = vtep.remotes().get(remote) {
+                        eprintln!("mtu expired to {}", remote.address);
+                    }
+                }
                 _ => {}
             });
-        }
-        for remote in shared.mtus_to_forget(now) {
-            // Gone meanwhile, as like as not.
-            let _ = vtep.remotes().set_mtu(remote, 0);
         }
     }
 }

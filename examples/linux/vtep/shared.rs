@@ -7,7 +7,7 @@ use std::{
     time,
 };
 
-use encap::{table::RemoteId, time::Instant, vtep::Counters};
+use encap::{time::Instant, vtep::Counters};
 
 /// The engine's time, which begins with the program.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,6 @@ pub(crate) struct Shared {
     errors: Mutex<BTreeMap<(&'static str, i32), u64>>,
     /// Frames that came with this policy.
     policies: Mutex<BTreeMap<u16, u64>>,
-    /// Remotes whose MTU ICMP has told, and when.
-    mtus: Mutex<BTreeMap<RemoteId, Instant>>,
 }
 
 /// Which way a thread's packets go.
@@ -82,24 +80,9 @@ impl Shared {
     pub(crate) fn policies(&self) -> BTreeMap<u16, u64> {
         lock(&self.policies).clone()
     }
-
-    pub(crate) fn mtu_told(&self, remote: RemoteId, now: Instant) {
-        lock(&self.mtus).insert(remote, now);
-    }
-
-    /// The remotes whose MTU was told so long ago that it is worth to try again (RFC 1191, section 6.3).
-    pub(crate) fn mtus_to_forget(&self, now: Instant) -> Vec<RemoteId> {
-        let mtus = &mut *lock(&self.mtus);
-        let old = |told: Instant| now.saturating_since(told) >= MTU_LIFETIME;
-        let gone: Vec<_> = mtus.iter().filter(|&(_, &told)| old(told)).map(|(&remote, _)| remote).collect();
-        mtus.retain(|_, told| !old(*told));
-        gone
-    }
 }
 
 /// Nobody leaves a number half written, so that one that a thread left by panicking is good.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-const MTU_LIFETIME: time::Duration = time::Duration::from_secs(600);

@@ -1,6 +1,7 @@
 //! Remotes: the other ends of tunnels.
 
 mod gateway;
+mod mtu;
 mod names;
 mod place;
 mod raw;
@@ -9,6 +10,7 @@ mod table;
 
 pub use self::table::Remotes;
 pub(crate) use self::{
+    mtu::{sweep_period, ticks},
     place::scope,
     raw::{Raw, Record, Words},
     slot::{ACCOUNT_WORDS, record_lines},
@@ -35,7 +37,8 @@ pub struct Remote {
     pub egress: u32,
     /// The next hop's MAC address, where the outer framing is Ethernet and it is known.
     pub next_hop: Option<MacAddr>,
-    /// The longest outer IP packet on the way there, in bytes; 0 where nothing is known.
+    /// The longest outer IP packet on the way there, in bytes, as it was set or [learned](Remotes::learn_mtu); 0 where
+    /// nothing is known.
     pub mtu: u16,
     /// Who shares the room for what is learned with it.
     pub quota: Quota,
@@ -101,7 +104,8 @@ impl Remote {
         let has_mac = if self.next_hop.is_some() { HAS_MAC } else { 0 };
         let quota = match self.quota {
             Quota::Own => 0,
-            Quota::Shared(group) => 1 + u32::from(group),
+            // Groups are fewer than 65,535.
+            Quota::Shared(group) => group.wrapping_add(1),
         };
         [
             u32::from(self.mtu) << 16 | family,
@@ -109,17 +113,16 @@ impl Remote {
             b,
             c,
             d,
-            port,
+            u32::from(quota) << 16 | port,
             vni,
             egress,
             u32::from_be_bytes([m0, m1, m2, m3]),
             u32::from_be_bytes([0, 0, m4, m5]) | has_mac,
-            quota,
         ]
     }
 
     fn from_words(words: [u32; RECORD_WORDS]) -> Self {
-        let [first, a, b, c, d, port, vni, egress, mac_high, mac_low, quota] = words;
+        let [first, a, b, c, d, port, vni, egress, mac_high, mac_low] = words;
         let ([m0, m1, m2, m3], [_, _, m4, m5]) = (mac_high.to_be_bytes(), mac_low.to_be_bytes());
         Self {
             address: match first & 0xff {
@@ -131,8 +134,16 @@ impl Remote {
             egress,
             next_hop: (mac_low & HAS_MAC != 0).then_some(MacAddr([m0, m1, m2, m3, m4, m5])),
             mtu: (first >> 16) as u16,
-            quota: quota.checked_sub(1).map_or(Quota::Own, |group| Quota::Shared(group as u16)),
+            quota: quota_of(words[QUOTA]),
         }
+    }
+}
+
+/// The quota in the upper half of the port's word.
+const fn quota_of(word: u32) -> Quota {
+    match (word >> 16) as u16 {
+        0 => Quota::Own,
+        group => Quota::Shared(group - 1),
     }
 }
 
@@ -148,7 +159,10 @@ pub(crate) fn address(a: u32, b: u32, c: u32, d: u32) -> Ipv6Addr {
 }
 
 /// Words of a record before its outer header.
-const RECORD_WORDS: usize = 11;
+const RECORD_WORDS: usize = 10;
+
+/// The one of them whose upper half says who shares the room for what is learned; the lower one is the port.
+const QUOTA: usize = 5;
 
 /// Bits of a record's first word: the length of its header in bytes.
 const HEADER_LEN: u32 = 0xff00;

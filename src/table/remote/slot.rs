@@ -278,15 +278,17 @@ const REST_OF_FIRST: usize = 4 * (Line::WORDS - RECORD_WORDS);
 const NOBODY: u32 = 1;
 
 /// Words of each remote that only writers need.
-pub(crate) const ACCOUNT_WORDS: usize = 6;
+pub(crate) const ACCOUNT_WORDS: usize = 8;
 const LEARNED: usize = 0;
 const WINDOW_MARKS: usize = 1;
 const WINDOW_PASSES: usize = 2;
 pub(super) const REMOVED_EPOCH: usize = 3;
 pub(super) const REMOVED_PASSES: usize = 4;
 pub(super) const USED_PASS: usize = 5;
+pub(super) const MTU_BEFORE: usize = 6;
+pub(super) const MTU_LEARNED: usize = 7;
 
 /// How often a writer tries to get a lock.
 const SPINS: usize = 64;
 
-const _: () = assert!(Line::WORDS == 16 && record_lines(84) == 2);
+const _: () = assert!(Line::WORDS == 16 && record_lines(88) == 2 && record_lines(152) == 3);

@@ -156,6 +156,7 @@ impl<'t> Remotes<'t> {
         let learned = self.learned_at(index).read().0.max(1);
         self.learned_at(index).begin(learned);
         let state = with_learned(state, learned);
+        self.forget_learned_mtu(index);
         let flipped = self.write(index, state, &remote.to_words(), &[]);
         let handle = name(index, state);
         // Whoever adds it is about to use it.
@@ -296,15 +297,6 @@ impl<'t> Remotes<'t> {
     /// [`Error::Stale`], [`Error::Busy`].
     pub fn set_next_hop(&self, id: RemoteId, mac: Option<MacAddr>) -> Result<(), Error> {
         self.change(id, |remote| remote.next_hop = mac)
-    }
-
-    /// Sets the MTU of the way there, in bytes of outer IP packet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stale`], [`Error::Busy`].
-    pub fn set_mtu(&self, id: RemoteId, mtu: u16) -> Result<(), Error> {
-        self.change(id, |remote| remote.mtu = mtu)
     }
 
     /// Sets the prebuilt outer header: bytes that the tables only keep.

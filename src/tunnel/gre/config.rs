@@ -5,7 +5,7 @@ use core::{net::IpAddr, time::Duration};
 use super::SequenceRule;
 use crate::{
     tunnel::{Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Ttl, ecn},
-    wire::gre::Key,
+    wire::{gre::Key, icmp_quote::MTU_EXPIRES},
 };
 
 /// What a checksum on a tunnel without `icsum` means. With it, packets must have one under either rule.
@@ -65,6 +65,7 @@ pub struct Config {
     pub(super) discard_loops: Option<bool>,
     pub(super) policy: Option<Policy>,
     pub(super) mtu: usize,
+    pub(super) mtu_expires: Option<Duration>,
     pub(super) seed: u64,
     pub(super) linux: bool,
 }
@@ -97,6 +98,7 @@ impl Config {
             discard_loops: None,
             policy: None,
             mtu: MAX_MTU,
+            mtu_expires: Some(MTU_EXPIRES),
             seed: 0,
             linux: false,
         }
@@ -260,6 +262,13 @@ impl Config {
     /// MTU of the underlay in bytes. By default 65,535, the longest IP packet.
     pub const fn mtu(mut self, mtu: usize) -> Self {
         self.mtu = mtu;
+        self
+    }
+
+    /// How long an MTU holds that an ICMP error told: no less than five minutes, by RFC 8201, section 4; `None` for until
+    /// [`Tunnel::set_mtu`](super::Tunnel::set_mtu). By default 600 seconds, as RFC 1191, section 3, and Linux have it.
+    pub const fn mtu_expires(mut self, time: Option<Duration>) -> Self {
+        self.mtu_expires = time;
         self
     }
 

@@ -117,6 +117,7 @@ impl Config {
         let filter =
             SequenceFilter::new(self.sequence_rule.unwrap_or(rule), self.reset_after.unwrap_or(reset_after));
         let mut tunnel = Tunnel::of(endpoint, remote, rules, filter)?;
+        tunnel.mtu_expires = self.mtu_expires;
         tunnel.set_mtu(self.mtu)?;
         Ok(tunnel)
     }

@@ -3,9 +3,9 @@
 //! Anybody can send such an error, so what it quotes must be a packet of ours: between our addresses, GRE, and with our
 //! key as far as the quote goes, which need not be further than eight bytes (RFC 792; RFC 5927, section 4).
 
-use core::{net::IpAddr, time::Duration};
+use core::time::Duration;
 
-use super::{Tunnel, tunnel::IPV6_MIN_MTU};
+use super::Tunnel;
 use crate::{
     time::Instant,
     tunnel::Ttl,
@@ -21,8 +21,9 @@ use crate::{
 #[must_use]
 #[non_exhaustive]
 pub enum Reported {
-    /// Outer packets to the remote may have this many bytes, and the tunnel's MTU follows from that from now on. It
-    /// holds until [`Tunnel::set_mtu`]: paths change, so try again after some ten minutes (RFC 1191, section 6.3).
+    /// Outer packets to the remote may have this many bytes, and the tunnel's MTU follows from that from now on, until
+    /// [`Tunnel::handle_timeout`] says otherwise: paths change (RFC 1191, section 6.3). It is less than what was set or
+    /// told before, or the same once more.
     Mtu(usize),
     /// Packets do not reach the remote: senders of the next packets are to be told, by [`Tunnel::is_failing`].
     Failure(Problem),
@@ -30,6 +31,14 @@ pub enum Reported {
     Ignored,
     /// It is about no packet of this tunnel.
     NotOurs,
+}
+
+/// What is remembered of an MTU that was told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Learned {
+    at: Instant,
+    /// The underlay's MTU that was set.
+    before: usize,
 }
 
 /// What is remembered of failures.
@@ -72,19 +81,27 @@ impl Tunnel {
         if self.remote().is_multicast() {
             return Reported::Ignored;
         }
-        let mtu = match report.problem {
-            Problem::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => Some(mtu.into()),
-            Problem::V6(icmpv6::Problem::PacketTooBig { mtu }) => Some(mtu),
-            _ => None,
-        };
-        if let Some(mtu) = mtu {
-            return self.lower_mtu(mtu);
+        if let Some(mtu) = report.problem.path_mtu() {
+            return self.learn_mtu(now, mtu.into());
         }
         if !self.is_failure(report.problem) {
             return Reported::Ignored;
         }
         self.failures.add(now);
         Reported::Failure(report.problem)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): when an MTU that an error told has held for its time.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.learned_mtu?.at.saturating_add(self.mtu_expires?))
+    }
+
+    /// Has the MTU that was set hold again where it is time for that; answers the underlay's, and
+    /// [`mtu`](Self::mtu) follows from it.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<usize> {
+        self.poll_timeout().filter(|&due| due <= now)?;
+        let before = self.learned_mtu?.before;
+        self.set_mtu(before).ok().map(|()| before)
     }
 
     /// Whether the sender of the packet that comes next is to be told that its destination cannot be reached, besides
@@ -107,16 +124,21 @@ impl Tunnel {
         }
     }
 
-    /// Only ever less, and no less than links have: who forges an MTU gains little.
-    fn lower_mtu(&mut self, mtu: u32) -> Reported {
-        let least = match self.remote() {
-            IpAddr::V4(_) => LEAST_IPV4,
-            IpAddr::V6(_) => IPV6_MIN_MTU,
+    /// Only ever less: who forges an MTU gains little.
+    fn learn_mtu(&mut self, now: Instant, mtu: usize) -> Reported {
+        let holds = self.underlay_mtu();
+        let before = self.learned_mtu.map_or(holds, |learned| learned.before);
+        let is_old = self.poll_timeout().is_some_and(|due| due <= now);
+        let taken = match self.learned_mtu {
+            // What is too old counts no more.
+            Some(_) if is_old => mtu < before,
+            Some(_) => mtu <= holds,
+            None => mtu < holds,
         };
-        let mtu = usize::try_from(mtu).unwrap_or(usize::MAX).max(least);
-        if mtu >= self.underlay_mtu() || self.set_mtu(mtu).is_err() {
+        if !taken || self.set_mtu(mtu).is_err() {
             return Reported::Ignored;
         }
+        self.learned_mtu = Some(Learned { at: now, before });
         Reported::Mtu(mtu)
     }
 
@@ -146,6 +168,3 @@ const SOURCE_ROUTE_FAILED: icmpv4::Unreachable = icmpv4::Unreachable(5);
 
 /// The K bit, in the first byte of the flag word.
 const KEY_PRESENT: u8 = 0x20;
-
-/// What every host takes (RFC 791, section 3.1).
-const LEAST_IPV4: usize = 576;

@@ -1,9 +1,11 @@
 //! The tunnel: an endpoint with one remote, and what must be remembered from packet to packet.
 
-use core::net::IpAddr;
+use core::{net::IpAddr, time::Duration};
 
 use super::{
-    Config, Counters, Endpoint, InputKey, Selector, SequenceFilter, prove::Rules, reports::Failures,
+    Config, Counters, Endpoint, InputKey, Selector, SequenceFilter,
+    prove::Rules,
+    reports::{Failures, Learned},
 };
 use crate::{
     time::Instant,
@@ -63,6 +65,9 @@ use crate::{
 ///
 /// A tunnel whose outer packets have DF refuses every packet that is too long. An IPv4 packet without DF should be
 /// fragmented before it goes in.
+///
+/// What routers say of the path is for [`handle_icmp`](Self::handle_icmp). The MTU follows from that until
+/// [`handle_timeout`](Self::handle_timeout) is called at [`poll_timeout`](Self::poll_timeout), ten minutes later by default.
 #[derive(Clone, Copy, Debug)]
 pub struct Tunnel {
     pub(super) endpoint: Endpoint,
@@ -72,6 +77,9 @@ pub struct Tunnel {
     pub(super) rules: Rules,
     /// The longest packet that fits into the underlay's MTU.
     pub(super) max_inner: u16,
+    /// What is remembered where an ICMP error told that.
+    pub(super) learned_mtu: Option<Learned>,
+    pub(super) mtu_expires: Option<Duration>,
     /// Number of the next packet.
     pub(super) sequence: u32,
     /// IPv4 identification of the next packet without DF.
@@ -103,6 +111,8 @@ impl Tunnel {
             remote,
             rules,
             max_inner: 0,
+            learned_mtu: None,
+            mtu_expires: None,
             sequence: 0,
             identification: 0,
             filter,
@@ -144,7 +154,7 @@ impl Tunnel {
         (self.max_inner as usize).saturating_sub(link)
     }
 
-    /// From now on the underlay has this MTU, as the path to the remote may have changed it. Nothing else changes.
+    /// From now on the underlay has this MTU; what an ICMP error told is forgotten. Nothing else changes.
     ///
     /// # Errors
     ///
@@ -153,6 +163,7 @@ impl Tunnel {
         self.endpoint.inner_mtu(underlay_mtu)?;
         let overhead = self.endpoint.network_overhead();
         self.max_inner = u16::try_from(underlay_mtu.saturating_sub(overhead)).unwrap_or(u16::MAX);
+        self.learned_mtu = None;
         Ok(())
     }
 

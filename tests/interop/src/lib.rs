@@ -6,7 +6,7 @@
 //! - [`ping`], [`tcp::transfer`] and [`eventually`] are what to look at.
 //! - [`Tap`] and [`uml::Uml`] are wires ([`Wire`]) that a test sends frames into and receives them from.
 //! - [`examples::program`] is a program of `examples/linux`, built once; [`node::Node`] is one at work.
-//! - [`bytes`] makes packets without any help of the library's.
+//! - [`bytes`] makes packets without any help of the library's; [`compare`] has two judge them, [`Case`] by case.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -24,6 +24,7 @@
 //! ```
 
 pub mod bytes;
+mod case;
 pub mod engine;
 pub mod examples;
 mod folder;
@@ -42,6 +43,7 @@ mod wait;
 mod wire;
 
 pub use self::{
+    case::{Case, case, compare},
     folder::Folder,
     namespace::{Namespace, Offload, Ping, ping, veth},
     need::{Need, is_there},

@@ -121,6 +121,20 @@ impl Vtep {
         Self { host, control, running, _folder: folder }
     }
 
+    /// The same, when it knows of the other end what the daemons have told the kernel.
+    #[track_caller]
+    fn told_of_the_other_end(node: &Node) -> Self {
+        let vtep = Self::start(node);
+        eventually(SOON, "the kernel is told of the other end", || {
+            node.namespace
+                .bridge("fdb show dev vx100")
+                .contains("00:00:00:00:00:00 dst 10.99.0.2")
+                .then_some(())
+        });
+        vtep.wait("00:00:00:00:00:00 dst 10.99.0.2 self permanent", true);
+        vtep
+    }
+
     fn report(&self) -> String {
         let mut text = String::new();
         UnixStream::connect(&self.control).unwrap().read_to_string(&mut text).unwrap();
@@ -149,26 +163,36 @@ impl Vtep {
     }
 }
 
-fn underlay(ours: &Node, theirs: &Node) {
+/// Skips a test, or fails it, where something is missing for FRR on our side.
+macro_rules! need_frr {
+    ($($more:expr)?) => {
+        require!(
+            Need::Root,
+            Need::Program(FRR),
+            $($more,)?
+            Need::Program("ping"),
+            Need::Program("ethtool"),
+            Need::Device("vxlan"),
+            Need::Device("bridge")
+        );
+    };
+}
+
+/// Our end of the underlay and theirs.
+fn nodes() -> (Node, Node) {
+    // It may have to be built, and daemons would not wait so long.
+    examples::program("vtep");
+    let (ours, theirs) = (Node::new(1), Node::new(2));
     veth((&ours.namespace, "u0"), (&theirs.namespace, "u1"), Offload::NoChecksum);
     ours.namespace.ip("addr add 10.99.0.1/24 dev u0");
     theirs.namespace.ip("addr add 10.99.0.2/24 dev u1");
+    (ours, theirs)
 }
 
 #[test]
 fn evpn_of_frr_on_both_sides() {
-    require!(
-        Need::Root,
-        Need::Program(FRR),
-        Need::Program("ping"),
-        Need::Program("ethtool"),
-        Need::Device("vxlan"),
-        Need::Device("bridge")
-    );
-    // It may have to be built, and daemons would not wait so long.
-    examples::program("vtep");
-    let (mut ours, mut theirs) = (Node::new(1), Node::new(2));
-    underlay(&ours, &theirs);
+    need_frr!();
+    let (mut ours, mut theirs) = nodes();
     // The kernel's device takes part in nothing but the control plane.
     ours.devices(4799);
     theirs.devices(4789);
@@ -181,11 +205,7 @@ fn evpn_of_frr_on_both_sides() {
     ours.frr(2);
     theirs.frr(1);
 
-    let vtep = Vtep::start(&ours);
-    eventually(SOON, "the kernel is told of the other end", || {
-        ours.namespace.bridge("fdb show dev vx100").contains("00:00:00:00:00:00 dst 10.99.0.2").then_some(())
-    });
-    vtep.wait("00:00:00:00:00:00 dst 10.99.0.2 self permanent", true);
+    let vtep = Vtep::told_of_the_other_end(&ours);
     let announced = format!("{HOST} dst 10.99.0.1 self");
     eventually(SOON, "our host is announced", || {
         theirs.namespace.bridge("fdb show dev vx100").contains(&announced).then_some(())
@@ -229,19 +249,8 @@ fn evpn_of_frr_on_both_sides() {
 /// The other end speaks by another daemon; the routes are made by hand.
 #[test]
 fn evpn_of_gobgp_and_frr() {
-    require!(
-        Need::Root,
-        Need::Program(FRR),
-        Need::Program("gobgpd"),
-        Need::Program("ping"),
-        Need::Program("ethtool"),
-        Need::Device("vxlan"),
-        Need::Device("bridge")
-    );
-    // It may have to be built, and daemons would not wait so long.
-    examples::program("vtep");
-    let (mut ours, mut theirs) = (Node::new(1), Node::new(2));
-    underlay(&ours, &theirs);
+    need_frr!(Need::Program("gobgpd"));
+    let (mut ours, mut theirs) = nodes();
     ours.devices(4799);
     ours.frr(2);
     // A plain device, which is told where our host is.
@@ -278,11 +287,7 @@ afi-safi-name = "l2vpn-evpn"
     let multicast = format!("multicast 10.99.0.2 {common} pmsi ingress-repl 100 10.99.0.2");
     eventually(SOON, "gobgpd answers", || rib(&format!("add {multicast}")).is_ok().then_some(()));
 
-    let vtep = Vtep::start(&ours);
-    eventually(SOON, "the kernel is told of the other end", || {
-        ours.namespace.bridge("fdb show dev vx100").contains("00:00:00:00:00:00 dst 10.99.0.2").then_some(())
-    });
-    vtep.wait("00:00:00:00:00:00 dst 10.99.0.2 self permanent", true);
+    let vtep = Vtep::told_of_the_other_end(&ours);
     let host = format!("macadv {mac} 192.168.60.2 etag 0 label 100 rd 10.99.0.2:2 rt 65000:100 encap vxlan");
     rib(&format!("add {host}")).ok();
     let line = format!("{mac} dst 10.99.0.2 self extern_learn");
@@ -296,8 +301,6 @@ afi-safi-name = "l2vpn-evpn"
         Duration::from_secs(20),
     )
     .unwrap();
-    let withdrawn =
-        format!("macadv {mac} 192.168.60.2 etag 0 label 100 rd 10.99.0.2:2 rt 65000:100 encap vxlan");
-    rib(&format!("del {withdrawn}")).ok();
+    rib(&format!("del {host}")).ok();
     vtep.wait(&line, false);
 }

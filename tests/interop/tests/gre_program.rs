@@ -235,7 +235,7 @@ fn what_a_router_says_of_the_path_counts() {
     }
     a.ip("route add default via 10.99.1.254");
     b.ip("route add default via 10.99.2.254");
-    let one = end(&a, 1, "tun", ["10.99.1.1", "10.99.2.2"], "--ttl 64");
+    let one = end(&a, 1, "tun", ["10.99.1.1", "10.99.2.2"], "--ttl 64 --mtu-expires 20");
     let _other = end(&b, 2, "tun", ["10.99.2.2", "10.99.1.1"], "--ttl 64");
     ping(&a, "-M do -s 1448 192.168.88.2", 2).all();
     // A narrower link further on: what does not fit is lost, once.
@@ -247,6 +247,14 @@ fn what_a_router_says_of_the_path_counts() {
     let told = ping(&a, "-M do -s 1448 192.168.88.2", 1);
     assert!(told.text.contains("1376"), "{}", told.text);
     ping(&a, "-M do -s 1348 192.168.88.2", 2).all();
+    // When there is room again, that is found out by itself.
+    router.ip("link set rb mtu 1500");
+    eventually(Duration::from_secs(60), "the path is tried again", || {
+        one.report().0.contains("mtu 1476").then_some(())
+    });
+    // The sender remembers by itself what it was told.
+    a.ip("route flush cache");
+    ping(&a, "-M do -s 1448 192.168.88.2", 2).all();
     // No way at all: the senders of the next packets are told that the host cannot be reached.
     router.ip("route add unreachable 10.99.2.2/32");
     ping(&a, "192.168.88.2", 1).none();

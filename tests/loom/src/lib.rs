@@ -2,8 +2,8 @@
 //!
 //! The source files are the crate's own, by `#[path]`; only `line.rs` is not: its words are loom's, which also
 //! answer what another processor might still read. [`model`] is what all models share, [`bucket`] has those of the
-//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`] and [`records`] are
-//! about remotes, [`lists`] about their lists, [`vnis`] and [`lookups`] about the forwarding database, [`words`] about
+//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`], [`records`] and [`mtus`]
+//! are about remotes, [`lists`] about their lists, [`vnis`] and [`lookups`] about the forwarding database, [`words`] about
 //! gateways, counters and VLANs. `tests/` names them all.
 //!
 //! # What is not covered
@@ -20,6 +20,7 @@ pub mod bucket;
 pub mod lists;
 pub mod lookups;
 pub mod model;
+pub mod mtus;
 pub mod planted;
 pub mod records;
 pub mod remotes;
@@ -31,5 +32,5 @@ mod time;
 pub mod vnis;
 pub mod words;
 mod wire {
-    pub(crate) use encap::wire::{MacAddr, VlanId, Vni};
+    pub(crate) use encap::wire::{MacAddr, VlanId, Vni, icmp_quote};
 }

@@ -202,12 +202,12 @@ const FIRST: u16 = 1;
 const ADDRESS: u16 = 1 << 1;
 const PORT: u16 = 1 << 5;
 const MAC_LOW: u16 = 1 << 9;
-const HEADER_FIRST: u16 = 1 << 11;
+const HEADER_FIRST: u16 = 1 << 10;
 /// In the second line.
 const HEADER_LAST: u16 = 1;
 
 /// Bytes of a header that ends with the first word of the second line.
-const HEADER: usize = 24;
+const HEADER: usize = 28;
 
 const SHAPE: Shape = Shape { remotes: 1, header: HEADER as u32, ..Shape::NONE };
 

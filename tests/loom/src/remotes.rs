@@ -260,7 +260,7 @@ const NAMES: u16 = 0b11;
 const MTU: u16 = 1;
 const PORT: u16 = 1 << 5;
 const MAC_LOW: u16 = 1 << 9;
-const HEADER: u16 = 1 << 11;
+const HEADER: u16 = 1 << 10;
 
 const SINGLE: Shape = Shape { remotes: 1, ..Shape::NONE };
 const WORKER: Shape = Shape { workers: 1, ..SINGLE };

@@ -4,14 +4,17 @@ use std::{rc::Rc, sync::atomic::Ordering::Relaxed};
 
 use loom::thread::{self, JoinHandle};
 
-use crate::table::{
-    Ageing, Clock, Fdb, LearnFrom, Limits, Lists, Remotes, Tally, Underlay, Vlans, Vnis,
-    bucket::Map,
-    hash::Seed,
-    line::{Line, Words, enter},
-    meta::Meta,
-    record_lines, vni,
-    worker::Workers,
+use crate::{
+    table::{
+        Ageing, Clock, Fdb, LearnFrom, Limits, Lists, Remotes, Tally, Underlay, Vlans, Vnis,
+        bucket::Map,
+        hash::Seed,
+        line::{Line, Words, enter},
+        meta::Meta,
+        record_lines, ticks, vni,
+        worker::Workers,
+    },
+    wire::icmp_quote::MTU_EXPIRES,
 };
 
 /// Lines of a part of the tables.
@@ -187,6 +190,7 @@ impl Tables {
     fn found(&self) {
         let limit = Clock::new(Ageing::default()).ticks(Ageing::default()).expect("the default");
         self.meta().fdb_limit().store(limit.into(), Relaxed);
+        self.meta().mtu_limit().store(ticks(Ageing::After(MTU_EXPIRES)), Relaxed);
         self.remotes().found();
     }
 }

@@ -211,7 +211,10 @@ pub fn a_vlan_is_not_that_of_the_next_vni() {
     });
     check(2, move || {
         let tables = image.tables();
-        let writer = spawn(&tables, replace);
+        let writer = spawn(&tables, |tables| {
+            replace(tables);
+            assert_eq!(tables.vlans().vlan(SECOND), None, "another one's, for a moment");
+        });
         let mapped = tables.vlans().map(VLANS[0], FIRST);
         assert!(
             matches!(mapped, Ok(()) | Err(Error::Busy | Error::Full { .. } | Error::SweepPending)),
@@ -219,6 +222,81 @@ pub fn a_vlan_is_not_that_of_the_next_vni() {
         );
         writer.join().expect("the writer");
         assert_eq!(tables.vlans().vlan(SECOND), None, "another one's");
+    });
+}
+
+/// A VLAN is mapped to a VNI that goes and comes back meanwhile, with the same number, and is mapped to it again: that
+/// mapping stays, whatever becomes of the first. At most 2 preemptions.
+pub fn a_mapping_to_a_vni_that_has_come_back_stays() {
+    mapped_again(
+        2,
+        |_| (),
+        |tables| {
+            tables.vnis().remove(FIRST).expect("nobody is at work");
+            tables.meta().passes().fetch_add(2, Acquire);
+            // Who maps it may have brought it back.
+            let _ = tables.vnis().find_or_add(FIRST);
+        },
+    );
+}
+
+/// The same where the mapping was left behind by a VNI that has gone and come back before, and is ended. At most 3
+/// preemptions.
+pub fn a_mapping_that_takes_the_place_of_one_left_behind_stays() {
+    mapped_again(
+        3,
+        |tables| {
+            assert!(map(tables, VLANS[0], FIRST));
+            tables.vnis().remove(FIRST).expect("nobody is at work");
+            tables.meta().passes().fetch_add(2, Acquire);
+            tables.vnis().find_or_add(FIRST).expect("room");
+        },
+        |tables| {
+            let unmapped = tables.vlans().unmap(VLANS[0]);
+            assert!(matches!(unmapped, Ok(()) | Err(Error::Busy | Error::NotFound)), "{unmapped:?}");
+        },
+    );
+}
+
+/// A mapping is ended while its VNI goes and comes back, with another number, and is mapped again: it has both ways, or
+/// none. At most 1 preemption.
+pub fn the_end_of_a_mapping_leaves_no_way_back_alone() {
+    let (image, ()) = Image::new(Shape { vnis: 2, ..SHAPE }, vlan_words, |tables| {
+        assert!(map(tables, VLANS[0], FIRST));
+    });
+    check(1, move || {
+        let tables = image.tables();
+        let first = spawn(&tables, |tables| {
+            let unmapped = tables.vlans().unmap(VLANS[0]);
+            assert!(matches!(unmapped, Ok(()) | Err(Error::Busy | Error::NotFound)), "{unmapped:?}");
+        });
+        tables.vnis().remove(FIRST).expect("nobody is at work");
+        map(&tables, VLANS[0], FIRST);
+        first.join().expect("the first");
+        let vlans = tables.vlans();
+        let vni = vlans.vlan(FIRST).and_then(|vlan| vlans.vni(vlan));
+        assert_eq!(vni, vlans.vlan(FIRST).map(|_| FIRST), "half mapped: a way back alone");
+    });
+}
+
+/// While one thread maps, the other does something, and maps the same.
+fn mapped_again(preemptions: usize, fill: fn(&Tables), between: fn(&Tables)) {
+    let (image, ()) = Image::new(SHAPE, vlan_words, |tables| {
+        tables.vnis().find_or_add(FIRST).expect("room");
+        fill(tables);
+    });
+    check(preemptions, move || {
+        let tables = image.tables();
+        let first = spawn(&tables, |tables| {
+            let _ = tables.vlans().map(VLANS[0], FIRST);
+        });
+        between(&tables);
+        let mapped = tables.vlans().map(VLANS[0], FIRST);
+        first.join().expect("the first");
+        if mapped.is_ok() {
+            let vlans = tables.vlans();
+            assert_eq!((vlans.vni(VLANS[0]), vlans.vlan(FIRST)), (Some(FIRST), Some(VLANS[0])), "lost");
+        }
     });
 }
 

@@ -19,4 +19,7 @@ tests! {
     a_vlan_has_one_vni
     a_vlan_that_is_mapped_anew_has_one_vni
     a_vlan_is_not_that_of_the_next_vni
+    a_mapping_to_a_vni_that_has_come_back_stays
+    a_mapping_that_takes_the_place_of_one_left_behind_stays
+    the_end_of_a_mapping_leaves_no_way_back_alone
 }

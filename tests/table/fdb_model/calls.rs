@@ -157,8 +157,8 @@ impl Run {
             1 => remotes.set_mtu(id, value.into()),
             _ => remotes.set_header(id, &header),
         };
-        if what % 3 == 2 && header.len() > 84 {
-            return assert_eq!(answer, Err(Error::HeaderTooLong { needed: header.len(), had: 84 }));
+        if what % 3 == 2 && header.len() > 88 {
+            return assert_eq!(answer, Err(Error::HeaderTooLong { needed: header.len(), had: 88 }));
         }
         let stale = Err(STALE);
         let Some(far) = self.model.far_mut(id) else { return assert_eq!(answer, stale) };

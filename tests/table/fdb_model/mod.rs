@@ -133,7 +133,7 @@ impl Run {
 
         let remotes = self.tables.remotes();
         for (id, far) in &model.remotes {
-            let mut header = [0; 84];
+            let mut header = [0; 88];
             let read = remotes.read(*id, &mut header);
             assert_eq!(read.is_some(), far.alive);
             assert_eq!(remotes.is_configured(*id), far.alive && far.configured);

@@ -1,6 +1,7 @@
 //! Remotes: what names them, when they go, and when their place is taken again.
 
 mod addresses;
+mod mtu;
 mod storage;
 
 use std::net::IpAddr;
@@ -93,21 +94,21 @@ fn what_does_not_name_it_can_be_changed() {
     remotes.set_header(id, &[1, 2, 3, 4, 5]).unwrap();
     remotes.set_next_hop(id, Some(mac(7))).unwrap();
     remotes.set_mtu(id, 1_450).unwrap();
-    let mut header = [0; 84];
+    let mut header = [0; 88];
     assert_eq!(remotes.read(id, &mut header), Some((at(1).next_hop(mac(7)).mtu(1_450), 5)));
     assert_eq!(header[..6], [1, 2, 3, 4, 5, 0]);
     let mut short = [0; 2];
     assert_eq!(remotes.read(id, &mut short).unwrap().1, 2);
     remotes.set_next_hop(id, None).unwrap();
-    let all: Vec<_> = (1..85).collect();
-    for len in (0..=84).rev() {
+    let all: Vec<_> = (1..89).collect();
+    for len in (0..=88).rev() {
         remotes.set_header(id, &all[..len]).unwrap();
-        let mut header = [0; 90];
+        let mut header = [0; 94];
         assert_eq!(remotes.read(id, &mut header), Some((at(1).mtu(1_450), len)));
         assert_eq!(header[..len], all[..len]);
         assert!(header[len..].iter().all(|&byte| byte == 0));
     }
-    assert_eq!(remotes.set_header(id, &[0; 85]), Err(Error::HeaderTooLong { needed: 85, had: 84 }));
+    assert_eq!(remotes.set_header(id, &[0; 89]), Err(Error::HeaderTooLong { needed: 89, had: 88 }));
     assert_eq!(remotes.find(&at(1)), Some(id));
 }
 

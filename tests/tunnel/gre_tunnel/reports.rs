@@ -1,6 +1,6 @@
 //! ICMP errors about a tunnel's packets: rows of B5.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use encap::{
     time::Instant,
@@ -82,8 +82,55 @@ fn b5_frag_needed_is_the_path_mtu_from_then_on() {
             assert_eq!(here.mtu(), usize::from(least as u16) - overhead);
             assert!(!here.is_failing(NOW), "nobody is told that the remote is gone");
             here.set_mtu(1500).unwrap();
-            assert_eq!(here.mtu(), 1500 - overhead, "after a while");
+            assert_eq!((here.mtu(), here.poll_timeout()), (1500 - overhead, None));
         }
+    }
+}
+
+#[test]
+fn rfc1191_s6_3_a_told_mtu_holds_for_ten_minutes_and_then_what_was_set_does() {
+    let after = |seconds| NOW.saturating_add(Duration::from_secs(seconds));
+    for v6 in [false, true] {
+        let mut here = tunnel(v6, keyed);
+        let made = send(&mut here, &inner()).unwrap();
+        let overhead = 1500 - here.mtu();
+        assert_eq!((here.poll_timeout(), here.handle_timeout(NOW)), (None, None));
+        assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1400))), Reported::Mtu(1400));
+        // Before the time nothing happens; once, when it has come.
+        assert_eq!((here.poll_timeout(), here.handle_timeout(after(599))), (Some(after(600)), None));
+        assert_eq!(here.mtu(), 1400 - overhead);
+        assert_eq!((here.handle_timeout(after(600)), here.handle_timeout(after(600))), (Some(1500), None));
+        assert_eq!((here.mtu(), here.poll_timeout()), (1500 - overhead, None));
+        // What is too old counts no more, whether or not somebody has called.
+        let _ = here.handle_icmp(after(1_000), &error(&made, too_big(v6, 1300)));
+        assert_eq!(here.handle_icmp(after(2_000), &error(&made, too_big(v6, 1400))), Reported::Mtu(1400));
+        assert_eq!(here.handle_icmp(after(2_000), &error(&made, too_big(v6, 1500))), Reported::Ignored);
+        assert_eq!(here.handle_timeout(after(2_600)), Some(1500));
+    }
+}
+
+#[test]
+fn rfc8201_s4_a_larger_mtu_is_not_tried_sooner_after_the_last_report() {
+    let after = |seconds| NOW.saturating_add(Duration::from_secs(seconds));
+    let mut here = tunnel(true, keyed);
+    let made = send(&mut here, &inner()).unwrap();
+    // The same again, and less.
+    for (seconds, mtu) in [(0, 1400), (300, 1400), (500, 1350)] {
+        let told = here.handle_icmp(after(seconds), &error(&made, too_big(true, mtu)));
+        assert_eq!((told, here.poll_timeout()), (Reported::Mtu(mtu.into()), Some(after(seconds + 600))));
+    }
+    // What was told before comes back no more, only what was set.
+    assert_eq!(here.handle_timeout(after(1_100)), Some(1500));
+}
+
+#[test]
+fn the_time_that_an_mtu_holds_is_a_setting() {
+    for (time, due) in [(Some(Duration::from_secs(300)), Some(Instant::from_secs(400))), (None, None)] {
+        let mut here = tunnel(false, |c| keyed(c).mtu_expires(time));
+        let made = send(&mut here, &inner()).unwrap();
+        assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(false, 1400))), Reported::Mtu(1400));
+        assert_eq!(here.poll_timeout(), due);
+        assert_eq!(here.handle_timeout(Instant::from_secs(1 << 40)), time.map(|_| 1500));
     }
 }
 

@@ -1,8 +1,12 @@
 //! GRE, with all that can be in its header and behind it.
 
-use interop::bytes::{Ip, checksum};
+use interop::{
+    Case,
+    bytes::{Ip, checksum},
+    case,
+};
 
-use crate::{Case, OURS, THEIRS, case, frame, inner};
+use crate::{OURS, THEIRS, frame, inner};
 
 /// Everything, in order: sequence numbers are remembered.
 pub(crate) fn all() -> [Vec<Case>; 7] {

@@ -17,9 +17,9 @@ use encap::{
     wire::{Vni, gre::Key},
 };
 use interop::{
-    Need, Wire,
+    Case, Need, Wire,
     bytes::{self, Ip, echo, ethernet, mac},
-    require,
+    compare, require,
     uml::{self, Uml},
 };
 
@@ -147,29 +147,11 @@ impl Both {
 
     #[track_caller]
     fn compare(&mut self, cases: &[Case]) {
-        let mut wrong = Vec::new();
-        for Case { name, packet, documented } in cases {
+        compare(cases, |packet| {
             let (theirs, ours) = (self.theirs(packet), self.ours(packet));
-            if (ours.ok() == theirs) == documented.is_some() {
-                let packet = packet.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-                wrong.push(format!("{name}: kernel {theirs:?}, library {ours:?} {documented:?}\n  {packet}"));
-            }
-        }
-        assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-        let but = cases.iter().filter(|case| case.documented.is_some()).count();
-        println!("{} packets, the same verdicts, but for {but} as documented", cases.len());
+            (ours.ok() == theirs, format!("kernel {theirs:?}, library {ours:?}"))
+        });
     }
-}
-
-/// A packet, and if the library is known to judge otherwise, what its documentation says.
-struct Case {
-    name: String,
-    packet: Vec<u8>,
-    documented: Option<&'static str>,
-}
-
-fn case(name: impl Into<String>, packet: Vec<u8>) -> Case {
-    Case { name: name.into(), packet, documented: None }
 }
 
 /// An inner packet: a datagram that nobody is there for.

@@ -1,8 +1,12 @@
 //! VXLAN and Geneve.
 
-use interop::bytes::{self, Ip, udp};
+use interop::{
+    Case,
+    bytes::{self, Ip, udp},
+    case,
+};
 
-use crate::{Case, OURS, THEIRS, case, frame};
+use crate::{OURS, THEIRS, frame};
 
 /// `Policy::LINUX`.
 pub(crate) const NO_CRITICAL_OPTION: &str = "options are judged one by one, and not by the C flag";
@@ -45,7 +49,7 @@ pub(crate) fn geneve() -> Vec<Case> {
         cases.push(match bit {
             // The frame then starts with what looks like options.
             56..=61 => continue,
-            54 => Case { documented: Some(NO_CRITICAL_OPTION), ..case(name, packet(header, &frame())) },
+            54 => case(name, packet(header, &frame())).but(NO_CRITICAL_OPTION),
             _ => case(name, packet(header, &frame())),
         });
     }
@@ -69,18 +73,15 @@ pub(crate) fn geneve() -> Vec<Case> {
     cases.push(case("an option", with(0, &plain)));
     cases.push(case("two options", with(0, &[&plain[..], &plain].concat())));
     cases.push(case("a critical option", with(0x40, &critical)));
-    cases.push(Case {
-        documented: Some("critical options count without the C flag too (RFC 8926, section 3.5)"),
-        ..case("a critical option without the C flag", with(0, &critical))
-    });
-    cases.push(Case {
-        documented: Some(NO_CRITICAL_OPTION),
-        ..case("the C flag without a critical option", with(0x40, &plain))
-    });
-    cases.push(Case {
-        documented: Some("options must add up (RFC 8926, section 3.5)"),
-        ..case("an option longer than all", with(0, &option(0x0102, 1, 2, &[1, 2, 3, 4])))
-    });
+    cases.push(
+        case("a critical option without the C flag", with(0, &critical))
+            .but("critical options count without the C flag too (RFC 8926, section 3.5)"),
+    );
+    cases.push(case("the C flag without a critical option", with(0x40, &plain)).but(NO_CRITICAL_OPTION));
+    cases.push(
+        case("an option longer than all", with(0, &option(0x0102, 1, 2, &[1, 2, 3, 4])))
+            .but("options must add up (RFC 8926, section 3.5)"),
+    );
     let mut past = with(0, &plain);
     past[20 + 8] = 63;
     let ip = Ip::new(OURS, THEIRS, 17);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use interop::{Namespace, Offload, Tap, Wire, ping, veth};
+use interop::{Namespace, Offload, Tap, Wire, eventually, ping, veth};
 
 use crate::lab::{Lab, require_lab};
 
@@ -157,7 +157,7 @@ fn the_path_has_a_smaller_mtu() {
     r.ip("link set ra mtu 1400");
     let lab = Lab { a, b };
     lab.kernel("vx0", "id 100 local 10.99.1.1 remote 10.99.2.1 dstport 4789 dev va", "192.168.77.1/24");
-    let options = "--tap path0 --vni 100 --local 10.99.2.1 --remote 10.99.1.1 -v";
+    let options = "--tap path0 --vni 100 --local 10.99.2.1 --remote 10.99.1.1 --mtu-expires 20 -v";
     let ours = lab.ours(options, &[("path0", "192.168.77.2/24")]);
     ping(&lab.b, "192.168.77.1", 2).all();
     // The first of these gets stuck, and teaches; of the others the sender hears.
@@ -168,6 +168,14 @@ fn the_path_has_a_smaller_mtu() {
     assert!(told.text.contains("mtu = 1350") || told.text.contains("mtu=1350"), "{}", told.text);
     ping(&lab.b, "-M do -s 1322 192.168.77.1", 2).all();
     ping(&lab.b, "-M dont -s 1422 192.168.77.1", 2).none();
+    // When the router has room again, that is found out by itself.
+    r.ip("link set ra mtu 1500");
+    eventually(Duration::from_secs(60), "the path is tried again", || {
+        (!ours.report().contains("# path to")).then_some(())
+    });
+    // The sender remembers by itself what it was told.
+    lab.b.ip("route flush cache");
+    ping(&lab.b, "-M do -s 1422 192.168.77.1", 2).all();
 }
 
 /// What the kernel refuses is counted; everything else goes on.

@@ -1,11 +1,13 @@
 //! What is in the VXLAN header and behind it.
 
 use interop::{
+    Case,
     bytes::{self, Ip, ethernet, icmp_echo, mac},
+    case,
     kernel::{OVERLAY_MAC, UNDERLAY_MAC, packet, remote_mac, underlay_ip},
 };
 
-use crate::{Case, PORT, VALID, case};
+use crate::{PORT, VALID};
 
 /// A ping of an inner host.
 pub(crate) fn inner() -> Vec<u8> {

@@ -1,14 +1,15 @@
 //! What is around a good VXLAN header and frame: UDP and IP.
 
 use interop::{
+    Case,
     bytes::{self, Ip, ethernet, udp},
+    case,
     kernel::{UNDERLAY_MAC, remote_mac, underlay_ip},
 };
 
 use crate::{
-    Case, PORT, VALID,
+    PORT, VALID,
     carried::{inner, vxlan},
-    case,
 };
 
 /// A packet whose outer IP header is edited, its checksum right again.

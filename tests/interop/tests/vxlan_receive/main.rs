@@ -9,7 +9,7 @@ use encap::{
     wire::{MacAddr, Vni},
 };
 use interop::{
-    Need,
+    Case, Need,
     engine::{Engine, Verdict},
     kernel::{Kernel, OVERLAY_MAC, UNDERLAY_MAC},
     require,
@@ -23,23 +23,6 @@ use self::{
 const PORT: u16 = 4789;
 const VNI: u32 = 42;
 const VALID: u64 = 0x0800_0000_0000_2a00;
-
-/// A packet, and whether the library is known to judge it otherwise than Linux: then what its documentation says.
-struct Case {
-    name: String,
-    packet: Vec<u8>,
-    documented: Option<&'static str>,
-}
-
-fn case(name: impl Into<String>, packet: Vec<u8>) -> Case {
-    Case { name: name.into(), packet, documented: None }
-}
-
-impl Case {
-    fn but(self, documented: &'static str) -> Self {
-        Self { documented: Some(documented), ..self }
-    }
-}
 
 /// The settings of the kernel's device, for the library.
 fn engine(set: impl FnOnce(&mut Config)) -> Engine {
@@ -55,24 +38,15 @@ fn engine(set: impl FnOnce(&mut Config)) -> Engine {
 /// What the kernel delivers and what the library does, for each case.
 #[track_caller]
 fn compare(kernel: &Kernel, engine: &mut Engine, cases: &[Case]) {
-    let mut wrong = Vec::new();
-    for Case { name, packet, documented } in cases {
+    interop::compare(cases, |packet| {
         let theirs = kernel.receive(packet);
         let verdict = engine.receive(packet);
         let ours = match &verdict {
             Verdict::Delivered(frame) => vec![without_first_tag(frame)],
             _ => vec![],
         };
-        if (ours == theirs) == documented.is_some() {
-            let packet = packet.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            wrong.push(format!(
-                "{name}: {documented:?}\n  {packet}\n  kernel {theirs:02x?}\n  engine {verdict:02x?}"
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    let but = cases.iter().filter(|case| case.documented.is_some()).count();
-    println!("{} packets: the same verdicts, but for {but} as documented", cases.len());
+        (ours == theirs, format!("kernel {theirs:02x?}\n  engine {verdict:02x?}"))
+    });
 }
 
 /// As a raw socket sees a frame: the kernel keeps the first tag beside it.

@@ -44,7 +44,7 @@ pub(crate) use self::{
     fdb::{Fdb, Learned, Limits, Lookup},
     handle::{Destination, GroupId, ListId, RemoteId},
     list::Lists,
-    remote::{Quota, Raw, Record, Remote, Remotes, Words, record_lines},
+    remote::{Quota, Raw, Record, Remote, Remotes, Words, record_lines, ticks},
     settings::{LearnFrom, Underlay},
     tally::{Tally, VniCounters},
     vlan::Vlans,
