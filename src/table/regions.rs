@@ -19,6 +19,18 @@ macro_rules! regions {
             }
         }
 
+        /// Lines of each part: worked out once, not for each look at the tables.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Layout {
+            $($name: usize,)*
+        }
+
+        impl Layout {
+            pub(crate) fn of($capacity: &Capacity) -> Self {
+                Self { $($name: $lines),* }
+            }
+        }
+
         /// The parts of the caller's storage; where that is too short, the last ones are empty.
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct Regions<'t> {
@@ -26,8 +38,8 @@ macro_rules! regions {
         }
 
         impl<'t> Regions<'t> {
-            pub(crate) fn new($capacity: &Capacity, rest: &'t [Line]) -> Self {
-                $(let ($name, rest) = rest.split_at_checked($lines).unwrap_or_default();)*
+            pub(crate) fn new(layout: &Layout, rest: &'t [Line]) -> Self {
+                $(let ($name, rest) = rest.split_at_checked(layout.$name).unwrap_or_default();)*
                 let _ = rest;
                 Self { $($name),* }
             }

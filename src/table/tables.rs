@@ -12,7 +12,7 @@ use super::{
     line::Words,
     meta::Meta,
     neighbor,
-    regions::Regions,
+    regions::{Layout, Regions},
     remote,
     route::{self, Lengths},
     settings::Clocks,
@@ -32,9 +32,21 @@ use crate::wire::Vni;
 pub struct Tables<S> {
     storage: S,
     capacity: Capacity,
+    layout: Layout,
     settings: Settings,
     clocks: Clocks,
     seeds: Seeds,
+}
+
+/// The tables that frames are decided by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct All<'t> {
+    pub(crate) fdb: Fdb<'t>,
+    pub(crate) neighbors: Neighbors<'t>,
+    pub(crate) routes: Routes<'t>,
+    pub(crate) groups: Groups<'t>,
+    pub(crate) vlans: Vlans<'t>,
+    pub(crate) tally: Tally<'t>,
 }
 
 /// One seed per purpose.
@@ -88,7 +100,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
             routes: Seed::derive(seed, 6),
             multicast: Seed::derive(seed, 7),
         };
-        let tables = Self { storage, capacity, settings, clocks, seeds };
+        let layout = Layout::of(&capacity);
+        let tables = Self { storage, capacity, layout, settings, clocks, seeds };
         let meta = Meta::new(tables.regions().meta);
         meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
         meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
@@ -139,8 +152,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
 
     /// Which VLAN is which VNI.
     pub fn vlans(&self) -> Vlans<'_> {
-        let regions = self.regions();
-        Vlans { words: Words(regions.vlans), count: self.capacity.vlans, vnis: self.vnis_in(&regions) }
+        self.vlans_in(&self.regions())
     }
 
     /// What happened in a VNI, all workers taken together, where [`Capacity::vni_counters`] says that it is counted.
@@ -151,8 +163,21 @@ impl<S: AsRef<[Line]>> Tables<S> {
         domain.map_or(VniCounters::default(), |domain| self.tally_in(&regions).sum(vni, &domain))
     }
 
-    pub(crate) fn tally(&self) -> Tally<'_> {
-        self.tally_in(&self.regions())
+    /// All that frames are decided by.
+    pub(crate) fn all(&self) -> All<'_> {
+        let regions = self.regions();
+        All {
+            fdb: self.fdb_in(&regions),
+            neighbors: self.neighbors_in(&regions),
+            routes: self.routes_in(&regions),
+            groups: self.groups_in(&regions),
+            vlans: self.vlans_in(&regions),
+            tally: self.tally_in(&regions),
+        }
+    }
+
+    fn vlans_in<'t>(&self, regions: &Regions<'t>) -> Vlans<'t> {
+        Vlans { words: Words(regions.vlans), count: self.capacity.vlans, vnis: self.vnis_in(regions) }
     }
 
     const fn tally_in<'t>(&self, regions: &Regions<'t>) -> Tally<'t> {
@@ -196,7 +221,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     }
 
     pub(super) fn regions(&self) -> Regions<'_> {
-        Regions::new(&self.capacity, self.storage.as_ref())
+        Regions::new(&self.layout, self.storage.as_ref())
     }
 
     pub(super) fn fdb_in<'t>(&self, regions: &Regions<'t>) -> Fdb<'t> {

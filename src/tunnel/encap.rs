@@ -105,32 +105,6 @@ impl<P: Protocol> Endpoint<P> {
         Some(())
     }
 
-    /// What [`encap_plain`](Self::encap_plain) does with the most usual headers, which are kept where others may be
-    /// changing them: they are read as late as can be, and at the end the template says whether they hold. `None` as there;
-    /// what the headroom holds may then have changed.
-    #[inline(always)]
-    pub(crate) fn encap_straight<const N: usize>(
-        &self,
-        packet: &mut Packet<'_>,
-        template: &mut impl Template,
-        meta: &EncapMeta,
-    ) -> Option<()> {
-        let is_usual = Facts::is_usual_ipv4(template.facts::<2>());
-        if !P::IS_UDP || !is_usual || self.outer.udp_checksum != UdpChecksum::Zero || template.len() != N {
-            return None;
-        }
-        let (room, inner) = packet.split_headroom(N)?;
-        let (ecn, hash) = self.look_plain(inner, Facts::max_inner(template.facts::<2>()), meta)?;
-        let room: &mut [u8; N] = room.first_chunk_mut()?;
-        template.fill(room);
-        self.patch_usual(room, Facts::ipv4_sum(template.facts::<0>()), inner, meta, ecn, hash)?;
-        if !template.finish() {
-            return None;
-        }
-        packet.grow_front(N);
-        Some(())
-    }
-
     /// The ECN bits and the flow hash of a packet of at most `max` bytes that is plain, to be sent as most are.
     #[inline(always)]
     fn look_plain(&self, inner: &[u8], max: u16, meta: &EncapMeta) -> Option<(u8, u32)> {
@@ -187,7 +161,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// Completes headers of `N` bytes, which end in those of IPv4, UDP and a tunnel of eight bytes.
     #[inline(always)]
-    fn patch_usual<const N: usize>(
+    pub(super) fn patch_usual<const N: usize>(
         &self,
         room: &mut [u8; N],
         ipv4_sum: u16,
@@ -332,21 +306,6 @@ impl<P: Protocol> Endpoint<P> {
 /// Bytes of the most usual headers with an Ethernet header before them.
 pub(crate) const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
 const USUAL_V6_FRAME: usize = ethernet::Header::LEN + USUAL_V6;
-
-/// A remote where it is kept, as [`Remote::to_bytes`] made it: to be read piece by piece.
-pub(crate) trait Template {
-    /// How many bytes the outer headers have.
-    fn len(&self) -> usize;
-
-    /// The four bytes number `AT` of what patches need to know.
-    fn facts<const AT: usize>(&self) -> [u8; 4];
-
-    /// Writes the outer headers; `room` is as long.
-    fn fill<const N: usize>(&self, room: &mut [u8; N]);
-
-    /// Reads what else there is to read, and answers whether all that was read belongs together.
-    fn finish(&mut self) -> bool;
-}
 
 /// The same headers in another place, of a length that the compiler knows.
 #[inline(always)]

@@ -32,6 +32,7 @@ mod profile;
 mod protocol;
 mod remote;
 mod settings;
+mod straight;
 #[cfg(test)]
 mod two_ways;
 mod underlay;
@@ -39,10 +40,11 @@ pub mod vxlan;
 
 pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
-pub(crate) use encap::{Template, USUAL_FRAME};
+pub(crate) use encap::USUAL_FRAME;
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;
+pub(crate) use inner::{IpVersion, Plain};
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
 pub(crate) use patch::USUAL;
 pub use policy::Policy;
@@ -54,4 +56,5 @@ pub use settings::{
     ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, Link, OuterDscp,
     OuterFlowLabel, Ttl, UdpChecksum,
 };
+pub(crate) use straight::{Look, Straight, Template};
 pub use underlay::{OuterFacts, Start};

@@ -69,11 +69,6 @@ impl Facts {
     }
 
     #[inline(always)]
-    pub(crate) const fn is_usual_ipv4([_, usual, _, _]: [u8; 4]) -> bool {
-        usual == 4
-    }
-
-    #[inline(always)]
     pub(crate) const fn max_inner([_, _, m0, m1]: [u8; 4]) -> u16 {
         u16::from_be_bytes([m0, m1])
     }

@@ -7,7 +7,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Hint, Lookup, Place},
     time::Instant,
-    wire::{MacAddr, Vni, arp},
+    wire::{MacAddr, Vni, arp, ethernet},
 };
 
 /// Answers the ARP packet in a frame, if that is for the VTEP to do; tells whether it did, or the frame goes on its way.
@@ -34,6 +34,17 @@ pub(super) fn handle(
     let Some(mac) = found else { return Ok(false) };
     reply(front, packet, mac).ok_or(DropReason::ArpTruncated)?;
     Ok(true)
+}
+
+/// Whether an untagged ARP frame of so many bytes to one host is more than a frame to the proxy: without snooping, one that only suppresses
+/// what is flooded has nothing to do with it.
+// Hosts ask each other so now and then, whether they are still there (RFC 1122, section 2.3.2.1).
+pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
+    match engine.config.proxy {
+        Proxy::Off => false,
+        Proxy::KernelProxy => true,
+        Proxy::NeighSuppress => engine.neighbors.snoops() || len < ethernet::Header::LEN + arp::Header::LEN,
+    }
 }
 
 /// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer takes

@@ -1,15 +1,16 @@
 //! A burst of frames that local hosts send: the tables are asked for all of them together, so that the processor waits
 //! for memory once and not for each frame by itself.
 
-use super::{Engine, Output, OverlayMeta, Proxy, Worker, arp_proxy};
+use super::{Engine, Output, OverlayMeta, Proxy, Worker, arp_proxy, straight::Straight};
 use crate::{
     packet::Packet,
-    table::{Destination, Lookup},
+    table::{Destination, Lookup, Record},
     time::Instant,
+    tunnel::{Look, Plain, USUAL, USUAL_FRAME},
     wire::{MacAddr, Vni},
 };
 
-impl Engine<'_> {
+impl<'t> Engine<'t> {
     pub(super) fn overlay_burst(
         &self,
         worker: &mut Worker,
@@ -19,14 +20,16 @@ impl Engine<'_> {
         outputs: &mut [Output],
     ) -> usize {
         let bursts = metas.chunks(BURST).zip(packets.chunks_mut(BURST)).zip(outputs.chunks_mut(BURST));
+        let mut burst = Burst::new();
         bursts.fold(0, |done, ((metas, packets), outputs)| {
-            done.saturating_add(self.overlay_some(worker, now, metas, packets, outputs))
+            done.saturating_add(self.overlay_some(&mut burst, worker, now, metas, packets, outputs))
         })
     }
 
     /// At most [`BURST`] frames.
     fn overlay_some(
         &self,
+        burst: &mut Burst<'t>,
         worker: &mut Worker,
         now: Instant,
         metas: &[OverlayMeta],
@@ -34,46 +37,190 @@ impl Engine<'_> {
         outputs: &mut [Output],
     ) -> usize {
         let count = metas.len().min(packets.len()).min(outputs.len()).min(BURST);
-        // The plain ones among them, and where each is asked for.
-        let mut keys = [(Vni::default(), MacAddr::ZERO); BURST];
-        let mut places = [BURST; BURST];
-        let mut asked = 0usize;
-        for ((meta, packet), place) in metas.iter().zip(&*packets).zip(&mut places) {
-            if let (Some(mac), Some(key)) = (self.plain_mac(meta, packet.as_slice()), keys.get_mut(asked)) {
-                (*key, *place) = ((meta.vni, mac), asked);
-                asked = asked.wrapping_add(1);
+        // As long as each other, which is then seen once and not for each frame.
+        let (Some(metas), Some(packets), Some(outputs)) =
+            (metas.get(..count), packets.get_mut(..count), outputs.get_mut(..count))
+        else {
+            return 0;
+        };
+        match &self.straight {
+            Some(straight) => {
+                self.look_at_all(burst, metas, packets, |meta, frame, kind, to| {
+                    straight.look(meta, frame, kind, to)
+                });
             }
+            None => self.look_at_all(burst, metas, packets, |_, _, _, _| Some(())),
         }
         // Where there are several others, questions may be among them.
-        if count.saturating_sub(asked) > FEW && self.config.proxy != Proxy::Off {
+        if count.saturating_sub(burst.plain) > FEW && self.config.proxy != Proxy::Off {
             arp_proxy::look_ahead(self, metas, packets);
         }
-        let mut found = [Lookup::Unknown; BURST];
-        self.fdb.lookup_batch(now, keys.get(..asked).unwrap_or_default(), &mut found);
-        let remote = |at: usize| match places.get(at).and_then(|&place| found.get(place)) {
-            Some(&Lookup::Found(Destination::Remote(remote))) => Some(remote),
-            _ => None,
-        };
-
-        // Counted at the end, all together; in segments, where that is wanted, one by one.
-        let [mut sent, mut bytes] = [0u64; 2];
-        for (at, ((meta, packet), output)) in (0..BURST).zip(metas.iter().zip(packets).zip(outputs)) {
-            let len = packet.len() as u64;
-            match remote(at).and_then(|remote| self.send_straight(meta, remote, packet)) {
-                Some(done) => {
-                    *output = done;
-                    (sent, bytes) = (sent.wrapping_add(1), bytes.wrapping_add(len));
-                    if worker.slot.is_some() {
-                        self.tally_sent(worker, meta.vni, len);
-                    }
-                }
-                None => self.overlay_to(worker, now, meta, packet, output),
+        let keys = burst.keys.get(..burst.plain).unwrap_or_default();
+        self.fdb.lookup_batch(now, keys, &mut burst.found);
+        match &self.straight {
+            Some(straight) if straight.outer == USUAL => {
+                self.send_all::<USUAL>(worker, straight, burst, metas, packets, outputs);
             }
+            Some(straight) => {
+                self.send_all::<USUAL_FRAME>(worker, straight, burst, metas, packets, outputs);
+            }
+            None => burst.left = u32::MAX,
         }
-        worker.counters.sent = worker.counters.sent.wrapping_add(sent);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        let mut left = burst.left;
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            let (Some(meta), Some(packet), Some(output)) =
+                (metas.get(at), packets.get_mut(at), outputs.get_mut(at))
+            else {
+                break;
+            };
+            self.overlay_to(worker, now, meta, packet, output);
+        }
         count
     }
+
+    /// Finds the plain ones among the frames, and what `look` says that their headers take from them.
+    #[inline(never)]
+    fn look_at_all(
+        &self,
+        burst: &mut Burst<'_>,
+        metas: &[OverlayMeta],
+        packets: &[Packet<'_>],
+        look: impl Fn(&OverlayMeta, &[u8], Plain, &mut Look) -> Option<()>,
+    ) {
+        let mut plain = 0usize;
+        burst.left = 0;
+        for (at, (meta, packet)) in (0..BURST).zip(metas.iter().zip(packets)) {
+            let mut is_plain = || {
+                let frame = packet.bytes()?;
+                let (mac, kind) = self.plain(meta, frame)?;
+                let (Some(key), Some(to), Some(place)) =
+                    (burst.keys.get_mut(plain), burst.looks.get_mut(plain), burst.places.get_mut(plain))
+                else {
+                    return None;
+                };
+                (*key, *place) = ((meta.vni, mac), at as u8);
+                look(meta, frame, kind, to)
+            };
+            match is_plain() {
+                Some(()) => plain = plain.wrapping_add(1),
+                None => burst.left |= bit(at),
+            }
+        }
+        burst.plain = plain;
+    }
+
+    /// Sends the frames that go straight.
+    // In two loops, so that the processor fetches what the table keeps of all the remotes at the same time.
+    #[inline(always)]
+    fn send_all<const N: usize>(
+        &self,
+        worker: &mut Worker,
+        straight: &Straight<'_>,
+        burst: &mut Burst<'t>,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) {
+        self.find_all::<N>(straight, burst);
+        let bytes = self.encap_all::<N>(straight, burst, metas, &mut *packets, outputs);
+        let sent = (metas.len() as u64).wrapping_sub(burst.left.count_ones().into());
+        worker.counters.sent = worker.counters.sent.wrapping_add(sent);
+        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        if worker.slot.is_some() {
+            for (at, (meta, packet)) in (0..BURST).zip(metas.iter().zip(packets)) {
+                if burst.left & bit(at) == 0 {
+                    self.tally_sent(worker, meta.vni, packet.len().wrapping_sub(N) as u64);
+                }
+            }
+        }
+    }
+
+    /// Finds the remotes of the frames that go straight.
+    #[inline(never)]
+    fn find_all<const N: usize>(&self, straight: &Straight<'_>, burst: &mut Burst<'t>) {
+        let records = burst.records.get_mut(..burst.plain).unwrap_or_default();
+        for ((record, found), look) in records.iter_mut().zip(&burst.found).zip(&burst.looks) {
+            *record = match found {
+                &Lookup::Found(Destination::Remote(remote)) => {
+                    self.find_straight::<N>(straight, look, remote)
+                }
+                _ => None,
+            };
+        }
+    }
+
+    /// Sends those whose remotes were found; answers how many bytes they had.
+    #[inline(never)]
+    fn encap_all<const N: usize>(
+        &self,
+        straight: &Straight<'_>,
+        burst: &mut Burst<'_>,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> u64 {
+        let mut bytes = 0u64;
+        let count = metas.len();
+        let (Some(packets), Some(outputs)) = (packets.get_mut(..count), outputs.get_mut(..count)) else {
+            return 0;
+        };
+        let Burst { plain, ref places, ref records, ref looks, .. } = *burst;
+        let (Some(places), Some(records), Some(looks)) =
+            (places.get(..plain), records.get(..plain), looks.get(..plain))
+        else {
+            return 0;
+        };
+        for ((&at, record), look) in places.iter().zip(records).zip(looks) {
+            let at = usize::from(at);
+            let (Some(meta), Some(packet), Some(output)) =
+                (metas.get(at), packets.get_mut(at), outputs.get_mut(at))
+            else {
+                break;
+            };
+            let sent = record.as_ref().and_then(|to| straight.send::<N>(meta, look, to, packet, output));
+            match sent {
+                Some(len) => bytes = bytes.wrapping_add(len as u64),
+                None => burst.left |= bit(at),
+            }
+        }
+        bytes
+    }
+}
+
+/// What is known of the frames of a burst: a list for each step, so that clearing them takes few and wide stores.
+struct Burst<'t> {
+    /// How many of them are plain: so many of the others count.
+    plain: usize,
+    keys: [(Vni, MacAddr); BURST],
+    found: [Lookup; BURST],
+    looks: [Look; BURST],
+    /// Which frames they are.
+    places: [u8; BURST],
+    /// Remotes of those that go straight.
+    records: [Option<Record<'t>>; BURST],
+    /// Those that go another way: a bit for each.
+    left: u32,
+}
+
+impl Burst<'_> {
+    fn new() -> Self {
+        Self {
+            plain: 0,
+            keys: [(Vni::default(), MacAddr::ZERO); BURST],
+            found: [Lookup::Unknown; BURST],
+            looks: [Look::default(); BURST],
+            places: [0; BURST],
+            records: [None; BURST],
+            left: 0,
+        }
+    }
+}
+
+/// The bit of a frame.
+const fn bit(at: usize) -> u32 {
+    1u32.wrapping_shl(at as u32)
 }
 
 /// Decides for each packet of a burst; answers how many that were.

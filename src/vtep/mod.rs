@@ -55,6 +55,7 @@ mod remote_checksum;
 mod replicas;
 mod send;
 mod short_circuit;
+mod straight;
 mod trunk;
 mod underlay;
 mod way;
@@ -72,12 +73,12 @@ pub use self::{
 
 use core::net::IpAddr;
 
-use self::{burst::each, own::Own, way::Hop};
+use self::{burst::each, own::Own, straight::Straight};
 use crate::{
     packet::{Header, Packet},
     table::{
-        Aged, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes, Routes,
-        Tables, Tally, Vlans, VniCounters, WorkerId,
+        Aged, All, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes,
+        Routes, Tables, Tally, Vlans, VniCounters, WorkerId,
     },
     time::Instant,
     tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
@@ -92,7 +93,6 @@ pub struct Vtep<S> {
     ipv4: Option<vxlan::Endpoint>,
     ipv6: Option<vxlan::Endpoint>,
     own: Own,
-    hop: Hop,
 }
 
 /// All that a decision needs, the storage's type aside.
@@ -108,7 +108,7 @@ struct Engine<'t> {
     vlans: Vlans<'t>,
     tally: Tally<'t>,
     own: &'t Own,
-    hop: Hop,
+    straight: Option<Straight<'t>>,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -140,22 +140,23 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             return Err(ConfigError::Header { needed, had });
         }
         let tables = Tables::with_settings(storage, capacity, config.tables, seed)?;
-        Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config), hop: Hop::of(&config) })
+        Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config) })
     }
 
     fn engine(&self) -> Engine<'_> {
+        let All { fdb, neighbors, routes, groups, vlans, tally } = self.tables.all();
         Engine {
             config: &self.config,
             ipv4: self.ipv4.as_ref(),
             ipv6: self.ipv6.as_ref(),
-            fdb: self.tables.fdb(),
-            neighbors: self.tables.neighbors(),
-            routes: self.tables.routes(),
-            groups: self.tables.groups(),
-            vlans: self.tables.vlans(),
-            tally: self.tables.tally(),
+            fdb,
+            neighbors,
+            routes,
+            groups,
+            vlans,
+            tally,
             own: &self.own,
-            hop: self.hop,
+            straight: Straight::of(&self.config, self.ipv4.as_ref()),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     packet::Packet,
     table::{Destination, Lookup, RemoteId, VniCounters},
     time::Instant,
+    tunnel::{IpVersion, Payload, Plain},
     wire::{EtherType, IpProtocol, MacAddr, Vni, ethernet, ipv4, ipv6, vlan},
 };
 
@@ -64,15 +65,13 @@ impl Engine<'_> {
         output: &mut Output,
     ) {
         let mut vni = meta.vni;
-        let len = packet.len() as u64;
         let refused = match self.plain_remote(now, meta, packet.as_slice()) {
-            Some(remote) => match self.send_straight(meta, remote, packet) {
-                Some(sent) => {
-                    *output = sent;
-                    self.count_sent(worker, meta.vni, len);
+            Some(remote) => match self.try_straight(meta, remote, packet, output) {
+                Some(len) => {
+                    self.count_sent(worker, meta.vni, len as u64);
                     return;
                 }
-                None => match self.send(worker, now, meta, remote, packet) {
+                None => match self.send_any(worker, now, meta, remote, packet) {
                     Ok(sent) => {
                         *output = sent;
                         None
@@ -98,37 +97,56 @@ impl Engine<'_> {
     /// frames are of this kind. Whatever could be otherwise is left to [`route`](Self::route).
     #[inline(always)]
     fn plain_remote(&self, now: Instant, meta: &OverlayMeta, frame: &[u8]) -> Option<RemoteId> {
-        match self.fdb.lookup(now, meta.vni, self.plain_mac(meta, frame)?) {
+        if self.config.rsc != ShortCircuit::Off {
+            return None;
+        }
+        let (mac, _) = self.plain(meta, frame)?;
+        match self.fdb.lookup(now, meta.vni, mac) {
             Lookup::Found(Destination::Remote(remote)) => Some(remote),
             _ => None,
         }
     }
 
-    /// The destination of a frame, if nothing else decides where it goes.
+    /// The destination of a frame, if nothing else decides where it goes, and what it is.
     #[inline(always)]
-    pub(super) fn plain_mac(&self, meta: &OverlayMeta, frame: &[u8]) -> Option<MacAddr> {
-        // As far as the source address of IPv4, or half of that of IPv6.
+    pub(super) fn plain(&self, meta: &OverlayMeta, frame: &[u8]) -> Option<(MacAddr, Plain)> {
+        if meta.trunk | meta.from_tunnel | meta.remote.is_some() {
+            return None;
+        }
+        // As far as the addresses of IPv4 and four bytes more, which all that is plain has.
+        #[rustfmt::skip]
+        let head @ &[
+            d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, _, _,
+            _, _, _, _, _, _, _, _, _, _, _, _, s0, s1, s2, s3, _, _, _, _, _, _, _, _,
+        ] = frame.first_chunk()?;
+        let mac = MacAddr([d0, d1, d2, d3, d4, d5]);
+        if mac.is_multicast() {
+            return None;
+        }
+        let plain = Plain::new(Payload::Ethernet, frame)?;
+        // Perhaps a packet of our own, which takes a closer look.
+        let is_special = match plain.version() {
+            Some(IpVersion::V4) => self.own.may_be_ipv4([s0, s1, s2, s3]),
+            version => self.is_special(head, frame.len(), version),
+        };
+        (!is_special).then_some((mac, plain))
+    }
+
+    /// Whether a plain frame of anything but IPv4 takes a closer look, by its front: perhaps a question to a proxy, or a
+    /// packet of our own.
+    // Out of line: the registers are for IPv4.
+    #[inline(never)]
+    fn is_special(&self, head: &[u8; Plain::MIN_FRAME], len: usize, version: Option<IpVersion>) -> bool {
         #[rustfmt::skip]
         let &[
-            d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1,
-            _, _, _, _, _, _, next, _, s0, s1, s2, s3, s4, s5, s6, s7,
-        ] = frame.first_chunk()?;
-        let (mac, ethertype) = (MacAddr([d0, d1, d2, d3, d4, d5]), EtherType(u16::from_be_bytes([t0, t1])));
-        let is_special = match ethertype {
-            EtherType::IPV4 => false,
-            EtherType::IPV6 => IpProtocol(next) == IpProtocol::ICMPV6 && self.config.proxy != Proxy::Off,
-            EtherType::ARP => self.config.proxy != Proxy::Off,
-            _ => ethertype.is_vlan(),
-        };
-        let has_way = meta.trunk | meta.from_tunnel | meta.remote.is_some();
-        if is_special || has_way || mac.is_multicast() || self.config.rsc != ShortCircuit::Off {
-            return None;
+            _, _, _, _, _, _, _, _, _, _, _, _, t0, t1,
+            _, _, _, _, _, _, next, _, s0, s1, s2, s3, s4, s5, s6, s7, ..
+        ] = head;
+        if version.is_none() {
+            return EtherType(u16::from_be_bytes([t0, t1])) == EtherType::ARP && arp_proxy::heeds(self, len);
         }
-        // Perhaps a packet of our own, which takes a closer look.
-        if self.own.may_be([s0, s1, s2, s3, s4, s5, s6, s7]) {
-            return None;
-        }
-        Some(mac)
+        let is_question = IpProtocol(next) == IpProtocol::ICMPV6 && self.config.proxy != Proxy::Off;
+        is_question || self.own.may_be_ipv6([s0, s1, s2, s3, s4, s5, s6, s7])
     }
 
     fn route(

@@ -8,7 +8,8 @@ use core::net::IpAddr;
 use super::{Config, Engine};
 use crate::wire::{IpProtocol, ipv4, ipv6, udp};
 
-/// Our addresses, as they are looked for in every frame: of the one of IPv6 a half; zero where there is none.
+/// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there is
+/// none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Own {
     ipv4: u32,
@@ -17,16 +18,20 @@ pub(super) struct Own {
 
 impl Own {
     pub(super) fn of(config: &Config) -> Self {
-        let ipv4 = config.local.map_or(0, |local| local.to_bits());
-        Self { ipv4, ipv6: config.local6.map_or(0, |local| (local.to_bits() >> 64) as u64) }
+        let ipv4 = config.local.map_or(0, |local| local.to_bits().to_be());
+        Self { ipv4, ipv6: config.local6.map_or(0, |local| ((local.to_bits() >> 64) as u64).to_be()) }
     }
 
-    /// Whether it is worth a closer look at a frame, by the last bytes of the first 30: those of an IPv4 source address
-    /// and those before, or half of one of IPv6.
+    /// Whether it is worth a closer look at a packet of IPv4 from this address.
     #[inline(always)]
-    pub(super) const fn may_be(&self, source: [u8; 8]) -> bool {
-        let source = u64::from_be_bytes(source);
-        source as u32 == self.ipv4 || source == self.ipv6
+    pub(super) const fn may_be_ipv4(&self, source: [u8; 4]) -> bool {
+        u32::from_ne_bytes(source) == self.ipv4
+    }
+
+    /// The same for one of IPv6, by half of the address.
+    #[inline(always)]
+    pub(super) const fn may_be_ipv6(&self, source: [u8; 8]) -> bool {
+        u64::from_ne_bytes(source) == self.ipv6
     }
 }
 

@@ -1,71 +1,39 @@
 //! A frame to one remote.
 
-use core::net::IpAddr;
-
 use super::{
     DropReason, Engine, Gso, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
     trunk::Tag,
-    way::{Hop, NoWay, Straight, Way},
+    way::{NoWay, Way},
 };
 use crate::{
     packet::Packet,
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
-    tunnel::{EncapError, EncapMeta, USUAL, USUAL_FRAME, icmp},
+    tunnel::{EncapError, icmp},
     wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
 impl Engine<'_> {
-    /// Puts the outer headers of `id` before the frame, if there is nothing to be asked, told or made first: most frames
-    /// go this way, and nothing of it goes through memory. `None` for all others, which are left as they were. The caller
-    /// counts.
-    #[inline(always)]
-    pub(super) fn send_straight(
+    /// Puts the outer headers of `id` before the frame.
+    pub(super) fn send(
         &self,
+        worker: &mut Worker,
+        now: Instant,
         meta: &OverlayMeta,
         id: RemoteId,
         packet: &mut Packet<'_>,
-    ) -> Option<Output> {
-        if meta.gso.is_some() || self.config.too_big == TooBig::Fragment {
-            return None;
+    ) -> Result<Output, DropReason> {
+        let mut output = Output::Pass;
+        if let Some(len) = self.try_straight(meta, id, packet, &mut output) {
+            self.count_sent(worker, meta.vni, len as u64);
+            return Ok(output);
         }
-        let endpoint = self.ipv4?;
-        let mut way = self.straight(id, self.config.local?)?;
-        let encap = EncapMeta {
-            hash: meta.hash,
-            // Packets that have one go the other way.
-            identification: None,
-            vni: Some(way.vni().unwrap_or(meta.vni)),
-            sequence: None,
-            group_policy: meta.policy,
-            inner_checksum: meta.inner_checksum,
-        };
-        let outer = match self.hop {
-            Hop::None => {
-                endpoint.encap_straight::<USUAL>(packet, &mut way, &encap)?;
-                USUAL
-            }
-            _ => {
-                endpoint.encap_straight::<USUAL_FRAME>(packet, &mut way, &encap)?;
-                USUAL_FRAME
-            }
-        };
-        let Straight { address, port, egress, .. } = way;
-        Some(Output::Send {
-            remote: id,
-            address: IpAddr::V4(address),
-            port,
-            egress,
-            outer: outer as u16,
-            // Those that are to be finished go the other way.
-            checksum: meta.inner_checksum,
-            gso: None,
-        })
+        self.send_any(worker, now, meta, id, packet)
     }
 
-    /// Puts the outer headers of `id` before the frame.
-    pub(super) fn send(
+    /// The same for frames that do not go straight.
+    pub(super) fn send_any(
         &self,
         worker: &mut Worker,
         now: Instant,

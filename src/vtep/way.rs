@@ -1,12 +1,12 @@
 //! The way to a remote: its outer headers, as the table keeps them.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
-use super::{Config, Engine, OverlayMeta, Worker, next_hop::group_mac};
+use super::{Engine, OverlayMeta, Worker, next_hop::group_mac};
 use crate::{
     packet::{Header, Packet},
-    table::{Raw, Record, Remote, RemoteId, Words},
-    tunnel::{self, EncapError, EncapMeta, Framing, Kept, Template, vxlan},
+    table::{Raw, Remote, RemoteId, Words},
+    tunnel::{self, EncapError, EncapMeta, Framing, Kept, vxlan},
     wire::{MacAddr, Vni},
 };
 
@@ -133,93 +133,6 @@ impl Way<'_, '_> {
     /// The outer headers of a frame as a value.
     pub(super) fn header(&self, frame: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
         self.endpoint.header(frame, &self.outer.to_remote(self.address, self.raw.port()), meta)
-    }
-}
-
-/// The way to most remotes, whose headers are made and whose next hop is known: all of it is read where the table keeps
-/// it, as late as can be, and nothing is copied on the way.
-// What is read early is what the optimiser has to keep somewhere, since it does not move loads of atomics.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Straight<'t> {
-    record: Record<'t>,
-    hop: Hop,
-    /// What the output says of the remote, once it was read.
-    pub(super) address: Ipv4Addr,
-    pub(super) port: u16,
-    pub(super) egress: u32,
-}
-
-/// Where the next hop of a remote is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Hop {
-    /// Nowhere: the framing has none.
-    None,
-    /// In the headers, or in the remote's record where it has one of its own.
-    Given,
-    /// In the remote's record, or not known.
-    Own,
-}
-
-impl Hop {
-    pub(super) fn of(config: &Config) -> Self {
-        match config.framing {
-            Framing::Ethernet(link) if link.next_hop == MacAddr::ZERO => Self::Own,
-            Framing::Ethernet(_) => Self::Given,
-            _ => Self::None,
-        }
-    }
-}
-
-impl<'t> Engine<'t> {
-    /// The straight way to a remote over IPv4; `None` where there is only the long one.
-    #[inline(always)]
-    pub(super) fn straight(&self, id: RemoteId, local: Ipv4Addr) -> Option<Straight<'t>> {
-        let record = self.fdb.remotes.record_of(id)?;
-        let address = record.ipv4()?;
-        let here = address == local && record.port() == self.config.dstport;
-        let unresolved = self.hop == Hop::Own && record.next_hop().is_none();
-        if here || unresolved || record.mtu() != 0 {
-            return None;
-        }
-        Some(Straight { record, hop: self.hop, address: Ipv4Addr::UNSPECIFIED, port: 0, egress: 0 })
-    }
-}
-
-impl Straight<'_> {
-    /// The remote's segment, if it has one of its own.
-    #[inline(always)]
-    pub(super) fn vni(&self) -> Option<Vni> {
-        self.record.vni()
-    }
-}
-
-impl Template for Straight<'_> {
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.record.header_len().wrapping_sub(tunnel::Remote::FACTS)
-    }
-
-    #[inline(always)]
-    fn facts<const AT: usize>(&self) -> [u8; 4] {
-        self.record.header_word::<AT>()
-    }
-
-    #[inline(always)]
-    fn fill<const N: usize>(&self, room: &mut [u8; N]) {
-        self.record.copy_header(tunnel::Remote::FACTS, room);
-        if self.hop != Hop::None {
-            if let (Some(mac), Some(to)) = (self.record.next_hop(), room.first_chunk_mut()) {
-                *to = mac.0;
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn finish(&mut self) -> bool {
-        let record = self.record;
-        self.address = record.ipv4().unwrap_or(self.address);
-        (self.port, self.egress) = (record.port(), record.egress());
-        record.is_whole()
     }
 }
 

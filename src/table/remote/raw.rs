@@ -173,10 +173,11 @@ impl Raw {
 /// afterwards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'t> {
-    first: &'t Line,
-    second: &'t Line,
+    lines: &'t [Line; 2],
     state: &'t AtomicU32,
     before: u32,
+    /// Whose it is.
+    pub(crate) id: RemoteId,
 }
 
 impl<'t> Remotes<'t> {
@@ -190,8 +191,8 @@ impl<'t> Remotes<'t> {
             return None;
         }
         let start = self.record_start(id.0.index(), before) / Line::WORDS;
-        let [first, second] = self.records.0.get(start..)?.first_chunk()?;
-        Some(Record { first, second, state, before })
+        let lines = self.records.0.get(start..start.wrapping_add(2))?.first_chunk()?;
+        Some(Record { lines, state, before, id })
     }
 }
 
@@ -204,10 +205,16 @@ impl Words for Record<'_> {
 }
 
 impl Record<'_> {
-    /// The remote's address, where that is one of IPv4.
+    /// The remote's address, where that is [one of IPv4](Self::is_ipv4_with).
     #[inline(always)]
-    pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
-        (self.word::<0>() & 0xff != 6).then_some(Ipv4Addr::from_bits(self.word::<1>()))
+    pub(crate) fn ipv4(&self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.word::<1>())
+    }
+
+    /// Whether it is a remote over IPv4, with a header of so many bytes, and nothing is known of the MTU on the way there.
+    #[inline(always)]
+    pub(crate) fn is_ipv4_with(&self, header: usize) -> bool {
+        self.word::<0>() == (header as u32) << 8 | 4
     }
 
     /// Four bytes of the header.
@@ -218,14 +225,15 @@ impl Record<'_> {
 
     #[inline(always)]
     fn at(&self, word: usize) -> u32 {
-        let line = if word < Line::WORDS { self.first } else { self.second };
+        let [first, second] = self.lines;
+        let line = if word < Line::WORDS { first } else { second };
         line.word(word).load(Relaxed)
     }
 
     /// Bytes of the header, from a multiple of four on. With a length that the compiler knows each word is one load and
     /// one store.
     #[inline(always)]
-    pub(crate) fn copy_header(&self, from: usize, to: &mut [u8]) {
+    pub(crate) fn copy_header(self, from: usize, to: &mut [u8]) {
         for (to, at) in to.chunks_mut(4).zip(RECORD_WORDS.wrapping_add(from / 4)..) {
             let word = self.at(at).to_ne_bytes();
             match to.first_chunk_mut() {

@@ -230,7 +230,8 @@ fn copy<const N: usize>(line: &Line, from: usize, left: &mut &mut [u8]) {
 
 #[inline]
 pub(super) const fn is_alive(state: u32, handle: Handle) -> bool {
-    state & LIVE != 0 && generation(state) == handle.generation()
+    let alive = LIVE | handle.generation() << GENERATION_SHIFT;
+    (state ^ alive) & (LIVE | GENERATIONS << GENERATION_SHIFT) == 0
 }
 
 #[inline]
