@@ -208,7 +208,13 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
-    /// [`neighbors`](Self::neighbors) to its MAC address. `meta`'s segment means nothing; the route says which.
+    /// [`neighbors`](Self::neighbors) to its MAC address. What is answered in its place is an IP packet; where the answer
+    /// is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not touched: who
+    /// routes it here counts that down.
+    ///
+    /// Of `meta`, the segment means nothing; the route says which. A [`remote`](OverlayMeta::remote) takes the place of
+    /// the entry that the gateway's MAC address has in the forwarding database. An IP packet has no tag, so one of a
+    /// [`trunk`](OverlayMeta::trunk) is dropped.
     pub fn handle_ip(
         &self,
         worker: &mut Worker,
