@@ -230,12 +230,7 @@ fn unfinished(len: usize) -> Vec<u8> {
     use encap::wire::{IpProtocol, checksum::Sum};
     let mut packet = ip(2, 8 + len);
     let [l0, l1] = (8 + len as u16).to_be_bytes();
-    let pseudo = Sum::pseudo(
-        [10, 244, 1, 5].into(),
-        [10, 244, 2, 7].into(),
-        IpProtocol::UDP,
-        8 + len as u32,
-    );
+    let pseudo = Sum::pseudo([10, 244, 1, 5].into(), [10, 244, 2, 7].into(), IpProtocol::UDP, 8 + len as u32);
     let [c0, c1] = (!pseudo.unwrap().checksum()).to_be_bytes();
     packet[20..28].copy_from_slice(&[3, 0xe8, 7, 0xd0, l0, l1, c0, c1]);
     packet
@@ -324,7 +319,11 @@ fn a_remote_that_is_said_takes_the_place_of_the_gateways_entry() {
     meta.remote = Some(other);
     let (output, outer) = send_with(&mut node, &meta, &ip(2, 10));
     assert!(matches!(output, Output::Send { remote, .. } if remote == other), "{output:?}");
-    assert_eq!(outer[28..42], [&[8, 0, 0, 0, 0, 0, 1, 0][..], &mac(2).0].concat(), "segment and MAC by the route");
+    assert_eq!(
+        outer[28..42],
+        [&[8, 0, 0, 0, 0, 0, 1, 0][..], &mac(2).0].concat(),
+        "segment and MAC by the route"
+    );
     // Without a route there is neither.
     assert_eq!(send_with(&mut node, &meta, &ip(3, 10)), (Output::Drop(DropReason::NoRoute), ip(3, 10)));
 }
