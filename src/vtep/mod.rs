@@ -81,7 +81,7 @@ use crate::{
     },
     time::Instant,
     tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, ethernet, icmp_error, vlan},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -352,9 +352,18 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         &self.config
     }
 
-    /// Bytes that a buffer should have before a frame.
+    /// Bytes that a buffer should have before a frame or an IP packet: for outer headers, or for those of the answer to
+    /// one that is too long; with [`Config::l3`] for its Ethernet header, too.
     pub fn headroom(&self) -> usize {
-        self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom).max().unwrap_or(0)
+        let outer = self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom).max().unwrap_or(0);
+        // A trunk's frame may have no tag, and is answered as if it had one.
+        let tag = if self.tables.capacity().vlans > 0 { vlan::Header::LEN } else { 0 };
+        let answer = match self.config.too_big {
+            TooBig::Drop => 0,
+            TooBig::Tell | TooBig::Fragment => icmp_error::IPV6_HEADERS.saturating_add(tag),
+        };
+        let link = if self.config.l3 { ethernet::Header::LEN } else { 0 };
+        outer.max(answer).saturating_add(link)
     }
 
     /// Registers a worker's handles; see [`Tables::register`].

@@ -13,7 +13,11 @@ use crate::{
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
     tunnel::{EncapError, EncapMeta, USUAL, USUAL_FRAME, icmp},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
+    wire::{
+        EtherType, MacAddr, Vni,
+        icmp_error::{self, Headers},
+        icmpv4, icmpv6, ipv4, ipv6, vlan,
+    },
 };
 
 impl Engine<'_> {
@@ -169,25 +173,17 @@ impl Engine<'_> {
         let ip = packet.as_slice().get(l3..).unwrap_or_default();
         let mtu = max.saturating_sub(l3);
         let answer = match front.ethertype {
-            EtherType::IPV4 => ipv4::Header::parse(ip).ok().and_then(|(header, _)| {
-                let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
-                let may =
-                    header.dont_fragment && !header.more_fragments && header.fragment_offset.value() == 0;
-                may.then_some(Answer::V4(header, mtu))
-            }),
-            EtherType::IPV6 => ipv6::Header::parse(ip).ok().and_then(|(header, _)| {
-                let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
-                // The answer comes from the destination.
-                (!header.destination.is_multicast()).then_some(Answer::V6(header, mtu))
-            }),
+            EtherType::IPV4 => Answer::v4(ip, mtu),
+            EtherType::IPV6 => Answer::v6(ip, mtu),
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
         // The tag of a trunk is put back afterwards.
         let tag = if meta.trunk { vlan::Header::LEN } else { 0 };
-        if packet.headroom() < MAX_ANSWER.saturating_add(tag) {
+        if packet.headroom() < answer.headers_len().saturating_add(tag) {
             return Err(DropReason::NoHeadroom);
         }
+        // Last, so that what is not told does not count.
         if !worker.may_report(now, self.config.icmp_rate) {
             return Err(DropReason::ReportLimit);
         }
@@ -195,34 +191,62 @@ impl Engine<'_> {
         let mut head = [0; MAX_FRONT];
         let head = head.get_mut(..l3).ok_or(DropReason::TooBig)?;
         head.copy_from_slice(packet.as_slice().get(..l3).unwrap_or_default());
-        packet.strip(l3).map_err(|_| DropReason::TooBig)?;
-        let told = match answer {
-            Answer::V4(header, mtu) => {
-                let problem = icmpv4::Problem::FragmentationNeeded { mtu };
-                icmp::report_ipv4(packet, problem, header.destination, header.ttl)
-            }
-            Answer::V6(header, mtu) => {
-                let problem = icmpv6::Problem::PacketTooBig { mtu };
-                icmp::report_ipv6(packet, problem, header.destination, header.hop_limit)
-            }
-        };
-        if let (Some(addresses), true) = (head.first_chunk_mut(), told.is_ok()) {
+        if let Some(addresses) = head.first_chunk_mut() {
             let MacAddr([d0, d1, d2, d3, d4, d5]) = link.source;
             let MacAddr([s0, s1, s2, s3, s4, s5]) = link.destination;
             *addresses = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
         }
-        for &byte in head.iter().rev() {
-            *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = [byte];
+        // There is room for all of it.
+        let no_room = |_| DropReason::NoHeadroom;
+        packet.strip(l3).map_err(no_room)?;
+        match answer {
+            Answer::V4(headers) => icmp::put(packet, &headers),
+            Answer::V6(headers) => icmp::put(packet, &headers),
         }
-        told.map_err(|_| DropReason::TooBig)?;
+        .map_err(no_room)?;
+        for &byte in head.iter().rev() {
+            *packet.prepend().map_err(no_room)? = [byte];
+        }
         worker.counters.replies = worker.counters.replies.wrapping_add(1);
         Ok(Output::Reply)
     }
 }
 
+/// The headers of an answer to who sent a packet that is too long.
 enum Answer {
-    V4(ipv4::Header, u16),
-    V6(ipv6::Header, u32),
+    V4(Headers<{ icmp_error::IPV4_HEADERS }>),
+    V6(Headers<{ icmp_error::IPV6_HEADERS }>),
+}
+
+impl Answer {
+    /// That only so much of it fits; `None` where its sender may not be told.
+    fn v4(ip: &[u8], mtu: usize) -> Option<Self> {
+        let (header, _) = ipv4::Header::parse(ip).ok()?;
+        let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
+        if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
+            return None;
+        }
+        let problem = icmpv4::Problem::FragmentationNeeded { mtu };
+        icmp_error::ipv4(ip, problem, header.destination, header.ttl).ok().map(Self::V4)
+    }
+
+    fn v6(ip: &[u8], mtu: usize) -> Option<Self> {
+        let (header, _) = ipv6::Header::parse(ip).ok()?;
+        let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
+        // The answer comes from the destination.
+        if header.destination.is_multicast() {
+            return None;
+        }
+        let problem = icmpv6::Problem::PacketTooBig { mtu };
+        icmp_error::ipv6(ip, problem, header.destination, header.hop_limit).ok().map(Self::V6)
+    }
+
+    const fn headers_len(&self) -> usize {
+        match self {
+            Self::V4(headers) => headers.bytes.len(),
+            Self::V6(headers) => headers.bytes.len(),
+        }
+    }
 }
 
 pub(super) const fn reason(error: EncapError) -> DropReason {
@@ -244,6 +268,3 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
 /// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
 const MIN_MTU_IPV4: u16 = 576;
 const MIN_MTU_IPV6: u32 = 1_280;
-
-/// Headers of the longest answer: IPv6 and ICMPv6.
-const MAX_ANSWER: usize = icmp_error::IPV6_HEADERS;
