@@ -53,6 +53,7 @@ mod pace;
 mod rate;
 mod remote_checksum;
 mod replicas;
+mod report;
 mod send;
 mod short_circuit;
 mod trunk;

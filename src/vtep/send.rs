@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use super::{
     DropReason, Engine, Gso, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
+    report::Answer,
     trunk::Tag,
     way::{Hop, NoWay, Straight, Way},
 };
@@ -12,12 +13,8 @@ use crate::{
     packet::Packet,
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
-    tunnel::{EncapError, EncapMeta, USUAL, USUAL_FRAME, icmp},
-    wire::{
-        EtherType, MacAddr, Vni,
-        icmp_error::{self, Headers},
-        icmpv4, icmpv6, ipv4, ipv6, vlan,
-    },
+    tunnel::{EncapError, EncapMeta, USUAL, USUAL_FRAME},
+    wire::{EtherType, MacAddr, Vni, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
 impl Engine<'_> {
@@ -173,20 +170,14 @@ impl Engine<'_> {
         let ip = packet.as_slice().get(l3..).unwrap_or_default();
         let mtu = max.saturating_sub(l3);
         let answer = match front.ethertype {
-            EtherType::IPV4 => Answer::v4(ip, mtu),
-            EtherType::IPV6 => Answer::v6(ip, mtu),
+            EtherType::IPV4 => too_long_v4(ip, mtu),
+            EtherType::IPV6 => too_long_v6(ip, mtu),
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
         // The tag of a trunk is put back afterwards.
         let tag = if meta.trunk { vlan::Header::LEN } else { 0 };
-        if packet.headroom() < answer.headers_len().saturating_add(tag) {
-            return Err(DropReason::NoHeadroom);
-        }
-        // Last, so that what is not told does not count.
-        if !worker.may_report(now, self.config.icmp_rate) {
-            return Err(DropReason::ReportLimit);
-        }
+        answer.allow(worker, now, self.config.icmp_rate, packet.headroom().saturating_sub(tag))?;
         // In front of the IP packet go the answer's headers; Ethernet's, tags and all, is put before them again.
         let mut head = [0; MAX_FRONT];
         let head = head.get_mut(..l3).ok_or(DropReason::TooBig)?;
@@ -199,54 +190,33 @@ impl Engine<'_> {
         // There is room for all of it.
         let no_room = |_| DropReason::NoHeadroom;
         packet.strip(l3).map_err(no_room)?;
-        match answer {
-            Answer::V4(headers) => icmp::put(packet, &headers),
-            Answer::V6(headers) => icmp::put(packet, &headers),
-        }
-        .map_err(no_room)?;
+        answer.put(packet)?;
         for &byte in head.iter().rev() {
             *packet.prepend().map_err(no_room)? = [byte];
         }
-        worker.counters.replies = worker.counters.replies.wrapping_add(1);
         Ok(Output::Reply)
     }
 }
 
-/// The headers of an answer to who sent a packet that is too long.
-enum Answer {
-    V4(Headers<{ icmp_error::IPV4_HEADERS }>),
-    V6(Headers<{ icmp_error::IPV6_HEADERS }>),
+/// That only so much of an IPv4 packet fits; `None` where its sender may not be told.
+fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
+    let (header, _) = ipv4::Header::parse(ip).ok()?;
+    let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
+    if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
+        return None;
+    }
+    Answer::v4(ip, icmpv4::Problem::FragmentationNeeded { mtu }, header.destination, header.ttl)
 }
 
-impl Answer {
-    /// That only so much of it fits; `None` where its sender may not be told.
-    fn v4(ip: &[u8], mtu: usize) -> Option<Self> {
-        let (header, _) = ipv4::Header::parse(ip).ok()?;
-        let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
-        if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
-            return None;
-        }
-        let problem = icmpv4::Problem::FragmentationNeeded { mtu };
-        icmp_error::ipv4(ip, problem, header.destination, header.ttl).ok().map(Self::V4)
+/// The same of an IPv6 packet.
+fn too_long_v6(ip: &[u8], mtu: usize) -> Option<Answer> {
+    let (header, _) = ipv6::Header::parse(ip).ok()?;
+    let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
+    // The answer comes from the destination.
+    if header.destination.is_multicast() {
+        return None;
     }
-
-    fn v6(ip: &[u8], mtu: usize) -> Option<Self> {
-        let (header, _) = ipv6::Header::parse(ip).ok()?;
-        let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
-        // The answer comes from the destination.
-        if header.destination.is_multicast() {
-            return None;
-        }
-        let problem = icmpv6::Problem::PacketTooBig { mtu };
-        icmp_error::ipv6(ip, problem, header.destination, header.hop_limit).ok().map(Self::V6)
-    }
-
-    const fn headers_len(&self) -> usize {
-        match self {
-            Self::V4(headers) => headers.bytes.len(),
-            Self::V6(headers) => headers.bytes.len(),
-        }
-    }
+    Answer::v6(ip, icmpv6::Problem::PacketTooBig { mtu }, header.destination, header.hop_limit)
 }
 
 pub(super) const fn reason(error: EncapError) -> DropReason {
