@@ -162,6 +162,30 @@ fn remotes_with_a_vni_or_an_egress_of_their_own_learn_too() {
     assert_eq!([first, second].map(|id| mtu(&node, id)), [1_000; 2]);
 }
 
+/// Whatever somebody else does with the remote meanwhile: it is known, and says what it has taken.
+#[test]
+fn a_report_is_about_our_packet_while_the_remote_is_changed() {
+    let mut node = Node::new(1, Config::new()).peers(&[2]);
+    let remote = node.vtep.remote(address(2)).unwrap();
+    let packet = sent(&mut node);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (node, stop) = (&node, &stop);
+        scope.spawn(move || {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                // Busy, now and then.
+                let _ = node.vtep.remotes().set_mtu(remote, 1_400);
+            }
+        });
+        for at in 0..10_000 {
+            let told = 1_000 + at % 300;
+            let said = too_big(node, NOW, &packet, told);
+            assert!(said == Underlay::Mtu { remote, mtu: told } || said == Underlay::Ignored, "{said:?}");
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
 #[test]
 fn over_ipv6_packet_too_big_is_taken() {
     let [here, there, router] = [1, 2, 254].map(|last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last));
