@@ -1,4 +1,4 @@
-//! flannel's `udp` backend (behaviour D1), with its defects mended.
+//! flannel's `udp` backend, with its defects mended.
 
 use encap::{
     Packet,

@@ -1,4 +1,4 @@
-//! What an engine must survive, by behaviour.md, part E, as far as other files do not have it: `receive` (lengths,
+//! What an engine must survive, as far as other files do not have it: `receive` (lengths,
 //! checksums, martians, ECN), `learning` (floods, storms, spoofed senders), `transmit` (misses), `arp`, `nd` and `pmtu`.
 
 use encap::{
@@ -136,7 +136,7 @@ fn e_extension_headers_of_the_outer_packet() {
     }
 }
 
-/// A7 e: "Route leads back into the same device"; in the kernel a limit of recursion ends what is longer than that.
+/// The route leads back into the same device; in the kernel a limit of recursion ends what is longer than that.
 #[test]
 fn e_a7_e_our_own_packets_do_not_go_into_a_tunnel_again() {
     for config in both() {

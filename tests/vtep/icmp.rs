@@ -1,4 +1,4 @@
-//! ICMP errors about outer packets: only those about packets of ours count (behaviour A3, E).
+//! ICMP errors about outer packets: only those about packets of ours count.
 
 use std::{net::Ipv6Addr, time::Duration};
 

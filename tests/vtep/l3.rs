@@ -1,4 +1,4 @@
-//! Routing: flannel's wiring of VXLAN (behaviour D2), and what breaks it.
+//! Routing: flannel's wiring of VXLAN, by route, neighbour and entry, and what breaks it.
 
 use encap::{
     Packet,

@@ -1,4 +1,4 @@
-//! Frames that are too long for the underlay (behaviour.md, A11): who is told, and what.
+//! Frames that are too long for the underlay: who is told, and what.
 
 use std::net::Ipv6Addr;
 

@@ -1,4 +1,4 @@
-//! What a tunnel takes and refuses: rows of B2 and B8, with their counters.
+//! What a tunnel takes and refuses, check by check, and the counters of each.
 
 mod inner;
 
