@@ -13,7 +13,7 @@ use encap::{
     packet::Header,
     tunnel::InnerChecksum,
     vtep::{Miss, Output, OverlayMeta, Worker},
-    wire::{Vni, vxlan_gbp::GroupPolicy},
+    wire::{EtherType, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
 use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter};
 use socket2::Socket;
@@ -46,6 +46,18 @@ impl<'a> Ends<'a> {
         if let Some(device) = self.device(vni) {
             self.write(device, packet);
         }
+    }
+
+    /// What a device is to get of a frame that goes to hosts here: all of it, or with --l3 the IP packet in it, where that
+    /// is for our router; the others are for nobody on a device of IP packets.
+    pub(crate) fn of_frame<'p>(&self, frame: &'p [u8]) -> Option<&'p [u8]> {
+        let config = self.vtep.config();
+        if !config.l3 {
+            return Some(frame);
+        }
+        let (link, packet) = ethernet::Header::parse(frame).ok()?;
+        let is_ip = matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6);
+        (is_ip && link.destination == config.address).then_some(packet)
     }
 
     fn write(&self, device: &Device, packet: &[u8]) {
@@ -203,7 +215,11 @@ impl<'a> Outbound<'a> {
                     Queued { to: SocketAddr::new(copy.address, copy.port), header: Some(copy.header), bytes }
                 })),
                 Output::Reply => self.ends.write(device, bytes),
-                Output::Deliver { vni, .. } => self.ends.deliver(vni, bytes),
+                Output::Deliver { vni, .. } => {
+                    if let Some(bytes) = self.ends.of_frame(bytes) {
+                        self.ends.deliver(vni, bytes);
+                    }
+                }
                 // Drops are counted; nothing else is an answer to a frame of ours.
                 _ => {}
             }
