@@ -24,7 +24,8 @@ pub enum Output {
         port: u16,
         /// What packets to the remote leave by.
         egress: u32,
-        /// Bytes of outer headers that were put before the frame.
+        /// Bytes of outer headers that were put before the frame; by [`handle_ip`](super::Vtep::handle_ip), before the
+        /// Ethernet header of the one that the packet became.
         outer: u16,
         /// What is known of the frame's transport checksum, counted from the front of the packet as it is now: one that
         /// was to be finished still is.
