@@ -55,7 +55,7 @@ pub fn report_ipv4(
     ttl: u8,
 ) -> Result<(), ReportError> {
     let headers = icmp_error::ipv4(packet.as_slice(), problem, source, ttl)?;
-    put(packet, &headers)
+    Ok(put(packet, &headers)?)
 }
 
 /// Turns an IPv6 packet into the ICMPv6 error about it that `source` sends with hop limit `hop_limit`.
@@ -70,15 +70,17 @@ pub fn report_ipv6(
     hop_limit: u8,
 ) -> Result<(), ReportError> {
     let headers = icmp_error::ipv6(packet.as_slice(), problem, source, hop_limit)?;
-    put(packet, &headers)
+    Ok(put(packet, &headers)?)
 }
 
 /// Cuts the packet to the quote and puts the headers before it.
-fn put<const N: usize>(packet: &mut Packet<'_>, headers: &Headers<N>) -> Result<(), ReportError> {
+pub(crate) fn put<const N: usize>(
+    packet: &mut Packet<'_>,
+    headers: &Headers<N>,
+) -> Result<(), packet::Error> {
     *packet.prepend()? = headers.bytes;
     // The quote is part of the packet, so this cannot fail.
-    packet.trim(N.saturating_add(headers.quote_len))?;
-    Ok(())
+    packet.trim(N.saturating_add(headers.quote_len))
 }
 
 #[cfg(test)]

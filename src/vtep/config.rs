@@ -36,6 +36,7 @@ use crate::{
 /// | `l2miss`, `l3miss` | on, for workers with memory for them | off |
 /// | `localbypass` | on | on |
 /// | `reserved_bits` | none: ignored | all: dropped |
+/// | `any_destination` | packets to our address or a group | packets to any address |
 /// | `inner_vlan` | off: tagged frames are dropped | on |
 /// | `too_big` | the sender is told, or the frame dropped | the sender is told, or the packet fragmented |
 /// | `icmp_rate` | 1,000 a second | the same |
@@ -45,12 +46,14 @@ use crate::{
 /// | option | here |
 /// |---|---|
 /// | `id`, `vnifilter` | every VNI that [`Fdb::add_vni`](table::Fdb::add_vni) names, or an entry of its own |
-/// | `remote`, `group` | the default destination: a [`remote`](super::Vtep::remote), or a multicast group as one, appended to the all-zero MAC; joining the group is the caller's |
+/// | `remote` | the default destination: a [`remote`](super::Vtep::remote) appended to the all-zero MAC |
+/// | `group` | a multicast group as such a remote; joining it is the caller's |
 /// | `dev` | [`Remote::egress`](table::Remote::egress), and the MTU |
 /// | `net.ipv4.route.mtu_expires` | [`mtu_expires`](table::Settings::mtu_expires) |
 /// | `maxaddress` | [`vni_limit`](table::Settings::vni_limit) |
 /// | `external` | [`OverlayMeta::remote`](super::OverlayMeta::remote) |
 /// | `gpe` | [`vxlan::Endpoint`] alone |
+/// | `REMCSUM_NOPARTIAL` | always on: checksums that `remcsumrx` leaves to us are finished |
 /// | `remcsumtx`, `mcroute` | absent |
 ///
 /// Defects of Linux are not part of parity. A packet is checked before anything is learned from it, and the D bit of Group

@@ -41,7 +41,8 @@ macro_rules! drop_reasons {
 drop_reasons! {
     /// A packet from the underlay for a VNI that nobody configured (RFC 7348, section 4.1).
     UnknownVni "unknown-vni";
-    /// A packet from the underlay whose sender nobody configured, where only those are listened to.
+    /// A packet from the underlay whose sender nobody configured, or of which nobody says who sent it, where only some are
+    /// listened to.
     UnknownSender "unknown-sender";
     /// A frame from a trunk whose VLAN belongs to no segment.
     UnknownVlan "unknown-vlan";

@@ -11,6 +11,11 @@ impl Gso {
     pub(super) const fn segment_len(self) -> usize {
         (self.headers as usize).saturating_add(self.size as usize)
     }
+
+    /// The same once so many bytes of headers are before what is cut.
+    pub(super) const fn behind(self, headers: u16) -> Self {
+        Self { headers: self.headers.saturating_add(headers), ..self }
+    }
 }
 
 impl Way<'_, '_> {
@@ -27,6 +32,6 @@ impl Way<'_, '_> {
         }
         self.outer = self.outer.with_max_inner(longest as u16);
         let outer = self.outer.header.len() as u16;
-        Ok(Gso { headers: gso.headers.saturating_add(outer), ..gso })
+        Ok(gso.behind(outer))
     }
 }

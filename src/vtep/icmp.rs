@@ -24,7 +24,8 @@ pub enum Underlay {
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says: paths change (RFC 1191, section 6.3). It is less than
     /// what was set or told before, or the same once more.
     Mtu {
-        /// The remote; others at the same address may have learned it as well.
+        /// The remote; others at the same address may have learned it as well. The packet does not say by what egress it
+        /// left: of several remotes that differ in that alone, the one that was there first learns.
         remote: RemoteId,
         /// Bytes of outer IP packet.
         mtu: u16,
@@ -36,7 +37,8 @@ pub enum Underlay {
         /// Why not.
         problem: Problem,
     },
-    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds.
+    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds; or one that is,
+    /// while somebody else was at work on the remote.
     Ignored,
     /// It is about no packet of ours, and means nothing.
     NotOurs,
@@ -69,7 +71,8 @@ impl Engine<'_> {
     }
 
     /// The remotes that a quoted datagram can have been sent to, whose way is the same: that without a VNI of its own,
-    /// that with the one that is quoted, and the first at the address, whatever it has. `None` where it has no VNI of ours, as far as there is a VXLAN header.
+    /// that with the one that is quoted, and the first at the address, whatever it has. `None` where it has no VNI of
+    /// ours, as far as there is a VXLAN header.
     fn quoted_remotes(&self, quote: &Quote<'_>, port: u16) -> Option<[Option<RemoteId>; 3]> {
         let remotes = self.fdb.remotes;
         let plain = Remote::new(quote.destination, port);

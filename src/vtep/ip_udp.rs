@@ -36,13 +36,13 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{ConfigError, DropReason, Worker};
+use super::{ConfigError, DropReason, Worker, report::Answer, underlay::is_ipv6};
 use crate::{
     packet::Packet,
     table::{Capacity, Line, NextHop, Routes, Settings, Tables},
     time::Instant,
-    tunnel::{self, DecapMeta, EncapMeta, Framing, icmp, ip_udp},
-    wire::{icmpv4, icmpv6, ipv4, ipv6, rewrite},
+    tunnel::{self, DecapMeta, EncapMeta, Framing, ip_udp},
+    wire::{icmp_error, icmpv4, icmpv6, ipv4, ipv6, rewrite},
 };
 
 /// Settings of a [`Backend`].
@@ -66,8 +66,8 @@ pub struct Config {
     pub mtu: u16,
     /// ICMP errors per second. Default: 1,000.
     pub icmp_rate: u32,
-    /// Whether a packet is taken only from the peer to which the route of its source leads. Default: yes; flannel takes
-    /// it from anybody.
+    /// Whether a packet is taken only from the peer to which the route of its source leads; one of which nobody says who
+    /// sent it is not. Default: yes; flannel takes it from anybody.
     pub check_source: bool,
 }
 
@@ -180,7 +180,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
     /// Bytes that a buffer should have before a packet: for outer headers, or for those of an ICMP error.
     pub fn headroom(&self) -> usize {
         let endpoints = self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom);
-        endpoints.fold(MAX_ANSWER, usize::max)
+        endpoints.fold(icmp_error::IPV6_HEADERS, usize::max)
     }
 
     /// MTU of the TUN device, in bytes: the longest packet that gets to peers of either family.
@@ -201,15 +201,12 @@ impl<S: AsRef<[Line]>> Backend<S> {
         }
     }
 
-    /// A packet from the underlay.
+    /// A packet from the underlay. With [`Config::check_source`] it must be known who sent it: from outer headers that are
+    /// ours, or where they are not, as with [`Framing::Payload`], from [`DecapMeta::outer`].
     pub fn handle_underlay(&self, worker: &mut Worker, meta: &DecapMeta, packet: &mut Packet<'_>) -> Output {
-        let is_ipv6 = match (meta.outer, self.config.framing) {
-            (Some(outer), _) => outer.source.is_ipv6(),
-            (None, Framing::Payload) => self.ipv4.is_none(),
-            (None, Framing::Ip) => packet.as_slice().first().is_some_and(|first| first >> 4 == 6),
-            (None, Framing::Ethernet(_)) => packet.as_slice().get(12..14) == Some(&[0x86, 0xdd]),
-        };
-        let endpoint = if is_ipv6 { &self.ipv6 } else { &self.ipv4 };
+        let is_ipv6 = is_ipv6(meta, self.config.framing, self.ipv4.is_some(), packet.as_slice());
+        let endpoint =
+            is_ipv6.and_then(|is_ipv6| if is_ipv6 { self.ipv6.as_ref() } else { self.ipv4.as_ref() });
         let Some(endpoint) = endpoint else { return Output::Pass };
         match self.receive(endpoint, worker, meta, packet) {
             Ok(()) => Output::Deliver,
@@ -231,7 +228,8 @@ impl<S: AsRef<[Line]>> Backend<S> {
         let (inner, carried) = endpoint.checked(packet.as_slice(), meta)?;
         // Who sent it may have had less room than the packet needed.
         let ip = Ip::of(carried.bytes(packet.as_slice())).ok_or(DropReason::FrameTruncated)?;
-        if let (true, Some(outer)) = (self.config.check_source, inner.outer) {
+        if self.config.check_source {
+            let outer = inner.outer.ok_or(DropReason::UnknownSender)?;
             let route = self.tables.routes().lookup(ip.source).ok().flatten();
             let is_peers = route
                 .is_some_and(|it| matches!(it.via, NextHop::Peer { address, .. } if address == outer.source));
@@ -297,18 +295,16 @@ impl<S: AsRef<[Line]>> Backend<S> {
         trouble: Trouble,
     ) -> Result<Output, DropReason> {
         let silent = trouble.reason();
-        let is_ipv6 = packet.as_slice().first().is_some_and(|first| first >> 4 == 6);
-        let told = match (is_ipv6, self.config.address, self.config.address6) {
-            (false, Some(source), _) if worker.may_report(now, self.config.icmp_rate) => {
-                icmp::report_ipv4(packet, trouble.ipv4(), source, TTL)
-            }
-            (true, _, Some(source)) if worker.may_report(now, self.config.icmp_rate) => {
-                icmp::report_ipv6(packet, trouble.ipv6(), source, TTL)
-            }
-            _ => return Err(silent),
+        let ip = packet.as_slice();
+        let is_ipv6 = ip.first().is_some_and(|first| first >> 4 == 6);
+        let answer = match (is_ipv6, self.config.address, self.config.address6) {
+            (false, Some(source), _) => Answer::v4(ip, trouble.ipv4(), source, TTL),
+            (true, _, Some(source)) => Answer::v6(ip, trouble.ipv6(), source, TTL),
+            _ => None,
         };
-        told.map_err(|_| silent)?;
-        worker.counters.replies = worker.counters.replies.wrapping_add(1);
+        let answer = answer.ok_or(silent)?;
+        answer.allow(worker, now, self.config.icmp_rate, packet.headroom())?;
+        answer.put(packet)?;
         Ok(Output::Reply)
     }
 }
@@ -375,6 +371,3 @@ impl Trouble {
 
 /// TTL of ICMP errors.
 const TTL: u8 = 64;
-
-/// Headers of the longest ICMP error: IPv6 and ICMPv6.
-const MAX_ANSWER: usize = 48;

@@ -12,7 +12,7 @@ use crate::{
     packet::Packet,
     table::NextHop,
     time::Instant,
-    wire::{EtherType, ethernet, ipv4, ipv6},
+    wire::{EtherType, Vni, ethernet, ipv4, ipv6},
 };
 
 impl Engine<'_> {
@@ -23,10 +23,14 @@ impl Engine<'_> {
         meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        let output = self.route_ip(worker, now, meta, packet);
-        output.unwrap_or_else(|reason| {
-            worker.drop(reason);
-            Output::Drop(reason)
+        let mut vni = None;
+        let output = self.route_ip(worker, now, meta, &mut vni, packet);
+        output.unwrap_or_else(|reason| match vni {
+            Some(vni) => self.refuse(worker, vni, reason),
+            None => {
+                worker.drop(reason);
+                Output::Drop(reason)
+            }
         })
     }
 
@@ -35,23 +39,46 @@ impl Engine<'_> {
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
+        known: &mut Option<Vni>,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        // A tag is of an Ethernet frame.
+        if meta.trunk {
+            return Err(DropReason::BadMeta);
+        }
         let (destination, ethertype) = destination(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        let route = self.routes.lookup(destination).ok().flatten();
+        let gateway = route.and_then(|route| match route.via {
+            NextHop::Gateway { vni, address } => Some((vni, address)),
+            NextHop::Peer { .. } => None,
+        });
+        *known = gateway.map(|(vni, _)| vni);
+        if meta.from_tunnel {
+            return Err(DropReason::SplitHorizon);
+        }
         if self.is_outer(packet.as_slice()) {
             return Err(DropReason::Loop);
         }
-        let route = self.routes.lookup(destination).ok().flatten().ok_or(DropReason::NoRoute)?;
-        let NextHop::Gateway { vni, address } = route.via else { return Err(DropReason::NoRoute) };
+        let (vni, address) = gateway.ok_or(DropReason::NoRoute)?;
         let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
         let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
             worker.miss_l3(self.config, Miss::L3 { vni, address });
             return Err(DropReason::NoNeighbor);
         };
-        let found = self.destination(worker, now, vni, neighbor.mac)?;
+        let found = match meta.remote {
+            Some(remote) => remote.into(),
+            None => self.destination(worker, now, vni, neighbor.mac)?,
+        };
         let link = ethernet::Header { destination: neighbor.mac, source: self.config.address, ethertype };
         *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = link.to_bytes();
-        let meta = OverlayMeta { vni, ..*meta };
+        // What was counted from the front of the packet is counted from that of the frame now.
+        let behind = ethernet::Header::LEN as u16;
+        let meta = OverlayMeta {
+            vni,
+            inner_checksum: meta.inner_checksum.behind(behind),
+            gso: meta.gso.map(|gso| gso.behind(behind)),
+            ..*meta
+        };
         let sent = self.forward(worker, now, &meta, found, packet);
         // What goes back to who offered it goes as it came, an answer too; what goes on stays a frame.
         if matches!(sent, Ok(Output::Reply | Output::Resolve { .. }) | Err(_)) {

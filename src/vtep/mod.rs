@@ -53,6 +53,7 @@ mod pace;
 mod rate;
 mod remote_checksum;
 mod replicas;
+mod report;
 mod send;
 mod short_circuit;
 mod straight;
@@ -82,7 +83,7 @@ use crate::{
     },
     time::Instant,
     tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, ethernet, icmp_error, vlan},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -209,7 +210,13 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
-    /// [`neighbors`](Self::neighbors) to its MAC address. `meta`'s segment means nothing; the route says which.
+    /// [`neighbors`](Self::neighbors) to its MAC address. What is answered in its place is an IP packet; where the answer
+    /// is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not touched: who
+    /// routes it here counts that down.
+    ///
+    /// Of `meta`, the segment means nothing; the route says which. A [`remote`](OverlayMeta::remote) takes the place of
+    /// the entry that the gateway's MAC address has in the forwarding database. An IP packet has no tag, so one of a
+    /// [`trunk`](OverlayMeta::trunk) is dropped.
     pub fn handle_ip(
         &self,
         worker: &mut Worker,
@@ -347,9 +354,18 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         &self.config
     }
 
-    /// Bytes that a buffer should have before a frame.
+    /// Bytes that a buffer should have before a frame or an IP packet: for outer headers, or for those of the answer to
+    /// one that is too long; with [`Config::l3`] for its Ethernet header, too.
     pub fn headroom(&self) -> usize {
-        self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom).max().unwrap_or(0)
+        let outer = self.ipv4.iter().chain(&self.ipv6).map(tunnel::Endpoint::headroom).max().unwrap_or(0);
+        // A trunk's frame may have no tag, and is answered as if it had one.
+        let tag = if self.tables.capacity().vlans > 0 { vlan::Header::LEN } else { 0 };
+        let answer = match self.config.too_big {
+            TooBig::Drop => 0,
+            TooBig::Tell | TooBig::Fragment => icmp_error::IPV6_HEADERS.saturating_add(tag),
+        };
+        let link = if self.config.l3 { ethernet::Header::LEN } else { 0 };
+        outer.max(answer).saturating_add(link)
     }
 
     /// Registers a worker's handles; see [`Tables::register`].

@@ -24,7 +24,8 @@ pub enum Output {
         port: u16,
         /// What packets to the remote leave by.
         egress: u32,
-        /// Bytes of outer headers that were put before the frame.
+        /// Bytes of outer headers that were put before the frame; by [`handle_ip`](super::Vtep::handle_ip), before the
+        /// Ethernet header of the one that the packet became.
         outer: u16,
         /// What is known of the frame's transport checksum, counted from the front of the packet as it is now: one that
         /// was to be finished still is.
@@ -93,7 +94,8 @@ pub struct OverlayMeta {
     pub port: u32,
     /// A flow hash, from a network card, say.
     pub hash: Option<u32>,
-    /// What is known of the frame's transport checksum; counted without the tag of a trunk.
+    /// What is known of the frame's transport checksum, counted from the frame's front without the tag of a trunk; for
+    /// [`handle_ip`](super::Vtep::handle_ip) from the front of the IP packet.
     pub inner_checksum: InnerChecksum,
     /// Policy to send along, with Group Based Policy.
     pub policy: Option<GroupPolicy>,
@@ -101,7 +103,7 @@ pub struct OverlayMeta {
     /// nothing, and its outermost tag goes no further. Frames without a tag, or with one of VLAN 0, belong to what VLAN
     /// 0 is mapped to.
     pub trunk: bool,
-    /// On a trunk: the VLAN of a tag that a network card has taken off the frame.
+    /// On a trunk, and nowhere else: the VLAN of a tag that a network card has taken off the frame.
     pub vlan: Option<VlanId>,
     /// The frame goes to this remote, whatever the tables say of its addresses (Linux: `external`).
     pub remote: Option<RemoteId>,
@@ -116,7 +118,8 @@ pub struct OverlayMeta {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Gso {
-    /// Bytes of headers that each segment gets: from the front of the frame to the end of its TCP or UDP header.
+    /// Bytes of headers that each segment gets: from the front of the frame to the end of its TCP or UDP header; for
+    /// [`handle_ip`](super::Vtep::handle_ip) from the front of the IP packet.
     pub headers: u16,
     /// Bytes of payload in each segment but the last.
     pub size: u16,

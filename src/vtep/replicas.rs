@@ -63,7 +63,9 @@ impl Iterator for Replicas<'_, '_> {
             let id = self.members.next()?;
             match self.copy(id) {
                 Ok(replica) => return Some(replica),
-                Err(reason) => self.worker.drop(reason),
+                Err(reason) => {
+                    let _ = self.engine.refuse(self.worker, self.flood.vni, reason);
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     DropReason, Engine, Gso, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
+    report::Answer,
     trunk::Tag,
     way::{NoWay, Way},
 };
@@ -10,8 +11,8 @@ use crate::{
     packet::Packet,
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
-    tunnel::{EncapError, icmp},
-    wire::{EtherType, MacAddr, Vni, icmp_error, icmpv4, icmpv6, ipv4, ipv6, vlan},
+    tunnel::EncapError,
+    wire::{EtherType, MacAddr, Vni, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
 impl Engine<'_> {
@@ -137,60 +138,53 @@ impl Engine<'_> {
         let ip = packet.as_slice().get(l3..).unwrap_or_default();
         let mtu = max.saturating_sub(l3);
         let answer = match front.ethertype {
-            EtherType::IPV4 => ipv4::Header::parse(ip).ok().and_then(|(header, _)| {
-                let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
-                let may =
-                    header.dont_fragment && !header.more_fragments && header.fragment_offset.value() == 0;
-                may.then_some(Answer::V4(header, mtu))
-            }),
-            EtherType::IPV6 => ipv6::Header::parse(ip).ok().and_then(|(header, _)| {
-                let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
-                // The answer comes from the destination.
-                (!header.destination.is_multicast()).then_some(Answer::V6(header, mtu))
-            }),
+            EtherType::IPV4 => too_long_v4(ip, mtu),
+            EtherType::IPV6 => too_long_v6(ip, mtu),
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
         // The tag of a trunk is put back afterwards.
         let tag = if meta.trunk { vlan::Header::LEN } else { 0 };
-        if packet.headroom() < MAX_ANSWER.saturating_add(tag) {
-            return Err(DropReason::NoHeadroom);
-        }
-        if !worker.may_report(now, self.config.icmp_rate) {
-            return Err(DropReason::ReportLimit);
-        }
+        answer.allow(worker, now, self.config.icmp_rate, packet.headroom().saturating_sub(tag))?;
         // In front of the IP packet go the answer's headers; Ethernet's, tags and all, is put before them again.
         let mut head = [0; MAX_FRONT];
         let head = head.get_mut(..l3).ok_or(DropReason::TooBig)?;
         head.copy_from_slice(packet.as_slice().get(..l3).unwrap_or_default());
-        packet.strip(l3).map_err(|_| DropReason::TooBig)?;
-        let told = match answer {
-            Answer::V4(header, mtu) => {
-                let problem = icmpv4::Problem::FragmentationNeeded { mtu };
-                icmp::report_ipv4(packet, problem, header.destination, header.ttl)
-            }
-            Answer::V6(header, mtu) => {
-                let problem = icmpv6::Problem::PacketTooBig { mtu };
-                icmp::report_ipv6(packet, problem, header.destination, header.hop_limit)
-            }
-        };
-        if let (Some(addresses), true) = (head.first_chunk_mut(), told.is_ok()) {
+        if let Some(addresses) = head.first_chunk_mut() {
             let MacAddr([d0, d1, d2, d3, d4, d5]) = link.source;
             let MacAddr([s0, s1, s2, s3, s4, s5]) = link.destination;
             *addresses = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
         }
+        // There is room for all of it.
+        let no_room = |_| DropReason::NoHeadroom;
+        packet.strip(l3).map_err(no_room)?;
+        answer.put(packet)?;
         for &byte in head.iter().rev() {
-            *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = [byte];
+            *packet.prepend().map_err(no_room)? = [byte];
         }
-        told.map_err(|_| DropReason::TooBig)?;
-        worker.counters.replies = worker.counters.replies.wrapping_add(1);
         Ok(Output::Reply)
     }
 }
 
-enum Answer {
-    V4(ipv4::Header, u16),
-    V6(ipv6::Header, u32),
+/// That only so much of an IPv4 packet fits; `None` where its sender may not be told.
+fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
+    let (header, _) = ipv4::Header::parse(ip).ok()?;
+    let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
+    if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
+        return None;
+    }
+    Answer::v4(ip, icmpv4::Problem::FragmentationNeeded { mtu }, header.destination, header.ttl)
+}
+
+/// The same of an IPv6 packet.
+fn too_long_v6(ip: &[u8], mtu: usize) -> Option<Answer> {
+    let (header, _) = ipv6::Header::parse(ip).ok()?;
+    let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
+    // The answer comes from the destination.
+    if header.destination.is_multicast() {
+        return None;
+    }
+    Answer::v6(ip, icmpv6::Problem::PacketTooBig { mtu }, header.destination, header.hop_limit)
 }
 
 pub(super) const fn reason(error: EncapError) -> DropReason {
@@ -212,6 +206,3 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
 /// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
 const MIN_MTU_IPV4: u16 = 576;
 const MIN_MTU_IPV6: u32 = 1_280;
-
-/// Headers of the longest answer: IPv6 and ICMPv6.
-const MAX_ANSWER: usize = icmp_error::IPV6_HEADERS;

@@ -115,13 +115,7 @@ impl<'t> Engine<'t> {
 
     /// The endpoint for the family of this packet.
     fn receiver(&self, meta: &DecapMeta, packet: &Packet<'_>) -> Option<&'t vxlan::Endpoint> {
-        let bytes = packet.as_slice();
-        let is_ipv6 = match (meta.outer, self.config.framing) {
-            (Some(outer), _) => outer.source.is_ipv6(),
-            (None, Framing::Payload) => self.ipv4.is_none(),
-            (None, Framing::Ip) => bytes.first().is_some_and(|first| first >> 4 == 6),
-            (None, Framing::Ethernet(_)) => Front::of(bytes)?.ethertype == EtherType::IPV6,
-        };
+        let is_ipv6 = is_ipv6(meta, self.config.framing, self.ipv4.is_some(), packet.as_slice())?;
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
     }
 
@@ -130,4 +124,17 @@ impl<'t> Engine<'t> {
         let endpoint = self.receiver(meta, packet);
         endpoint.is_none_or(|endpoint| endpoint.is_for_others(packet.as_slice(), meta))
     }
+}
+
+/// Whether a packet came over IPv6, by what is there of its outer headers or is said of them; `None` for one that is cut
+/// off before that.
+#[inline(always)]
+pub(super) fn is_ipv6(meta: &DecapMeta, framing: Framing, has_ipv4: bool, packet: &[u8]) -> Option<bool> {
+    Some(match (meta.outer, framing) {
+        (Some(outer), _) => outer.source.is_ipv6(),
+        (None, Framing::Payload) => !has_ipv4,
+        (None, Framing::Ip) => packet.first().is_some_and(|first| first >> 4 == 6),
+        // Behind the tags of the underlay.
+        (None, Framing::Ethernet(_)) => Front::of(packet)?.ethertype == EtherType::IPV6,
+    })
 }

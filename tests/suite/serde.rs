@@ -29,6 +29,20 @@ fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
     assert_eq!(serde_json::from_value::<T>(tree).unwrap(), value);
 }
 
+#[test]
+fn counters_of_a_tunnel_survive_with_their_drops() {
+    use encap::{Packet, time::Instant, tunnel::gre::Tunnel};
+    let mut tunnel = Tunnel::new("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()).build().unwrap();
+    survives(*tunnel.counters());
+    let mut buffer = [0x45; 3];
+    let mut packet = Packet::new(&mut buffer, 0, 3).unwrap();
+    let reason = tunnel.decap(Instant::ZERO, &mut packet).unwrap_err();
+    survives(*tunnel.counters());
+    let tree = serde_json::to_value(tunnel.counters()).unwrap();
+    assert_eq!(tree["drops"], json!({ format!("{reason:?}"): 1 }));
+    assert!(refusal::<encap::tunnel::gre::Drops>(json!([1])).contains("counts by reason"));
+}
+
 /// Why `json` is not a `T`.
 #[track_caller]
 fn refusal<T: DeserializeOwned + Debug>(json: serde_json::Value) -> String {

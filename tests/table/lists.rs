@@ -211,3 +211,42 @@ fn an_entry_whose_remotes_were_all_removed_is_not_there() {
     assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
     assert_eq!(fdb.lookup(NOW, VNI, group), Lookup::Found(list.into()));
 }
+
+/// Where there is no line to spare, one who comes takes the place of one who went, wherever that was.
+#[test]
+fn without_a_line_to_spare_the_order_is_lost_before_a_member_is() {
+    let tables = tables(Capacity { lists: 1, members: 0, ..small() }, Settings::default());
+    let lists = tables.lists();
+    let all: Vec<_> = (1..=14).map(|last| remote(&tables, last)).collect();
+    let list = lists.add_list(&all[..12]).unwrap();
+    let full = Error::Full { what: Resource::Members, limit: 1 };
+    assert_eq!(lists.append(list, all[12]), Err(full));
+    lists.delete(list, all[3]).unwrap();
+    assert_eq!(lists.append(list, all[12]), Ok(true));
+    let expected: Vec<_> = (0..12).map(|at| all[if at == 3 { 12 } else { at }]).collect();
+    assert_eq!(members(&lists, list), expected);
+    assert_eq!(lists.append(list, all[13]), Err(full));
+    // Room at the end is taken first.
+    lists.delete(list, all[0]).unwrap();
+    lists.delete(list, all[11]).unwrap();
+    assert_eq!(lists.append(list, all[13]), Ok(true));
+    assert_eq!(members(&lists, list).last(), Some(&all[13]));
+}
+
+/// Room that a worker may still be reading is no lack of room: it comes when he has passed a quiescent point.
+#[test]
+fn what_quiescing_would_free_is_said_to_be_pending() {
+    let tables = tables(Capacity { lists: 2, members: 0, ..small() }, Settings::default());
+    let (lists, worker) = (tables.lists(), tables.register().unwrap());
+    let all: Vec<_> = (1..=13).map(|last| remote(&tables, last)).collect();
+    let [list, other] = [&all[..12], &all[..1]].map(|members| lists.add_list(members).unwrap());
+    assert!(matches!(lists.append(list, all[12]), Err(Error::Full { .. })), "both are in use");
+    lists.remove(other).unwrap();
+    assert_eq!(lists.append(list, all[12]), Err(Error::SweepPending));
+    assert_eq!(lists.add_list(&all[..1]).err(), Some(Error::SweepPending));
+    let zero = tables.fdb().add(VNI, MacAddr::ZERO, all[0]);
+    assert_eq!(zero, Err(Error::SweepPending), "a permanent entry needs a list, too");
+    tables.quiesce(&worker);
+    assert_eq!(lists.append(list, all[12]), Ok(true));
+    assert_eq!(members(&lists, list), all);
+}

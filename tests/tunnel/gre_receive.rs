@@ -1,4 +1,4 @@
-//! What a GRE endpoint takes and refuses: rows of B1 and B2, RFC 2784 and RFC 2890.
+//! What a GRE endpoint takes and refuses: RFC 2784 and RFC 2890.
 
 use encap::{
     tunnel::{DropReason, EncapMeta, Encapsulation, Inner, Payload, Policy, gre},

@@ -1,4 +1,4 @@
-//! Fields of the outer headers: rows of A9, A10 and A11, RFC 6040, RFC 6864.
+//! Fields of the outer headers: TTL, DSCP, ECN (RFC 6040), DF, identification (RFC 6864).
 
 use encap::{
     tunnel::{

@@ -1,4 +1,4 @@
-//! ARP answered for others, row by row of behaviour.md, section A8.
+//! ARP answered for others: what is answered, what is kept, what goes on, by either proxy.
 
 use encap::{
     table::{Destination, NeighborState, NewEntry, NewNeighbor, Snooping},

@@ -53,6 +53,21 @@ fn every_vni_has_counters_of_its_own() {
     assert_eq!(node.vtep.vni_counters(VNI), expected);
 }
 
+/// A copy that is dropped is a drop of the segment whose frame it is.
+#[test]
+fn dropped_copies_count_in_their_vni() {
+    let mut node = node(1, Config::new());
+    for last in [2, 3, 4] {
+        let remote = encap::table::Remote::new(address(last), 4_789).mtu(if last == 4 { 0 } else { 600 });
+        let remote = node.vtep.add_remote(&remote).unwrap();
+        node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
+    }
+    let frame = datagram(MacAddr::BROADCAST, mac(1), 1_000);
+    assert_eq!(node.packets(NOW, &frame).len(), 1);
+    let expected = counters(|c| (c.sent, c.sent_bytes, c.send_drops) = (1, frame.len() as u64, 2));
+    assert_eq!((node.vtep.vni_counters(VNI), node.drops(DropReason::TooBig)), (expected, 2));
+}
+
 #[test]
 fn workers_add_up_and_strangers_count_nothing() {
     let mut node = node(2, Config::new()).peers(&[1]);

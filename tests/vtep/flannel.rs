@@ -1,4 +1,4 @@
-//! flannel's `udp` backend (behaviour D1), with its defects mended.
+//! flannel's `udp` backend, with its defects mended.
 
 use encap::{
     Packet,
@@ -71,10 +71,9 @@ fn d1_the_datagram_is_the_packet_with_one_less_of_ttl() {
     assert_eq!(output, to(2, 8_285));
     assert_eq!(sent, ping([10, 5, 2, 9], 63), "checksum and all");
     // The other node hands it on as it is: a crossing costs one.
-    let mut buffer = sent.clone();
-    let mut packet = Packet::new(&mut buffer, 0, sent.len()).unwrap();
-    assert_eq!(node.0.handle_underlay(&mut node.1, &DecapMeta::new(), &mut packet), Output::Deliver);
-    assert_eq!(packet.as_slice(), sent);
+    let mut other = self::node(Config::new());
+    route(&other.0, "10.5.1.0/24", 1, 8_285);
+    assert_eq!(receive(&mut other, 1, &sent), Output::Deliver);
 }
 
 /// What comes of a datagram from that peer.
@@ -155,6 +154,75 @@ fn d1_e_a_packet_comes_from_the_peer_that_its_source_is_behind() {
     let mut config = Config::new();
     config.check_source = false;
     assert_eq!(receive(&mut self::node(config), 77, &foreign([203, 0, 113, 9])), Output::Deliver);
+}
+
+#[test]
+fn who_is_not_known_is_nobodys_peer() {
+    let bare = |config: Config, packet: &[u8]| {
+        let (backend, mut worker) = node(config);
+        let mut buffer = packet.to_vec();
+        let mut packet = Packet::new(&mut buffer, 0, packet.len()).unwrap();
+        let output = backend.handle_underlay(&mut worker, &DecapMeta::new(), &mut packet);
+        (output, packet.as_slice().to_vec(), worker.counters().dropped(DropReason::UnknownSender))
+    };
+    let refused = Output::Drop(DropReason::UnknownSender);
+    assert_eq!(bare(Config::new(), &arriving(64)), (refused, arriving(64), 1));
+    // Where nobody is asked, it does not matter.
+    let mut config = Config::new();
+    config.check_source = false;
+    assert_eq!(bare(config, &arriving(64)), (Output::Deliver, arriving(64), 0));
+    // Outer headers of ours say it themselves.
+    let mut config = Config::new();
+    config.framing = Framing::Ip;
+    for (from, output) in [(2, Output::Deliver), (7, Output::Drop(DropReason::SourceElsewhere))] {
+        let datagram = outer(from, &arriving(64));
+        assert_eq!(bare(config, &datagram).0, output);
+    }
+}
+
+/// `inner` in a datagram from that peer, from the outer IP header on.
+fn outer(last: u8, inner: &[u8]) -> Vec<u8> {
+    let len = 8 + inner.len() as u16;
+    let udp = udp::Header { source_port: 8_285, destination_port: 8_285, length: len, checksum: 0 };
+    crate::frames::ip(address(last), address(1), 17, 0, &[&udp.to_bytes()[..], inner].concat())
+}
+
+#[test]
+fn packets_are_found_behind_a_tag_of_the_underlay() {
+    for tag in [&[][..], &[0x81, 0, 0, 5]] {
+        let link = |ethertype: u16| [&[2; 12][..], tag, &ethertype.to_be_bytes()].concat();
+        let mut config = Config::new();
+        config.framing = Framing::Ethernet(tunnel::Link { source: mac(1), next_hop: mac(2), vlan: None });
+        let receive = |packet: &[u8]| {
+            let node = node(config.local(crate::frames::v6(1).into()));
+            route6(&node.0);
+            let (backend, mut worker) = node;
+            let mut buffer = packet.to_vec();
+            let mut packet = Packet::new(&mut buffer, 0, packet.len()).unwrap();
+            let output = backend.handle_underlay(&mut worker, &DecapMeta::new(), &mut packet);
+            (output, packet.as_slice().to_vec())
+        };
+        let v4 = [link(0x0800), outer(2, &arriving(64))].concat();
+        assert_eq!(receive(&v4), (Output::Deliver, arriving(64)), "{tag:?}");
+        let mut inner = arriving(64);
+        inner[14] = 6;
+        fix(&mut inner);
+        let len = 8 + inner.len() as u16;
+        let udp = udp::Header { source_port: 8_285, destination_port: 8_285, length: len, checksum: 0 };
+        let (from, to) = (crate::frames::v6(2), crate::frames::v6(1));
+        let pseudo =
+            encap::wire::checksum::Sum::pseudo_ipv6(from, to, encap::wire::IpProtocol::UDP, len.into());
+        let datagram = [&udp.with_checksum(pseudo, &inner).to_bytes()[..], &inner].concat();
+        let v6 = [link(0x86dd), crate::frames::ip(from.into(), to.into(), 17, 0, &datagram)].concat();
+        assert_eq!(receive(&v6), (Output::Deliver, inner), "{tag:?}");
+        assert_eq!(receive(&v6[..13]).0, Output::Pass);
+    }
+}
+
+/// 10.5.6.0/24 is behind a peer that has IPv6.
+fn route6(backend: &Backend<Box<[Line]>>) {
+    let peer = NextHop::Peer { address: crate::frames::v6(2).into(), port: 8_285 };
+    backend.routes().add("10.5.6.0/24".parse().unwrap(), peer).unwrap();
 }
 
 #[test]
@@ -298,12 +366,34 @@ fn what_is_too_long_is_told_and_never_fragmented() {
 #[test]
 fn d1_errors_are_limited() {
     let mut node = node(Config::new());
+    let limited = DropReason::ReportLimit;
+    // What nobody may be told of costs nobody an answer.
+    let error = packet([10, 6, 0, 1], 64, DF, 1, &[3, 0, 0, 0, 0, 0, 0, 0]);
+    for _ in 0..100 {
+        assert_eq!(send(&mut node, &error).0, Output::Drop(DropReason::NoRoute));
+    }
     let answers = (0..200).filter(|_| send(&mut node, &ping([10, 6, 0, 1], 64)).0 == Output::Reply).count();
     assert_eq!(answers, 50, "a burst, and no more in the same moment");
-    assert_eq!(node.1.counters().dropped(DropReason::NoRoute), 150);
+    let counters = node.1.counters();
+    assert_eq!((counters.dropped(limited), counters.dropped(DropReason::NoRoute)), (150, 100));
+    assert_eq!(counters.replies, 50);
+    let unsaid = ping([10, 5, 2, 9], 1);
+    assert_eq!(send(&mut node, &unsaid), (Output::Drop(limited), unsaid), "whatever the trouble");
     let mut config = Config::new();
     config.icmp_rate = 0;
-    assert_eq!(send(&mut self::node(config), &ping([10, 6, 0, 1], 64)).0, Output::Drop(DropReason::NoRoute));
+    assert_eq!(send(&mut self::node(config), &ping([10, 6, 0, 1], 64)).0, Output::Drop(limited));
+}
+
+#[test]
+fn an_error_needs_headroom() {
+    let packet = ping([10, 6, 0, 1], 64);
+    for (room, output) in [(28, Output::Reply), (27, Output::Drop(DropReason::NoHeadroom))] {
+        let (backend, mut worker) = node(Config::new());
+        let mut buffer = [&vec![0; room][..], &packet].concat();
+        let mut packet = Packet::new(&mut buffer, room, packet.len()).unwrap();
+        assert_eq!(backend.handle_ip(&mut worker, NOW, &mut packet), output);
+        assert!(backend.headroom() >= 48);
+    }
 }
 
 #[test]

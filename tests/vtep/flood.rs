@@ -1,4 +1,4 @@
-//! Copies of flooded frames (behaviour.md, A7, step 8).
+//! Copies of flooded frames: one for each remote of the list, in its order.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Multicast groups by their IP addresses (behaviour.md, A7, step 4).
+//! Multicast groups by their IP addresses, before their MAC addresses are looked at.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! ICMP errors about outer packets: only those about packets of ours count (behaviour A3, E).
+//! ICMP errors about outer packets: only those about packets of ours count.
 
 use std::{net::Ipv6Addr, time::Duration};
 
@@ -160,6 +160,30 @@ fn remotes_with_a_vni_or_an_egress_of_their_own_learn_too() {
     let packet = sent(&mut node);
     assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote: first, mtu: 1_000 });
     assert_eq!([first, second].map(|id| mtu(&node, id)), [1_000; 2]);
+}
+
+/// Whatever somebody else does with the remote meanwhile: it is known, and says what it has taken.
+#[test]
+fn a_report_is_about_our_packet_while_the_remote_is_changed() {
+    let mut node = Node::new(1, Config::new()).peers(&[2]);
+    let remote = node.vtep.remote(address(2)).unwrap();
+    let packet = sent(&mut node);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (node, stop) = (&node, &stop);
+        scope.spawn(move || {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                // Busy, now and then.
+                let _ = node.vtep.remotes().set_mtu(remote, 1_400);
+            }
+        });
+        for at in 0..10_000 {
+            let told = 1_000 + at % 300;
+            let said = too_big(node, NOW, &packet, told);
+            assert!(said == Underlay::Mtu { remote, mtu: told } || said == Underlay::Ignored, "{said:?}");
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Routing: flannel's wiring of VXLAN (behaviour D2), and what breaks it.
+//! Routing: flannel's wiring of VXLAN, by route, neighbour and entry, and what breaks it.
 
 use encap::{
     Packet,
@@ -195,4 +195,192 @@ fn bursts_are_decided_packet_by_packet() {
     );
     assert_eq!((outputs[0], burst[0].as_slice()), (expected.0, &expected.1[..]));
     assert_eq!(outputs[1..], [Output::Pass; 2]);
+}
+
+/// Node 1 with these settings, what it knows of node 2, and counters of the segment.
+fn configured(change: impl FnOnce(&mut Config)) -> (Vtep<Box<[Line]>>, Worker<'static>) {
+    let mut config = Config::new().local(address(1));
+    (config.l3, config.address) = (true, mac(1));
+    change(&mut config);
+    let capacity = Capacity { neighbors: 8, routes: 8, vlans: 16, vni_counters: true, ..Capacity::fdb(8) };
+    let vtep = Vtep::with_capacity(config, capacity, [3, 1]).unwrap();
+    let gateway = [10, 244, 2, 0].into();
+    vtep.neighbors().add(SEGMENT, gateway, mac(2)).unwrap();
+    vtep.fdb().add(SEGMENT, mac(2), vtep.remote(address(2)).unwrap()).unwrap();
+    let route = NextHop::Gateway { vni: SEGMENT, address: gateway };
+    vtep.routes().add("10.244.2.0/24".parse().unwrap(), route).unwrap();
+    let worker = Worker::new(0).counting_as(&vtep.register().unwrap());
+    (vtep, worker)
+}
+
+fn send_with(
+    (vtep, worker): &mut (Vtep<Box<[Line]>>, Worker<'static>),
+    meta: &OverlayMeta,
+    ip: &[u8],
+) -> (Output, Vec<u8>) {
+    let mut buffer = [&[0xee; ROOM][..], ip].concat();
+    let mut packet = Packet::new(&mut buffer, ROOM, ip.len()).unwrap();
+    let output = vtep.handle_ip(worker, NOW, meta, &mut packet);
+    (output, packet.as_slice().to_vec())
+}
+
+/// A UDP packet from 10.244.1.5 to 10.244.2.7 whose checksum field has the sum of the pseudo header, as a device with
+/// checksum offload leaves it.
+fn unfinished(len: usize) -> Vec<u8> {
+    use encap::wire::{IpProtocol, checksum::Sum};
+    let mut packet = ip(2, 8 + len);
+    let [l0, l1] = (8 + len as u16).to_be_bytes();
+    let pseudo = Sum::pseudo([10, 244, 1, 5].into(), [10, 244, 2, 7].into(), IpProtocol::UDP, 8 + len as u32);
+    let [c0, c1] = (!pseudo.unwrap().checksum()).to_be_bytes();
+    packet[20..28].copy_from_slice(&[3, 0xe8, 7, 0xd0, l0, l1, c0, c1]);
+    packet
+}
+
+/// Sums the bytes from `start` on and puts the checksum where it goes, as a network card does.
+fn finish(packet: &mut [u8], start: u16, offset: u16) {
+    let start = usize::from(start);
+    let sum = encap::wire::checksum::of(&packet[start..]);
+    packet[start + usize::from(offset)..][..2].copy_from_slice(&sum.to_be_bytes());
+}
+
+#[test]
+fn an_unfinished_checksum_is_counted_from_the_packets_front() {
+    use encap::{tunnel::InnerChecksum, wire::checksum::State, wire::udp};
+    let mut whole = unfinished(30);
+    finish(&mut whole, 20, 6);
+    for udpcsum in [false, true] {
+        let mut node = configured(|config| config.udpcsum = udpcsum);
+        let mut meta = OverlayMeta::default();
+        meta.inner_checksum = InnerChecksum::Partial { start: 20, offset: 6 };
+        let (output, mut outer) = send_with(&mut node, &meta, &unfinished(30));
+        let Output::Send { checksum, .. } = output else { panic!("{output:?}") };
+        // 20 of IPv4, 8 of UDP, 8 of VXLAN, 14 of Ethernet; then the inner IPv4 header.
+        let InnerChecksum::Partial { start, offset } = checksum else { panic!("{checksum:?}") };
+        assert_eq!((start, offset), (36 + 14 + 20, 6));
+        // What is sent when the card is done has both sums right.
+        finish(&mut outer, start, offset);
+        assert_eq!(outer[50..], whole);
+        let (head, datagram) = crate::frames::read_ipv4(&outer);
+        assert_eq!(udp::Header::parse(datagram).unwrap().0.checksum != 0, udpcsum);
+        let pseudo = encap::wire::checksum::Sum::pseudo(
+            head.source.into(),
+            head.destination.into(),
+            head.protocol,
+            datagram.len() as u32,
+        );
+        let expected = if udpcsum { State::Good } else { State::Absent };
+        assert_eq!(udp::verify(pseudo.unwrap(), datagram), expected);
+    }
+    // One that lies outside the packet is refused, and the packet left as it was.
+    let mut node = configured(|config| config.udpcsum = true);
+    for (start, offset) in [(58, 6), (20, 40), (u16::MAX, 0)] {
+        let mut meta = OverlayMeta::default();
+        meta.inner_checksum = InnerChecksum::Partial { start, offset };
+        let refused = (Output::Drop(DropReason::BadMeta), unfinished(30));
+        assert_eq!(send_with(&mut node, &meta, &unfinished(30)), refused);
+    }
+}
+
+#[test]
+fn headers_of_segments_are_counted_from_the_packets_front() {
+    use encap::vtep::Gso;
+    let mut node = configured(|_| ());
+    let packet = ip(2, 4_020);
+    let mut meta = OverlayMeta::default();
+    // 20 of IPv4 and 20 of TCP; each segment has Ethernet, too.
+    let fits = 1_450 - 40;
+    meta.gso = Some(Gso::new(40, fits));
+    let (output, outer) = send_with(&mut node, &meta, &packet);
+    assert!(matches!(output, Output::Send { gso: Some(gso), .. } if gso == Gso::new(36 + 14 + 40, fits)));
+    assert_eq!(outer.len(), 36 + 14 + packet.len());
+    meta.gso = Some(Gso::new(40, fits + 1));
+    assert_eq!(send_with(&mut node, &meta, &packet).0, Output::Reply, "a byte too long");
+    // Headers that end where the packet does leave nothing to cut.
+    meta.gso = Some(Gso::new(packet.len() as u16, 1));
+    let mut node = configured(|config| config.mtu = u16::MAX);
+    assert_eq!(send_with(&mut node, &meta, &packet), (Output::Drop(DropReason::BadMeta), packet));
+}
+
+#[test]
+fn what_came_out_of_a_tunnel_is_not_routed_into_one_where_that_is_said() {
+    let mut node = configured(|_| ());
+    let mut meta = OverlayMeta::default();
+    meta.from_tunnel = true;
+    assert_eq!(send_with(&mut node, &meta, &ip(2, 10)), (Output::Drop(DropReason::SplitHorizon), ip(2, 10)));
+    meta.from_tunnel = false;
+    assert!(matches!(send_with(&mut node, &meta, &ip(2, 10)).0, Output::Send { .. }));
+}
+
+#[test]
+fn a_remote_that_is_said_takes_the_place_of_the_gateways_entry() {
+    let mut node = configured(|_| ());
+    let other = node.0.remote(address(7)).unwrap();
+    let mut meta = OverlayMeta::default();
+    meta.remote = Some(other);
+    let (output, outer) = send_with(&mut node, &meta, &ip(2, 10));
+    assert!(matches!(output, Output::Send { remote, .. } if remote == other), "{output:?}");
+    assert_eq!(
+        outer[28..42],
+        [&[8, 0, 0, 0, 0, 0, 1, 0][..], &mac(2).0].concat(),
+        "segment and MAC by the route"
+    );
+    // Without a route there is neither.
+    assert_eq!(send_with(&mut node, &meta, &ip(3, 10)), (Output::Drop(DropReason::NoRoute), ip(3, 10)));
+}
+
+#[test]
+fn ip_packets_come_from_no_trunk() {
+    let mut node = configured(|_| ());
+    let packet = ip(2, 10);
+    let meta = OverlayMeta::trunk();
+    assert_eq!(send_with(&mut node, &meta, &packet), (Output::Drop(DropReason::BadMeta), packet));
+}
+
+/// Counting the TTL down is whose who routes the packet here: it may have been done.
+#[test]
+fn the_ttl_stays_as_it_is() {
+    let mut node = configured(|_| ());
+    for ttl in [0, 1, 63] {
+        let mut packet = ip(2, 10);
+        packet[8] = ttl;
+        let packet = crate::frames::fix_ipv4(packet);
+        let (output, outer) = send_with(&mut node, &OverlayMeta::default(), &packet);
+        assert!(matches!(output, Output::Send { .. }));
+        assert_eq!(outer[50..], packet);
+    }
+}
+
+/// The way to the gateway leads to ourselves, in another segment: it is a frame by then.
+#[test]
+fn what_is_handed_over_here_is_a_frame() {
+    let mut node = configured(|_| ());
+    let other = Vni::truncate(9);
+    let here = encap::table::Remote::new(address(1), 4_789).vni(other);
+    let here = node.0.add_remote(&here).unwrap();
+    node.0.fdb().add_vni(other).unwrap();
+    let mut meta = OverlayMeta::default();
+    meta.remote = Some(here);
+    let packet = ip(2, 10);
+    let (output, frame) = send_with(&mut node, &meta, &packet);
+    assert!(matches!(output, Output::Deliver { vni, source: None, .. } if vni == other), "{output:?}");
+    assert_eq!(frame, [&mac(2).0[..], &mac(1).0, &[8, 0], &packet].concat());
+}
+
+#[test]
+fn drops_are_counted_by_the_routes_vni() {
+    let mut node = configured(|_| ());
+    let drops = |node: &(Vtep<Box<[Line]>>, _)| node.0.vni_counters(SEGMENT).send_drops;
+    assert_eq!(send(&mut node, &ip(3, 10)).0, Output::Drop(DropReason::NoRoute));
+    assert_eq!((drops(&node), node.1.counters().dropped(DropReason::NoRoute)), (0, 1), "nobody's");
+    let mut meta = OverlayMeta::default();
+    meta.from_tunnel = true;
+    assert_eq!(send_with(&mut node, &meta, &ip(2, 10)).0, Output::Drop(DropReason::SplitHorizon));
+    assert_eq!(drops(&node), 1);
+    node.0.fdb().add(SEGMENT, mac(8), encap::table::Destination::Blackhole).unwrap();
+    let gateway = [10, 244, 2, 0].into();
+    let _ = node.0.neighbors().delete(NOW, SEGMENT, gateway).unwrap();
+    assert_eq!(send(&mut node, &ip(2, 10)).0, Output::Drop(DropReason::NoNeighbor));
+    node.0.neighbors().add(SEGMENT, gateway, mac(8)).unwrap();
+    assert_eq!(send(&mut node, &ip(2, 10)).0, Output::Drop(DropReason::Blackhole));
+    assert_eq!((drops(&node), node.0.vni_counters(SEGMENT).sent), (3, 0));
 }

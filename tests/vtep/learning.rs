@@ -1,4 +1,4 @@
-//! Who is learned from and who is not, by behaviour.md, section A4 and part G: the kernel's ways, and ours.
+//! Who is learned from and who is not: the kernel's ways, and ours.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -65,7 +65,7 @@ fn a4_a_learned_mac_roams_and_a_strangers_word_moves_nothing_by_default() {
     }
 }
 
-/// The address counts (A4, 3c), not the port that frames to it go to.
+/// The address counts, not the port that frames to it go to.
 #[test]
 fn a4_3c_a_remote_with_a_port_of_its_own_is_the_same_host() {
     for config in both() {
@@ -127,7 +127,7 @@ fn a4_4_a_full_table_does_not_drop_the_packet() {
     }
 }
 
-/// Frames come from remotes whose port, VNI and interface are their own, too (A4, 4: the source port says nothing).
+/// Frames come from remotes whose port, VNI and interface are their own, too (the source port says nothing).
 #[test]
 fn a4_4_who_has_a_port_of_his_own_is_learned_from() {
     for config in both() {
@@ -209,7 +209,7 @@ fn neighbours_are_learned_from_what_comes_out_of_tunnels() {
     assert_eq!(node.vtep.neighbors().count(), 0);
 }
 
-/// A list of those who may send (behaviour.md, part E: nothing else proves who did).
+/// A list of those who may send: nothing else proves who did.
 #[test]
 fn g_1_strangers_are_not_listened_to_where_only_remotes_are() {
     for config in both() {
@@ -284,7 +284,7 @@ fn g_1_an_address_moves_so_often_and_no_more() {
     }
 }
 
-/// A4: "a MAC that flaps between two VTEPs moves on every frame", and nothing limits who fills the table.
+/// In the kernel a MAC that flaps between two VTEPs moves on every frame, and nothing limits who fills the table.
 #[test]
 fn a4_linux_has_no_limits() {
     let mut node = node(Config::linux()).peers(&[3]);

@@ -1,4 +1,4 @@
-//! Neighbor Discovery answered for others, row by row of behaviour.md, section A8b.
+//! Neighbor Discovery answered for others: what is answered, what is kept, what goes on, by either proxy.
 
 use std::net::{IpAddr, Ipv6Addr};
 

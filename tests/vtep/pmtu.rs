@@ -1,10 +1,11 @@
-//! Frames that are too long for the underlay (behaviour.md, A11): who is told, and what.
+//! Frames that are too long for the underlay: who is told, and what.
 
 use std::net::Ipv6Addr;
 
 use encap::{
-    table::Remote,
-    vtep::{Config, DropReason, Output, OverlayMeta, TooBig},
+    Packet,
+    table::{Capacity, NextHop, Remote},
+    vtep::{Config, DropReason, Output, OverlayMeta, TooBig, Vtep, Worker},
     wire::{MacAddr, checksum::State, icmpv4, icmpv6, ipv4, ipv6, udp},
 };
 
@@ -270,14 +271,69 @@ fn a11_vlan_tags_count_and_stay() {
     }
 }
 
-/// Room for the longest answer's headers, IPv6's.
+/// Of IP and ICMP of the frame's own family, and no more.
 #[test]
 fn an_answer_needs_headroom() {
     for config in both() {
-        for frame in [sized(mac(9), mac(1), 1_500, true), sized6(mac(9), mac(1), 1_500)] {
+        for (frame, need) in [(sized(mac(9), mac(1), 1_500, true), 28), (sized6(mac(9), mac(1), 1_500), 48)] {
             let mut node = node(config, 1_500);
-            assert_eq!(node.send_behind(48, &frame).0, Output::Reply);
-            assert_eq!(node.send_behind(27, &frame), (Output::Drop(DropReason::NoHeadroom), frame));
+            assert!(node.vtep.headroom() >= need);
+            assert_eq!(node.send_behind(need, &frame).0, Output::Reply);
+            assert_eq!(node.send_behind(need - 1, &frame), (Output::Drop(DropReason::NoHeadroom), frame));
+        }
+    }
+}
+
+/// As much as [`Vtep::headroom`](encap::vtep::Vtep::headroom) says is enough for all that the VTEP does.
+#[test]
+fn the_headroom_is_enough_for_answers_from_a_trunk_and_for_routing() {
+    for (trunk, l3, too_big, expected) in [
+        (false, false, TooBig::Drop, 36),
+        (false, false, TooBig::Tell, 48),
+        (true, false, TooBig::Tell, 52),
+        (false, true, TooBig::Drop, 36 + 14),
+        (false, true, TooBig::Tell, 48 + 14),
+        (true, true, TooBig::Fragment, 52 + 14),
+    ] {
+        let config = with(Config::new().local(address(1)), |c| {
+            (c.l3, c.address, c.too_big) = (l3, mac(1), too_big);
+            c.df = encap::tunnel::DontFragment::Unset;
+        });
+        let capacity =
+            Capacity { vlans: if trunk { 16 } else { 0 }, neighbors: 8, routes: 8, ..Capacity::fdb(16) };
+        let vtep = Vtep::with_capacity(config, capacity, [1, 2]).unwrap();
+        assert_eq!(vtep.headroom(), expected);
+        let remote = vtep.remote(address(2)).unwrap();
+        vtep.fdb().add(VNI, mac(9), remote).unwrap();
+        let gateway = [10, 1, 0, 254].into();
+        vtep.neighbors().add(VNI, gateway, mac(9)).unwrap();
+        for prefix in ["0.0.0.0/0", "::/0"] {
+            let via = NextHop::Gateway { vni: VNI, address: gateway };
+            vtep.routes().add(prefix.parse().unwrap(), via).unwrap();
+        }
+        let meta = if trunk {
+            vtep.vlans().map(encap::wire::VlanId::truncate(0), VNI).unwrap();
+            OverlayMeta::trunk()
+        } else {
+            OverlayMeta::new(VNI)
+        };
+        for len in [100, 1_500 - OVERHEAD, 1_501 - OVERHEAD, 2_000] {
+            for frame in [sized(mac(9), mac(1), len, true), sized6(mac(9), mac(1), len)] {
+                let mut worker = Worker::new(1);
+                let mut buffer = [&vec![0; expected][..], &frame].concat();
+                let mut packet = Packet::new(&mut buffer, expected, frame.len()).unwrap();
+                let output = vtep.handle_overlay(&mut worker, NOW, &meta, &mut packet);
+                let told = matches!(output, Output::Reply);
+                assert!(told || output == Output::Drop(DropReason::TooBig) || len + OVERHEAD <= 1_500);
+                assert_eq!(told, len + OVERHEAD > 1_500 && too_big != TooBig::Drop, "{output:?}");
+                if l3 {
+                    let mut buffer = [&vec![0; expected][..], &frame[14..]].concat();
+                    let mut packet = Packet::new(&mut buffer, expected, frame.len() - 14).unwrap();
+                    let routed = vtep.handle_ip(&mut worker, NOW, &OverlayMeta::default(), &mut packet);
+                    assert_eq!(matches!(routed, Output::Reply), told, "{routed:?}");
+                    assert_ne!(routed, Output::Drop(DropReason::NoHeadroom));
+                }
+            }
         }
     }
 }
@@ -294,6 +350,27 @@ fn a11_answers_are_limited() {
         let told = (0..100).filter(|_| node.send(later, &frame).0 == Output::Reply).count();
         assert_eq!(told, 10);
         assert_eq!(node.send(later, &frame), (Output::Drop(DropReason::ReportLimit), frame));
+    }
+}
+
+/// What nobody may be told of takes no answer from who may be.
+#[test]
+fn a11_what_is_not_told_does_not_count_towards_the_limit() {
+    for config in both() {
+        let mut node = node(with(config, |c| c.icmp_rate = 1), 1_500);
+        let error = with_ipv4(sized(mac(9), mac(1), 1_500, true), &[(9, 1), (20, 3)]);
+        let mut error6 = sized6(mac(9), mac(1), 1_500);
+        (error6[20], error6[54]) = (58, 1);
+        let whole = sized(mac(9), mac(1), 1_500, true);
+        for _ in 0..100 {
+            untold(&mut node, &error);
+            untold(&mut node, &error6);
+            assert_eq!(node.send_behind(27, &whole).0, Output::Drop(DropReason::NoHeadroom));
+        }
+        let told = (0..100).filter(|_| node.send(NOW, &whole).0 == Output::Reply).count();
+        assert_eq!((told, node.drops(DropReason::ReportLimit)), (50, 50));
+        // Once it is reached, they are what they were.
+        untold(&mut node, &error);
     }
 }
 

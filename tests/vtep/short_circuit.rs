@@ -1,4 +1,4 @@
-//! Route short circuit, row by row of behaviour.md, section A8c.
+//! Route short circuit: which frames to a router go to their destination at once, and what becomes of the others.
 
 use encap::{
     table::{Destination, NeighborState, NewEntry, NewNeighbor},

@@ -146,9 +146,9 @@ impl Node {
             return failed(&mut self.errors, "receive", &error);
         }
         for (received, mut packet) in socket.receiver.packets() {
-            // Without it nobody can say who sent the packet.
-            let Some(facts) = received.facts else { continue };
-            let meta = DecapMeta::new().outer(facts).udp_checksum_verified();
+            // Without them nobody can say who sent the packet, and the backend drops it, unless anybody may.
+            let meta = received.facts.map_or(DecapMeta::new(), |facts| DecapMeta::new().outer(facts));
+            let meta = meta.udp_checksum_verified();
             if self.backend.handle_underlay(&mut self.worker, &meta, &mut packet) == Output::Deliver {
                 deliver(&self.device, packet.as_slice(), &mut self.errors);
             }

@@ -12,8 +12,8 @@ use encap::{
     Packet,
     packet::Header,
     tunnel::InnerChecksum,
-    vtep::{Miss, Output, OverlayMeta, Worker},
-    wire::{Vni, vxlan_gbp::GroupPolicy},
+    vtep::{Config, Miss, Output, OverlayMeta, Worker},
+    wire::{EtherType, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
 use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter};
 use socket2::Socket;
@@ -46,6 +46,11 @@ impl<'a> Ends<'a> {
         if let Some(device) = self.device(vni) {
             self.write(device, packet);
         }
+    }
+
+    /// What a device is to get of a frame that goes to hosts here, if anything.
+    pub(crate) fn of_frame<'p>(&self, frame: &'p [u8]) -> Option<&'p [u8]> {
+        of_frame(self.vtep.config(), frame)
     }
 
     fn write(&self, device: &Device, packet: &[u8]) {
@@ -203,7 +208,11 @@ impl<'a> Outbound<'a> {
                     Queued { to: SocketAddr::new(copy.address, copy.port), header: Some(copy.header), bytes }
                 })),
                 Output::Reply => self.ends.write(device, bytes),
-                Output::Deliver { vni, .. } => self.ends.deliver(vni, bytes),
+                Output::Deliver { vni, .. } => {
+                    if let Some(bytes) = self.ends.of_frame(bytes) {
+                        self.ends.deliver(vni, bytes);
+                    }
+                }
                 // Drops are counted; nothing else is an answer to a frame of ours.
                 _ => {}
             }
@@ -254,6 +263,17 @@ impl Frames {
     }
 }
 
+/// All of a frame; with --l3 the IP packet in it, where that is for our router: a device of IP packets has no place for
+/// others.
+fn of_frame<'p>(config: &Config, frame: &'p [u8]) -> Option<&'p [u8]> {
+    if !config.l3 {
+        return Some(frame);
+    }
+    let (link, packet) = ethernet::Header::parse(frame).ok()?;
+    let is_ip = matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6);
+    (is_ip && link.destination == config.address).then_some(packet)
+}
+
 fn named(device: &Device, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("device {}: {error}", device.name()))
 }
@@ -269,3 +289,27 @@ const MISSES: usize = 64;
 
 /// How long a thread that has nothing to do sleeps before it says that it holds no handles.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use encap::wire::MacAddr;
+
+    use super::*;
+
+    #[test]
+    fn a_device_of_ip_packets_gets_no_ethernet() {
+        let mut config = Config::new();
+        config.address = MacAddr([2, 0, 0, 0, 0, 1]);
+        let frame = |last: u8, ethertype: u16| {
+            [&[2, 0, 0, 0, 0, last], &[2; 6][..], &ethertype.to_be_bytes(), &[0x45; 20]].concat()
+        };
+        let ours = frame(1, 0x0800);
+        assert_eq!(of_frame(&config, &ours), Some(&ours[..]));
+        config.l3 = true;
+        assert_eq!(of_frame(&config, &ours), Some(&ours[14..]));
+        assert_eq!(of_frame(&config, &frame(1, 0x86dd)), Some(&ours[14..]));
+        for other in [frame(9, 0x0800), frame(1, 0x0806), ours[..13].to_vec()] {
+            assert_eq!(of_frame(&config, &other), None);
+        }
+    }
+}

@@ -137,20 +137,22 @@ impl<'t> Lists<'t> {
                 }
             }
         }
-        if end.is_none() {
-            if let (Some(last), Ok(index)) = (last, self.claim(0)) {
-                end = self.lines.get(index).map(|line| (line, MEMBER));
-                // The member is there before anybody can come by.
-                if let Some((line, position)) = end {
-                    line.word(position).store(remote.0.0, Release);
+        let mut refused = self.full();
+        if let (Some(last), None) = (last, end) {
+            match self.claim(0) {
+                Ok(index) => {
+                    let line = self.lines.get(index).ok_or(refused)?;
+                    // The member is there before anybody can come by.
+                    line.word(MEMBER).store(remote.0.0, Release);
                     let generation = line.word(STATE).load(Relaxed) >> GENERATION_SHIFT;
                     last.word(NEXT).store(Link { line: index, generation }.word(), Release);
                     return Ok(true);
                 }
+                Err(error) => refused = error,
             }
         }
         // Without a line to spare, a hole has to do: the order is lost before the member is.
-        let (line, position) = end.or(hole).ok_or_else(|| self.full())?;
+        let (line, position) = end.or(hole).ok_or(refused)?;
         line.word(position).store(remote.0.0, Release);
         Ok(true)
     }

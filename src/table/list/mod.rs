@@ -10,8 +10,9 @@
 //! ```
 //!
 //! A member keeps its position for as long as it is in, so whoever walks a chain meets it exactly once. New
-//! members come last. A line whose members are all gone is unlinked, but leads on to the next for those who are
-//! just reading it; it is used again when all workers have passed a quiescent point.
+//! members come last, as long as there is a line for them; without one they come where others have gone. A line
+//! whose members are all gone is unlinked, but leads on to the next for those who are just reading it; it is used
+//! again when all workers have passed a quiescent point.
 
 mod chain;
 
@@ -43,7 +44,8 @@ impl<'t> Lists<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`], or [`Error::Stale`] for a remote that was removed.
+    /// [`Error::Full`]; [`Error::SweepPending`] where there is only room that a worker's quiescent point has not freed yet;
+    /// [`Error::Stale`] for a remote that was removed.
     pub fn add_list(&self, members: &[RemoteId]) -> Result<ListId, Error> {
         self.create(0, members).map(ListId)
     }
@@ -57,11 +59,13 @@ impl<'t> Lists<'t> {
         self.create(GROUP, members).map(GroupId)
     }
 
-    /// Adds a remote at the end; answers whether it is new there.
+    /// Adds a remote; answers whether it is new there. It comes last, unless there is no room behind the others: then it
+    /// takes the place of one that has gone, wherever that was.
     ///
     /// # Errors
     ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`].
+    /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`]; [`Error::SweepPending`] where there is only room that a worker's
+    /// quiescent point has not freed yet.
     pub fn append(&self, list: impl Into<Members>, remote: RemoteId) -> Result<bool, Error> {
         self.push(list.into().0, remote)
     }

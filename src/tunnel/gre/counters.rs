@@ -1,9 +1,11 @@
 //! What a tunnel counts: the counters of a network device that Linux's GRE keeps.
 
+use super::Drops;
 use crate::tunnel::{DropReason, EncapError};
 
-/// Counters of a tunnel, named as Linux's. What Linux drops without counting is not counted: a broken GRE header, a
-/// wrong checksum, a packet of another tunnel.
+/// Counters of a tunnel, named as Linux's, which count what Linux's do. What Linux drops without counting, such as a
+/// broken GRE header or a wrong checksum, is in [`drops`](Self::drops) alone, as everything that was dropped is; a packet
+/// of another tunnel is nowhere.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
@@ -14,7 +16,8 @@ pub struct Counters {
     pub rx_bytes: u64,
     /// Those of them that were sent to a multicast group.
     pub multicast: u64,
-    /// Packets of this tunnel that were dropped, for all reasons below and for [`DropReason::InnerLoop`].
+    /// Packets of this tunnel that were dropped and that Linux counts: for all reasons below and for
+    /// [`DropReason::InnerLoop`].
     pub rx_errors: u64,
     /// With or without a checksum against what the tunnel wants: [`DropReason::GreChecksumFlag`].
     pub rx_crc_errors: u64,
@@ -26,6 +29,8 @@ pub struct Counters {
     pub rx_frame_errors: u64,
     /// Keepalives received, the remote's and our own.
     pub rx_keepalives: u64,
+    /// Packets that were dropped, by reason.
+    pub drops: Drops,
     /// Packets encapsulated.
     pub tx_packets: u64,
     /// Their bytes, without outer headers.
@@ -50,6 +55,7 @@ impl Counters {
         rx_length_errors: 0,
         rx_frame_errors: 0,
         rx_keepalives: 0,
+        drops: Drops::NONE,
         tx_packets: 0,
         tx_bytes: 0,
         tx_errors: 0,
@@ -64,7 +70,10 @@ impl Counters {
         count(&mut self.multicast, is_multicast as u64);
     }
 
-    pub(super) const fn dropped(&mut self, reason: DropReason) {
+    pub(super) fn dropped(&mut self, reason: DropReason) {
+        if !reason.is_not_ours() {
+            self.drops.add(reason, 1);
+        }
         let counter = match reason {
             DropReason::GreChecksumFlag => &mut self.rx_crc_errors,
             DropReason::GreSequence | DropReason::GreSequenceMissing => &mut self.rx_fifo_errors,

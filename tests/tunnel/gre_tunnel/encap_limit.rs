@@ -1,4 +1,4 @@
-//! The tunnel encapsulation limit over IPv6: rows of B2, B5 and B6, RFC 2473.
+//! The tunnel encapsulation limit over IPv6 (RFC 2473, section 4.1.1).
 
 use encap::{
     tunnel::{

@@ -1,4 +1,4 @@
-//! GRE in UDP: what of row B7 is about checksums. Ports, entropy and lengths are tested beside other extensions.
+//! GRE in UDP (RFC 8086): its checksums. Ports, entropy and lengths are tested beside other extensions.
 
 use encap::{
     tunnel::{DropReason, EncapMeta, Policy, UdpChecksum, gre::UdpEndpoint},

@@ -1,4 +1,4 @@
-//! Keepalives: row B7.
+//! Keepalives, as Cisco's routers send them.
 
 use encap::{
     Packet, packet,

@@ -1,4 +1,4 @@
-//! Which of many tunnels a packet is for: row B3, and NVGRE's segments.
+//! Which of many tunnels a packet is for, as Linux finds it, and NVGRE's segments.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! `gre::Tunnel`: rows of B2 to B8, what is ours by default and what `linux` makes of it.
+//! `gre::Tunnel`: what is ours by default and what `linux` makes of it.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! A tunnel to any remote: each packet goes where a route says. Rows of B3 and B5.
+//! A tunnel to any remote: each packet goes where a route says.
 
 use encap::{
     tunnel::{

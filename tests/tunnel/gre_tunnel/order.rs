@@ -1,4 +1,4 @@
-//! Sequence numbers on receipt: the rows of B4, RFC 2890, restarts; what a bad channel leaves of a flow.
+//! Sequence numbers on receipt: RFC 2890, Linux's rule, restarts; what a bad channel leaves of a flow.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! ICMP errors about a tunnel's packets: rows of B5.
+//! ICMP errors about a tunnel's packets: what they change.
 
 use std::{net::IpAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a tunnel sends: rows of B5, and RFC 7676.
+//! What a tunnel sends: its headers, what it refuses, and RFC 7676.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! What a tunnel is configured to: rows of B6, and what is refused.
+//! What a tunnel is configured to, as `ip tunnel add` has it, and what is refused.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ fn the_mtu_changes_while_the_tunnel_runs() {
     assert_eq!((tunnel.mtu(), tunnel.next_sequence()), (1372, 1));
 }
 
-/// B6: a multicast remote; the key that Linux's tools give such a tunnel.
+/// A multicast remote; the key that Linux's tools give such a tunnel.
 #[test]
 fn b6_the_key_of_a_group_is_its_address_in_linux() {
     let group = ip("239.1.2.3");

@@ -1,4 +1,4 @@
-//! What a VXLAN endpoint takes and refuses: the kernel's ordered list of receive checks (rows of A3), as far
+//! What a VXLAN endpoint takes and refuses: the kernel's ordered list of receive checks, as far
 //! as they are a packet's business, and RFC 7348 where the kernel does otherwise.
 
 mod outer;

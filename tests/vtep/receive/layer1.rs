@@ -279,7 +279,7 @@ fn a3_13_ce_outside_and_not_ect_inside_is_dropped_and_not_learned() {
     }
 }
 
-/// The table of A9, rows inner, columns outer; the inner checksum follows.
+/// The table of RFC 6040, section 4.2: rows inner, columns outer; the inner checksum follows.
 #[test]
 fn a9_all_cells_of_ecn_on_the_way_out() {
     let cells = [[0, 0, 0, 4], [1, 1, 1, 3], [2, 1, 2, 3], [3, 3, 3, 3]]; // 4: dropped

@@ -1,4 +1,4 @@
-//! Receipt, row by row of behaviour.md, section A3: what the kernel does, what we do by default.
+//! Receipt, check by check in their order: what the kernel does, what we do by default.
 
 mod layer0;
 mod layer1;

@@ -119,9 +119,9 @@ fn inner_vlan_tags_are_a_choice() {
 fn headroom_is_needed_and_a_byte_less_is_refused_untouched() {
     let link = Link { source: mac(0xaa), next_hop: mac(0xbb), vlan: None };
     for config in both() {
-        for framing in [Framing::Payload, Framing::Ip, Framing::Ethernet(link)] {
+        for (framing, need) in [(Framing::Payload, 8), (Framing::Ip, 36), (Framing::Ethernet(link), 50)] {
             let mut node = Node::new(1, with(config, |c| c.framing = framing)).peers(&[2]);
-            let (need, frame) = (node.vtep.headroom(), datagram(mac(9), mac(1), 10));
+            let frame = datagram(mac(9), mac(1), 10);
             assert!(matches!(node.send_behind(need, &frame).0, Output::Send { .. }));
             let refused = node.send_behind(need - 1, &frame);
             assert_eq!(refused, (Output::Drop(DropReason::NoHeadroom), frame));

@@ -1,4 +1,4 @@
-//! Transmission, by the pipeline of behaviour.md, sections A7, A9 and A10.
+//! Transmission, step by step: where a frame goes, and the outer headers that it gets.
 
 mod handling;
 mod misses;

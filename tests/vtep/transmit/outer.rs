@@ -50,7 +50,7 @@ fn f_the_kernels_packet() {
     }
 }
 
-/// A9's tables by configuration, as the engine hands them on.
+/// TTL, DSCP and ECN by configuration, as the engine hands them on.
 #[test]
 fn a9_ttl_tos_and_df() {
     let sent = |config, ttl, ds_field, dont_fragment: bool| {
@@ -74,7 +74,7 @@ fn a9_ttl_tos_and_df() {
     assert_eq!(sent(inherit, 0, 0xb9, false).0, 64);
 }
 
-/// Inner ECN by the rows of A9's table, and what has none: RFC 6040's normal mode, and the kernel's.
+/// Inner ECN of each value, and what has none: RFC 6040's normal mode, and the kernel's.
 #[test]
 fn a9_all_cells_of_ecn_on_the_way_in() {
     for (config, cells) in both().into_iter().zip([[0, 1, 2, 3], [0, 1, 2, 2]]) {

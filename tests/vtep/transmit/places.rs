@@ -126,7 +126,7 @@ fn a7_3_the_caller_names_a_member_of_a_group() {
     }
 }
 
-/// A group can be the default: then what is flooded goes to one member, not all (A6).
+/// A group can be the default: then what is flooded goes to one member, not all.
 #[test]
 fn a6_a_group_as_the_default_gets_one_copy() {
     for config in both() {

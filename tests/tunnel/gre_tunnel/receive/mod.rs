@@ -1,4 +1,4 @@
-//! What a tunnel takes and refuses: rows of B2 and B8, with their counters.
+//! What a tunnel takes and refuses, check by check, and the counters of each.
 
 mod inner;
 
@@ -149,7 +149,42 @@ fn b2_4_a_wrong_checksum_is_dropped_whatever_is_configured() {
         let mut peer = peer(false, set);
         assert_eq!(receive(&mut peer, &packet).err(), Some(DropReason::GreChecksum));
         assert_eq!(peer.counters().rx_errors, 0, "Linux does not count it");
+        assert_eq!(peer.counters().drops.of(DropReason::GreChecksum), 1, "here it has a counter of its own");
     }
+}
+
+/// Whatever is wrong with a packet, there is one counter for it, and no two.
+#[test]
+fn every_drop_has_a_counter_of_its_own() {
+    let sum = Header { checksum: Some(0), sequence: Some(5), ..PLAIN };
+    let sound = to_peer(false, sum, &payload());
+    let mut peer = peer(false, |c| c.icsum(true).iseq(true));
+    assert!(receive(&mut peer, &sound).is_ok());
+    let mut expected = std::collections::BTreeMap::new();
+    let (a, b) = ends(false);
+    let mut damaged: Vec<Vec<u8>> = (0..sound.len()).map(|len| sound[..len].to_vec()).collect();
+    damaged.extend((20..sound.len()).map(|len| outer(a, b, &sound[20..len])));
+    for at in 0..sound.len() * 8 {
+        let mut packet = sound.clone();
+        packet[at / 8] ^= 1 << (at % 8);
+        damaged.push(packet.clone());
+        fix_ipv4(&mut packet);
+        damaged.push(packet);
+    }
+    for packet in damaged {
+        if let Err(reason) = receive(&mut peer, &packet) {
+            *expected.entry(reason).or_insert(0) += u64::from(!reason.is_not_ours());
+        }
+    }
+    let not_ours = |reason: &DropReason| reason.is_not_ours();
+    assert!(expected.keys().any(not_ours) && expected.keys().filter(|reason| !not_ours(reason)).count() > 8);
+    expected.retain(|reason, _| !not_ours(reason));
+    let drops = peer.counters().drops;
+    assert!(drops.iter().eq(expected.clone()), "{drops:?}, {expected:?}");
+    for reason in [DropReason::GreChecksum, DropReason::GreTruncated, DropReason::GreRouting] {
+        assert!(drops.of(reason) > 0, "{reason}");
+    }
+    assert_eq!(drops.of(DropReason::VxlanNoVni), 0);
 }
 
 #[test]
