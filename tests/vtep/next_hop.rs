@@ -123,7 +123,7 @@ fn copies_ask_for_the_gateway_too() {
         node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
     }
     assert!(node.packets(NOW, &datagram(MacAddr::BROADCAST, mac(1), 1)).is_empty());
-    let Some(Miss::NextHop { address: asked, .. }) = node.worker.poll_event() else { panic!() };
+    let Some(Miss::NextHop { address: asked, .. }) = node.worker.poll_miss() else { panic!() };
     assert_eq!(asked, address(254));
 }
 
