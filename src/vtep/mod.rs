@@ -63,7 +63,7 @@ mod worker;
 pub use self::{
     config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
-    icmp::Underlay,
+    icmp::PathReport,
     miss::Miss,
     output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
@@ -236,7 +236,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// packet of ours. Where that is the MTU of the way there, it holds for as long as
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says; [`handle_timeout`](Self::handle_timeout) then tells
     /// [`Event::MtuExpired`].
-    pub fn handle_underlay_icmp(&self, now: Instant, packet: &[u8]) -> Underlay {
+    pub fn handle_underlay_icmp(&self, now: Instant, packet: &[u8]) -> PathReport {
         self.engine().underlay_icmp(now, packet)
     }
 
