@@ -242,8 +242,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
 
     /// The frame that asks in the underlay who has `address`, for [`Output::Resolve`]: an ARP request, or a neighbour
     /// solicitation. `None` where outer Ethernet headers are not ours, or we have no address of that family.
-    pub fn question(&self, address: IpAddr) -> Option<Header> {
-        self.engine().question(address)
+    pub fn solicitation(&self, address: IpAddr) -> Option<Header> {
+        self.engine().solicitation(address)
     }
 
     /// Notes the MAC address of a remote on the link or of a gateway, for who has other ways to find it out; answers

@@ -56,9 +56,9 @@ pub enum Output {
         /// The remote that it came from, if the tables know it.
         source: Option<RemoteId>,
     },
-    /// The MAC address of the next hop to this remote is not known. Ask for it ([`question`](super::Vtep::question) is
-    /// how, and the answer is learned when it comes by [`handle_underlay`](super::Vtep::handle_underlay)), and offer the
-    /// frame again.
+    /// The MAC address of the next hop to this remote is not known. Ask for it by a
+    /// [`solicitation`](super::Vtep::solicitation), whose answer is learned when it comes by
+    /// [`handle_underlay`](super::Vtep::handle_underlay), and offer the frame again.
     Resolve {
         /// The remote.
         remote: RemoteId,
