@@ -63,26 +63,31 @@ impl Remote {
     }
 
     /// Sets the VNI that goes into the tunnel header.
+    #[must_use]
     pub const fn vni(self, vni: Vni) -> Self {
         Self { vni: Some(vni), ..self }
     }
 
     /// Sets what packets leave by.
+    #[must_use]
     pub const fn egress(self, egress: u32) -> Self {
         Self { egress, ..self }
     }
 
     /// Sets the next hop's MAC address.
+    #[must_use]
     pub const fn next_hop(self, mac: MacAddr) -> Self {
         Self { next_hop: Some(mac), ..self }
     }
 
     /// Sets the MTU of the way there, in bytes of outer IP packet.
+    #[must_use]
     pub const fn mtu(self, mtu: u16) -> Self {
         Self { mtu, ..self }
     }
 
     /// Sets who shares the room for what is learned.
+    #[must_use]
     pub const fn quota(self, quota: Quota) -> Self {
         Self { quota, ..self }
     }
