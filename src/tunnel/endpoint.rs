@@ -8,7 +8,7 @@ use core::{
 use super::{
     Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
     UdpChecksum, ecn,
-    entropy::{Keys, Ports},
+    entropy::{Keys, SourcePorts},
     glance,
     inner::Peek,
     outer::{MAX_LEN, Outer},
@@ -246,7 +246,7 @@ impl<P: Protocol> Builder<P> {
                 IpAddr::V4(_) => UdpChecksum::Zero,
                 IpAddr::V6(_) => UdpChecksum::Full,
             }),
-            source_ports: Ports::new(min, max),
+            source_ports: SourcePorts::new(min, max),
             port: self.port,
             mtu: u16::try_from(self.mtu).unwrap_or(0),
             keys: Keys::new(self.seed),

@@ -142,12 +142,12 @@ impl Keys {
 
 /// A range of source ports, both ends included.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ports {
+pub(crate) struct SourcePorts {
     min: u16,
     count: u32,
 }
 
-impl Ports {
+impl SourcePorts {
     pub(crate) const fn new(min: u16, max: u16) -> Self {
         Self { min, count: max.saturating_sub(min) as u32 + 1 }
     }
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a10_both_ends_of_the_range_are_reached() {
-        let ends = |min, max| (Ports::new(min, max).of(0), Ports::new(min, max).of(u32::MAX));
+        let ends = |min, max| (SourcePorts::new(min, max).of(0), SourcePorts::new(min, max).of(u32::MAX));
         assert_eq!(ends(5000, 5001), (5000, 5001));
         assert_eq!(ends(0, u16::MAX), (0, u16::MAX));
         assert_eq!(ends(9, 9), (9, 9));
@@ -307,7 +307,7 @@ mod tests {
             .map(|flow| {
                 let mut frame = FRAME;
                 [frame[34], frame[35]] = flow.to_be_bytes();
-                Ports::new(49152, 65535).of(hash(&frame))
+                SourcePorts::new(49152, 65535).of(hash(&frame))
             })
             .collect();
         // 65,536 balls in 16,384 bins leave 1.8% of the bins empty; four times that is a bad hash.

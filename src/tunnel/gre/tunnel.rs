@@ -4,7 +4,7 @@ use core::{net::IpAddr, time::Duration};
 
 use super::{
     Config, Counters, Endpoint, InputKey, Selector, SequenceFilter,
-    prove::Rules,
+    prove::TunnelRules,
     reports::{Failures, Learned},
 };
 use crate::{
@@ -71,7 +71,7 @@ pub struct Tunnel {
     pub(super) address: IpAddr,
     /// The outer headers; of a tunnel to any remote there are none.
     pub(super) remote: Option<Remote>,
-    pub(super) rules: Rules,
+    pub(super) rules: TunnelRules,
     /// The longest packet that fits into the underlay's MTU.
     pub(super) max_inner: u16,
     /// What is remembered where an ICMP error told that.
@@ -98,7 +98,7 @@ impl Tunnel {
     pub(super) fn of(
         endpoint: Endpoint,
         address: IpAddr,
-        rules: Rules,
+        rules: TunnelRules,
         filter: SequenceFilter,
     ) -> Result<Self, ConfigError> {
         let remote = if address.is_unspecified() { None } else { Some(endpoint.remote(address)?) };
