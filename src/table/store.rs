@@ -96,7 +96,7 @@ impl<const N: usize> Store<'_, N> {
                 Some((_, slot)) => Some(self.stored(slot.content).ok_or(Error::Busy)?),
                 None => None,
             };
-            // Two keys of one fingerprint: there is no room for the second.
+            // Two keys of one fingerprint, which is one chance in 2^64: there is no room for the second.
             if old.is_some_and(|old| !is(&old.words)) {
                 return Err(self.full());
             }

@@ -10,7 +10,8 @@ use crate::{
     wire::{MacAddr, Vni, arp},
 };
 
-/// Answers the ARP packet in a frame, if that is for the VTEP to do; tells whether it did, or the frame goes on its way.
+/// Answers the ARP packet in a frame, if that is for the VTEP to do; tells whether it did, or the frame goes on its
+/// way.
 pub(super) fn handle(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -36,8 +37,8 @@ pub(super) fn handle(
     Ok(true)
 }
 
-/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer takes
-/// three looks at memory, each at a place that the one before says, and would wait for them one after the other.
+/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer
+/// takes three looks at memory, each at a place that the one before says, and would wait for them one after the other.
 // Three loops of little work each, so that many of their loads are under way at once.
 #[inline(never)]
 pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[Packet<'_>]) {

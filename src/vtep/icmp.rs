@@ -69,7 +69,8 @@ impl Engine<'_> {
     }
 
     /// The remotes that a quoted datagram can have been sent to, whose way is the same: that without a VNI of its own,
-    /// that with the one that is quoted, and the first at the address, whatever it has. `None` where it has no VNI of ours, as far as there is a VXLAN header.
+    /// that with the one that is quoted, and the first at the address, whatever it has. `None` where it has no VNI of
+    /// ours, as far as there is a VXLAN header.
     fn quoted_remotes(&self, quote: &Quote<'_>, port: u16) -> Option<[Option<RemoteId>; 3]> {
         let remotes = self.fdb.remotes;
         let plain = Remote::new(quote.destination, port);

@@ -87,9 +87,10 @@ pub struct Flood {
 pub struct OverlayMeta {
     /// The segment.
     pub vni: Vni,
-    /// What the frame came in by: a TAP device, a virtual function, a container. It says nothing to the VTEP, which does
-    /// not learn who is behind which port, as Linux's vxlan device does not: that is for a bridge. Where a frame stays on
-    /// this side, it comes back in [`Output::Deliver`], so that the frame goes to all ports of its segment but this one.
+    /// What the frame came in by: a TAP device, a virtual function, a container. It says nothing to the VTEP, which
+    /// does not learn who is behind which port, as Linux's vxlan device does not: that is for a bridge. Where a frame
+    /// stays on this side, it comes back in [`Output::Deliver`], so that the frame goes to all ports of its segment but
+    /// this one.
     pub port: u32,
     /// A flow hash, from a network card, say.
     pub hash: Option<u32>,
@@ -105,8 +106,8 @@ pub struct OverlayMeta {
     pub vlan: Option<VlanId>,
     /// The frame goes to this remote, whatever the tables say of its addresses (Linux: `external`).
     pub remote: Option<RemoteId>,
-    /// Segments that the frame is cut into later, by a network card that knows tunnels. Only without outer UDP checksums,
-    /// and where the outer IP header is ours.
+    /// Segments that the frame is cut into later, by a network card that knows tunnels. Only without outer UDP
+    /// checksums, and where the outer IP header is ours.
     pub gso: Option<Gso>,
     /// The frame came out of a tunnel: it must not go into one again (split horizon).
     pub from_tunnel: bool,

@@ -90,8 +90,8 @@ impl AddAssign for Counters {
     }
 }
 
-/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was lent,
-/// and `'static` where none was.
+/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was
+/// lent, and `'static` where none was.
 #[derive(Debug, Default)]
 pub struct Worker<'a> {
     pub(super) counters: Counters,
@@ -105,8 +105,8 @@ pub struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// A worker that has done nothing yet, and tells nothing of misses: those are only counted. `seed` spreads the first
-    /// IPv4 identification.
+    /// A worker that has done nothing yet, and tells nothing of misses: those are only counted. `seed` spreads the
+    /// first IPv4 identification.
     pub fn new(seed: u16) -> Self {
         Self { identification: seed, ..Self::default() }
     }
@@ -136,8 +136,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Has the worker count by VNI, too, under this registration; the tables must have
-    /// [`Capacity::vni_counters`](crate::table::Capacity::vni_counters). One registration is for one worker: of two that
-    /// count under the same one, counts are lost.
+    /// [`Capacity::vni_counters`](crate::table::Capacity::vni_counters). One registration is for one worker: of two
+    /// that count under the same one, counts are lost.
     #[must_use]
     pub fn counting_as(mut self, id: &WorkerId) -> Self {
         self.slot = Some(id.0);

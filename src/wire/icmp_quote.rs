@@ -198,8 +198,8 @@ pub fn ipv6(
 
 impl Problem {
     /// The MTU of the path, where that is what it says: for IPv4 no less than what every host takes (RFC 791, section
-    /// 3.1), for IPv6 no less than what every link carries (RFC 8200, section 5). Smaller ones are forged, or of routers
-    /// that do not know (RFC 1191, section 5).
+    /// 3.1), for IPv6 no less than what every link carries (RFC 8200, section 5). Smaller ones are forged, or of
+    /// routers that do not know (RFC 1191, section 5).
     pub const fn path_mtu(self) -> Option<u16> {
         match self {
             Self::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => {

@@ -27,7 +27,8 @@ use crate::wire::{MacAddr, Vni};
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Remote {
-    /// Its address in the underlay; or that of a multicast group, behind which are all who joined it (RFC 7348, section 4.2).
+    /// Its address in the underlay; or that of a multicast group, behind which are all who joined it (RFC 7348, section
+    /// 4.2).
     pub address: IpAddr,
     /// UDP destination port; 0 for tunnels without one.
     pub port: u16,
