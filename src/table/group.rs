@@ -10,11 +10,12 @@ use super::{
     Change, Destination, Error, Fdb, HandleKind,
     bucket::Key,
     clock::ETERNAL,
+    cursor::Cursor,
     handle::Handle,
     hash::Seed,
     record::Shape,
     remote::{address, words},
-    store::{Cursor, Step, Store, Stored},
+    store::{Step, Store, Stored},
 };
 use crate::wire::Vni;
 

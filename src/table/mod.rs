@@ -65,6 +65,7 @@ mod bucket;
 mod capacity;
 mod census;
 mod clock;
+mod cursor;
 mod error;
 mod event;
 mod fdb;
@@ -91,11 +92,12 @@ mod worker;
 pub use age::Aged;
 pub use capacity::Capacity;
 pub use clock::Ageing;
+pub use cursor::Cursor;
 pub use error::{BuildError, Error, HandleKind, MacKind, Resource};
 pub use event::Event;
 pub use fdb::{
-    Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row,
-    Show, State, Target,
+    Change, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row, Show, State,
+    Target,
 };
 pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};

@@ -20,9 +20,10 @@ use super::{
     Change, Error,
     bucket::{Busy, Key},
     clock::ETERNAL,
+    cursor::Cursor,
     hash::Seed,
     record::Shape,
-    store::{Cursor, Step, Store, Stored},
+    store::{Step, Store, Stored},
 };
 
 /// How records lie in storage.
