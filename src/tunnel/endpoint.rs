@@ -14,7 +14,7 @@ use super::{
     outer::{MAX_LEN, Outer},
     protocol::OverUdp,
 };
-use crate::wire::ethernet;
+use crate::wire::{ethernet, is_unicast};
 
 /// One end of tunnels of protocol `P`: [`vxlan::Endpoint`](super::vxlan::Endpoint),
 /// [`geneve::Endpoint`](super::geneve::Endpoint), [`gre::Endpoint`](super::gre::Endpoint),
@@ -301,12 +301,6 @@ impl<P: OverUdp> Builder<P> {
         self.udp_checksum = Some(udp_checksum);
         self
     }
-}
-
-/// Whether the address is one that a host can have and send from.
-const fn is_unicast(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
 
 /// RFC 6335, section 6: the dynamic ports.

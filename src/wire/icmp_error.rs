@@ -20,7 +20,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::{
     Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Layer,
     checksum::{State, Sum},
-    icmpv4, icmpv6, ipv4, ipv6,
+    icmpv4, icmpv6, ipv4, ipv6, is_unicast,
 };
 
 /// The most bytes of an ICMP error (RFC 1812, section 4.3.2.3).
@@ -92,7 +92,7 @@ pub fn ipv4(
     if ipv4::verify(head) != State::Good {
         return Err(Suppressed::HeaderChecksum);
     }
-    if !is_one_ipv4_destination(about.destination) {
+    if !is_unicast(about.destination.into()) {
         return Err(Suppressed::Destination);
     }
     if !is_ipv4_host(about.source) {
@@ -188,12 +188,6 @@ pub fn ipv6(
     let pseudo = Sum::pseudo_ipv6(source, about.source, IpProtocol::ICMPV6, header.payload_len.into());
     let bytes = joined(&header.to_bytes(), &problem.header().with_checksum(pseudo, quote).to_bytes());
     Ok(Headers { bytes, quote_len: quote.len() })
-}
-
-/// Whether a packet to this address goes to one host, as far as the address tells. 0.0.0.0 is an old form
-/// of broadcast (RFC 1122, section 3.3.6).
-fn is_one_ipv4_destination(address: Ipv4Addr) -> bool {
-    !(address.is_multicast() || address.is_broadcast() || address.is_unspecified())
 }
 
 /// Whether this may be the address of a host beyond this one. RFC 1122, section 3.2.2, excludes "a zero

@@ -17,6 +17,8 @@
 //! [loom]: https://docs.rs/loom
 
 pub mod bucket;
+#[path = "../../../src/wire/ip_addr.rs"]
+mod ip_addr;
 pub mod lists;
 pub mod lookups;
 pub mod model;
@@ -33,4 +35,6 @@ pub mod vnis;
 pub mod words;
 mod wire {
     pub(crate) use encap::wire::{MacAddr, VlanId, Vni, icmp_quote};
+
+    pub(crate) use crate::ip_addr::is_unicast;
 }
