@@ -24,10 +24,10 @@ use super::{
 };
 
 /// The most bytes of an ICMP error (RFC 1812, section 4.3.2.3).
-pub const MAX_IPV4_LEN: usize = 576;
+pub const MAX_IPV4_LEN: usize = ipv4::MIN_ACCEPTED as usize;
 
 /// The most bytes of an ICMPv6 error: the least MTU of IPv6 (RFC 4443, section 2.4(c)).
-pub const MAX_IPV6_LEN: usize = 1280;
+pub const MAX_IPV6_LEN: usize = ipv6::MIN_MTU as usize;
 
 /// Length of the headers of an ICMP error over IPv4, in bytes.
 pub const IPV4_HEADERS: usize = ipv4::Header::MIN_LEN + icmpv4::Header::LEN;

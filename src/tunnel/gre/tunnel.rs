@@ -10,7 +10,7 @@ use super::{
 use crate::{
     time::Instant,
     tunnel::{ConfigError, Payload, Remote},
-    wire::{ethernet, icmpv4, icmpv6},
+    wire::{ethernet, icmpv4, icmpv6, ipv6},
 };
 
 /// A GRE tunnel between two hosts, as `ip tunnel add` makes one; or, where the remote is the unspecified address,
@@ -177,8 +177,8 @@ impl Tunnel {
     /// must carry (RFC 8200, section 5). A path MTU discovery that leaves less makes the tunnel useless for IPv6 (RFC
     /// 7676, section 3.1).
     pub const fn packet_too_big(&self) -> icmpv6::Problem {
-        let mtu = if self.mtu() < IPV6_MIN_MTU { IPV6_MIN_MTU } else { self.mtu() };
-        icmpv6::Problem::PacketTooBig { mtu: mtu as u32 }
+        let (mtu, least) = (self.mtu() as u32, ipv6::MIN_MTU as u32);
+        icmpv6::Problem::PacketTooBig { mtu: if mtu < least { least } else { mtu } }
     }
 
     /// The sequence number of the next packet that is sent.
@@ -210,6 +210,3 @@ impl Tunnel {
         }
     }
 }
-
-/// What every link must carry (RFC 8200, section 5).
-pub(super) const IPV6_MIN_MTU: usize = 1280;
