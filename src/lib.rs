@@ -73,6 +73,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod mix;
 pub mod packet;
 #[cfg(target_has_atomic = "32")]
 pub mod table;

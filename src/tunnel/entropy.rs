@@ -13,7 +13,10 @@ use super::{
     Payload,
     inner::{IpVersion, Peek, Plain},
 };
-use crate::wire::{IpProtocol, ipv6};
+use crate::{
+    mix::mix,
+    wire::{IpProtocol, ipv6},
+};
 
 /// Keys of the flow hash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -157,13 +160,6 @@ impl SourcePorts {
     pub(crate) const fn of(self, hash: u32) -> u16 {
         self.min.wrapping_add(((hash as u64 * self.count as u64) >> 32) as u16)
     }
-}
-
-/// Folded multiplication: both halves of the product, so that every input bit reaches every output bit.
-#[inline(always)]
-const fn mix(a: u64, b: u64) -> u64 {
-    let product = a as u128 * b as u128;
-    product as u64 ^ (product >> 64) as u64
 }
 
 #[inline(always)]

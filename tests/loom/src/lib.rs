@@ -21,6 +21,8 @@ pub mod bucket;
 mod ip_addr;
 pub mod lists;
 pub mod lookups;
+#[path = "../../../src/mix.rs"]
+mod mix;
 pub mod model;
 pub mod mtus;
 pub mod planted;
