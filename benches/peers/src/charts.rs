@@ -97,7 +97,7 @@ fn draw_goals(theme: Theme, target: &str, rows: &[&Row]) -> Drawing {
         if let Some(stretch) = score(goal, stretch).map(x_of) {
             drawing.line((stretch, y + 1.0), (stretch, y + LINE - 2.0), theme.series[3], true);
         }
-        let gate = row.gate.trim_start_matches("<=inf");
+        let gate = &row.gate;
         let figures = format!("{:.2}x of {gate} / {}", ratio.value, row.stretch);
         drawing.text((LABELS + BARS + 12.0, y + 14.0), Anchor::Start, 12.0, &figures);
     }

@@ -7,7 +7,7 @@ use std::{io, path::Path};
 
 use crate::{
     machine,
-    measure::{Contestant, Effort, interleave},
+    measure::{Contestant, Effort, Series, interleave},
     svg::{Line, LineChart},
 };
 
@@ -31,6 +31,21 @@ impl Growing {
     /// Measures everybody at this place of the axis.
     fn measure(&mut self, x: usize, contestants: &mut [Contestant<'_>]) {
         let series = interleave(self.effort, contestants);
+        self.add_series(x, &series);
+    }
+
+    /// Measures those at all these places, as many at each, and not one place after the other: a machine that is slow for
+    /// a second is so for all. Turns are `longer` so many times, for each to have its memory near before it is timed.
+    fn measure_all(&mut self, longer: usize, places: &[usize], contestants: &mut [Contestant<'_>]) {
+        let effort = Effort { turn: longer * self.effort.turn, ..self.effort };
+        let each = contestants.len() / places.len();
+        let series = interleave(effort, contestants);
+        for (&x, series) in places.iter().zip(series.chunks(each)) {
+            self.add_series(x, series);
+        }
+    }
+
+    fn add_series(&mut self, x: usize, series: &[Series]) {
         let values: Vec<_> = series.iter().map(|series| (series.name.clone(), series.median())).collect();
         self.add(x, &values);
     }

@@ -30,26 +30,32 @@ pub(super) fn remotes(effort: Effort, _: bool) -> Growing {
         "ns per packet",
         effort,
     );
-    for remotes in (0..=16).step_by(2).map(|bits| 1 << bits) {
-        let overlay = Overlay::new(1 << 16, remotes);
-        let tunnel = endpoint(LOCAL);
-        let outer: Vec<_> = (0..remotes)
-            .map(|n| tunnel.remote(address(n).into(), Vni::truncate(n as u32)).unwrap())
-            .collect();
-        let mut random = Random(1);
-        let mut packets = Frames::imix(PACKETS).packets();
-        let order: Vec<usize> = (0..1 << 16).map(|_| random.below(remotes)).collect();
-        let encap = Contestant::new("encap", |slice| {
-            let order = order.iter().cycle().skip(slice * PACKETS % order.len());
-            for (packet, &remote) in packets.iter_mut().zip(order) {
-                tunnel.encap(packet, &outer[remote]).unwrap();
-                packet.strip(OVERHEAD).unwrap();
-            }
-            PACKETS
-        });
-        growing.measure(remotes, &mut [transmit(&overlay), receive(&overlay), encap]);
+    let counts: Vec<usize> = (0..=16).step_by(2).map(|bits| 1 << bits).collect();
+    let overlays: Vec<Overlay> = counts.iter().map(|&remotes| Overlay::new(1 << 16, remotes)).collect();
+    let mut everybody = Vec::new();
+    for (overlay, &remotes) in overlays.iter().zip(&counts) {
+        everybody.extend([transmit(overlay), receive(overlay), encap_to(remotes)]);
     }
+    growing.measure_all(32, &counts, &mut everybody);
     growing
+}
+
+/// Encapsulation alone, each packet to another remote.
+fn encap_to(remotes: usize) -> Contestant<'static> {
+    let tunnel = endpoint(LOCAL);
+    let outer: Vec<_> =
+        (0..remotes).map(|n| tunnel.remote(address(n).into(), Vni::truncate(n as u32)).unwrap()).collect();
+    let mut random = Random(1);
+    let order: Vec<usize> = (0..1 << 16).map(|_| random.below(remotes)).collect();
+    let mut packets = Frames::imix(PACKETS).packets();
+    Contestant::new("encap", move |slice| {
+        let order = order.iter().cycle().skip(slice * PACKETS % order.len());
+        for (packet, &remote) in packets.iter_mut().zip(order) {
+            tunnel.encap(packet, &outer[remote]).unwrap();
+            packet.strip(OVERHEAD).unwrap();
+        }
+        PACKETS
+    })
 }
 
 fn transmit(overlay: &Overlay) -> Contestant<'_> {
@@ -101,20 +107,21 @@ pub(super) fn frame_size(effort: Effort, _: bool) -> Growing {
         "ns per packet",
         effort,
     );
-    for len in [64, 128, 256, 512, 1024, 1514, 2048, 4096, 9000] {
-        let plain = endpoint(LOCAL);
-        let tunnel = |mode| vxlan::Endpoint::new(LOCAL.into()).seed(SEED).udp_checksum(mode).build().unwrap();
-        let (full, offload) = (tunnel(UdpChecksum::Full), tunnel(UdpChecksum::Offload));
-        let meta = black_box(EncapMeta::new().inner_checksum(InnerChecksum::Good));
-        let mut everybody = [
+    let plain = endpoint(LOCAL);
+    let tunnel = |mode| vxlan::Endpoint::new(LOCAL.into()).seed(SEED).udp_checksum(mode).build().unwrap();
+    let (full, offload) = (tunnel(UdpChecksum::Full), tunnel(UdpChecksum::Offload));
+    let meta = black_box(EncapMeta::new().inner_checksum(InnerChecksum::Good));
+    const LENGTHS: [usize; 9] = [64, 128, 256, 512, 1024, 1514, 2048, 4096, 9000];
+    let each = |len| {
+        [
             encap_of("encap", len, &plain, &meta),
             decap_of("decap", len, UdpChecksum::Zero),
             encap_of("encap; full checksum", len, &full, &meta),
             encap_of("encap; offload", len, &offload, &meta),
             decap_of("decap; checksum", len, UdpChecksum::Full),
-        ];
-        growing.measure(len, &mut everybody);
-    }
+        ]
+    };
+    growing.measure_all(1, &LENGTHS, &mut LENGTHS.map(each).into_iter().flatten().collect::<Vec<_>>());
     growing
 }
 
@@ -168,7 +175,9 @@ pub(super) fn depth(effort: Effort, _: bool) -> Growing {
     );
     let (sender, receiver) = (endpoint(address(1)), endpoint(LOCAL));
     let remote = sender.remote(LOCAL.into(), Vni::truncate(7)).unwrap();
-    for depth in 1..=8 {
+    let depths: Vec<usize> = (1..=8).collect();
+    let mut everybody = Vec::new();
+    for &depth in &depths {
         let mut packets: Vec<Packet<'static>> = (0..BURST)
             .map(|_| {
                 let buffer = vec![0; 8 * OVERHEAD + 128].leak();
@@ -180,14 +189,15 @@ pub(super) fn depth(effort: Effort, _: bool) -> Growing {
             .collect();
         let profile = tunnel::Profile::ANALYSIS;
         let seen: Vec<Vec<u8>> = packets.iter().map(|packet| packet.as_slice().to_vec()).collect();
-        let inspect = Contestant::new("inspect", |_| {
+        everybody.push(Contestant::new("inspect", move |_| {
             for packet in &seen {
                 let found = tunnel::inspect(black_box(packet), &profile);
                 assert_eq!(found.layers().count(), depth);
             }
             BURST
-        });
-        let decap = Contestant::new("decap of every tunnel", |_| {
+        }));
+        let receiver = &receiver;
+        everybody.push(Contestant::new("decap of every tunnel", move |_| {
             for packet in &mut packets {
                 for _ in 0..depth {
                     receiver.decap(packet).unwrap();
@@ -198,8 +208,8 @@ pub(super) fn depth(effort: Effort, _: bool) -> Growing {
                 });
             }
             BURST
-        });
-        growing.measure(depth, &mut [inspect, decap]);
+        }));
     }
+    growing.measure_all(1, &depths, &mut everybody);
     growing
 }

@@ -34,17 +34,25 @@ pub(super) fn entries(effort: Effort, quick: bool) -> Growing {
         effort,
     );
     let most = if quick { 20 } else { 23 };
-    for size in
-        [10, 12, 14, 16, 18, 20, 22, 23].into_iter().filter(|&bits| bits <= most).map(|bits| 1 << bits)
-    {
-        let work = Work::new(size, 1 << 20);
-        let (ours, fold, line) = (Ours::new(&work), rivals::foldhash(&work), Touch::new(&work));
-        assert!(work.hits.iter().take(1 << 12).all(|&key| ours.answer(key) == fold.answer(key)));
-        let keys = &work.hits;
-        let mut everybody =
-            [batch(&ours, keys), single(&ours, keys), single(&fold, keys), single(&line, keys)];
-        growing.measure(size, &mut everybody);
+    let sizes: Vec<usize> = [10, 12, 14, 16, 18, 20, 22, 23]
+        .into_iter()
+        .filter(|&bits| bits <= most)
+        .map(|bits| 1 << bits)
+        .collect();
+    let works: Vec<Work> = sizes.iter().map(|&size| Work::new(size, 1 << 20)).collect();
+    let filled: Vec<_> = works
+        .iter()
+        .map(|work| {
+            let (ours, fold, line) = (Ours::new(work), rivals::foldhash(work), Touch::new(work));
+            assert!(work.hits.iter().take(1 << 12).all(|&key| ours.answer(key) == fold.answer(key)));
+            (&work.hits, ours, fold, line)
+        })
+        .collect();
+    let mut everybody = Vec::new();
+    for (keys, ours, fold, line) in &filled {
+        everybody.extend([batch(ours, keys), single(ours, keys), single(fold, keys), single(line, keys)]);
     }
+    growing.measure_all(4, &sizes, &mut everybody);
     growing
 }
 
@@ -94,14 +102,7 @@ pub(super) fn vnis(effort: Effort, _: bool) -> Growing {
             fdb::SLICE
         }));
     }
-    // All in turn, and not one number of VNIs after the other: a machine that is slow for a second is so for all. Turns
-    // are long enough that each has its own table near before it is timed.
-    let effort = Effort { turn: 4 * growing.effort.turn, ..growing.effort };
-    let series = interleave(effort, &mut everybody);
-    for (&vnis, both) in COUNTS.iter().zip(series.chunks(2)) {
-        let values: Vec<_> = both.iter().map(|series| (series.name.clone(), series.median())).collect();
-        growing.add(vnis as usize, &values);
-    }
+    growing.measure_all(4, &COUNTS.map(|vnis| vnis as usize), &mut everybody);
     growing
 }
 
