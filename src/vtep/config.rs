@@ -29,6 +29,7 @@ use crate::{
 /// | `learning` | on, from configured remotes | on, from anybody |
 /// | `learn_rate`, `move_rate` | 10,000 and 5 a second | no limit |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
+/// | `mtu_expires` | 600 s | 600 s |
 /// | `proxy` | off | off |
 /// | `gbp`, `remcsumrx` | off | off |
 /// | `rsc` | off | off |
@@ -46,6 +47,7 @@ use crate::{
 /// | `id`, `vnifilter` | every VNI that [`Fdb::add_vni`](table::Fdb::add_vni) names, or an entry of its own |
 /// | `remote`, `group` | the default destination: a [`remote`](super::Vtep::remote), or a multicast group as one, appended to the all-zero MAC; joining the group is the caller's |
 /// | `dev` | [`Remote::egress`](table::Remote::egress), and the MTU |
+/// | `net.ipv4.route.mtu_expires` | [`mtu_expires`](table::Settings::mtu_expires) |
 /// | `maxaddress` | [`vni_limit`](table::Settings::vni_limit) |
 /// | `external` | [`OverlayMeta::remote`](super::OverlayMeta::remote) |
 /// | `gpe` | [`vxlan::Endpoint`] alone |
@@ -138,9 +140,10 @@ pub struct Config {
     pub too_big: TooBig,
     /// ICMP errors per second and worker for those.
     pub icmp_rate: u32,
-    /// MTU of the underlay in bytes; a remote can have its own.
+    /// MTU of the underlay in bytes; a remote can have its own, and learns less from routers for a time
+    /// ([`Vtep::handle_underlay_icmp`](super::Vtep::handle_underlay_icmp)).
     pub mtu: u16,
-    /// Ageing, limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
+    /// Ageing (also of what routers say of a path), limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
     pub tables: table::Settings,
 }
 

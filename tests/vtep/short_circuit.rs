@@ -74,7 +74,7 @@ fn a8c_the_state_of_the_neighbour() {
 }
 
 #[test]
-fn a8c_only_by_way_of_routers() {
+fn a7_6_a8c_only_by_way_of_routers() {
     for config in both() {
         let mut node = node(config);
         let router = node.vtep.remote(address(2)).unwrap();

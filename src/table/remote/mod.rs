@@ -140,7 +140,7 @@ impl Remote {
             egress,
             next_hop: (mac_low & HAS_MAC != 0).then_some(MacAddr([m0, m1, m2, m3, m4, m5])),
             mtu: (first >> 16) as u16,
-            quota: quota_of(port),
+            quota: quota_of(words[QUOTA]),
         }
     }
 }
@@ -166,6 +166,9 @@ pub(crate) fn address(a: u32, b: u32, c: u32, d: u32) -> Ipv6Addr {
 
 /// Words of a record before its outer header.
 const RECORD_WORDS: usize = 10;
+
+/// The one of them whose upper half says who shares the room for what is learned; the lower one is the port.
+const QUOTA: usize = 5;
 
 /// Bits of a record's first word: the length of its header in bytes.
 const HEADER_LEN: u32 = 0xff00;

@@ -183,7 +183,7 @@ fn run<C: Check + Default>(count: impl Fn(&C) -> u32) {
         Ok(())
     });
     result.unwrap();
-    assert!(short.get() > CASES / 20, "only {} of {CASES} went the short way", short.get());
+    assert!(short.get() > CASES / 40, "only {} of {CASES} went the short way", short.get());
 }
 
 #[test]

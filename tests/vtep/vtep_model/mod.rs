@@ -215,6 +215,8 @@ impl Run {
         if matches!(output, Output::Drop(_) | Output::Pass) {
             assert_eq!(packet.as_slice(), bytes);
         }
+        // Whatever it says of a path, the model's frames are shorter.
+        let _ = self.vtep.handle_underlay_icmp(now, bytes);
     }
 
     /// Everything that can be looked up.
