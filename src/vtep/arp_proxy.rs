@@ -37,8 +37,8 @@ pub(super) fn handle(
     Ok(true)
 }
 
-/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer
-/// takes three looks at memory, each at a place that the one before says, and would wait for them one after the other.
+/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer takes
+/// three looks at memory, each at a place that the one before says, and would wait for them one after the other.
 // Three loops of little work each, so that many of their loads are under way at once.
 #[inline(never)]
 pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[Packet<'_>]) {

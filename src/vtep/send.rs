@@ -170,13 +170,13 @@ impl Engine<'_> {
         let mtu = max.saturating_sub(l3);
         let answer = match front.ethertype {
             EtherType::IPV4 => ipv4::Header::parse(ip).ok().and_then(|(header, _)| {
-                let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= ipv4::MIN_ACCEPTED)?;
+                let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
                 let may =
                     header.dont_fragment && !header.more_fragments && header.fragment_offset.value() == 0;
                 may.then_some(Answer::V4(header, mtu))
             }),
             EtherType::IPV6 => ipv6::Header::parse(ip).ok().and_then(|(header, _)| {
-                let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= ipv6::MIN_MTU.into())?;
+                let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
                 // The answer comes from the destination.
                 (!header.destination.is_multicast()).then_some(Answer::V6(header, mtu))
             }),
@@ -240,6 +240,10 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
+
+/// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
+const MIN_MTU_IPV4: u16 = 576;
+const MIN_MTU_IPV6: u32 = 1_280;
 
 /// Headers of the longest answer: IPv6 and ICMPv6.
 const MAX_ANSWER: usize = icmp_error::IPV6_HEADERS;
