@@ -22,8 +22,8 @@
 //! The tunnels below do their part alone as well. A frame that leaves: [`tunnel::Endpoint::encap`] looks at the frame
 //! as far as it must (its IP header, through VLAN tags; its flow), copies the outer headers that [`tunnel::Remote`]
 //! holds ready into the headroom, and patches lengths, checksums, source port and what is inherited. A packet that
-//! arrives: [`tunnel::Endpoint::decap`] checks it from the outside in, in the order of [`tunnel::DropReason`], strips the
-//! outer headers, and brings a congestion mark inside; or it refuses with one reason. For analysers,
+//! arrives: [`tunnel::Endpoint::decap`] checks it from the outside in, in the order of [`tunnel::DropReason`], strips
+//! the outer headers, and brings a congestion mark inside; or it refuses with one reason. For analysers,
 //! [`tunnel::inspect()`] reads the same way, but collects what is odd instead of refusing it.
 //!
 //! ```
@@ -59,7 +59,8 @@
 //! With feature `etherparse`, headers convert from and to those of `etherparse` by `From` (`TryFrom` where theirs
 //! can hold what ours cannot), and [`tunnel::Inner`] parses the inner packet with it. A major bump of
 //! `etherparse` is a breaking release of this crate. With feature `bytes`, `packet::edit` works on `BytesMut`; with
-//! feature `serde`, headers and settings serialize, and bounded values are never read past their bounds.
+//! feature `serde`, headers, addresses, bounded values and the plain values of settings serialize, never past their
+//! bounds.
 //!
 //! # Conventions
 //!
@@ -72,6 +73,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod mix;
 pub mod packet;
 #[cfg(target_has_atomic = "32")]
 pub mod table;

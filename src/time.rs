@@ -40,6 +40,7 @@ impl Instant {
     }
 
     /// This point and `duration`, in whole microseconds, or the last point that there is.
+    #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(micros(duration)))
     }

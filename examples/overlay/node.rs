@@ -46,7 +46,7 @@ impl Node {
         config.tables.snooping = Snooping::All;
         let vtep = Vtep::with_capacity(config, capacity, seed)?;
         // What the engine does not know waits here to be told.
-        let worker = Worker::new(0).with_event_capacity(16);
+        let worker = Worker::new(0).with_miss_capacity(16);
         let (hosts, told) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self { address, vtep, worker, bulk: Counters::ZERO, hosts, told })
     }
@@ -136,7 +136,7 @@ impl Node {
     /// What the engine would ask a control plane.
     fn misses(&mut self) -> String {
         let mut text = String::new();
-        while let Some(miss) = self.worker.poll_event() {
+        while let Some(miss) = self.worker.poll_miss() {
             match miss {
                 Miss::L3 { address, .. } => text += &format!("does not know {address}; "),
                 Miss::L2 { mac, .. } => text += &format!("does not know {mac}; "),

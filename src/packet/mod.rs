@@ -7,7 +7,7 @@
 //!  +------------+---------------------------+----------------+
 //! ```
 //!
-//! Encapsulation moves `start` forward into the headroom, decapsulation back; the payload stays where it
+//! Encapsulation moves `start` back into the headroom, decapsulation moves it forward; the payload stays where it
 //! is. `start` and `len` can be read back ([`Packet::into_range`]), as a descriptor ring wants them.
 
 mod header;

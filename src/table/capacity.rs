@@ -1,6 +1,7 @@
 //! How much fits into the tables.
 
-/// What the tables are built for. A table built for N entries takes N entries of any keys, and then refuses.
+/// What the tables are built for. A table built for N entries takes N entries of any keys, as is
+/// [promised](super#what-is-promised), and then refuses.
 ///
 /// The number of lines is known at compile time, so storage can be an array in a `static`:
 ///
@@ -24,8 +25,8 @@ pub struct Capacity {
     pub vnis: u32,
     /// Remotes, configured and learned, at most 2^20.
     pub remotes: u32,
-    /// The longest prebuilt outer header of a remote in bytes, at most 152; a VTEP puts 12 bytes of its own before it. 88
-    /// hold those and Ethernet, an outer VLAN tag, IPv6, UDP and VXLAN, and fill lines that are there anyway.
+    /// The longest prebuilt outer header of a remote in bytes, at most 152; a VTEP puts 12 bytes of its own before it.
+    /// 88 hold those and Ethernet, an outer VLAN tag, IPv6, UDP and VXLAN, and fill lines that are there anyway.
     pub header: u32,
     /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
     pub lists: u32,

@@ -10,7 +10,8 @@ pub enum Event {
     Expired(Entry),
     /// The neighbour was not confirmed in time.
     NeighborExpired(Neighbor),
-    /// The MTU of a remote that was [learned](super::Remotes::learn_mtu) has held for its time: what was set does again.
+    /// The MTU of a remote that was [learned](super::Remotes::learn_mtu) has held for its time: what was set does
+    /// again.
     MtuExpired {
         /// The remote.
         remote: RemoteId,

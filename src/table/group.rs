@@ -10,11 +10,12 @@ use super::{
     Change, Destination, Error, Fdb, HandleKind,
     bucket::Key,
     clock::ETERNAL,
+    cursor::Cursor,
     handle::Handle,
     hash::Seed,
     record::Shape,
     remote::{address, words},
-    store::{Cursor, Step, Store, Stored},
+    store::{Step, Store, Stored},
 };
 use crate::wire::Vni;
 
@@ -76,9 +77,9 @@ impl<'t> Groups<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`], whatever its destination; [`Error::NotMulticast`] for an address that is neither a group's nor
-    /// unspecified; [`Error::Family`] for a source of another family; [`Error::NotUnicast`] for a source that is nobody;
-    /// [`Error::Stale`] for a destination that was removed; [`Error::Full`]; [`Error::Busy`].
+    /// [`Error::Exists`], whatever its destination; [`Error::NotMulticast`] for an address that is neither a group's
+    /// nor unspecified; [`Error::Family`] for a source of another family; [`Error::NotUnicast`] for a source that is
+    /// nobody; [`Error::Stale`] for a destination that was removed; [`Error::Full`]; [`Error::Busy`].
     pub fn add(
         &self,
         vni: Vni,

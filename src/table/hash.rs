@@ -1,5 +1,7 @@
 //! A keyed hash of 64 bits: without the seed nobody can tell which keys meet.
 
+use crate::mix::mix;
+
 /// What keys are hashed with, one seed per table.
 #[derive(Clone, Copy)]
 pub(crate) struct Seed(u64, u64);
@@ -67,13 +69,6 @@ impl Places {
 const fn scale(hash: u64, count: usize) -> usize {
     let upper = hash.wrapping_mul(MULTIPLIER) >> 32;
     (upper.wrapping_mul(count as u64) >> 32) as usize
-}
-
-/// The 128-bit product, folded.
-#[inline]
-const fn mix(a: u64, b: u64) -> u64 {
-    let product = (a as u128).wrapping_mul(b as u128);
-    product as u64 ^ (product >> 64) as u64
 }
 
 /// Fraction of the golden ratio: no pattern of its own.

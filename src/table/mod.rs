@@ -47,8 +47,10 @@
 //!
 //! # What is promised
 //!
-//! - A table built for N entries takes N entries of any keys, and then refuses. An entry of the forwarding
-//!   database takes 25.6 bytes that lookups read and 8 that they do not (32 and 10 in tables of some twenty).
+//! - A table built for N entries takes N entries of any keys, and then refuses. Only of keys longer than 64 bits,
+//!   which those of the forwarding database are not, the second of two with the same fingerprint is refused: a chance
+//!   of 2^-64 for each pair. An entry of the forwarding database takes 25.6 bytes that lookups read and 8 that they do
+//!   not (32 and 10 in tables of some twenty).
 //! - An entry that is there during a whole call is found by it, also while others are moved about.
 //! - Places are chosen by a keyed hash: without the seed nobody can make entries meet.
 //! - An entry that ages is never given up before its time, and less than max(1 ms, ageing / 256) after it; it is
@@ -63,6 +65,7 @@ mod bucket;
 mod capacity;
 mod census;
 mod clock;
+mod cursor;
 mod error;
 mod event;
 mod fdb;
@@ -89,11 +92,12 @@ mod worker;
 pub use age::Aged;
 pub use capacity::Capacity;
 pub use clock::Ageing;
+pub use cursor::Cursor;
 pub use error::{BuildError, Error, HandleKind, MacKind, Resource};
 pub use event::Event;
 pub use fdb::{
-    Change, Cursor, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row,
-    Show, State, Target,
+    Change, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row, Show, State,
+    Target,
 };
 pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};

@@ -37,9 +37,9 @@ pub struct Settings {
     /// How long a learned neighbour stays without being confirmed, at most 12 times as long as
     /// [`reachable`](Self::reachable). Default: 300 s.
     pub neighbor_ageing: Ageing,
-    /// How long the MTU of a remote holds that an ICMP error told, see [`Remotes::learn_mtu`](super::Remotes::learn_mtu):
-    /// no less than five minutes, by RFC 8201, section 4. (Linux: `net.ipv4.route.mtu_expires`.) Default: 600 s, as RFC
-    /// 1191, section 3, and Linux have it.
+    /// How long the MTU of a remote holds that an ICMP error told, see
+    /// [`Remotes::learn_mtu`](super::Remotes::learn_mtu): no less than five minutes, by RFC 8201, section 4. (Linux:
+    /// `net.ipv4.route.mtu_expires`.) Default: 600 s, as RFC 1191, section 3, and Linux have it.
     pub mtu_expires: Ageing,
 }
 

@@ -13,6 +13,7 @@ use core::sync::atomic::{
 use super::{
     Error, Resource,
     bucket::{Busy, Cold, Content, Dead, Key, Locked, Look, Map, SLOTS, Slot},
+    cursor::Cursor,
     handle::Handle,
     meta,
     record::Records,
@@ -96,7 +97,7 @@ impl<const N: usize> Store<'_, N> {
                 Some((_, slot)) => Some(self.stored(slot.content).ok_or(Error::Busy)?),
                 None => None,
             };
-            // Two keys of one fingerprint: there is no room for the second.
+            // Two keys of one fingerprint, which is one chance in 2^64: there is no room for the second.
             if old.is_some_and(|old| !is(&old.words)) {
                 return Err(self.full());
             }
@@ -162,35 +163,20 @@ impl<const N: usize> Store<'_, N> {
     /// The next record of a dump.
     pub(crate) fn next(&self, cursor: &mut Cursor) -> Option<Stored<N>> {
         self.note(cursor);
-        while (cursor.bucket as usize) < self.map.len() {
-            let slots = self.map.bucket(cursor.bucket as usize).unwrap_or_else(|_| {
-                cursor.skipped = true;
-                [None; SLOTS]
-            });
-            while let Some(slot) = slots.get(usize::from(cursor.slot)) {
-                cursor.slot = cursor.slot.saturating_add(1);
-                let Some(slot) = slot else { continue };
-                // Replaced meanwhile: whatever has its key is as good.
-                match self
-                    .stored(slot.content)
-                    .map_or_else(|| self.find(slot.key, |_| true), |is| Ok(Some(is)))
-                {
-                    Ok(Some(stored)) => return Some(stored),
-                    Ok(None) => {}
-                    Err(Busy) => cursor.skipped = true,
-                }
+        while let Some(slot) = cursor.next(&self.map) {
+            // Replaced meanwhile: whatever has its key is as good.
+            match self.stored(slot.content).map_or_else(|| self.find(slot.key, |_| true), |is| Ok(Some(is))) {
+                Ok(Some(stored)) => return Some(stored),
+                Ok(None) => {}
+                Err(Busy) => cursor.skipped = true,
             }
-            cursor.bucket = cursor.bucket.saturating_add(1);
-            cursor.slot = 0;
         }
         None
     }
 
-    /// Compares the relocations with those at the beginning of a dump.
+    /// Has the cursor of a dump know whether anything was moved.
     pub(crate) fn note(&self, cursor: &mut Cursor) {
-        let relocations = self.relocations.load(Acquire);
-        let before = *cursor.relocations.get_or_insert(relocations);
-        cursor.skipped |= relocations != before;
+        cursor.note(self.relocations.load(Acquire));
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -249,23 +235,6 @@ impl<const N: usize> Store<'_, N> {
     fn free(&self, handle: Handle) {
         self.records.remove(handle);
         meta::uncount(self.count);
-    }
-}
-
-/// Where a dump or a flush goes on.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Cursor {
-    pub(crate) bucket: u32,
-    slot: u8,
-    /// Relocations before the first step.
-    relocations: Option<u32>,
-    /// Whether there were any since, or a bucket could not be read.
-    pub(crate) skipped: bool,
-}
-
-impl Cursor {
-    pub(crate) const fn at(bucket: usize) -> Self {
-        Self { bucket: bucket as u32, slot: 0, relocations: None, skipped: false }
     }
 }
 

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::wire::{VlanId, Vni};
 
-/// The VLANs of [`Tables`](super::Tables): a word for each, and one in the VNI's line for the way back. One VLAN has one
-/// VNI, and one VNI has one VLAN. VLAN 0 stands for frames without a tag, or with one that carries a priority only.
+/// The VLANs of [`Tables`](super::Tables): a word for each, and one in the VNI's line for the way back. One VLAN has
+/// one VNI, and one VNI has one VLAN. VLAN 0 stands for frames without a tag, or with one that carries a priority only.
 ///
 /// ```
 /// use encap::{table::{Capacity, Settings, Tables}, wire::{VlanId, Vni}};
@@ -57,8 +57,8 @@ impl Vlans<'_> {
         if free & VLAN != 0 {
             return Err(Error::Exists);
         }
-        // The way back first: by it alone nobody is sent anywhere. Its count tells it from any other, so that what is taken
-        // back below is this one, and none that was made after the VNI had gone and come back.
+        // The way back first: by it alone nobody is sent anywhere. Its count tells it from any other, so that what is
+        // taken back below is this one, and none that was made after the VNI had gone and come back.
         let back = free.wrapping_add(COUNT) | back(vlan);
         domain.vlan().compare_exchange(free, back, AcqRel, Relaxed).map_err(|_| Error::Busy)?;
         let mapped =

@@ -51,8 +51,8 @@ impl<'t> Vnis<'t> {
         Some(Place { name: line.word(word), generation: line.word(word | 1) })
     }
 
-    /// Number and generation, four times over, of `vni` if it is in front. Whoever uses them sees by [`Meta::epoch`] whether the VNI
-    /// was removed meanwhile; the generation is only right where an entry says the same.
+    /// Number and generation, four times over, of `vni` if it is in front. Whoever uses them sees by [`Meta::epoch`]
+    /// whether the VNI was removed meanwhile; the generation is only right where an entry says the same.
     #[inline]
     pub(crate) fn glance(&self, vni: Vni) -> Option<(u16, u32)> {
         let place = self.place(vni)?;

@@ -8,13 +8,13 @@ use core::{
 use super::{
     Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
     UdpChecksum, ecn,
-    entropy::{Keys, Ports},
+    entropy::{Keys, SourcePorts},
     glance,
     inner::Peek,
     outer::{MAX_LEN, Outer},
     protocol::OverUdp,
 };
-use crate::wire::ethernet;
+use crate::wire::{ethernet, is_unicast};
 
 /// One end of tunnels of protocol `P`: [`vxlan::Endpoint`](super::vxlan::Endpoint),
 /// [`geneve::Endpoint`](super::geneve::Endpoint), [`gre::Endpoint`](super::gre::Endpoint),
@@ -246,7 +246,7 @@ impl<P: Protocol> Builder<P> {
                 IpAddr::V4(_) => UdpChecksum::Zero,
                 IpAddr::V6(_) => UdpChecksum::Full,
             }),
-            source_ports: Ports::new(min, max),
+            source_ports: SourcePorts::new(min, max),
             port: self.port,
             mtu: u16::try_from(self.mtu).unwrap_or(0),
             keys: Keys::new(self.seed),
@@ -301,12 +301,6 @@ impl<P: OverUdp> Builder<P> {
         self.udp_checksum = Some(udp_checksum);
         self
     }
-}
-
-/// Whether the address is one that a host can have and send from.
-const fn is_unicast(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
 
 /// RFC 6335, section 6: the dynamic ports.

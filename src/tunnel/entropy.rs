@@ -13,7 +13,10 @@ use super::{
     Payload,
     inner::{IpVersion, Peek, Plain},
 };
-use crate::wire::{IpProtocol, ipv6};
+use crate::{
+    mix::mix,
+    wire::{IpProtocol, ipv6},
+};
 
 /// Keys of the flow hash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -142,12 +145,12 @@ impl Keys {
 
 /// A range of source ports, both ends included.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ports {
+pub(crate) struct SourcePorts {
     min: u16,
     count: u32,
 }
 
-impl Ports {
+impl SourcePorts {
     pub(crate) const fn new(min: u16, max: u16) -> Self {
         Self { min, count: max.saturating_sub(min) as u32 + 1 }
     }
@@ -157,13 +160,6 @@ impl Ports {
     pub(crate) const fn of(self, hash: u32) -> u16 {
         self.min.wrapping_add(((hash as u64 * self.count as u64) >> 32) as u16)
     }
-}
-
-/// Folded multiplication: both halves of the product, so that every input bit reaches every output bit.
-#[inline(always)]
-const fn mix(a: u64, b: u64) -> u64 {
-    let product = a as u128 * b as u128;
-    product as u64 ^ (product >> 64) as u64
 }
 
 #[inline(always)]
@@ -295,7 +291,7 @@ mod tests {
 
     #[test]
     fn a10_both_ends_of_the_range_are_reached() {
-        let ends = |min, max| (Ports::new(min, max).of(0), Ports::new(min, max).of(u32::MAX));
+        let ends = |min, max| (SourcePorts::new(min, max).of(0), SourcePorts::new(min, max).of(u32::MAX));
         assert_eq!(ends(5000, 5001), (5000, 5001));
         assert_eq!(ends(0, u16::MAX), (0, u16::MAX));
         assert_eq!(ends(9, 9), (9, 9));
@@ -307,7 +303,7 @@ mod tests {
             .map(|flow| {
                 let mut frame = FRAME;
                 [frame[34], frame[35]] = flow.to_be_bytes();
-                Ports::new(49152, 65535).of(hash(&frame))
+                SourcePorts::new(49152, 65535).of(hash(&frame))
             })
             .collect();
         // 65,536 balls in 16,384 bins leave 1.8% of the bins empty; four times that is a bad hash.

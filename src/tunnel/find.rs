@@ -3,7 +3,7 @@
 
 use super::{
     Anomalies, DropReason, Encapsulation, OuterFacts, Policy, Profile, Start, geneve, gre, ip_udp,
-    profile::OverUdp,
+    profile::UdpPayload,
     protocol::Opened,
     underlay::{self, View},
     vxlan,
@@ -38,11 +38,11 @@ pub(crate) fn find<'a>(
             (facts.source_port, facts.destination_port) = (udp.header.source_port, port);
             facts.udp_checksum = underlay::verify_udp(&ip, &udp, policy, seen);
             let opened = match kind {
-                OverUdp::Vxlan => vxlan::open(udp.payload, policy.guess_extensions, policy, seen)?,
-                OverUdp::VxlanGpe => vxlan::open_gpe(udp.payload, policy, seen)?,
-                OverUdp::Geneve => geneve::open(udp.payload, &[], policy, seen)?,
-                OverUdp::Gre => gre::open(udp.payload, policy, seen)?,
-                OverUdp::Ip => ip_udp::open(udp.payload)?,
+                UdpPayload::Vxlan => vxlan::open(udp.payload, policy.guess_extensions, policy, seen)?,
+                UdpPayload::VxlanGpe => vxlan::open_gpe(udp.payload, policy, seen)?,
+                UdpPayload::Geneve => geneve::open(udp.payload, &[], policy, seen)?,
+                UdpPayload::Gre => gre::open(udp.payload, policy, seen)?,
+                UdpPayload::Ip => ip_udp::open(udp.payload)?,
             };
             Ok(Some((facts, opened)))
         }

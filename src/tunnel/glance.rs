@@ -1,8 +1,8 @@
 //! What most received packets are, seen at a glance: IP without options or extensions, whole, sent by one host to us,
 //! all its lengths and checksums right.
 //!
-//! Everything else is for [`underlay`](super::underlay) to read, header by header, which also finds the reason for a drop. What is seen
-//! here is what it would have found.
+//! Everything else is for [`underlay`](super::underlay) to read, header by header, which also finds the reason for a
+//! drop. What is seen here is what it would have found.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -43,8 +43,8 @@ impl Outer {
             return None;
         }
         let head = ip.first_chunk()?;
-        // What is the same in all packets to us, in one go: version and header length, no fragment, protocol, our address,
-        // our port. Eight bytes at a time, for a branch each costs more than the comparison.
+        // What is the same in all packets to us, in one go: version and header length, no fragment, protocol, our
+        // address, our port. Eight bytes at a time, for a branch each costs more than the comparison.
         let ends = if is_udp { word(ip, 16) & ENDS } else { half(head, 16).into() };
         let differs = (word(head, 0) & FIXED ^ VERSION)
             | (word(head, 8) & PROTOCOL
@@ -63,7 +63,8 @@ impl Outer {
             return None;
         }
         let source = u32::from_be(half(head, 12));
-        // Neither unspecified nor loopback nor a group; with the addresses behind groups, of which one is the broadcast.
+        // Neither unspecified nor loopback nor a group; with the addresses behind groups, of which one is the
+        // broadcast.
         let is_host = (source.wrapping_sub(1) < 0xe000_0000 - 1) & (source >> 24 != 127);
         if !(is_host & (source != self.local_ipv4.to_bits())) || ipv4::verify_fixed(head) != State::Good {
             return None;

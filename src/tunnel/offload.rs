@@ -11,8 +11,8 @@ use crate::wire::{
     ipv4, udp,
 };
 
-/// The sum of the carried packet behind `before`, as it will be when all its checksums are finished. `at`: which IP it is,
-/// and where.
+/// The sum of the carried packet behind `before`, as it will be when all its checksums are finished. `at`: which IP it
+/// is, and where.
 #[inline(always)]
 pub(crate) fn with_inner(
     before: Few,
@@ -97,7 +97,8 @@ fn good_sum(before: Few, packet: &[u8], version: IpVersion, l3: usize) -> Option
         sum = sum.add_bytes(options);
     }
     if !behind.is_empty() {
-        // Padding, which is payload like everything else: behind a segment of this length, and so perhaps at an odd place.
+        // Padding, which is payload like everything else: behind a segment of this length, and so perhaps at an odd
+        // place.
         sum = sum.join(Sum::known(0, segment.len())).add_bytes(behind);
     }
     Some(sum)

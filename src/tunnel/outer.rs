@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::{
     ConfigError, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Remote, Ttl, UdpChecksum, ecn,
-    entropy::{Keys, Ports},
+    entropy::{Keys, SourcePorts},
     inner::IpVersion,
     remote::Facts,
 };
@@ -27,7 +27,7 @@ pub(crate) struct Outer {
     pub(crate) dont_fragment: DontFragment,
     pub(crate) flow_label: OuterFlowLabel,
     pub(crate) udp_checksum: UdpChecksum,
-    pub(crate) source_ports: Ports,
+    pub(crate) source_ports: SourcePorts,
     pub(crate) port: u16,
     pub(crate) mtu: u16,
     pub(crate) keys: Keys,

@@ -21,9 +21,9 @@ pub struct Policy {
     /// The fewest bytes of GRE, header and payload, that are taken. Linux over IPv4: 12, which drops the answers to
     /// keepalives.
     pub gre_min_len: u8,
-    /// Whether GRE tunnels that carry IP deliver packets of any other protocol as well, except ERSPAN and protocol 0. RFC
-    /// 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them, Ethernet among them
-    /// where there is no tunnel for frames.
+    /// Whether GRE tunnels that carry IP deliver packets of any other protocol as well, except ERSPAN and protocol 0.
+    /// RFC 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them, Ethernet among
+    /// them where there is no tunnel for frames.
     pub allow_other_gre_protocols: bool,
     /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
     /// Linux takes it in all packets.
@@ -79,11 +79,11 @@ impl Policy {
         ..Self::RFC
     };
 
-    /// What the drivers of Linux 6.18 do over an IPv4 underlay. Over IPv6 GRE's reserved bits are ignored and there
-    /// is no shortest packet: [`Reserved0::NONE`] and 0. No policy holds what depends on a device's own settings: that a
+    /// What the drivers of Linux 6.18 do over an IPv4 underlay. Over IPv6 GRE's reserved bits are ignored and there is
+    /// no shortest packet: [`Reserved0::NONE`] and 0. No policy holds what depends on a device's own settings: that a
     /// GRE device refuses packets whose checksum flag differs from its own, and those out of sequence
-    /// ([`gre::Config::linux`](super::gre::Config::linux)). Geneve's options are judged one by one, as always; Linux looks
-    /// at the C flag alone, and refuses what has it.
+    /// ([`gre::Config::linux`](super::gre::Config::linux)). Geneve's options are judged one by one, as always; Linux
+    /// looks at the C flag alone, and refuses what has it.
     pub const LINUX: Self = Self {
         vxlan_reserved_bits: vxlan::RESERVED,
         gpe_reserved_bits: vxlan_gpe::RESERVED | vxlan_gpe::BUM,

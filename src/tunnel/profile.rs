@@ -43,13 +43,13 @@ impl Profile {
     };
 
     /// What a UDP destination port carries.
-    pub(crate) fn over_udp(&self, port: u16) -> Option<OverUdp> {
+    pub(crate) fn over_udp(&self, port: u16) -> Option<UdpPayload> {
         let kinds = [
-            (&self.vxlan_ports, OverUdp::Vxlan),
-            (&self.gpe_ports, OverUdp::VxlanGpe),
-            (&self.geneve_ports, OverUdp::Geneve),
-            (&self.gre_udp_ports, OverUdp::Gre),
-            (&self.ip_udp_ports, OverUdp::Ip),
+            (&self.vxlan_ports, UdpPayload::Vxlan),
+            (&self.gpe_ports, UdpPayload::VxlanGpe),
+            (&self.geneve_ports, UdpPayload::Geneve),
+            (&self.gre_udp_ports, UdpPayload::Gre),
+            (&self.ip_udp_ports, UdpPayload::Ip),
         ];
         kinds.into_iter().find(|(ports, _)| ports.contains(port)).map(|(_, kind)| kind)
     }
@@ -57,7 +57,7 @@ impl Profile {
 
 /// What UDP carries.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum OverUdp {
+pub(crate) enum UdpPayload {
     Vxlan,
     VxlanGpe,
     Geneve,

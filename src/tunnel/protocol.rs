@@ -80,8 +80,8 @@ pub trait Rules: Copy {
         true
     }
 
-    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, and for what
-    /// is rare. Answers the payload too, which reaches to the packet's end.
+    /// Does what [`open`](Self::open) does with a packet that is all there; `None` where something is fatal, and for
+    /// what is rare. Answers the payload too, which reaches to the packet's end.
     #[inline(always)]
     fn open_plain<'a>(
         &self,

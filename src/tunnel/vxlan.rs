@@ -111,8 +111,8 @@ impl Endpoint {
 }
 
 impl Builder<Vxlan> {
-    /// Whether the tunnel speaks Group Based Policy: [`EncapMeta::group_policy`](super::EncapMeta::group_policy) is sent along, and what is received
-    /// is found in [`Encapsulation::group_policy`]. Off by default.
+    /// Whether the tunnel speaks Group Based Policy: [`EncapMeta::group_policy`](super::EncapMeta::group_policy) is
+    /// sent along, and what is received is found in [`Encapsulation::group_policy`]. Off by default.
     pub const fn group_policy(mut self, on: bool) -> Self {
         self.protocol.group_policy = on;
         self

@@ -10,7 +10,8 @@ use crate::{
     wire::{MacAddr, Vni, arp, ethernet},
 };
 
-/// Answers the ARP packet in a frame, if that is for the VTEP to do; tells whether it did, or the frame goes on its way.
+/// Answers the ARP packet in a frame, if that is for the VTEP to do; tells whether it did, or the frame goes on its
+/// way.
 pub(super) fn handle(
     engine: &Engine<'_>,
     worker: &mut Worker,
@@ -55,7 +56,7 @@ pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[
     let (neighbors, mut count) = (engine.neighbors, 0usize);
     let mut questions = [(Vni::default(), Place::nowhere(), Hint::default()); BURST];
     for (meta, packet) in metas.iter().zip(packets) {
-        let Some(address) = question(packet.as_slice()) else { continue };
+        let Some(address) = asked_for(packet.as_slice()) else { continue };
         if let (Some(place), Some(to)) = (neighbors.place(meta.vni, address), questions.get_mut(count)) {
             (*to, count) = ((meta.vni, place, Hint::default()), count.wrapping_add(1));
         }
@@ -76,7 +77,7 @@ pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[
 
 /// Whose MAC address an untagged frame asks for, most likely.
 #[inline(always)]
-fn question(frame: &[u8]) -> Option<Ipv4Addr> {
+fn asked_for(frame: &[u8]) -> Option<Ipv4Addr> {
     #[rustfmt::skip]
     let &[
         _, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x06,

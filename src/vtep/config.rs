@@ -120,7 +120,7 @@ pub struct Config {
     pub remcsumrx: bool,
     /// Whether frames to a router go to their destination at once where that is known.
     pub rsc: ShortCircuit,
-    /// Whether a MAC address that nobody knows is told by [`Worker::poll_event`](super::Worker::poll_event).
+    /// Whether a MAC address that nobody knows is told by [`Worker::poll_miss`](super::Worker::poll_miss).
     pub l2miss: bool,
     /// Whether an IP address that nobody knows is told, where the VTEP had use for it.
     pub l3miss: bool,

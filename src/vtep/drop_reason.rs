@@ -39,7 +39,8 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
-    /// A packet from the underlay for a VNI that nobody configured (RFC 7348, section 4.1).
+    /// A packet from the underlay, or a frame to be handed over on this side, for a VNI that nobody configured (RFC
+    /// 7348, section 4.1).
     UnknownVni "unknown-vni";
     /// A packet from the underlay whose sender nobody configured, or of which nobody says who sent it, where only some are
     /// listened to.
@@ -52,15 +53,15 @@ drop_reasons! {
     OwnMac "own-mac";
     /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast.
     InvalidSource "invalid-source";
-    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from an
-    /// address whose route does not lead to the peer that sent it.
+    /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from
+    /// an address whose route does not lead to the peer that sent it.
     SourceElsewhere "source-elsewhere";
     /// A frame to send that ends before its Ethernet header, or its IP header, does.
     FrameTruncated "frame-truncated";
     /// A frame to send with a VLAN tag (RFC 7348, section 6.1), where that was not configured.
     InnerVlan "inner-vlan";
-    /// A packet from our own address to that of a remote and the port of remotes: the way to its remote leads back here,
-    /// so that it would go into a tunnel again and again.
+    /// A packet from our own address to that of a remote and the port of remotes: the way to its remote leads back
+    /// here, so that it would go into a tunnel again and again.
     Loop "loop";
     /// A frame that came out of a tunnel must not go into one again.
     SplitHorizon "split-horizon";

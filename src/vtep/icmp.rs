@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 #[non_exhaustive]
-pub enum Underlay {
+pub enum PathReport {
     /// Packets to the remote may have this many bytes, and the tables know it from now on, for as long as
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says: paths change (RFC 1191, section 6.3). It is less than
     /// what was set or told before, or the same once more.
@@ -45,11 +45,11 @@ pub enum Underlay {
 }
 
 impl Engine<'_> {
-    pub(super) fn underlay_icmp(&self, now: Instant, packet: &[u8]) -> Underlay {
-        self.report(now, packet).unwrap_or(Underlay::NotOurs)
+    pub(super) fn underlay_icmp(&self, now: Instant, packet: &[u8]) -> PathReport {
+        self.report(now, packet).unwrap_or(PathReport::NotOurs)
     }
 
-    fn report(&self, now: Instant, packet: &[u8]) -> Option<Underlay> {
+    fn report(&self, now: Instant, packet: &[u8]) -> Option<PathReport> {
         let report = icmp_quote::parse(packet).ok()?;
         let quote = report.quote;
         let (from, port) = quote.ports().filter(|_| quote.protocol == IpProtocol::UDP)?;
@@ -61,13 +61,13 @@ impl Engine<'_> {
         let mut remotes = remotes.into_iter().flatten().peekable();
         let first = *remotes.peek()?;
         let Some(mtu) = report.problem.path_mtu() else {
-            return Some(Underlay::Unreachable { remote: first, problem: report.problem });
+            return Some(PathReport::Unreachable { remote: first, problem: report.problem });
         };
         let is_less = mtu < self.config.mtu;
         // Where somebody is at work on the remote, the next packet that is too long brings the next report.
         let learns = |id| is_less && self.fdb.remotes.learn_mtu(now, id, mtu) == Ok(true);
         let learned = remotes.map(|remote| learns(remote).then_some(remote)).fold(None, Option::or);
-        Some(learned.map_or(Underlay::Ignored, |remote| Underlay::Mtu { remote, mtu }))
+        Some(learned.map_or(PathReport::Ignored, |remote| PathReport::Mtu { remote, mtu }))
     }
 
     /// The remotes that a quoted datagram can have been sent to, whose way is the same: that without a VNI of its own,

@@ -65,7 +65,7 @@ mod worker;
 pub use self::{
     config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
-    icmp::Underlay,
+    icmp::PathReport,
     miss::Miss,
     output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
@@ -244,14 +244,14 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// packet of ours. Where that is the MTU of the way there, it holds for as long as
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says; [`handle_timeout`](Self::handle_timeout) then tells
     /// [`Event::MtuExpired`].
-    pub fn handle_underlay_icmp(&self, now: Instant, packet: &[u8]) -> Underlay {
+    pub fn handle_underlay_icmp(&self, now: Instant, packet: &[u8]) -> PathReport {
         self.engine().underlay_icmp(now, packet)
     }
 
     /// The frame that asks in the underlay who has `address`, for [`Output::Resolve`]: an ARP request, or a neighbour
     /// solicitation. `None` where outer Ethernet headers are not ours, or we have no address of that family.
-    pub fn question(&self, address: IpAddr) -> Option<Header> {
-        self.engine().question(address)
+    pub fn solicitation(&self, address: IpAddr) -> Option<Header> {
+        self.engine().solicitation(address)
     }
 
     /// Notes the MAC address of a remote on the link or of a gateway, for who has other ways to find it out; answers

@@ -2,13 +2,17 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::{DropReason, Engine, Miss, Proxy, Worker, arp_proxy::is_here, overlay::Front};
+use super::{
+    DropReason, Engine, Miss, Proxy, Worker,
+    arp_proxy::is_here,
+    overlay::{Front, MAX_FRONT},
+};
 use crate::{
     packet::Packet,
     table::Neighbor,
     time::Instant,
     wire::{
-        IpProtocol, MacAddr, Vni, ethernet,
+        IpProtocol, MacAddr, Vni,
         icmpv6::{self, Type},
         ipv6,
         ndp::{self, Answer, Solicitation},
@@ -180,4 +184,4 @@ fn reply(
 }
 
 /// Ethernet's type and as many VLAN tags as are followed.
-const MAX_BETWEEN: usize = ethernet::Header::LEN - 12 + 4 * 8;
+const MAX_BETWEEN: usize = MAX_FRONT - 2 * 6;

@@ -1,8 +1,8 @@
 //! Who is next on the way to a remote, where outer Ethernet headers are ours (RFC 826; RFC 4861, section 7.2).
 //!
-//! A remote that is on the link is its own next hop; to others there is a gateway. Who is not known has to be asked for:
-//! [`Output::Resolve`](super::Output::Resolve) says so, [`Vtep::question`](super::Vtep::question) makes the question, and
-//! the answer is learned when it comes by [`Vtep::handle_underlay`](super::Vtep::handle_underlay).
+//! A remote that is on the link is its own next hop; to others there is a gateway. Who is not known has to be asked
+//! for: [`Output::Resolve`](super::Output::Resolve) says so, [`Vtep::solicitation`](super::Vtep::solicitation) asks,
+//! and the answer is learned when it comes by [`Vtep::handle_underlay`](super::Vtep::handle_underlay).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -143,7 +143,7 @@ impl Engine<'_> {
     }
 
     /// The frame that asks who has `address`.
-    pub(super) fn question(&self, address: IpAddr) -> Option<Header> {
+    pub(super) fn solicitation(&self, address: IpAddr) -> Option<Header> {
         let Framing::Ethernet(link) = self.config.framing else { return None };
         match address {
             IpAddr::V4(target) => {

@@ -57,9 +57,9 @@ pub enum Output {
         /// The remote that it came from, if the tables know it.
         source: Option<RemoteId>,
     },
-    /// The MAC address of the next hop to this remote is not known. Ask for it ([`question`](super::Vtep::question) is
-    /// how, and the answer is learned when it comes by [`handle_underlay`](super::Vtep::handle_underlay)), and offer the
-    /// frame again.
+    /// The MAC address of the next hop to this remote is not known. Ask for it by a
+    /// [`solicitation`](super::Vtep::solicitation), whose answer is learned when it comes by
+    /// [`handle_underlay`](super::Vtep::handle_underlay), and offer the frame again.
     Resolve {
         /// The remote.
         remote: RemoteId,
@@ -88,9 +88,10 @@ pub struct Flood {
 pub struct OverlayMeta {
     /// The segment.
     pub vni: Vni,
-    /// What the frame came in by: a TAP device, a virtual function, a container. It says nothing to the VTEP, which does
-    /// not learn who is behind which port, as Linux's vxlan device does not: that is for a bridge. Where a frame stays on
-    /// this side, it comes back in [`Output::Deliver`], so that the frame goes to all ports of its segment but this one.
+    /// What the frame came in by: a TAP device, a virtual function, a container. It says nothing to the VTEP, which
+    /// does not learn who is behind which port, as Linux's vxlan device does not: that is for a bridge. Where a frame
+    /// stays on this side, it comes back in [`Output::Deliver`], so that the frame goes to all ports of its segment but
+    /// this one.
     pub port: u32,
     /// A flow hash, from a network card, say.
     pub hash: Option<u32>,
@@ -107,8 +108,8 @@ pub struct OverlayMeta {
     pub vlan: Option<VlanId>,
     /// The frame goes to this remote, whatever the tables say of its addresses (Linux: `external`).
     pub remote: Option<RemoteId>,
-    /// Segments that the frame is cut into later, by a network card that knows tunnels. Only without outer UDP checksums,
-    /// and where the outer IP header is ours.
+    /// Segments that the frame is cut into later, by a network card that knows tunnels. Only without outer UDP
+    /// checksums, and where the outer IP header is ours.
     pub gso: Option<Gso>,
     /// The frame came out of a tunnel: it must not go into one again (split horizon).
     pub from_tunnel: bool,

@@ -7,8 +7,8 @@
 //! |            VXLAN Network Identifier           |O| Csum start|
 //! ```
 //!
-//! `C` says that it is so, the last byte where the sum starts, in words of 16 bits, and with `O` whether the checksum is
-//! UDP's or TCP's. Its field holds the sum of the pseudo header.
+//! `C` says that it is so, the last byte where the sum starts, in words of 16 bits, and with `O` whether the checksum
+//! is UDP's or TCP's. Its field holds the sum of the pseudo header.
 
 use super::DropReason;
 use crate::wire::{checksum::Sum, vxlan};

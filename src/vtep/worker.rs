@@ -27,7 +27,7 @@ pub struct Counters {
     /// Lookups that found their place busy, and were treated as unknown.
     pub busy: u64,
     /// Misses that were not told, because there was no room for them.
-    pub events_lost: u64,
+    pub misses_lost: u64,
     /// Frames from which nothing was learned because of [`Config::learn_rate`] or [`Config::move_rate`].
     pub unlearned: u64,
     drops: [u64; DROPS],
@@ -44,7 +44,7 @@ impl Counters {
         delivered_bytes: 0,
         replies: 0,
         busy: 0,
-        events_lost: 0,
+        misses_lost: 0,
         unlearned: 0,
         drops: [0; DROPS],
     };
@@ -82,7 +82,7 @@ impl AddAssign for Counters {
         self.delivered_bytes = self.delivered_bytes.wrapping_add(other.delivered_bytes);
         self.replies = self.replies.wrapping_add(other.replies);
         self.busy = self.busy.wrapping_add(other.busy);
-        self.events_lost = self.events_lost.wrapping_add(other.events_lost);
+        self.misses_lost = self.misses_lost.wrapping_add(other.misses_lost);
         self.unlearned = self.unlearned.wrapping_add(other.unlearned);
         for (to, from) in self.drops.iter_mut().zip(other.drops) {
             *to = to.wrapping_add(from);
@@ -90,8 +90,8 @@ impl AddAssign for Counters {
     }
 }
 
-/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was lent,
-/// and `'static` where none was.
+/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was
+/// lent, and `'static` where none was.
 #[derive(Debug, Default)]
 pub struct Worker<'a> {
     pub(super) counters: Counters,
@@ -105,24 +105,24 @@ pub struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// A worker that has done nothing yet, and tells nothing of misses: those are only counted. `seed` spreads the first
-    /// IPv4 identification.
+    /// A worker that has done nothing yet, and tells nothing of misses: those are only counted. `seed` spreads the
+    /// first IPv4 identification.
     pub fn new(seed: u16) -> Self {
         Self { identification: seed, ..Self::default() }
     }
 
-    /// With this memory for misses that wait for [`poll_event`](Self::poll_event); what is in it is lost. A miss that
+    /// With this memory for misses that wait for [`poll_miss`](Self::poll_miss); what is in it is lost. A miss that
     /// waits already does not wait twice, for which it is compared with all that wait: some tens are enough.
     ///
     /// ```
     /// use encap::vtep::Worker;
     ///
-    /// let mut events = [None; 16];
-    /// let mut worker = Worker::new(1).with_events(&mut events);
-    /// assert_eq!(worker.poll_event(), None);
+    /// let mut misses = [None; 16];
+    /// let mut worker = Worker::new(1).with_misses(&mut misses);
+    /// assert_eq!(worker.poll_miss(), None);
     /// ```
     #[must_use]
-    pub fn with_events(mut self, memory: &'a mut [Option<Miss>]) -> Self {
+    pub fn with_misses(mut self, memory: &'a mut [Option<Miss>]) -> Self {
         self.misses = Log::on(memory);
         self
     }
@@ -130,14 +130,14 @@ impl<'a> Worker<'a> {
     /// The same, with memory of its own for so many misses.
     #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn with_event_capacity(mut self, misses: usize) -> Self {
+    pub fn with_miss_capacity(mut self, misses: usize) -> Self {
         self.misses = Log::with_capacity(misses);
         self
     }
 
     /// Has the worker count by VNI, too, under this registration; the tables must have
-    /// [`Capacity::vni_counters`](crate::table::Capacity::vni_counters). One registration is for one worker: of two that
-    /// count under the same one, counts are lost.
+    /// [`Capacity::vni_counters`](crate::table::Capacity::vni_counters). One registration is for one worker: of two
+    /// that count under the same one, counts are lost.
     #[must_use]
     pub fn counting_as(mut self, id: &WorkerId) -> Self {
         self.slot = Some(id.0);
@@ -150,7 +150,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The next miss, if one waits: the one that waits longest.
-    pub fn poll_event(&mut self) -> Option<Miss> {
+    pub fn poll_miss(&mut self) -> Option<Miss> {
         self.misses.poll()
     }
 
@@ -169,7 +169,7 @@ impl<'a> Worker<'a> {
     #[cold]
     pub(super) fn miss(&mut self, miss: Miss) {
         if !self.misses.note(miss) {
-            self.counters.events_lost = self.counters.events_lost.wrapping_add(1);
+            self.counters.misses_lost = self.counters.misses_lost.wrapping_add(1);
         }
     }
 

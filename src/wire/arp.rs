@@ -129,8 +129,8 @@ impl Header {
     }
 }
 
-/// Makes a request, as it stands in a packet, the answer that `mac` has the address (RFC 826); hardware and protocol are
-/// the asker's. Answers who asked.
+/// Makes a request, as it stands in a packet, the answer that `mac` has the address (RFC 826); hardware and protocol
+/// are the asker's. Answers who asked.
 pub(crate) fn answer(request: &mut [u8; Header::LEN], mac: MacAddr) -> MacAddr {
     let [.., a, b, c, d] = *request;
     request.copy_within(SENDER..TARGET, TARGET);

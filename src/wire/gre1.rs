@@ -50,8 +50,8 @@ impl Header {
 
     /// The header at the front of `bytes`, and what follows it.
     ///
-    /// Section 4.1: C, R, s, recursion and flags must be zero and K one. Of these, C, R and K are refused where they are
-    /// not, the others ignored.
+    /// Section 4.1: C, R, s, recursion and flags must be zero and K one. Of these, C, R and K are refused where they
+    /// are not, the others ignored.
     ///
     /// # Errors
     ///

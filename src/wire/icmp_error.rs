@@ -20,14 +20,14 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::{
     Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Layer,
     checksum::{State, Sum},
-    icmpv4, icmpv6, ipv4, ipv6,
+    icmpv4, icmpv6, ipv4, ipv6, is_unicast,
 };
 
 /// The most bytes of an ICMP error (RFC 1812, section 4.3.2.3).
-pub const MAX_IPV4_LEN: usize = 576;
+pub const MAX_IPV4_LEN: usize = ipv4::MIN_ACCEPTED as usize;
 
 /// The most bytes of an ICMPv6 error: the least MTU of IPv6 (RFC 4443, section 2.4(c)).
-pub const MAX_IPV6_LEN: usize = 1280;
+pub const MAX_IPV6_LEN: usize = ipv6::MIN_MTU as usize;
 
 /// Length of the headers of an ICMP error over IPv4, in bytes.
 pub const IPV4_HEADERS: usize = ipv4::Header::MIN_LEN + icmpv4::Header::LEN;
@@ -92,7 +92,7 @@ pub fn ipv4(
     if ipv4::verify(head) != State::Good {
         return Err(Suppressed::HeaderChecksum);
     }
-    if !is_one_ipv4_destination(about.destination) {
+    if !is_unicast(about.destination.into()) {
         return Err(Suppressed::Destination);
     }
     if !is_ipv4_host(about.source) {
@@ -188,12 +188,6 @@ pub fn ipv6(
     let pseudo = Sum::pseudo_ipv6(source, about.source, IpProtocol::ICMPV6, header.payload_len.into());
     let bytes = joined(&header.to_bytes(), &problem.header().with_checksum(pseudo, quote).to_bytes());
     Ok(Headers { bytes, quote_len: quote.len() })
-}
-
-/// Whether a packet to this address goes to one host, as far as the address tells. 0.0.0.0 is an old form
-/// of broadcast (RFC 1122, section 3.3.6).
-fn is_one_ipv4_destination(address: Ipv4Addr) -> bool {
-    !(address.is_multicast() || address.is_broadcast() || address.is_unspecified())
 }
 
 /// Whether this may be the address of a host beyond this one. RFC 1122, section 3.2.2, excludes "a zero

@@ -198,18 +198,17 @@ pub fn ipv6(
 
 impl Problem {
     /// The MTU of the path, where that is what it says: for IPv4 no less than what every host takes (RFC 791, section
-    /// 3.1), for IPv6 no less than what every link carries (RFC 8200, section 5). Smaller ones are forged, or of routers
-    /// that do not know (RFC 1191, section 5).
+    /// 3.1), for IPv6 no less than what every link carries (RFC 8200, section 5). Smaller ones are forged, or of
+    /// routers that do not know (RFC 1191, section 5).
     pub const fn path_mtu(self) -> Option<u16> {
         match self {
             Self::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => {
-                Some(if mtu < LEAST_IPV4 { LEAST_IPV4 } else { mtu })
+                Some(if mtu < ipv4::MIN_ACCEPTED { ipv4::MIN_ACCEPTED } else { mtu })
             }
-            Self::V6(icmpv6::Problem::PacketTooBig { mtu }) => Some(match mtu {
-                0..=LEAST_IPV6 => LEAST_IPV6 as u16,
-                0xffff.. => u16::MAX,
-                mtu => mtu as u16,
-            }),
+            Self::V6(icmpv6::Problem::PacketTooBig { mtu }) => {
+                let mtu = if mtu > u16::MAX as u32 { u16::MAX } else { mtu as u16 };
+                Some(if mtu < ipv6::MIN_MTU { ipv6::MIN_MTU } else { mtu })
+            }
             _ => None,
         }
     }
@@ -239,6 +238,3 @@ fn long_enough(quote: Quote<'_>) -> Result<Quote<'_>, NotAReport> {
         _ => Ok(quote),
     }
 }
-
-const LEAST_IPV4: u16 = 576;
-const LEAST_IPV6: u32 = 1_280;

@@ -35,6 +35,9 @@ bounded! {
     FragmentOffset(u16), max 0x1fff
 }
 
+/// Bytes of a packet that every host accepts, in fragments or whole (RFC 791, section 3.1).
+pub const MIN_ACCEPTED: u16 = 576;
+
 /// An IPv4 header.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]

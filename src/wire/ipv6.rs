@@ -21,6 +21,9 @@ use core::net::Ipv6Addr;
 pub use super::ipv6_extension::{Extension, Extensions, Fragment, MAX_EXTENSIONS, is_extension};
 use super::{Dscp, Ecn, Error, FlowLabel, IpProtocol, Layer, LengthSource, ds_field};
 
+/// Bytes of a packet that every link carries (RFC 8200, section 5).
+pub const MIN_MTU: u16 = 1280;
+
 /// An IPv6 header.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]

@@ -66,8 +66,8 @@ impl Header {
 
     /// The header in network byte order, reserved bits zero.
     ///
-    /// With A and without T the first four bits are those of IPv4's version, and a receiver takes the header for a packet:
-    /// the protocol has no better way to tell them apart.
+    /// With A and without T the first four bits are those of IPv4's version, and a receiver takes the header for a
+    /// packet: the protocol has no better way to tell them apart.
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let flags = if self.dynamic { 0x80 } else { 0 } | if self.alternative { 0x40 } else { 0 };
         [flags, self.service, self.alternative_bucket, self.primary_bucket]

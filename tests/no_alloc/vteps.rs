@@ -22,8 +22,8 @@ fn vteps_allocate_nothing() {
         let mut done = Done::default();
         assert_eq!(allocations(|| done = exchange(&mut here, &mut there, frames)), 0);
         // Everything that was to happen did.
-        let Done { delivered, replicated, replies, too_big, dropped, passed, events } = done;
-        let least = [delivered, replicated, replies, too_big, dropped, passed, events].into_iter().min();
+        let Done { delivered, replicated, replies, too_big, dropped, passed, misses } = done;
+        let least = [delivered, replicated, replies, too_big, dropped, passed, misses].into_iter().min();
         assert!(least >= Some(frames / 100), "{done:?}");
     }
 }
@@ -37,7 +37,7 @@ struct Done {
     too_big: u32,
     dropped: u32,
     passed: u32,
-    events: u32,
+    misses: u32,
 }
 
 struct VtepWithWorker {
@@ -60,7 +60,7 @@ impl VtepWithWorker {
         let remote = vtep.remote([192, 0, 2, there].into()).unwrap();
         vtep.fdb().add(SEGMENT, MacAddr([2, 0, 0, 0, 1, 2]), remote).unwrap();
         vtep.neighbors().add(SEGMENT, [10, 1, 0, 2].into(), MacAddr([2, 0, 0, 0, 1, 2])).unwrap();
-        Self { vtep, worker: Worker::new(1).with_event_capacity(16) }
+        Self { vtep, worker: Worker::new(1).with_miss_capacity(16) }
     }
 }
 
@@ -137,7 +137,7 @@ fn exchange(here: &mut VtepWithWorker, there: &mut VtepWithWorker, frames: u32) 
             _ => {}
         }
         count(&mut done, there, now, &mut packet);
-        done.events += u32::from(here.worker.poll_event().is_some());
+        done.misses += u32::from(here.worker.poll_miss().is_some());
         // A segment without a default destination, in which everything is a miss.
         let mut packet = Packet::new(&mut unknown, 0, FRAME.len()).unwrap();
         let _ = here.vtep.handle_overlay(&mut here.worker, now, &OverlayMeta::new(Vni::MAX), &mut packet);

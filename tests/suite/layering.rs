@@ -6,12 +6,13 @@ use std::{
 };
 
 /// What a layer may import, besides itself. The crate's root, which only declares them, may import all.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("wire", &[]),
     ("time", &[]),
+    ("mix", &[]),
     ("packet", &["wire"]),
-    ("table", &["wire", "time"]),
-    ("tunnel", &["wire", "time", "packet"]),
+    ("table", &["wire", "time", "mix"]),
+    ("tunnel", &["wire", "time", "mix", "packet"]),
     ("vtep", &["wire", "time", "packet", "table", "tunnel"]),
 ];
 

@@ -48,7 +48,7 @@ impl Node {
     }
 
     fn miss(&mut self) -> Option<Miss> {
-        self.worker.poll_event()
+        self.worker.poll_miss()
     }
 }
 

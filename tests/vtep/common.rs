@@ -35,7 +35,7 @@ impl Node {
         let capacity = Capacity { neighbors: 64, routes: 16, quotas: 2, ..Capacity::fdb(256) };
         let vtep = Vtep::with_capacity(config.local(address(last)), capacity, [7, last.into()]).unwrap();
         vtep.fdb().add_vni(VNI).unwrap();
-        Self { vtep, worker: Worker::new(last.into()).with_event_capacity(16) }
+        Self { vtep, worker: Worker::new(last.into()).with_miss_capacity(16) }
     }
 
     /// Floods what is unknown to these VTEPs.

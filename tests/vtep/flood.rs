@@ -192,7 +192,7 @@ fn a_next_hop_that_is_not_known_is_a_miss() {
     }
     assert_eq!(node.drops(DropReason::Unresolved), 2);
     let miss = Miss::NextHop { remote: third, address: address(3), egress: 0 };
-    assert_eq!((node.worker.poll_event(), node.worker.poll_event()), (Some(miss), None));
+    assert_eq!((node.worker.poll_miss(), node.worker.poll_miss()), (Some(miss), None));
     node.vtep.remotes().set_next_hop(third, Some(mac(0xcc))).unwrap();
     assert_eq!(flooded(&mut node), [2, 3].map(address));
 }

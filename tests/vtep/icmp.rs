@@ -5,7 +5,7 @@ use std::{net::Ipv6Addr, time::Duration};
 use encap::{
     table::{Ageing, Event, Remote, RemoteId},
     time::Instant,
-    vtep::{Config, Output, Underlay},
+    vtep::{Config, Output, PathReport},
     wire::{
         icmp_error,
         icmpv4::{self, Problem},
@@ -22,7 +22,7 @@ fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
 }
 
 /// What is said to the report that the path carries this much.
-fn too_big(node: &Node, now: Instant, packet: &[u8], mtu: u16) -> Underlay {
+fn too_big(node: &Node, now: Instant, packet: &[u8], mtu: u16) -> PathReport {
     node.vtep.handle_underlay_icmp(now, &error(packet, Problem::FragmentationNeeded { mtu }))
 }
 
@@ -55,16 +55,16 @@ fn a_smaller_mtu_is_taken_from_an_error_about_our_packet() {
     let remote = node.vtep.remote(address(2)).unwrap();
     let packet = sent(&mut node);
     // No less than the underlay has anyway.
-    assert_eq!(too_big(&node, NOW, &packet, 1_500), Underlay::Ignored);
+    assert_eq!(too_big(&node, NOW, &packet, 1_500), PathReport::Ignored);
     assert_eq!(mtu(&node, remote), 0);
-    assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+    assert_eq!(too_big(&node, NOW, &packet, 1_000), PathReport::Mtu { remote, mtu: 1_000 });
     assert_eq!(mtu(&node, remote), 1_000);
     // The host is told next time: 1,000 bytes of payload do not fit any more.
     assert_eq!(node.send(NOW, &datagram(mac(2), mac(1), 1_000)).0, Output::Reply);
     // Never more again by an error, and never less than IPv4 promises.
-    assert_eq!(too_big(&node, NOW, &packet, 1_400), Underlay::Ignored);
+    assert_eq!(too_big(&node, NOW, &packet, 1_400), PathReport::Ignored);
     assert_eq!(mtu(&node, remote), 1_000);
-    assert_eq!(too_big(&node, NOW, &packet, 1), Underlay::Mtu { remote, mtu: 576 });
+    assert_eq!(too_big(&node, NOW, &packet, 1), PathReport::Mtu { remote, mtu: 576 });
 }
 
 /// By the calls that every VTEP makes: none of them is of MTUs alone.
@@ -80,7 +80,7 @@ fn rfc1191_s6_3_a_told_mtu_holds_for_ten_minutes_and_then_what_was_set_does() {
             let remote = node.vtep.remote(address(2)).unwrap();
             node.vtep.remotes().set_mtu(remote, set).unwrap();
             let packet = sent(&mut node);
-            assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+            assert_eq!(too_big(&node, NOW, &packet, 1_000), PathReport::Mtu { remote, mtu: 1_000 });
             let (expired, after) = expires(&node, NOW);
             assert_eq!(expired, [Event::MtuExpired { remote, mtu: set }]);
             assert!((600..680).contains(&after), "{after} s");
@@ -89,7 +89,7 @@ fn rfc1191_s6_3_a_told_mtu_holds_for_ten_minutes_and_then_what_was_set_does() {
             assert!(matches!(output, Output::Send { .. }), "the path is tried again");
             // Where nothing has changed, that is told again.
             let later = NOW.saturating_add(Duration::from_secs(1_000));
-            assert_eq!(too_big(&node, later, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+            assert_eq!(too_big(&node, later, &packet, 1_000), PathReport::Mtu { remote, mtu: 1_000 });
         }
     }
 }
@@ -102,12 +102,12 @@ fn rfc8201_s4_a_larger_mtu_is_not_tried_sooner_after_the_last_report() {
     // The same again, less, more: the last begins no time anew.
     for (seconds, told, holds) in [(0, 1_200, 1_200), (300, 1_200, 1_200), (400, 1_100, 1_100)] {
         let now = NOW.saturating_add(Duration::from_secs(seconds));
-        assert_eq!(too_big(&node, now, &packet, told), Underlay::Mtu { remote, mtu: holds });
+        assert_eq!(too_big(&node, now, &packet, told), PathReport::Mtu { remote, mtu: holds });
     }
     let last = NOW.saturating_add(Duration::from_secs(400));
     assert_eq!(
         too_big(&node, last.saturating_add(Duration::from_secs(100)), &packet, 1_200),
-        Underlay::Ignored
+        PathReport::Ignored
     );
     let (expired, after) = expires(&node, last);
     assert_eq!((&*expired, mtu(&node, remote)), (&[Event::MtuExpired { remote, mtu: 0 }][..], 0));
@@ -122,7 +122,7 @@ fn the_time_is_a_setting() {
         let mut node = Node::new(1, config).peers(&[2]);
         let remote = node.vtep.remote(address(2)).unwrap();
         let packet = sent(&mut node);
-        assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote, mtu: 1_000 });
+        assert_eq!(too_big(&node, NOW, &packet, 1_000), PathReport::Mtu { remote, mtu: 1_000 });
         let (expired, after) = expires(&node, NOW);
         match expected {
             Some(expected) => assert!(expected.contains(&after) && expired.len() == 1, "{after} s"),
@@ -143,13 +143,13 @@ fn remotes_with_a_vni_or_an_egress_of_their_own_learn_too() {
         let packet = sent(&mut node);
         assert_eq!(
             too_big(&node, NOW, &packet, 1_000),
-            Underlay::Mtu { remote: id, mtu: 1_000 },
+            PathReport::Mtu { remote: id, mtu: 1_000 },
             "{remote:?}"
         );
         // Routers that quote eight bytes say no VNI.
         assert_eq!(
             too_big(&node, NOW, &packet[..28], 900),
-            Underlay::Mtu { remote: id, mtu: 900 },
+            PathReport::Mtu { remote: id, mtu: 900 },
             "{remote:?}"
         );
     }
@@ -158,7 +158,7 @@ fn remotes_with_a_vni_or_an_egress_of_their_own_learn_too() {
     let [first, second] = [plain, plain.vni(VNI)].map(|remote| node.vtep.add_remote(&remote).unwrap());
     node.vtep.fdb().add(VNI, mac(2), second).unwrap();
     let packet = sent(&mut node);
-    assert_eq!(too_big(&node, NOW, &packet, 1_000), Underlay::Mtu { remote: first, mtu: 1_000 });
+    assert_eq!(too_big(&node, NOW, &packet, 1_000), PathReport::Mtu { remote: first, mtu: 1_000 });
     assert_eq!([first, second].map(|id| mtu(&node, id)), [1_000; 2]);
 }
 
@@ -180,7 +180,7 @@ fn a_report_is_about_our_packet_while_the_remote_is_changed() {
         for at in 0..10_000 {
             let told = 1_000 + at % 300;
             let said = too_big(node, NOW, &packet, told);
-            assert!(said == Underlay::Mtu { remote, mtu: told } || said == Underlay::Ignored, "{said:?}");
+            assert!(said == PathReport::Mtu { remote, mtu: told } || said == PathReport::Ignored, "{said:?}");
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
@@ -198,10 +198,10 @@ fn over_ipv6_packet_too_big_is_taken() {
         let report = [&headers.bytes[..], &packet[..headers.quote_len]].concat();
         node.vtep.handle_underlay_icmp(NOW, &report)
     };
-    assert_eq!(told(1_400), Underlay::Mtu { remote, mtu: 1_400 });
+    assert_eq!(told(1_400), PathReport::Mtu { remote, mtu: 1_400 });
     // No link has less (RFC 8200, section 5), and a jumbogram's is no less than what holds.
-    assert_eq!(told(600), Underlay::Mtu { remote, mtu: 1_280 });
-    assert_eq!(told(70_000), Underlay::Ignored);
+    assert_eq!(told(600), PathReport::Mtu { remote, mtu: 1_280 });
+    assert_eq!(told(70_000), PathReport::Ignored);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn other_errors_are_told() {
     let told = node.vtep.handle_underlay_icmp(NOW, &packet);
     assert_eq!(
         told,
-        Underlay::Unreachable { remote, problem: encap::wire::icmp_quote::Problem::V4(problem) }
+        PathReport::Unreachable { remote, problem: encap::wire::icmp_quote::Problem::V4(problem) }
     );
 }
 
@@ -229,9 +229,9 @@ fn forged_quotes_mean_nothing() {
         forged[at] = value;
         let about = encap::wire::ipv4::Header::parse(&forged).unwrap().0.with_checksum().fixed_bytes();
         forged[..20].copy_from_slice(&about);
-        assert_eq!(too_big(&node, NOW, &forged, 600), Underlay::NotOurs, "byte {at}");
+        assert_eq!(too_big(&node, NOW, &forged, 600), PathReport::NotOurs, "byte {at}");
     }
-    assert_eq!(node.vtep.handle_underlay_icmp(NOW, &packet), Underlay::NotOurs);
+    assert_eq!(node.vtep.handle_underlay_icmp(NOW, &packet), PathReport::NotOurs);
     let remote = node.vtep.remote(address(2)).unwrap();
     assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 0);
 }

@@ -23,7 +23,7 @@ fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker<'static>) {
     vtep.fdb().add(SEGMENT, mac(other), vtep.remote(address(other)).unwrap()).unwrap();
     let subnet = format!("10.244.{other}.0/24").parse().unwrap();
     vtep.routes().add(subnet, NextHop::Gateway { vni: SEGMENT, address: gateway }).unwrap();
-    (vtep, Worker::new(0).with_event_capacity(16))
+    (vtep, Worker::new(0).with_miss_capacity(16))
 }
 
 /// A packet from 10.244.1.5 to 10.244.`n`.7.
@@ -82,10 +82,10 @@ fn d2_what_is_not_there_is_dropped_by_name() {
         (Output::Drop(DropReason::NoDestination), packet.clone()),
         "no flooding"
     );
-    assert_eq!(here.1.poll_event(), Some(Miss::L2 { vni: SEGMENT, mac: mac(2) }));
+    assert_eq!(here.1.poll_miss(), Some(Miss::L2 { vni: SEGMENT, mac: mac(2) }));
     here.0.neighbors().delete(NOW, SEGMENT, gateway).unwrap();
     assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoNeighbor), packet));
-    assert_eq!(here.1.poll_event(), Some(Miss::L3 { vni: SEGMENT, address: gateway }));
+    assert_eq!(here.1.poll_miss(), Some(Miss::L3 { vni: SEGMENT, address: gateway }));
 }
 
 /// flannel's IPv6 has the same three: neighbour, entry, route, over an underlay of either family.

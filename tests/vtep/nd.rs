@@ -167,7 +167,7 @@ fn a8b_broken_options_are_not_answered() {
             for options in [bad.clone(), [&nonce[..], &bad].concat()] {
                 let mut node = node(proxy);
                 not_answered(&mut node, &Ns { options, ..question() }.bytes(), proxy);
-                assert_eq!(node.worker.poll_event(), None);
+                assert_eq!(node.worker.poll_miss(), None);
             }
             // Linux does not look behind the sender's address.
             let behind = Ns { options: [&good[..], &bad].concat(), ..question() }.bytes();
@@ -189,7 +189,7 @@ fn a8b_groups_and_loopback_are_not_answered() {
         for question in [group, loopback] {
             let mut node = node(proxy);
             not_answered(&mut node, &question.bytes(), proxy);
-            assert_eq!(node.worker.poll_event(), None);
+            assert_eq!(node.worker.poll_miss(), None);
         }
     }
 }
@@ -199,7 +199,7 @@ fn a8b_who_is_unknown_is_a_miss() {
     for proxy in PROXIES {
         let mut node = node(proxy);
         not_answered(&mut node, &Ns::new(1, v6(3)).bytes(), proxy);
-        assert_eq!(node.worker.poll_event(), Some(Miss::L3 { vni: VNI, address: v6(3).into() }));
+        assert_eq!(node.worker.poll_miss(), Some(Miss::L3 { vni: VNI, address: v6(3).into() }));
     }
 }
 
@@ -209,7 +209,7 @@ fn a8b_what_is_here_answers_for_itself() {
         let mut node = node(proxy);
         node.vtep.fdb().add(VNI, NEIGHBOR, Destination::Local).unwrap();
         node.refuses_frame(&question().bytes(), DropReason::ProxyConsumed);
-        assert_eq!(node.worker.poll_event(), None);
+        assert_eq!(node.worker.poll_miss(), None);
     }
 }
 
@@ -235,7 +235,7 @@ fn a8b_the_state_of_the_neighbour_decides() {
             } else {
                 not_answered(&mut node, &question().bytes(), proxy);
             }
-            assert_eq!(node.worker.poll_event(), None);
+            assert_eq!(node.worker.poll_miss(), None);
         }
     }
 }
@@ -343,7 +343,7 @@ fn suppress_answers_valid_questions_only() {
 fn suppress_lets_questions_to_one_host_pass() {
     let mut node = node(SUPPRESS);
     floods(&mut node, &Ns { destination: v6(2), link: NEIGHBOR, ..question() }.bytes());
-    assert_eq!(node.worker.poll_event(), None);
+    assert_eq!(node.worker.poll_miss(), None);
 }
 
 #[test]

@@ -55,9 +55,12 @@ fn reply(to: MacAddr, from: (MacAddr, [u8; 4]), target: [u8; 4]) -> Vec<u8> {
 fn rfc826_who_is_asked_for_is_learned_and_the_frame_goes() {
     let mut node = node();
     assert_eq!(hop(&mut node, 2), Err(address(2)));
-    let question = node.vtep.question(address(2)).unwrap();
-    assert_eq!((&question[..6], &question[6..14]), (&[0xff; 6][..], &[2, 0, 0, 0, 0xaa, 1, 8, 6][..]));
-    let (asked, rest) = arp::Header::parse(&question[14..]).unwrap();
+    let solicitation = node.vtep.solicitation(address(2)).unwrap();
+    assert_eq!(
+        (&solicitation[..6], &solicitation[6..14]),
+        (&[0xff; 6][..], &[2, 0, 0, 0, 0xaa, 1, 8, 6][..])
+    );
+    let (asked, rest) = arp::Header::parse(&solicitation[14..]).unwrap();
     assert!(rest.is_empty());
     assert_eq!((asked.operation, asked.sender_mac), (arp::Operation::REQUEST, OURS));
     assert_eq!((asked.sender_ip.octets(), asked.target_ip.octets()), ([192, 0, 2, 1], [192, 0, 2, 2]));
@@ -123,7 +126,7 @@ fn copies_ask_for_the_gateway_too() {
         node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
     }
     assert!(node.packets(NOW, &datagram(MacAddr::BROADCAST, mac(1), 1)).is_empty());
-    let Some(Miss::NextHop { address: asked, .. }) = node.worker.poll_event() else { panic!() };
+    let Some(Miss::NextHop { address: asked, .. }) = node.worker.poll_miss() else { panic!() };
     assert_eq!(asked, address(254));
 }
 
@@ -162,11 +165,14 @@ fn advertisement(target: IpAddr, mac: MacAddr, to: IpAddr, overrides: bool) -> V
 fn rfc4861_s7_2_over_ipv6_too() {
     let mut node = node6();
     assert_eq!(hop(&mut node, 2), Err(v6(2).into()));
-    let question = node.vtep.question(v6(2).into()).unwrap();
-    assert_eq!((question.len(), &question[..6]), (86, &[0x33, 0x33, 0xff, 0, 0, 2][..]));
-    let asked = ndp_check::check_solicitation(&question[14..]).unwrap();
+    let solicitation = node.vtep.solicitation(v6(2).into()).unwrap();
+    assert_eq!((solicitation.len(), &solicitation[..6]), (86, &[0x33, 0x33, 0xff, 0, 0, 2][..]));
+    let asked = ndp_check::check_solicitation(&solicitation[14..]).unwrap();
     assert_eq!((asked.message.target, asked.ip.source), (v6(2), v6(1)));
-    assert_eq!(icmpv6::Header::parse(&question[54..]).unwrap().0.kind, icmpv6::Type::NEIGHBOR_SOLICITATION);
+    assert_eq!(
+        icmpv6::Header::parse(&solicitation[54..]).unwrap().0.kind,
+        icmpv6::Type::NEIGHBOR_SOLICITATION
+    );
 
     says(&mut node, &advertisement(v6(2).into(), mac(0x22), v6(1).into(), true));
     assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
@@ -196,14 +202,14 @@ fn rfc4861_s7_2_3_who_asks_us_is_known() {
 }
 
 #[test]
-fn questions_have_the_tag_of_the_underlay() {
+fn solicitations_have_the_tag_of_the_underlay() {
     let vlan = Some((VlanId::truncate(7), Pcp::truncate(3)));
     let framing = Framing::Ethernet(Link { source: OURS, next_hop: MacAddr::ZERO, vlan });
     let node = Node::new(1, with(Config::new(), |c| c.framing = framing));
-    let question = node.vtep.question(address(2)).unwrap();
-    assert_eq!((question.len(), &question[12..18]), (46, &[0x81, 0, 0x60, 7, 8, 6][..]));
-    assert_eq!(node.vtep.question(v6(2).into()), None, "no address of ours");
-    assert_eq!(Node::new(1, Config::new()).vtep.question(address(2)), None, "no Ethernet of ours");
+    let solicitation = node.vtep.solicitation(address(2)).unwrap();
+    assert_eq!((solicitation.len(), &solicitation[12..18]), (46, &[0x81, 0, 0x60, 7, 8, 6][..]));
+    assert_eq!(node.vtep.solicitation(v6(2).into()), None, "no address of ours");
+    assert_eq!(Node::new(1, Config::new()).vtep.solicitation(address(2)), None, "no Ethernet of ours");
 }
 
 /// For who asks the kernel, or knows by other means.

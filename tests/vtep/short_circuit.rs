@@ -58,7 +58,7 @@ fn a8c_an_unknown_destination_goes_to_the_router_and_is_a_miss() {
         let packet = node.sends(&routed(77, 64), 2);
         assert_eq!(packet[36..], routed(77, 64), "unchanged");
         let asked = [10, 1, 0, 77].into();
-        assert_eq!(node.worker.poll_event(), Some(Miss::L3 { vni: VNI, address: asked }));
+        assert_eq!(node.worker.poll_miss(), Some(Miss::L3 { vni: VNI, address: asked }));
     }
 }
 

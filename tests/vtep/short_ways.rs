@@ -61,7 +61,7 @@ fn node(choices: &Choices, rsc: ShortCircuit) -> (Node, RemoteId) {
     let capacity = Capacity { neighbors: 64, ..Capacity::fdb(256) };
     let vtep = Vtep::with_capacity(config(choices, rsc).local(address(1)), capacity, [7, 1]).unwrap();
     vtep.fdb().add_vni(VNI).unwrap();
-    let node = Node { vtep, worker: Worker::new(1).with_event_capacity(16) };
+    let node = Node { vtep, worker: Worker::new(1).with_miss_capacity(16) };
     let (vtep, fdb) = (&node.vtep, node.vtep.fdb());
     let _ = fdb.add_vni(Vni::truncate(43));
     let port = vtep.config().dstport;
@@ -241,9 +241,9 @@ proptest! {
         for other in [&mut short, &mut together] {
             prop_assert_eq!(other.worker.counters(), long.worker.counters());
         }
-        while let Some(miss) = long.worker.poll_event() {
-            prop_assert_eq!(short.worker.poll_event(), Some(miss));
-            prop_assert_eq!(together.worker.poll_event(), Some(miss));
+        while let Some(miss) = long.worker.poll_miss() {
+            prop_assert_eq!(short.worker.poll_miss(), Some(miss));
+            prop_assert_eq!(together.worker.poll_miss(), Some(miss));
         }
     }
 }

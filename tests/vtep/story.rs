@@ -51,6 +51,6 @@ fn nobody_knows() {
     let frame = datagram(mac(9), mac(1), 10);
     assert_eq!(a.send(NOW, &frame), (Output::Drop(DropReason::NoDestination), frame));
     assert_eq!(a.worker.counters().dropped(DropReason::NoDestination), 1);
-    assert!(a.worker.poll_event().is_some());
-    assert!(a.worker.poll_event().is_none());
+    assert!(a.worker.poll_miss().is_some());
+    assert!(a.worker.poll_miss().is_none());
 }

@@ -7,7 +7,7 @@ use encap::{
     time::Instant,
     tunnel::{
         DecapMeta, DropReason, EncapError, OuterFacts, Payload,
-        gre::{Received, Reported, Tunnel},
+        gre::{PathReport, Received, Tunnel},
     },
     wire::{EtherType, IpProtocol, icmpv4, icmpv6, ipv6},
 };
@@ -112,8 +112,8 @@ impl Engine {
     /// An ICMP error of the underlay's.
     pub(crate) fn icmp(&mut self, now: Instant, packet: &[u8]) {
         match self.tunnel.handle_icmp(now, packet) {
-            Reported::Mtu(_) => self.report.mtus += 1,
-            Reported::Failure(_) => self.report.failures += 1,
+            PathReport::Mtu { .. } => self.report.mtus += 1,
+            PathReport::Unreachable { .. } => self.report.failures += 1,
             // Pings of somebody's, for example.
             _ => {}
         }

@@ -8,7 +8,7 @@ use std::{
 use encap::{
     Packet,
     tunnel::DecapMeta,
-    vtep::{Output, Underlay, Worker},
+    vtep::{Output, PathReport, Worker},
 };
 use encap_linux::{BATCH, Coalescer, Device, Receiver, Waiter, icmp};
 use socket2::Socket;
@@ -99,12 +99,12 @@ impl<'a> Inbound<'a> {
         let Some(listener) = self.listeners.get_mut(place) else { return };
         let now = clock.now();
         let received = listener.receive(|packet| match vtep.handle_underlay_icmp(now, packet) {
-            Underlay::Mtu { remote, mtu } => {
+            PathReport::Mtu { remote, mtu } => {
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
                     eprintln!("mtu {mtu} to {}", remote.address);
                 }
             }
-            Underlay::Unreachable { remote, problem } => {
+            PathReport::Unreachable { remote, problem } => {
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
                     eprintln!("unreachable {}: {problem:?}", remote.address);
                 }

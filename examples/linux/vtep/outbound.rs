@@ -105,7 +105,7 @@ impl<'a> Outbound<'a> {
         let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
         Ok(Self {
             ends,
-            worker: Worker::new(1).with_event_capacity(MISSES),
+            worker: Worker::new(1).with_miss_capacity(MISSES),
             policy: policy.map(|id| GroupPolicy { id, dont_learn: false, applied: false }),
             sockets: [v4?, v6?],
             read: vec![0; Device::VNET_HEADER + MAX_FRAME],
@@ -229,7 +229,7 @@ impl<'a> Outbound<'a> {
     }
 
     fn tell_misses(&mut self) {
-        while let Some(miss) = self.worker.poll_event() {
+        while let Some(miss) = self.worker.poll_miss() {
             match miss {
                 Miss::L2 { vni, mac } => eprintln!("miss {mac} vni {vni}"),
                 Miss::L3 { vni, address } => eprintln!("miss {address} vni {vni}"),

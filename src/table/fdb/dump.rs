@@ -3,33 +3,11 @@
 use core::sync::atomic::Ordering::Acquire;
 
 use super::{
-    super::{bucket::SLOTS, clock::Now},
+    super::{clock::Now, cursor::Cursor},
     Fdb,
     entry::Entry,
 };
 use crate::time::Instant;
-
-/// Where a dump or a flush goes on; the default is the beginning.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Cursor {
-    pub(super) bucket: u32,
-    slot: u8,
-    /// Relocations before the first step, and whether any was seen since or a bucket could not be read.
-    relocations: Option<u32>,
-    skipped: bool,
-}
-
-impl Cursor {
-    pub(super) const fn at(bucket: u32) -> Self {
-        Self { bucket, slot: 0, relocations: None, skipped: false }
-    }
-
-    /// Whether an entry that was there all the time may have been missed or met twice: entries were moved between
-    /// buckets, or one of those was never still, since the dump began.
-    pub const fn may_have_skipped(&self) -> bool {
-        self.skipped
-    }
-}
 
 /// The entries of the forwarding database, in no order that means anything.
 #[derive(Clone, Copy, Debug)]
@@ -60,34 +38,14 @@ impl Dump<'_> {
     }
 }
 
-impl Cursor {
-    /// Compares the relocations with those at the beginning.
-    fn note(&mut self, relocations: u32) {
-        let before = *self.relocations.get_or_insert(relocations);
-        self.skipped |= relocations != before;
-    }
-}
-
 impl Iterator for Dump<'_> {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
         self.cursor.note(self.fdb.meta.relocations().load(Acquire));
-        while (self.cursor.bucket as usize) < self.fdb.map.len() {
-            let slots = self.fdb.map.bucket(self.cursor.bucket as usize).unwrap_or_else(|_| {
-                self.cursor.skipped = true;
-                [None; SLOTS]
-            });
-            while let Some(slot) = slots.get(usize::from(self.cursor.slot)) {
-                self.cursor.slot = self.cursor.slot.saturating_add(1);
-                let live = slot.filter(|slot| !self.fdb.is_dead(self.now, slot));
-                if let Some(entry) = live.and_then(|slot| self.fdb.entry(self.now, &slot)) {
-                    return Some(entry);
-                }
-            }
-            self.cursor.bucket = self.cursor.bucket.saturating_add(1);
-            self.cursor.slot = 0;
-        }
-        None
+        let slots = core::iter::from_fn(|| self.cursor.next(&self.fdb.map));
+        slots
+            .filter(|slot| !self.fdb.is_dead(self.now, slot))
+            .find_map(|slot| self.fdb.entry(self.now, &slot))
     }
 }

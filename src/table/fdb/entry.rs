@@ -106,32 +106,38 @@ impl NewEntry {
     }
 
     /// Makes it static.
+    #[must_use]
     pub const fn as_static(self) -> Self {
         Self { state: State::Static, now: None, ..self }
     }
 
     /// Makes it dynamic, confirmed `now`.
+    #[must_use]
     pub const fn dynamic(self, now: Instant) -> Self {
         Self { state: State::Dynamic, now: Some(now), ..self }
     }
 
     /// Makes it one that a control plane learned.
+    #[must_use]
     pub const fn extern_learn(self) -> Self {
         Self { state: State::ExternLearn, now: None, ..self }
     }
 
     /// Says that the address is a router's.
+    #[must_use]
     pub const fn router(self) -> Self {
         Self { router: true, ..self }
     }
 
     /// Says that learning must not move it.
+    #[must_use]
     pub const fn sticky(self) -> Self {
         Self { sticky: true, ..self }
     }
 
     /// Says whose entry it is, and something for them to know it by: the number of a resync, say, for
     /// [`Filter::older_than`](super::Filter::older_than).
+    #[must_use]
     pub const fn origin(self, origin: u8, cookie: u32) -> Self {
         Self { origin, cookie, ..self }
     }

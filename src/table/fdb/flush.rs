@@ -7,9 +7,10 @@ use super::{
         Destination, Error, Event, GroupId, RemoteId,
         bucket::{SLOTS, Slot},
         clock::Now,
+        cursor::Cursor,
         handle::Handle,
     },
-    Cursor, Fdb, State,
+    Fdb, State,
     entry::Entry,
 };
 use crate::{time::Instant, wire::Vni};
@@ -119,7 +120,7 @@ impl Fdb<'_> {
         while bucket < end && self.flush_bucket(now, filter, bucket, &mut flushed, &mut each) {
             bucket = bucket.saturating_add(1);
         }
-        flushed.next = (bucket < self.map.len()).then_some(Cursor::at(bucket as u32));
+        flushed.next = (bucket < self.map.len()).then_some(Cursor::at(bucket));
         flushed
     }
 

@@ -17,7 +17,7 @@ mod show;
 mod vnis;
 
 pub use self::{
-    dump::{Cursor, Dump},
+    dump::Dump,
     entry::{Entry, NewEntry, State},
     flush::{Filter, Flushed},
     learn::{Evicted, Learned, Refusal},

@@ -117,6 +117,7 @@ impl Entry {
 
 impl Show<'_> {
     /// Leaves out this port, as `bridge` leaves out the device's own.
+    #[must_use]
     pub const fn default_port(self, port: u16) -> Self {
         Self { port, ..self }
     }

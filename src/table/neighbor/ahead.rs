@@ -1,5 +1,5 @@
-//! Looks ahead: what a lookup will read is asked for before it is needed, for many lookups together. Nothing that is told
-//! here is an answer.
+//! Looks ahead: what a lookup will read is asked for before it is needed, for many lookups together. Nothing that is
+//! told here is an answer.
 
 use core::net::Ipv4Addr;
 

@@ -1,11 +1,7 @@
 //! All neighbours, one after the other; flushing those that somebody names; and the sweep.
 
 use super::{
-    super::{
-        bucket::Busy,
-        clock::Now,
-        store::{Cursor, Stored},
-    },
+    super::{bucket::Busy, clock::Now, cursor::Cursor, store::Stored},
     Neighbor, Neighbors, RECORD_WORDS, Record, has_expired,
 };
 use crate::time::Instant;

@@ -92,11 +92,13 @@ impl NewNeighbor {
     }
 
     /// Sets the state, and since when it holds: from then on it ages, if neighbours of this state do.
+    #[must_use]
     pub const fn state(self, state: NeighborState, now: Instant) -> Self {
         Self { state, now: Some(now), ..self }
     }
 
     /// Says that it is a router.
+    #[must_use]
     pub const fn router(self) -> Self {
         Self { router: true, ..self }
     }

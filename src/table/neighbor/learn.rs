@@ -11,11 +11,10 @@ use super::{
         vni::Domain,
     },
     NeighborState, Neighbors, RECORD_WORDS, Record, has_expired,
-    operations::is_host,
 };
 use crate::{
     time::Instant,
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, is_unicast},
 };
 
 /// What came of a neighbour that was heard of.
@@ -119,7 +118,7 @@ impl Neighbors<'_> {
         if self.snooping == Snooping::Off {
             return refused(NeighborRefusal::Off);
         }
-        if !is_host(address) || address.is_loopback() {
+        if !is_unicast(address) || address.is_loopback() {
             return refused(NeighborRefusal::InvalidAddress);
         }
         if saying.mac.is_some_and(|mac| !mac.is_unicast()) {

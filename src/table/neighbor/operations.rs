@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     time::Instant,
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, is_unicast},
 };
 
 impl<'t> Neighbors<'t> {
@@ -67,7 +67,7 @@ impl<'t> Neighbors<'t> {
     }
 
     fn put(&self, vni: Vni, address: IpAddr, new: NewNeighbor, replace: bool) -> Result<Change, Error> {
-        if !is_host(address) {
+        if !is_unicast(address) {
             return Err(Error::NotUnicast);
         }
         if new.state.is_valid() && new.mac == MacAddr::ZERO {
@@ -111,10 +111,4 @@ impl<'t> Neighbors<'t> {
             |old| if domain.is(vni) { decide(old) } else { Err(Error::Busy) },
         )
     }
-}
-
-/// Whether an address can be somebody's.
-pub(super) fn is_host(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
 }

@@ -27,7 +27,8 @@ use crate::wire::{MacAddr, Vni};
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Remote {
-    /// Its address in the underlay; or that of a multicast group, behind which are all who joined it (RFC 7348, section 4.2).
+    /// Its address in the underlay; or that of a multicast group, behind which are all who joined it (RFC 7348, section
+    /// 4.2).
     pub address: IpAddr,
     /// UDP destination port; 0 for tunnels without one.
     pub port: u16,
@@ -63,26 +64,31 @@ impl Remote {
     }
 
     /// Sets the VNI that goes into the tunnel header.
+    #[must_use]
     pub const fn vni(self, vni: Vni) -> Self {
         Self { vni: Some(vni), ..self }
     }
 
     /// Sets what packets leave by.
+    #[must_use]
     pub const fn egress(self, egress: u32) -> Self {
         Self { egress, ..self }
     }
 
     /// Sets the next hop's MAC address.
+    #[must_use]
     pub const fn next_hop(self, mac: MacAddr) -> Self {
         Self { next_hop: Some(mac), ..self }
     }
 
     /// Sets the MTU of the way there, in bytes of outer IP packet.
+    #[must_use]
     pub const fn mtu(self, mtu: u16) -> Self {
         Self { mtu, ..self }
     }
 
     /// Sets who shares the room for what is learned.
+    #[must_use]
     pub const fn quota(self, quota: Quota) -> Self {
         Self { quota, ..self }
     }

@@ -30,8 +30,8 @@ impl Remotes<'_> {
 
     /// Has an MTU hold that the underlay told, in bytes of outer IP packet, for as long as
     /// [`Settings::mtu_expires`](super::super::Settings::mtu_expires) says; then what was set does again, with the next
-    /// sweep. Answers whether it does: only if it is less than what holds now, or the same and was learned before, whose
-    /// time begins anew.
+    /// sweep. Answers whether it does: only if it is less than what holds now, or the same and was learned before,
+    /// whose time begins anew.
     ///
     /// # Errors
     ///

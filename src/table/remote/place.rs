@@ -1,8 +1,8 @@
 //! Remotes by their address alone: who sent a packet, since its source port says nothing.
 //!
-//! The index of remotes has a second kind of key: an address and, where that is link-local, an interface. It names one of
-//! the remotes that are there, the first, but a configured one before others. Its stamp counts them: nobody is looked
-//! for in vain.
+//! The index of remotes has a second kind of key: an address and, where that is link-local, an interface. It names one
+//! of the remotes that are there, the first, but a configured one before others. Its stamp counts them: nobody is
+//! looked for in vain.
 
 use core::{
     net::IpAddr,

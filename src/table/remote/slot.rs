@@ -82,8 +82,9 @@ impl<'t> Remotes<'t> {
         let mut new = remote.to_words();
         new[0] |= old[0] & HEADER_LEN;
         let mut header = [0; 64];
-        let header = header.get_mut(..self.header.div_ceil(4)).unwrap_or_default();
-        for (at, word) in (0..self.header).zip(&mut *header) {
+        let words = self.header.div_ceil(4);
+        let header = header.get_mut(..words).unwrap_or_default();
+        for (at, word) in (0..words).zip(&mut *header) {
             let word_of_header = start.wrapping_add(RECORD_WORDS).wrapping_add(at);
             *word = self.records.get(word_of_header).map_or(0, |word| word.load(Relaxed));
         }

@@ -21,7 +21,7 @@ use super::{
         name, with_learned,
     },
 };
-use crate::wire::MacAddr;
+use crate::wire::{MacAddr, is_unicast};
 
 /// The table of remotes.
 ///
@@ -126,14 +126,14 @@ impl<'t> Remotes<'t> {
 
     /// Packets are sent to a group, and come from none.
     fn check(&self, remote: &Remote, group: bool) -> Result<(), Error> {
-        let (family, broadcast) = match remote.address {
-            IpAddr::V4(a) => (self.underlay != Underlay::Ipv6, a.is_broadcast()),
-            IpAddr::V6(_) => (self.underlay != Underlay::Ipv4, false),
+        let other = match remote.address {
+            IpAddr::V4(_) => Underlay::Ipv6,
+            IpAddr::V6(_) => Underlay::Ipv4,
         };
-        let nobody = broadcast || remote.address.is_unspecified() || !group && remote.address.is_multicast();
+        let somebody = is_unicast(remote.address) || group && remote.address.is_multicast();
         match remote.quota {
-            _ if !family => Err(Error::Family),
-            _ if nobody => Err(Error::NotUnicast),
+            _ if self.underlay == other => Err(Error::Family),
+            _ if !somebody => Err(Error::NotUnicast),
             Quota::Shared(quota) if u32::from(quota) >= self.quotas => {
                 Err(Error::NoSuchQuota { quota, had: self.quotas })
             }

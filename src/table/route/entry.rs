@@ -49,12 +49,6 @@ impl NextHop {
             Self::Gateway { address, .. } | Self::Peer { address, .. } => address,
         }
     }
-
-    pub(super) fn is_host(&self) -> bool {
-        let address = self.address();
-        let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-        !address.is_unspecified() && !address.is_multicast() && !broadcast
-    }
 }
 
 /// `via 10.1.0.0 vni 1` or `via 192.0.2.2 port 8285`.

@@ -20,10 +20,12 @@ use super::{
     Change, Error,
     bucket::{Busy, Key},
     clock::ETERNAL,
+    cursor::Cursor,
     hash::Seed,
     record::Shape,
-    store::{Cursor, Step, Store, Stored},
+    store::{Step, Store, Stored},
 };
+use crate::wire::is_unicast;
 
 /// How records lie in storage.
 pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
@@ -132,7 +134,7 @@ impl<'t> Routes<'t> {
     }
 
     fn put(&self, route: Route, replace: bool) -> Result<Change, Error> {
-        if !route.via.is_host() {
+        if !is_unicast(route.via.address()) {
             return Err(Error::NotUnicast);
         }
         if self.store.limit == 0 {

@@ -20,12 +20,13 @@ pub enum ChecksumRule {
     Linux,
 }
 
-/// Settings of a [`Tunnel`](super::Tunnel), to be proven by [`build`](Self::build). In which order they are made does not matter.
+/// Settings of a [`Tunnel`](super::Tunnel), to be proven by [`build`](Self::build). In which order they are made does
+/// not matter.
 ///
 /// | setting | default | [`linux`](Self::linux) |
 /// |---|---|---|
 /// | [`ttl`](Self::ttl) | 64 | inherited over IPv4, 64 over IPv6 |
-/// | [`ecn`](Self::ecn) | RFC 6040, a mark is copied | a mark becomes ECT(0); over IPv6 nothing, or all with an inherited `tos` |
+/// | [`ecn`](Self::ecn) | RFC 6040, a mark is copied | a mark is ECT(0); over IPv6 none, or all if `tos` is inherited |
 /// | [`checksum_rule`](Self::checksum_rule) | RFC 2784, verified where there is one | must be as `icsum` says |
 /// | [`sequence_rule`](Self::sequence_rule) | RFC 2890, a packet without is in sequence | a packet without is dropped |
 /// | [`reset_after`](Self::reset_after) | 10 seconds | never |
@@ -265,8 +266,9 @@ impl Config {
         self
     }
 
-    /// How long an MTU holds that an ICMP error told: no less than five minutes, by RFC 8201, section 4; `None` for until
-    /// [`Tunnel::set_mtu`](super::Tunnel::set_mtu). By default 600 seconds, as RFC 1191, section 3, and Linux have it.
+    /// How long an MTU holds that an ICMP error told: no less than five minutes, by RFC 8201, section 4; `None` for
+    /// until [`Tunnel::set_mtu`](super::Tunnel::set_mtu). By default 600 seconds, as RFC 1191, section 3, and Linux
+    /// have it.
     pub const fn mtu_expires(mut self, time: Option<Duration>) -> Self {
         self.mtu_expires = time;
         self

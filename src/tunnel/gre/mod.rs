@@ -31,7 +31,7 @@ pub use endpoint::{Endpoint, Gre, OVERHEAD_IPV4, OVERHEAD_IPV6, UdpEndpoint};
 pub use lookup::{Tunnels, TunnelsError};
 pub use receive::Received;
 pub use reorder::{Pushed, Reorder, Slot};
-pub use reports::Reported;
+pub use reports::PathReport;
 pub use selector::{Arrived, InputKey, Selector};
 pub use sequence::{SequenceFilter, SequenceRule};
 pub use tunnel::Tunnel;

@@ -46,7 +46,7 @@ fn may_be_gre(packet: &[u8], payload: Payload) -> bool {
 }
 
 /// The outer headers of a GRE packet.
-struct Outer<'a> {
+struct Level<'a> {
     source: IpAddr,
     destination: IpAddr,
     payload: Payload,
@@ -54,7 +54,7 @@ struct Outer<'a> {
 }
 
 #[cold]
-fn open(packet: &[u8], payload: Payload) -> Option<Outer<'_>> {
+fn open(packet: &[u8], payload: Payload) -> Option<Level<'_>> {
     let start = match payload {
         Payload::Ethernet => Start::Ethernet,
         Payload::Ip => Start::Ip,
@@ -65,7 +65,7 @@ fn open(packet: &[u8], payload: Payload) -> Option<Outer<'_>> {
     }
     let (header, inner) = gre::Header::parse(ip.payload.bytes()).ok()?;
     let payload = if header.protocol == EtherType::TEB { Payload::Ethernet } else { Payload::Ip };
-    Some(Outer { source: ip.header.source(), destination: ip.header.destination(), payload, inner })
+    Some(Level { source: ip.header.source(), destination: ip.header.destination(), payload, inner })
 }
 
 /// The kernel's limit of tunnels that send one packet through one another.

@@ -89,7 +89,7 @@ impl Config {
         if key_by_value {
             endpoint.fatal = endpoint.fatal.without(DropReason::GreKey);
         }
-        let rules = Rules {
+        let rules = TunnelRules {
             ikey,
             okey,
             key_by_value,
@@ -142,7 +142,7 @@ impl Config {
 
 /// The settings that the tunnel itself obeys, besides those of its endpoint.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(super) struct TunnelRules {
     pub(super) ikey: Option<Key>,
     pub(super) okey: Option<Key>,
     /// Whether no key is the same as key zero.

@@ -20,13 +20,19 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 #[non_exhaustive]
-pub enum Reported {
+pub enum PathReport {
     /// Outer packets to the remote may have this many bytes, and the tunnel's MTU follows from that from now on, until
     /// [`Tunnel::handle_timeout`] says otherwise: paths change (RFC 1191, section 6.3). It is less than what was set or
     /// told before, or the same once more.
-    Mtu(usize),
+    Mtu {
+        /// Bytes of outer IP packet.
+        mtu: u16,
+    },
     /// Packets do not reach the remote: senders of the next packets are to be told, by [`Tunnel::is_failing`].
-    Failure(Problem),
+    Unreachable {
+        /// Why not.
+        problem: Problem,
+    },
     /// It is about a packet of the tunnel, and means nothing to it.
     Ignored,
     /// It is about no packet of this tunnel.
@@ -67,8 +73,8 @@ impl Tunnel {
     /// Takes an ICMP or ICMPv6 error, as an IP packet, that came from the underlay, and judges it as Linux does: ports
     /// and source routes that do not work, and headers that are not understood, say nothing of a path; nor does an
     /// expired TTL that was the inner packet's. A tunnel to a group or to any remote has no path.
-    pub fn handle_icmp(&mut self, now: Instant, packet: &[u8]) -> Reported {
-        let Ok(report) = icmp_quote::parse(packet) else { return Reported::NotOurs };
+    pub fn handle_icmp(&mut self, now: Instant, packet: &[u8]) -> PathReport {
+        let Ok(report) = icmp_quote::parse(packet) else { return PathReport::NotOurs };
         let quote = report.quote;
         let is_ours = quote.protocol == IpProtocol::GRE
             && !quote.later_fragment
@@ -76,19 +82,19 @@ impl Tunnel {
             && quote.destination == self.remote()
             && self.is_our_header(quote.payload);
         if !is_ours {
-            return Reported::NotOurs;
+            return PathReport::NotOurs;
         }
         if self.remote().is_multicast() {
-            return Reported::Ignored;
+            return PathReport::Ignored;
         }
         if let Some(mtu) = report.problem.path_mtu() {
-            return self.learn_mtu(now, mtu.into());
+            return self.learn_mtu(now, mtu);
         }
         if !self.is_failure(report.problem) {
-            return Reported::Ignored;
+            return PathReport::Ignored;
         }
         self.failures.add(now);
-        Reported::Failure(report.problem)
+        PathReport::Unreachable { problem: report.problem }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout): when an MTU that an error told has held for its time.
@@ -125,21 +131,21 @@ impl Tunnel {
     }
 
     /// Only ever less: who forges an MTU gains little.
-    fn learn_mtu(&mut self, now: Instant, mtu: usize) -> Reported {
-        let holds = self.underlay_mtu();
+    fn learn_mtu(&mut self, now: Instant, mtu: u16) -> PathReport {
+        let (told, holds) = (usize::from(mtu), self.underlay_mtu());
         let before = self.learned_mtu.map_or(holds, |learned| learned.before);
         let is_old = self.poll_timeout().is_some_and(|due| due <= now);
         let taken = match self.learned_mtu {
             // What is too old counts no more.
-            Some(_) if is_old => mtu < before,
-            Some(_) => mtu <= holds,
-            None => mtu < holds,
+            Some(_) if is_old => told < before,
+            Some(_) => told <= holds,
+            None => told < holds,
         };
-        if !taken || self.set_mtu(mtu).is_err() {
-            return Reported::Ignored;
+        if !taken || self.set_mtu(told).is_err() {
+            return PathReport::Ignored;
         }
         self.learned_mtu = Some(Learned { at: now, before });
-        Reported::Mtu(mtu)
+        PathReport::Mtu { mtu }
     }
 
     fn is_failure(&self, problem: Problem) -> bool {

@@ -2,14 +2,14 @@
 
 use core::net::IpAddr;
 
-use super::{Tunnel, encap_limit, keepalive, nesting, tunnel::IPV6_MIN_MTU};
+use super::{Tunnel, encap_limit, keepalive, nesting};
 use crate::{
     packet::{self, Header, Packet},
     tunnel::{
         ConfigError, EncapError, EncapMeta, Payload, Remote,
         inner::{IpVersion, Peek},
     },
-    wire::{EtherType, gre},
+    wire::{EtherType, gre, ipv6},
 };
 
 impl Tunnel {
@@ -173,7 +173,7 @@ impl Tunnel {
         let Ok(peek) = Peek::new(self.rules.payload, packet) else { return true };
         match peek.version {
             Some(IpVersion::V4) => self.rules.ignore_df || !peek.dont_fragment(packet),
-            Some(IpVersion::V6) => self.mtu() < IPV6_MIN_MTU,
+            Some(IpVersion::V6) => self.mtu() < ipv6::MIN_MTU.into(),
             None => true,
         }
     }

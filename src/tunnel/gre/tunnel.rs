@@ -4,13 +4,13 @@ use core::{net::IpAddr, time::Duration};
 
 use super::{
     Config, Counters, Endpoint, InputKey, Selector, SequenceFilter,
-    prove::Rules,
+    prove::TunnelRules,
     reports::{Failures, Learned},
 };
 use crate::{
     time::Instant,
     tunnel::{ConfigError, Payload, Remote},
-    wire::{ethernet, icmpv4, icmpv6},
+    wire::{ethernet, icmpv4, icmpv6, ipv6},
 };
 
 /// A GRE tunnel between two hosts, as `ip tunnel add` makes one; or, where the remote is the unspecified address,
@@ -74,7 +74,7 @@ pub struct Tunnel {
     pub(super) address: IpAddr,
     /// The outer headers; of a tunnel to any remote there are none.
     pub(super) remote: Option<Remote>,
-    pub(super) rules: Rules,
+    pub(super) rules: TunnelRules,
     /// The longest packet that fits into the underlay's MTU.
     pub(super) max_inner: u16,
     /// What is remembered where an ICMP error told that.
@@ -101,7 +101,7 @@ impl Tunnel {
     pub(super) fn of(
         endpoint: Endpoint,
         address: IpAddr,
-        rules: Rules,
+        rules: TunnelRules,
         filter: SequenceFilter,
     ) -> Result<Self, ConfigError> {
         let remote = if address.is_unspecified() { None } else { Some(endpoint.remote(address)?) };
@@ -180,8 +180,8 @@ impl Tunnel {
     /// must carry (RFC 8200, section 5). A path MTU discovery that leaves less makes the tunnel useless for IPv6 (RFC
     /// 7676, section 3.1).
     pub const fn packet_too_big(&self) -> icmpv6::Problem {
-        let mtu = if self.mtu() < IPV6_MIN_MTU { IPV6_MIN_MTU } else { self.mtu() };
-        icmpv6::Problem::PacketTooBig { mtu: mtu as u32 }
+        let (mtu, least) = (self.mtu() as u32, ipv6::MIN_MTU as u32);
+        icmpv6::Problem::PacketTooBig { mtu: if mtu < least { least } else { mtu } }
     }
 
     /// The sequence number of the next packet that is sent.
@@ -213,6 +213,3 @@ impl Tunnel {
         }
     }
 }
-
-/// What every link must carry (RFC 8200, section 5).
-pub(super) const IPV6_MIN_MTU: usize = 1280;

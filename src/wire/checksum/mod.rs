@@ -212,8 +212,8 @@ pub(crate) fn of_words<const N: usize>(sum: u16, words: [u16; N]) -> u16 {
 /// Whether the 20 bytes of an IPv4 header, its checksum included, add up: the same as [`Sum::is_good`], in one go.
 ///
 /// The sum of 64 bits need not be folded, for it is a multiple of 2^16 - 1 if that is what it folds to. Of 2^16 - 1 and
-/// `ONES` the product is 2^64 - 1: n times the former, n from 1 to `ONES`, becomes -n when multiplied by the latter, and
-/// nothing else does.
+/// `ONES` the product is 2^64 - 1: n times the former, n from 1 to `ONES`, becomes -n when multiplied by the latter,
+/// and nothing else does.
 #[inline(always)]
 pub(crate) fn is_good_header(bytes: &[u8; 20]) -> bool {
     const ONES: u64 = 0x0001_0001_0001_0001;

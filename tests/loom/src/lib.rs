@@ -20,8 +20,12 @@
 
 pub mod bucket;
 pub mod entering;
+#[path = "../../../src/wire/ip_addr.rs"]
+mod ip_addr;
 pub mod lists;
 pub mod lookups;
+#[path = "../../../src/mix.rs"]
+mod mix;
 pub mod model;
 pub mod mtus;
 pub mod planted;
@@ -36,4 +40,6 @@ pub mod vnis;
 pub mod words;
 mod wire {
     pub(crate) use encap::wire::{MacAddr, VlanId, Vni, icmp_quote};
+
+    pub(crate) use crate::ip_addr::is_unicast;
 }

@@ -6,7 +6,7 @@ use encap::{
     time::Instant,
     tunnel::{
         Ttl,
-        gre::{Config, Reported, Tunnel},
+        gre::{Config, PathReport, Tunnel},
         icmp,
     },
     wire::{
@@ -73,13 +73,16 @@ fn b5_frag_needed_is_the_path_mtu_from_then_on() {
             let mut here = tunnel(v6, set);
             let made = send(&mut here, &inner()).unwrap();
             let overhead = 1500 - here.mtu();
-            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1400))), Reported::Mtu(1400));
+            assert_eq!(
+                here.handle_icmp(NOW, &error(&made, too_big(v6, 1400))),
+                PathReport::Mtu { mtu: 1400 }
+            );
             assert_eq!(here.mtu(), 1400 - overhead);
             // Only ever less, and nothing that no link has.
-            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1450))), Reported::Ignored);
+            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1450))), PathReport::Ignored);
             let least = if v6 { 1280 } else { 576 };
-            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 0))), Reported::Mtu(least));
-            assert_eq!(here.mtu(), usize::from(least as u16) - overhead);
+            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 0))), PathReport::Mtu { mtu: least });
+            assert_eq!(here.mtu(), usize::from(least) - overhead);
             assert!(!here.is_failing(NOW), "nobody is told that the remote is gone");
             here.set_mtu(1500).unwrap();
             assert_eq!((here.mtu(), here.poll_timeout()), (1500 - overhead, None));
@@ -95,7 +98,7 @@ fn rfc1191_s6_3_a_told_mtu_holds_for_ten_minutes_and_then_what_was_set_does() {
         let made = send(&mut here, &inner()).unwrap();
         let overhead = 1500 - here.mtu();
         assert_eq!((here.poll_timeout(), here.handle_timeout(NOW)), (None, None));
-        assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1400))), Reported::Mtu(1400));
+        assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1400))), PathReport::Mtu { mtu: 1400 });
         // Before the time nothing happens; once, when it has come.
         assert_eq!((here.poll_timeout(), here.handle_timeout(after(599))), (Some(after(600)), None));
         assert_eq!(here.mtu(), 1400 - overhead);
@@ -103,8 +106,11 @@ fn rfc1191_s6_3_a_told_mtu_holds_for_ten_minutes_and_then_what_was_set_does() {
         assert_eq!((here.mtu(), here.poll_timeout()), (1500 - overhead, None));
         // What is too old counts no more, whether or not somebody has called.
         let _ = here.handle_icmp(after(1_000), &error(&made, too_big(v6, 1300)));
-        assert_eq!(here.handle_icmp(after(2_000), &error(&made, too_big(v6, 1400))), Reported::Mtu(1400));
-        assert_eq!(here.handle_icmp(after(2_000), &error(&made, too_big(v6, 1500))), Reported::Ignored);
+        assert_eq!(
+            here.handle_icmp(after(2_000), &error(&made, too_big(v6, 1400))),
+            PathReport::Mtu { mtu: 1400 }
+        );
+        assert_eq!(here.handle_icmp(after(2_000), &error(&made, too_big(v6, 1500))), PathReport::Ignored);
         assert_eq!(here.handle_timeout(after(2_600)), Some(1500));
     }
 }
@@ -117,7 +123,7 @@ fn rfc8201_s4_a_larger_mtu_is_not_tried_sooner_after_the_last_report() {
     // The same again, and less.
     for (seconds, mtu) in [(0, 1400), (300, 1400), (500, 1350)] {
         let told = here.handle_icmp(after(seconds), &error(&made, too_big(true, mtu)));
-        assert_eq!((told, here.poll_timeout()), (Reported::Mtu(mtu.into()), Some(after(seconds + 600))));
+        assert_eq!((told, here.poll_timeout()), (PathReport::Mtu { mtu }, Some(after(seconds + 600))));
     }
     // What was told before comes back no more, only what was set.
     assert_eq!(here.handle_timeout(after(1_100)), Some(1500));
@@ -128,7 +134,7 @@ fn the_time_that_an_mtu_holds_is_a_setting() {
     for (time, due) in [(Some(Duration::from_secs(300)), Some(Instant::from_secs(400))), (None, None)] {
         let mut here = tunnel(false, |c| keyed(c).mtu_expires(time));
         let made = send(&mut here, &inner()).unwrap();
-        assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(false, 1400))), Reported::Mtu(1400));
+        assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(false, 1400))), PathReport::Mtu { mtu: 1400 });
         assert_eq!(here.poll_timeout(), due);
         assert_eq!(here.handle_timeout(Instant::from_secs(1 << 40)), time.map(|_| 1500));
     }
@@ -143,7 +149,7 @@ fn b5_recent_errors_are_told_to_as_many_senders() {
         let at = |seconds: u64| Instant::from_secs(100 + seconds);
         assert!(!here.is_failing(NOW));
         for seconds in [0, 29] {
-            assert_eq!(here.handle_icmp(at(seconds), &report), Reported::Failure(host(v6)));
+            assert_eq!(here.handle_icmp(at(seconds), &report), PathReport::Unreachable { problem: host(v6) });
         }
         assert_eq!([(); 3].map(|()| here.is_failing(at(30))), [true, true, false]);
         // Each counts for 30 seconds after the last one.
@@ -188,7 +194,7 @@ fn b5_which_errors_count() {
         for (ttl, counts) in [(Ttl::Fixed(64), fixed), (Ttl::Inherit, inherited)] {
             let mut here = tunnel(v6, |c| keyed(c).ttl(ttl));
             let made = send(&mut here, &inner()).unwrap();
-            let expected = if counts { Reported::Failure(problem) } else { Reported::Ignored };
+            let expected = if counts { PathReport::Unreachable { problem } } else { PathReport::Ignored };
             assert_eq!(here.handle_icmp(NOW, &error(&made, problem)), expected, "{problem:?} {ttl:?}");
             assert_eq!(here.is_failing(NOW), counts);
         }
@@ -201,23 +207,23 @@ fn b5_the_quote_must_be_of_this_tunnel() {
     let mut here = tunnel(false, keyed);
     let made = send(&mut here, &inner()).unwrap();
     let mut verdict = |packet: &[u8]| here.handle_icmp(NOW, &error(packet, host(false)));
-    assert_eq!(verdict(&made), Reported::Failure(host(false)));
+    assert_eq!(verdict(&made), PathReport::Unreachable { problem: host(false) });
     let changed = |at: usize, to: u8| {
         let mut packet = made.clone();
         packet[at] = to;
         fix_ipv4(&mut packet);
         packet
     };
-    assert_eq!(verdict(&changed(31, 3)), Reported::NotOurs, "another key");
-    assert_eq!(verdict(&changed(20, 0x90)), Reported::NotOurs, "no key");
-    assert_eq!(verdict(&changed(9, 17)), Reported::NotOurs, "no GRE");
-    assert_eq!(verdict(&changed(15, 9)), Reported::NotOurs, "from somebody else");
-    assert_eq!(verdict(&changed(19, 9)), Reported::NotOurs, "to somebody else");
-    assert_eq!(here.handle_icmp(NOW, &outer(b, a, &[0; 8])), Reported::NotOurs, "no error at all");
+    assert_eq!(verdict(&changed(31, 3)), PathReport::NotOurs, "another key");
+    assert_eq!(verdict(&changed(20, 0x90)), PathReport::NotOurs, "no key");
+    assert_eq!(verdict(&changed(9, 17)), PathReport::NotOurs, "no GRE");
+    assert_eq!(verdict(&changed(15, 9)), PathReport::NotOurs, "from somebody else");
+    assert_eq!(verdict(&changed(19, 9)), PathReport::NotOurs, "to somebody else");
+    assert_eq!(here.handle_icmp(NOW, &outer(b, a, &[0; 8])), PathReport::NotOurs, "no error at all");
     // Neither GRE's checksum, broken by whatever was cut off, nor that of ICMP.
     let mut broken = error(&made, host(false));
     broken[40] ^= 1;
-    assert_eq!(here.handle_icmp(NOW, &broken), Reported::NotOurs);
+    assert_eq!(here.handle_icmp(NOW, &broken), PathReport::NotOurs);
 }
 
 #[test]
@@ -233,7 +239,7 @@ fn b5_the_key_may_be_missing_from_a_quote_of_eight_bytes() {
             });
             let made = send(&mut sender, &inner()).unwrap();
             let report = short(error(&made, too_big(false, 1400)));
-            let expected = if other { Reported::NotOurs } else { Reported::Mtu(1400) };
+            let expected = if other { PathReport::NotOurs } else { PathReport::Mtu { mtu: 1400 } };
             assert_eq!(here.handle_icmp(NOW, &report), expected);
         }
     }
@@ -241,8 +247,8 @@ fn b5_the_key_may_be_missing_from_a_quote_of_eight_bytes() {
     let mut here = tunnel(false, |c| c.key(Key(7)).mtu(1500));
     let mut other = tunnel(false, |c| c.key(Key(8)).mtu(1500));
     let report = short(error(&send(&mut other, &inner()).unwrap(), too_big(false, 1400)));
-    assert_eq!(here.handle_icmp(NOW, &report), Reported::NotOurs);
-    assert_eq!(other.handle_icmp(NOW, &report), Reported::Mtu(1400));
+    assert_eq!(here.handle_icmp(NOW, &report), PathReport::NotOurs);
+    assert_eq!(other.handle_icmp(NOW, &report), PathReport::Mtu { mtu: 1400 });
 }
 
 #[test]
@@ -258,12 +264,15 @@ fn b5_tunnels_to_groups_and_to_any_remote_have_no_path() {
     forged[22..24].fill(0);
     let sum = encap::wire::checksum::of(&forged[20..]);
     forged[22..24].copy_from_slice(&sum.to_be_bytes());
-    assert_eq!(to_group.handle_icmp(NOW, &forged), Reported::Ignored);
+    assert_eq!(to_group.handle_icmp(NOW, &forged), PathReport::Ignored);
     let mut hub = Tunnel::new(a, ip("0.0.0.0")).build().unwrap();
-    assert_eq!(hub.handle_icmp(NOW, &error(&quoted, host(false))), Reported::NotOurs);
+    assert_eq!(hub.handle_icmp(NOW, &error(&quoted, host(false))), PathReport::NotOurs);
     // Over IPv6, behind the options that the tunnel writes.
     let mut linux = tunnel(true, Config::linux);
     quoted = send(&mut linux, &inner()).unwrap();
     assert_eq!(quoted[6], IpProtocol::DESTINATION_OPTIONS.0);
-    assert_eq!(linux.handle_icmp(NOW, &error(&quoted, host(true))), Reported::Failure(host(true)));
+    assert_eq!(
+        linux.handle_icmp(NOW, &error(&quoted, host(true))),
+        PathReport::Unreachable { problem: host(true) }
+    );
 }

@@ -200,7 +200,7 @@ fn a2_13_l2miss_tells_of_mac_addresses() {
             let mut node = Node::new(1, with(config, |c| c.l2miss = l2miss));
             node.refuses_frame(&unknown(), DropReason::NoDestination);
             let miss = Miss::L2 { vni: VNI, mac: mac(9) };
-            assert_eq!(node.worker.poll_event(), l2miss.then_some(miss));
+            assert_eq!(node.worker.poll_miss(), l2miss.then_some(miss));
         }
     }
 }
@@ -216,7 +216,7 @@ fn a2_14_l3miss_tells_of_ip_addresses_with_a_proxy() {
                     Node::new(1, with(config, |c| (c.l3miss, c.proxy) = (l3miss, proxy))).peers(&[2]);
                 let _ = node.send(NOW, &question);
                 let miss = Miss::L3 { vni: VNI, address: [10, 1, 0, 2].into() };
-                assert_eq!(node.worker.poll_event(), (l3miss && proxy != Proxy::Off).then_some(miss));
+                assert_eq!(node.worker.poll_miss(), (l3miss && proxy != Proxy::Off).then_some(miss));
             }
         }
     }

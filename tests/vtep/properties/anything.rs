@@ -36,7 +36,7 @@ fn busy(config: Config) -> Node {
         node.vtep.neighbors().add(VNI, [10, 1, 0, host].into(), mac(host)).unwrap();
         node.vtep.neighbors().add(VNI, v6(host).into(), mac(host)).unwrap();
     }
-    node.worker = encap::vtep::Worker::new(7).with_event_capacity(16);
+    node.worker = encap::vtep::Worker::new(7).with_miss_capacity(16);
     node
 }
 
@@ -202,7 +202,7 @@ proptest! {
                 }
                 _ => {}
             }
-            while node.worker.poll_event().is_some() {}
+            while node.worker.poll_miss().is_some() {}
         }
     }
 

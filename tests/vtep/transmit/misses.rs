@@ -40,7 +40,7 @@ fn e_a_storm_of_misses_is_bounded_and_what_is_lost_is_counted() {
     for room in [0, 1, 5, 64] {
         let mut memory = vec![Some(miss(99)); room];
         let vtep = Node::new(1, Config::new()).vtep;
-        let mut worker = Worker::new(1).with_events(&mut memory);
+        let mut worker = Worker::new(1).with_misses(&mut memory);
         for round in 0..3u8 {
             // Each host twice: what waits already is not lost.
             for host in (0..100).chain(0..room as u8) {
@@ -49,9 +49,9 @@ fn e_a_storm_of_misses_is_bounded_and_what_is_lost_is_counted() {
                 let output = vtep.handle_overlay(&mut worker, NOW, &OverlayMeta::new(VNI), &mut packet);
                 assert_eq!(output, Output::Drop(DropReason::NoDestination));
             }
-            let lost = worker.counters().events_lost;
+            let lost = worker.counters().misses_lost;
             assert_eq!(lost, (100 - room as u64) * (u64::from(round) + 1));
-            let told: Vec<_> = std::iter::from_fn(|| worker.poll_event()).collect();
+            let told: Vec<_> = std::iter::from_fn(|| worker.poll_miss()).collect();
             assert_eq!(told, (0..room as u8).map(miss).collect::<Vec<_>>(), "the first ones wait, in order");
         }
     }

@@ -27,5 +27,5 @@ fn read(packet: &[u8]) -> (u16, u16, Vni, &[u8]) {
 }
 
 fn misses(node: &mut Node) -> Vec<Miss> {
-    std::iter::from_fn(|| node.worker.poll_event()).collect()
+    std::iter::from_fn(|| node.worker.poll_miss()).collect()
 }

@@ -67,7 +67,7 @@ impl Run {
             vtep.remote(address(remote)).unwrap();
         }
         let model = Model::new(config.learning, config.accept, config.tables.learn_from);
-        Self { vtep, worker: Worker::new(1).with_event_capacity(16), model }
+        Self { vtep, worker: Worker::new(1).with_miss_capacity(16), model }
     }
 
     fn now(&self) -> Instant {

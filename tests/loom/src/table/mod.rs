@@ -7,6 +7,8 @@ pub(crate) mod bucket;
 mod census;
 #[path = "../../../../src/table/clock.rs"]
 mod clock;
+#[path = "../../../../src/table/cursor.rs"]
+mod cursor;
 #[path = "../../../../src/table/error.rs"]
 mod error;
 #[path = "../../../../src/table/event.rs"]
