@@ -50,7 +50,7 @@ use core::{
 };
 
 pub(crate) use self::{
-    home::{Home, Look, Peek},
+    home::{Home, Look, Peek, Said, Spot},
     lock::{Added, Locked, Place},
     relocate::Dead,
 };
