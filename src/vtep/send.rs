@@ -166,10 +166,10 @@ impl Engine<'_> {
     }
 }
 
-/// That only so much of an IPv4 packet fits; `None` where its sender may not be told.
+/// That only so much of an IPv4 packet fits; `None` where its sender may not be told, as below the least MTU nobody is.
 fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
     let (header, _) = ipv4::Header::parse(ip).ok()?;
-    let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV4)?;
+    let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= ipv4::MIN_ACCEPTED)?;
     if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
         return None;
     }
@@ -179,7 +179,7 @@ fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
 /// The same of an IPv6 packet.
 fn too_long_v6(ip: &[u8], mtu: usize) -> Option<Answer> {
     let (header, _) = ipv6::Header::parse(ip).ok()?;
-    let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= MIN_MTU_IPV6)?;
+    let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= ipv6::MIN_MTU.into())?;
     // The answer comes from the destination.
     if header.destination.is_multicast() {
         return None;
@@ -202,7 +202,3 @@ pub(super) const fn reason(error: EncapError) -> DropReason {
         | EncapError::NoKeepalives => DropReason::BadMeta,
     }
 }
-
-/// Below these MTUs nobody is told (RFC 791, section 3.1: every host takes 576 bytes; RFC 8200, section 5).
-const MIN_MTU_IPV4: u16 = 576;
-const MIN_MTU_IPV6: u32 = 1_280;
