@@ -114,6 +114,7 @@ impl<'t> Engine<'t> {
     }
 
     /// The endpoint for the family of this packet.
+    #[inline(always)]
     fn receiver(&self, meta: &DecapMeta, packet: &Packet<'_>) -> Option<&'t vxlan::Endpoint> {
         let is_ipv6 = is_ipv6(meta, self.config.framing, self.ipv4.is_some(), packet.as_slice())?;
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
@@ -134,7 +135,11 @@ pub(super) fn is_ipv6(meta: &DecapMeta, framing: Framing, has_ipv4: bool, packet
         (Some(outer), _) => outer.source.is_ipv6(),
         (None, Framing::Payload) => !has_ipv4,
         (None, Framing::Ip) => packet.first().is_some_and(|first| first >> 4 == 6),
-        // Behind the tags of the underlay.
-        (None, Framing::Ethernet(_)) => Front::of(packet)?.ethertype == EtherType::IPV6,
+        (None, Framing::Ethernet(_)) => match *packet.get(12..).and_then(<[u8]>::first_chunk)? {
+            [0x08, 0x00] => false,
+            [0x86, 0xdd] => true,
+            // Behind the tags of the underlay.
+            _ => Front::of(packet)?.ethertype == EtherType::IPV6,
+        },
     })
 }
