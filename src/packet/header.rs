@@ -42,6 +42,12 @@ impl Header {
         self.bytes.get(..self.len.into())
     }
 
+    /// The first `N` bytes, for who knows that there are as many.
+    #[inline(always)]
+    pub(crate) fn first<const N: usize>(&self) -> Option<&[u8; N]> {
+        self.bytes.first_chunk()
+    }
+
     /// The bytes, to be changed in place.
     #[inline]
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {

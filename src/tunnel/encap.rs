@@ -2,7 +2,7 @@
 
 use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
-    inner::{IpVersion, Peek, Plain},
+    inner::{Peek, Plain},
     patch::{self, Flow, USUAL, USUAL_V6},
     remote::{Facts, Kept},
 };
@@ -88,9 +88,12 @@ impl<P: Protocol> Endpoint<P> {
         header: &[u8],
         meta: &EncapMeta,
     ) -> Option<()> {
+        if !self.sends_plain {
+            return None;
+        }
         let (room, inner) = packet.split_headroom(header.len())?;
         let (ecn, hash) = self.look_plain(inner, facts.max_inner, meta)?;
-        if !(P::IS_UDP && self.put_usual(room, facts, header, inner, meta, ecn, hash)) {
+        if !(P::IS_UDP && facts.usual != 0 && self.put_usual(room, facts, header, inner, meta, ecn, hash)) {
             packet::copy(room, header);
             self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
             let headers = room.get_mut(facts.l3.into()..)?;
@@ -106,9 +109,10 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// The ECN bits and the flow hash of a packet of at most `max` bytes that is plain, to be sent as most are.
+    // Whether the endpoint sends plain packets, the caller has asked.
     #[inline(always)]
     fn look_plain(&self, inner: &[u8], max: u16, meta: &EncapMeta) -> Option<(u8, u32)> {
-        if !self.sends_plain || matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
+        if matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
             return None;
         }
         let payload = self.protocol.plain_payload();
@@ -139,22 +143,20 @@ impl<P: Protocol> Endpoint<P> {
         hash: u32,
     ) -> bool {
         // One after the other: a match over all four is made a table of places to jump to.
-        let done = match facts.usual {
-            Some(IpVersion::V4) => match header.len() {
-                USUAL_FRAME => copied::<USUAL_FRAME>(room, header)
-                    .and_then(|room| self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)),
-                USUAL => copied::<USUAL>(room, header)
-                    .and_then(|room| self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash)),
-                _ => None,
-            },
-            Some(IpVersion::V6) => match header.len() {
-                USUAL_V6_FRAME => copied::<USUAL_V6_FRAME>(room, header)
-                    .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
-                USUAL_V6 => copied::<USUAL_V6>(room, header)
-                    .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash)),
-                _ => None,
-            },
-            None => None,
+        let done = if facts.usual == USUAL_FRAME as u8 {
+            copied::<USUAL_FRAME>(room, header)
+                .and_then(|room| self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash))
+        } else if facts.usual == USUAL as u8 {
+            copied::<USUAL>(room, header)
+                .and_then(|room| self.patch_usual(room, facts.ipv4_sum, inner, meta, ecn, hash))
+        } else if facts.usual == USUAL_V6_FRAME as u8 {
+            copied::<USUAL_V6_FRAME>(room, header)
+                .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash))
+        } else if facts.usual == USUAL_V6 as u8 {
+            copied::<USUAL_V6>(room, header)
+                .and_then(|room| self.patch_usual_v6(room, inner, meta, ecn, hash))
+        } else {
+            None
         };
         done.is_some()
     }
@@ -235,12 +237,34 @@ impl<P: Protocol> Endpoint<P> {
         plan: &[(&Remote, EncapMeta)],
         results: &mut [Result<(), EncapError>],
     ) -> usize {
+        // Remotes of one endpoint are nearly always alike.
+        let usual = match plan {
+            [(remote, _), ..] if self.straight().is_some() => remote.facts.usual.into(),
+            _ => 0,
+        };
+        match usual {
+            USUAL_FRAME => self.burst::<USUAL_FRAME>(packets, plan, results),
+            USUAL => self.burst::<USUAL>(packets, plan, results),
+            _ => self.burst::<0>(packets, plan, results),
+        }
+    }
+
+    /// A burst of which most packets get `N` bytes of the most usual headers, or any headers where `N` is zero.
+    // A function for each, so that none has the registers of another.
+    #[inline(never)]
+    fn burst<const N: usize>(
+        &self,
+        packets: &mut [Packet<'_>],
+        plan: &[(&Remote, EncapMeta)],
+        results: &mut [Result<(), EncapError>],
+    ) -> usize {
         let mut done = 0;
         for ((packet, (remote, meta)), result) in packets.iter_mut().zip(plan).zip(results) {
-            let done_plain = remote
-                .header
-                .bytes()
-                .and_then(|header| self.encap_plain(packet, &remote.facts, header, meta));
+            let done_plain = match N {
+                0 => (remote.header.bytes())
+                    .and_then(|header| self.encap_plain(packet, &remote.facts, header, meta)),
+                _ => self.encap_usual::<N>(packet, remote, meta),
+            };
             match done_plain {
                 Some(()) => *result = Ok(()),
                 None => self.encap_other(packet, remote, meta, result),
@@ -250,7 +274,28 @@ impl<P: Protocol> Endpoint<P> {
         done
     }
 
-    /// What [`encap_with`](Self::encap_with) does with a packet that is not plain.
+    /// What [`encap_plain`](Self::encap_plain) does with `N` bytes of the most usual headers over IPv4, for an endpoint that
+    /// is [`straight`](Self::straight). `None` for other headers, too.
+    #[inline(always)]
+    fn encap_usual<const N: usize>(
+        &self,
+        packet: &mut Packet<'_>,
+        remote: &Remote,
+        meta: &EncapMeta,
+    ) -> Option<()> {
+        if usize::from(remote.facts.usual) != N {
+            return None;
+        }
+        let (room, inner) = packet.split_headroom(N)?;
+        let (ecn, hash) = self.look_plain(inner, remote.facts.max_inner, meta)?;
+        let room = room.first_chunk_mut()?;
+        *room = *remote.header.first::<N>()?;
+        self.patch_usual(room, remote.facts.ipv4_sum, inner, meta, ecn, hash)?;
+        packet.grow_front(N);
+        Some(())
+    }
+
+    /// What [`encap_with`](Self::encap_with) does with a packet that is not as most of its burst are.
     // It writes the result itself: a common value for both ways would be made in one place and copied to another.
     #[cold]
     #[inline(never)]
@@ -261,7 +306,7 @@ impl<P: Protocol> Endpoint<P> {
         meta: &EncapMeta,
         result: &mut Result<(), EncapError>,
     ) {
-        *result = self.encap_any(packet.reborrow(), remote, *meta).map(|len| packet.grow_front(len));
+        *result = self.encap_with(packet, remote, meta);
     }
 
     /// Everything that can stand against encapsulation, but headroom.

@@ -108,6 +108,8 @@ impl Outer {
             (_, IpAddr::V4(_)) => Some(IpVersion::V4),
             (_, IpAddr::V6(_)) => Some(IpVersion::V6),
         };
+        let is_plain = matches!(self.framing, Framing::Ip | Framing::Ethernet(Link { vlan: None, .. }));
+        let usual = is_plain && self.is_udp() && tunnel.len() == USUAL_TUNNEL;
         let facts = Facts {
             ipv4_sum: pseudo
                 .add_word(0x4500 | u16::from(constant.ds_field))
@@ -117,7 +119,7 @@ impl Outer {
             udp_sum: pseudo.add_word(port).value(),
             max_inner: max_inner as u16,
             ip,
-            usual: ip.filter(|_| self.is_udp() && tunnel.len() == USUAL_TUNNEL),
+            usual: if usual { header.len() as u8 } else { 0 },
             l3: link_len as u8,
             tunnel: written as u8,
             auto_ttl,

@@ -29,9 +29,9 @@ pub(crate) struct Facts {
     /// The longest packet that fits.
     pub(crate) max_inner: u16,
     pub(crate) ip: Option<IpVersion>,
-    /// Which IP it is, where the headers end in those of IP, UDP and a tunnel of eight bytes: VXLAN's, or Geneve's without
-    /// options.
-    pub(crate) usual: Option<IpVersion>,
+    /// How many bytes of headers there are, where those are the [most usual](super::patch::USUAL) ones; zero where they are
+    /// not. Of no two kinds are there as many.
+    pub(crate) usual: u8,
     /// Where the IP header starts.
     pub(crate) l3: u8,
     /// Where the tunnel's own header starts.
@@ -52,7 +52,7 @@ impl Facts {
             udp_sum: u16::from_be_bytes([u0, u1]),
             max_inner: Self::max_inner([ds_field, usual, m0, m1]),
             ip: version(ip),
-            usual: version(usual),
+            usual,
             l3,
             tunnel,
             auto_ttl,
@@ -106,7 +106,7 @@ impl Remote {
         let len = Self::FACTS.saturating_add(self.header.len());
         let (facts, header) = out.get_mut(..len)?.split_first_chunk_mut::<{ Self::FACTS }>()?;
         let Facts { ipv4_sum, udp_sum, max_inner, ip, usual, l3, tunnel, auto_ttl, ds_field } = self.facts;
-        let (ip, usual) = (number(ip), number(usual));
+        let ip = number(ip);
         let [i0, i1] = ipv4_sum.to_be_bytes();
         let [u0, u1] = udp_sum.to_be_bytes();
         let [m0, m1] = max_inner.to_be_bytes();
