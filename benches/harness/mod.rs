@@ -1,5 +1,5 @@
-//! The one way in which all benches measure: a group has work of so many packets and bytes, and each contestant does it;
-//! criterion tells packets per second and bytes per second.
+//! The one way in which all benches measure: a group has work of so many packets and bytes, and each contestant does
+//! it; criterion tells packets per second and bytes per second.
 
 use std::{hint::black_box, time::Duration};
 

@@ -73,7 +73,8 @@ regions! { capacity:
     /// Words for each remote that only writers need.
     remote_accounts = Words::lines((capacity.remotes as usize).saturating_mul(remote::ACCOUNT_WORDS)),
     /// Two records for each remote: one that holds, one to write the next into.
-    remote_records = (capacity.remotes as usize).saturating_mul(remote::record_lines(capacity.header).saturating_mul(2)),
+    remote_records =
+        (capacity.remotes as usize).saturating_mul(remote::record_lines(capacity.header).saturating_mul(2)),
     /// Replication lists and next-hop groups.
     lists = list::lines(capacity.lists, capacity.members),
     /// A word for each quota group that remotes share.

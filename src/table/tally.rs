@@ -30,7 +30,8 @@ pub struct VniCounters {
     pub sent: u64,
     /// Bytes of frames that those carried.
     pub sent_bytes: u64,
-    /// Frames of local hosts that were dropped, packets that were routed into the segment, and copies of flooded frames.
+    /// Frames of local hosts that were dropped, packets that were routed into the segment, and copies of flooded
+    /// frames.
     pub send_drops: u64,
     /// Frames that came out of tunnels.
     pub delivered: u64,

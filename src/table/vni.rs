@@ -227,8 +227,8 @@ impl<'t> Domain<'t> {
         self.line.word(NAME).load(Acquire) == vni.value() | LIVE
     }
 
-    /// The same, asked under the lock of a bucket that an entry of the VNI goes into: of two, one who removed it and then
-    /// looks for locks and one who has a lock and then looks here, one sees the other.
+    /// The same, asked under the lock of a bucket that an entry of the VNI goes into: of two, one who removed it and
+    /// then looks for locks and one who has a lock and then looks here, one sees the other.
     #[inline]
     pub(crate) fn is_still(&self, vni: Vni) -> bool {
         self.line.word(NAME).load(SeqCst) == vni.value() | LIVE

@@ -45,9 +45,8 @@ impl Inner {
     }
 }
 
-/// What the caller of decapsulation knows of a packet. Nothing, by default. A flow hash of the card's is not among it:
-/// nothing here would use it, and whoever sends the packet on has it still, for
-/// [`EncapMeta::hash`](super::EncapMeta::hash).
+/// What the caller of decapsulation knows of a packet. Nothing, by default. Nothing here would use a card's flow hash:
+/// who sends the packet on has it still, for [`EncapMeta::hash`](super::EncapMeta::hash).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DecapMeta {

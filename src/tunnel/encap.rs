@@ -274,8 +274,8 @@ impl<P: Protocol> Endpoint<P> {
         done
     }
 
-    /// What [`encap_plain`](Self::encap_plain) does with `N` bytes of the most usual headers over IPv4, for an endpoint that
-    /// is [`straight`](Self::straight). `None` for other headers, too.
+    /// What [`encap_plain`](Self::encap_plain) does with `N` bytes of the most usual headers over IPv4, for an endpoint
+    /// that is [`straight`](Self::straight). `None` for other headers, too.
     #[inline(always)]
     fn encap_usual<const N: usize>(
         &self,

@@ -1,5 +1,5 @@
-//! Encapsulation with the most usual headers, which are kept where others may be changing them: they are read as late as
-//! can be, and at the end the template says whether they hold.
+//! Encapsulation with the most usual headers, which are kept where others may be changing them: they are read as late
+//! as can be, and at the end the template says whether they hold.
 //!
 //! In two steps, so that what the headers take from a packet can be read while a table is asked where it goes.
 
@@ -8,8 +8,8 @@ use core::net::Ipv4Addr;
 use super::{EncapMeta, Endpoint, Protocol, UdpChecksum, inner::Plain, remote::Facts};
 use crate::{packet::Packet, wire::Vni};
 
-/// A remote where it is kept, as [`Remote::to_bytes`](super::Remote::to_bytes) made it, over IPv4 and with outer headers
-/// that end in those of IPv4, UDP and a tunnel of eight bytes: to be read piece by piece.
+/// A remote where it is kept, as [`Remote::to_bytes`](super::Remote::to_bytes) made it, over IPv4 and with outer
+/// headers that end in those of IPv4, UDP and a tunnel of eight bytes: to be read piece by piece.
 pub(crate) trait Template {
     /// The four bytes number `AT` of what patches need to know.
     fn facts<const AT: usize>(&self) -> [u8; 4];

@@ -37,8 +37,8 @@ pub(super) fn handle(
     Ok(true)
 }
 
-/// Whether an untagged ARP frame of so many bytes to one host is more than a frame to the proxy: without snooping, one that only suppresses
-/// what is flooded has nothing to do with it.
+/// Whether an untagged ARP frame of so many bytes to one host is more than a frame to the proxy: without snooping, one
+/// that only suppresses what is flooded has nothing to do with it.
 // Hosts ask each other so now and then, whether they are still there (RFC 1122, section 2.3.2.1).
 pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
     match engine.config.proxy {
@@ -48,8 +48,8 @@ pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
     }
 }
 
-/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer takes
-/// three looks at memory, each at a place that the one before says, and would wait for them one after the other.
+/// Has the processor fetch what the questions of a burst will be answered from, for all of them together: an answer
+/// takes three looks at memory, each at a place that the one before says, and would wait for them one after the other.
 // Three loops of little work each, so that many of their loads are under way at once.
 #[inline(never)]
 pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[Packet<'_>]) {

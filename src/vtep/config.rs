@@ -56,11 +56,11 @@ use crate::{
 /// | `REMCSUM_NOPARTIAL` | always on: checksums that `remcsumrx` leaves to us are finished |
 /// | `remcsumtx`, `mcroute` | absent |
 ///
-/// Defects of Linux are not part of parity. A packet is checked before anything is learned from it, and the D bit of Group
-/// Based Policy is honoured; nor does it come over IPv6 from `::` or from our own address; fragments are dropped; VLAN tags
-/// hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote does not take
-/// port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first one last; a
-/// range of one source port is one; `ageing` can be off.
+/// Defects of Linux are not part of parity. A packet is checked before anything is learned from it, and the D bit of
+/// Group Based Policy is honoured; nor does it come over IPv6 from `::` or from our own address; fragments are dropped;
+/// VLAN tags hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote
+/// does not take port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the
+/// first one last; a range of one source port is one; `ageing` can be off.
 ///
 /// In both, a packet from our own address to that of a remote and to `dstport` does not go into a tunnel
 /// ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
@@ -129,8 +129,8 @@ pub struct Config {
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// The most new addresses that are learned from one sender, per second and worker; `u32::MAX` for no limit. Frames
-    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker has 64 counts: where
-    /// there are more senders, some share one.
+    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker has 64 counts:
+    /// where there are more senders, some share one.
     pub learn_rate: u32,
     /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. An address that
     /// flaps faster stays where it is until then. A worker remembers 128 addresses, those that moved most of late.
@@ -146,7 +146,8 @@ pub struct Config {
     /// MTU of the underlay in bytes; a remote can have its own, and learns less from routers for a time
     /// ([`Vtep::handle_underlay_icmp`](super::Vtep::handle_underlay_icmp)).
     pub mtu: u16,
-    /// Ageing (also of what routers say of a path), limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit)) and whom is learned from.
+    /// Ageing (also of what routers say of a path), limits (`maxaddress` is [`vni_limit`](table::Settings::vni_limit))
+    /// and whom is learned from.
     pub tables: table::Settings,
 }
 
@@ -172,20 +173,20 @@ pub enum Proxy {
     Off,
     /// The VTEP, for neighbours that it knows; questions for hosts on this side ([`Destination::Local`]) do not go into
     /// tunnels, and what else there is goes on its way. As EVPN asks for (RFC 9161), and Linux's bridge does with
-    /// `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves and what it cannot read,
-    /// does not answer those who probe for an address, and floods the question for a neighbour whose MAC address has no
-    /// entry in the forwarding database, which here is answered.
+    /// `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves and what it cannot
+    /// read, does not answer those who probe for an address, and floods the question for a neighbour whose MAC address
+    /// has no entry in the forwarding database, which here is answered.
     ///
     /// [`Destination::Local`]: table::Destination::Local
     NeighSuppress,
     /// The VTEP and nobody else: all ARP, and all questions of Neighbor Discovery, are consumed, answered or not. As
-    /// Linux's vxlan does with `proxy`, but for what is a defect: who has no address yet is answered by way of all nodes,
-    /// advertisements have traffic class 0, and the hardware type of an answer is the asker's.
+    /// Linux's vxlan does with `proxy`, but for what is a defect: who has no address yet is answered by way of all
+    /// nodes, advertisements have traffic class 0, and the hardware type of an answer is the asker's.
     KernelProxy,
 }
 
-/// Whether frames to a router go to their destination at once, where both are known: the router's entry in the forwarding
-/// database is marked as a router's, and the destination's IP address is in the neighbour table.
+/// Whether frames to a router go to their destination at once, where both are known: the router's entry in the
+/// forwarding database is marked as a router's, and the destination's IP address is in the neighbour table.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
@@ -195,7 +196,8 @@ pub enum ShortCircuit {
     Off,
     /// They go at once, with one less TTL, as the router would have sent them.
     Route,
-    /// They go at once with the TTL that they have, and also to neighbours that are not valid any more, as Linux has it.
+    /// They go at once with the TTL that they have, and also to neighbours that are not valid any more, as Linux has
+    /// it.
     Linux,
 }
 
@@ -209,9 +211,9 @@ pub enum TooBig {
     Tell,
     /// It is dropped.
     Drop,
-    /// Its sender is told, if it may be; otherwise it is sent all the same, longer than the underlay takes: whoever sends
-    /// the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it. Needs [`Config::df`] not
-    /// to be set.
+    /// Its sender is told, if it may be; otherwise it is sent all the same, longer than the underlay takes: whoever
+    /// sends the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it. Needs
+    /// [`Config::df`] not to be set.
     Fragment,
 }
 

@@ -42,8 +42,8 @@ drop_reasons! {
     /// A packet from the underlay, or a frame to be handed over on this side, for a VNI that nobody configured (RFC
     /// 7348, section 4.1).
     UnknownVni "unknown-vni";
-    /// A packet from the underlay whose sender nobody configured, or of which nobody says who sent it, where only some are
-    /// listened to.
+    /// A packet from the underlay whose sender nobody configured, or of which nobody says who sent it, where only some
+    /// are listened to.
     UnknownSender "unknown-sender";
     /// A frame from a trunk whose VLAN belongs to no segment.
     UnknownVlan "unknown-vlan";

@@ -24,8 +24,8 @@ pub enum PathReport {
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says: paths change (RFC 1191, section 6.3). It is less than
     /// what was set or told before, or the same once more.
     Mtu {
-        /// The remote; others at the same address may have learned it as well. The packet does not say by what egress it
-        /// left: of several remotes that differ in that alone, the one that was there first learns.
+        /// The remote; others at the same address may have learned it as well. The packet does not say by what egress
+        /// it left: of several remotes that differ in that alone, the one that was there first learns.
         remote: RemoteId,
         /// Bytes of outer IP packet.
         mtu: u16,
@@ -37,8 +37,8 @@ pub enum PathReport {
         /// Why not.
         problem: Problem,
     },
-    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds; or one that is,
-    /// while somebody else was at work on the remote.
+    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds; or one that
+    /// is, while somebody else was at work on the remote.
     Ignored,
     /// It is about no packet of ours, and means nothing.
     NotOurs,

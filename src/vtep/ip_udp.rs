@@ -53,8 +53,8 @@ pub struct Config {
     pub local: Option<Ipv4Addr>,
     /// Our address in an IPv6 underlay.
     pub local6: Option<Ipv6Addr>,
-    /// Our address in the overlay, which ICMP errors come from. Where that is an address of a TUN device, Linux takes the
-    /// errors from the device only if its `accept_local` is set.
+    /// Our address in the overlay, which ICMP errors come from. Where that is an address of a TUN device, Linux takes
+    /// the errors from the device only if its `accept_local` is set.
     pub address: Option<Ipv4Addr>,
     /// Our IPv6 address in the overlay, which ICMPv6 errors come from.
     pub address6: Option<Ipv6Addr>,
@@ -66,8 +66,8 @@ pub struct Config {
     pub mtu: u16,
     /// ICMP errors per second. Default: 1,000.
     pub icmp_rate: u32,
-    /// Whether a packet is taken only from the peer to which the route of its source leads; one of which nobody says who
-    /// sent it is not. Default: yes; flannel takes it from anybody.
+    /// Whether a packet is taken only from the peer to which the route of its source leads; one of which nobody says
+    /// who sent it is not. Default: yes; flannel takes it from anybody.
     pub check_source: bool,
 }
 
@@ -201,8 +201,8 @@ impl<S: AsRef<[Line]>> Backend<S> {
         }
     }
 
-    /// A packet from the underlay. With [`Config::check_source`] it must be known who sent it: from outer headers that are
-    /// ours, or where they are not, as with [`Framing::Payload`], from [`DecapMeta::outer`].
+    /// A packet from the underlay. With [`Config::check_source`] it must be known who sent it: from outer headers that
+    /// are ours, or where they are not, as with [`Framing::Payload`], from [`DecapMeta::outer`].
     pub fn handle_underlay(&self, worker: &mut Worker, meta: &DecapMeta, packet: &mut Packet<'_>) -> Output {
         let is_ipv6 = is_ipv6(meta, self.config.framing, self.ipv4.is_some(), packet.as_slice());
         let endpoint =

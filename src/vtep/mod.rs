@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod access;
 mod arp_proxy;
 mod burst;
 mod config;
@@ -78,12 +79,12 @@ use self::{burst::each, own::Own, straight::Straight};
 use crate::{
     packet::{Header, Packet},
     table::{
-        Aged, All, Capacity, Error, Event, Fdb, Groups, Line, Lists, Neighbors, Remote, RemoteId, Remotes,
-        Routes, Tables, Tally, Vlans, VniCounters, WorkerId,
+        Aged, All, Capacity, Error, Event, Fdb, Groups, Line, Neighbors, Remote, RemoteId, Routes, Tables,
+        Tally, Vlans, WorkerId,
     },
     time::Instant,
     tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
-    wire::{MacAddr, Vni, ethernet, icmp_error, vlan},
+    wire::{MacAddr, ethernet, icmp_error, vlan},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -210,9 +211,9 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
-    /// [`neighbors`](Self::neighbors) to its MAC address. What is answered in its place is an IP packet; where the answer
-    /// is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not touched: who
-    /// routes it here counts that down.
+    /// [`neighbors`](Self::neighbors) to its MAC address. What is answered in its place is an IP packet; where the
+    /// answer is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not
+    /// touched: who routes it here counts that down.
     ///
     /// Of `meta`, the segment means nothing; the route says which. A [`remote`](OverlayMeta::remote) takes the place of
     /// the entry that the gateway's MAC address has in the forwarding database. An IP packet has no tag, so one of a
@@ -302,56 +303,6 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         let id = self.tables.remotes().find_or_add(remote)?;
         self.engine().keep(id, remote.address, &outer);
         Ok(id)
-    }
-
-    /// The forwarding database.
-    pub fn fdb(&self) -> Fdb<'_> {
-        self.tables.fdb()
-    }
-
-    /// The neighbours.
-    pub fn neighbors(&self) -> Neighbors<'_> {
-        self.tables.neighbors()
-    }
-
-    /// The remotes.
-    pub fn remotes(&self) -> Remotes<'_> {
-        self.tables.remotes()
-    }
-
-    /// The replication lists and next-hop groups.
-    pub fn lists(&self) -> Lists<'_> {
-        self.tables.lists()
-    }
-
-    /// The routes.
-    pub fn routes(&self) -> Routes<'_> {
-        self.tables.routes()
-    }
-
-    /// The multicast groups.
-    pub fn groups(&self) -> Groups<'_> {
-        self.tables.groups()
-    }
-
-    /// Which VLAN of a trunk is which segment.
-    pub fn vlans(&self) -> Vlans<'_> {
-        self.tables.vlans()
-    }
-
-    /// What happened in a segment; see [`Tables::vni_counters`].
-    pub fn vni_counters(&self, vni: Vni) -> VniCounters {
-        self.tables.vni_counters(vni)
-    }
-
-    /// All tables.
-    pub const fn tables(&self) -> &Tables<S> {
-        &self.tables
-    }
-
-    /// The settings.
-    pub const fn config(&self) -> &Config {
-        &self.config
     }
 
     /// Bytes that a buffer should have before a frame or an IP packet: for outer headers, or for those of the answer to

@@ -132,8 +132,8 @@ impl Engine<'_> {
         (!is_special).then_some((mac, plain))
     }
 
-    /// Whether a plain frame of anything but IPv4 takes a closer look, by its front: perhaps a question to a proxy, or a
-    /// packet of our own.
+    /// Whether a plain frame of anything but IPv4 takes a closer look, by its front: perhaps a question to a proxy, or
+    /// a packet of our own.
     // Out of line: the registers are for IPv4.
     #[inline(never)]
     fn is_special(&self, head: &[u8; Plain::MIN_FRAME], len: usize, version: Option<IpVersion>) -> bool {
@@ -236,8 +236,8 @@ impl Engine<'_> {
         destination.is_multicast().then(|| self.groups.lookup(vni, destination, source)).flatten()
     }
 
-    /// Sends a frame without the tag of its trunk. What stays on this side stays as it was, or becomes an answer for the
-    /// same trunk.
+    /// Sends a frame without the tag of its trunk. What stays on this side stays as it was, or becomes an answer for
+    /// the same trunk.
     fn untagged(
         &self,
         member: Membership,

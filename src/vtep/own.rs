@@ -1,15 +1,15 @@
 //! Packets of our own: those that would go into a tunnel again, and again, growing with every turn.
 //!
-//! That happens where the way to a remote leads into the overlay; in Linux it ends where a route leads back into its own
-//! device, and at a limit of recursion.
+//! That happens where the way to a remote leads into the overlay; in Linux it ends where a route leads back into its
+//! own device, and at a limit of recursion.
 
 use core::net::IpAddr;
 
 use super::{Config, Engine};
 use crate::wire::{IpProtocol, ipv4, ipv6, udp};
 
-/// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there is
-/// none.
+/// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there
+/// is none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Own {
     ipv4: u32,
@@ -36,8 +36,8 @@ impl Own {
 }
 
 impl Engine<'_> {
-    /// Whether an IP packet is from our address to that of a remote, and to the port of remotes: nobody else's is, where a
-    /// host behind a tunnel has an address of ours.
+    /// Whether an IP packet is from our address to that of a remote, and to the port of remotes: nobody else's is,
+    /// where a host behind a tunnel has an address of ours.
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
         let Some((remote, datagram)) = self.own_datagram(ip) else { return false };
         let udp = udp::Header::parse(datagram).ok();

@@ -1,6 +1,6 @@
 //! The straight way of a frame: to a remote over IPv4 whose headers are made and whose next hop is known, if there is
-//! nothing to be asked, told or made first. Most frames go this way, in three steps: the frame is looked at, its remote is
-//! found, its headers are written.
+//! nothing to be asked, told or made first. Most frames go this way, in three steps: the frame is looked at, its remote
+//! is found, its headers are written.
 
 use core::net::IpAddr;
 
@@ -57,8 +57,8 @@ impl<'t> Straight<'t> {
 }
 
 impl<'t> Engine<'t> {
-    /// Finds the remote that a frame goes to, with `N` bytes of outer headers before it; `None` where there is no straight
-    /// way for this frame.
+    /// Finds the remote that a frame goes to, with `N` bytes of outer headers before it; `None` where there is no
+    /// straight way for this frame.
     #[inline(always)]
     pub(super) fn find_straight<const N: usize>(
         &self,
@@ -108,8 +108,8 @@ impl<'t> Engine<'t> {
 }
 
 impl Straight<'_> {
-    /// Puts `N` bytes of outer headers before a frame that was looked at, and whose remote was found. Answers how long it
-    /// was; `None` for those that go another way, which are left as they were. The caller counts.
+    /// Puts `N` bytes of outer headers before a frame that was looked at, and whose remote was found. Answers how long
+    /// it was; `None` for those that go another way, which are left as they were. The caller counts.
     #[inline(always)]
     pub(super) fn send<const N: usize>(
         &self,

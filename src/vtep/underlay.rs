@@ -127,8 +127,8 @@ impl<'t> Engine<'t> {
     }
 }
 
-/// Whether a packet came over IPv6, by what is there of its outer headers or is said of them; `None` for one that is cut
-/// off before that.
+/// Whether a packet came over IPv6, by what is there of its outer headers or is said of them; `None` for one that is
+/// cut off before that.
 #[inline(always)]
 pub(super) fn is_ipv6(meta: &DecapMeta, framing: Framing, has_ipv4: bool, packet: &[u8]) -> Option<bool> {
     Some(match (meta.outer, framing) {

@@ -1,5 +1,6 @@
 //! What an engine must survive, as far as other files do not have it: `receive` (lengths,
-//! checksums, martians, ECN), `learning` (floods, storms, spoofed senders), `transmit` (misses), `arp`, `nd` and `pmtu`.
+//! checksums, martians, ECN), `learning` (floods, storms, spoofed senders), `transmit` (misses), `arp`, `nd` and
+//! `pmtu`.
 
 use encap::{
     Packet,

@@ -1,5 +1,5 @@
-//! The crate's flow hash, which it keeps to itself, written out again: so that contestants who have no such thing put the
-//! same source port into their packets. That it is the same is checked with every frame of the traffic.
+//! The crate's flow hash, which it keeps to itself, written out again: so that contestants who have no such thing put
+//! the same source port into their packets. That it is the same is checked with every frame of the traffic.
 
 /// Keys of the flow hash.
 #[derive(Clone, Copy, Debug)]

@@ -19,8 +19,8 @@ pub(crate) struct Trouble {
 }
 
 /// Makes a packet of the device's the error about it, for the device; whether there may be one. It seems to come from
-/// the host for which the packet was, as from a bridge port of the kernel's: from an address of this host the kernel would
-/// not take it.
+/// the host for which the packet was, as from a bridge port of the kernel's: from an address of this host the kernel
+/// would not take it.
 pub(crate) fn to_sender(packet: &mut Packet<'_>, payload: Payload, trouble: Trouble) -> bool {
     if payload == Payload::Ip {
         return report(packet, trouble).is_some();

@@ -15,9 +15,9 @@ use crate::values::{self, EncapLimit, Expires};
 
 /// A GRE tunnel in user space, between a TUN or TAP device and raw sockets.
 ///
-/// Options have the names, the meaning and the defaults that `ip tunnel add ... mode gre` and `ip link add ... type gretap`
-/// give them, and what these refuse is refused. SIGUSR1 prints counters and why packets were dropped, SIGINT and SIGTERM
-/// end.
+/// Options have the names, the meaning and the defaults that `ip tunnel add ... mode gre` and `ip link add ... type
+/// gretap` give them, and what these refuse is refused. SIGUSR1 prints counters and why packets were dropped, SIGINT
+/// and SIGTERM end.
 #[derive(Debug, Parser)]
 #[command(name = "gre")]
 pub(crate) struct Args {
@@ -93,8 +93,8 @@ pub(crate) struct Args {
     /// judged where there are some, a restarted sender is heard again, loops end, keepalives are answered.
     #[arg(long)]
     rfc: bool,
-    /// Tell senders whose packets are for no tunnel that the port is unreachable, as the kernel does: for the only tunnel
-    /// of a host.
+    /// Tell senders whose packets are for no tunnel that the port is unreachable, as the kernel does: for the only
+    /// tunnel of a host.
     #[arg(long)]
     pub(crate) unreachable: bool,
 }

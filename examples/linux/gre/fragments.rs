@@ -1,5 +1,5 @@
-//! Outer packets that are longer than the underlay's MTU and may be fragmented: the kernel does that, but only where the IP
-//! header is its own.
+//! Outer packets that are longer than the underlay's MTU and may be fragmented: the kernel does that, but only where
+//! the IP header is its own.
 
 use std::{
     io,

@@ -1,8 +1,8 @@
 //! A GRE tunnel on Linux, as the kernel's own: between a TUN or TAP device and raw sockets.
 //!
-//! Outer headers are ours: they are sent by a raw socket that leaves them alone, so that TTL, DS field, DF and extension
-//! headers are what the options say. What is received comes by a raw socket of protocol 47, over IPv6 without its header,
-//! of which the kernel then says what it was.
+//! Outer headers are ours: they are sent by a raw socket that leaves them alone, so that TTL, DS field, DF and
+//! extension headers are what the options say. What is received comes by a raw socket of protocol 47, over IPv6 without
+//! its header, of which the kernel then says what it was.
 
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
 

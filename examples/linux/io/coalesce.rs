@@ -1,5 +1,5 @@
-//! Segments of one TCP connection that follow each other go to the kernel as one, which it takes like one: a device with
-//! offload cuts it again, where anybody needs it cut. As the kernel's GRO does it, and with its rules.
+//! Segments of one TCP connection that follow each other go to the kernel as one, which it takes like one: a device
+//! with offload cuts it again, where anybody needs it cut. As the kernel's GRO does it, and with its rules.
 
 use std::io::IoSlice;
 

@@ -1,5 +1,5 @@
-//! Packets of one flow that follow each other, sent as one (UDP_SEGMENT): the kernel cuts it as late as it can, and goes
-//! once through routing and queues, instead of once for each.
+//! Packets of one flow that follow each other, sent as one (UDP_SEGMENT): the kernel cuts it as late as it can, and
+//! goes once through routing and queues, instead of once for each.
 //!
 //! A raw socket cannot do that. A UDP socket can, but has one source port, TTL, DS field and DF: so for packets with IP
 //! headers there is a socket for each source port that is in use, and the rest is said beside each packet. What the

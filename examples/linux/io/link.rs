@@ -1,5 +1,5 @@
-//! Packets that go to a device with an Ethernet header of ours (packet(7)), past the kernel's IP: to whom, the kernel is
-//! asked now and then, and not for each packet.
+//! Packets that go to a device with an Ethernet header of ours (packet(7)), past the kernel's IP: to whom, the kernel
+//! is asked now and then, and not for each packet.
 
 use std::{
     collections::HashMap,

@@ -56,7 +56,8 @@ impl Asker {
         Ok(Self { socket, buffer: vec![0; 16 << 10], sequence: 0 })
     }
 
-    /// The next hop to an address; `None` where the kernel does not know it, or nobody has to be known by a MAC address.
+    /// The next hop to an address; `None` where the kernel does not know it, or nobody has to be known by a MAC
+    /// address.
     pub(crate) fn next_hop(&mut self, to: IpAddr) -> io::Result<Option<NextHop>> {
         let Some((device, hop)) = self.route(to)? else { return Ok(None) };
         let mut question = NeighbourMessage::default();

@@ -59,8 +59,8 @@ impl Receiver {
         Ok(Self { socket, port, headers: headers(), buffers, stride, batch: [None; BATCH], joins: false })
     }
 
-    /// Has the kernel hand over packets of one flow that follow each other as one, where a device joins them (UDP_GRO): the
-    /// same packets in less time.
+    /// Has the kernel hand over packets of one flow that follow each other as one, where a device joins them (UDP_GRO):
+    /// the same packets in less time.
     #[must_use]
     pub fn with_joined(self) -> Self {
         // Where the kernel cannot do that, each comes by itself.

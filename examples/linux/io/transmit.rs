@@ -50,8 +50,8 @@ impl Transmitter {
         Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None), gso: None, link: None })
     }
 
-    /// Has the kernel cut what is sent, where packets allow that: the same packets in less time, with UDP checksums. By a
-    /// raw socket these are packets with UDP, whose source ports are then taken.
+    /// Has the kernel cut what is sent, where packets allow that: the same packets in less time, with UDP checksums. By
+    /// a raw socket these are packets with UDP, whose source ports are then taken.
     ///
     /// # Errors
     ///

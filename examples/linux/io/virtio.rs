@@ -1,5 +1,5 @@
-//! What stands before a packet of a device with offload: `struct virtio_net_hdr` (include/uapi/linux/virtio_net.h), in the
-//! machine's byte order.
+//! What stands before a packet of a device with offload: `struct virtio_net_hdr` (include/uapi/linux/virtio_net.h), in
+//! the machine's byte order.
 
 /// The header.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -29,8 +29,8 @@ pub(crate) struct Args {
     /// VLAN 0. Can be repeated.
     #[arg(long, value_name = "VID=VNI", value_parser = values::vlan)]
     pub(crate) vlan: Vec<(VlanId, Vni)>,
-    /// Where frames go whose destination nobody knows, or that are for everybody: an endpoint, or a multicast group, which
-    /// is joined on --dev. Can be repeated.
+    /// Where frames go whose destination nobody knows, or that are for everybody: an endpoint, or a multicast group,
+    /// which is joined on --dev. Can be repeated.
     #[arg(long, value_name = "IP")]
     pub(crate) remote: Vec<IpAddr>,
     /// An entry of the forwarding database. Can be repeated; the all-zero address appends to the default destination.
@@ -156,8 +156,8 @@ pub(crate) struct Common {
     #[arg(long, value_name = "DEV", requires = "mirror")]
     pub(crate) mirror_neigh: Option<String>,
     /// What to send by. By a raw socket packets are routed by the kernel, and pass netfilter. By link they go to their
-    /// device at once, in a fifth less time, where the kernel knows the next hop, and pass neither netfilter nor IPsec. By
-    /// the UDP socket, for where raw sockets are not allowed out, settings of the outer headers have no effect.
+    /// device at once, in a fifth less time, where the kernel knows the next hop, and pass neither netfilter nor IPsec.
+    /// By the UDP socket, for where raw sockets are not allowed out, settings of the outer headers have no effect.
     #[arg(long, value_name = "SOCKET", value_enum, default_value_t = Tx::Raw)]
     pub(crate) tx: Tx,
     /// Exchange packets with the kernel one by one. Without this, long TCP segments come from devices and go to them

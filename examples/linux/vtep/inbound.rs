@@ -27,8 +27,8 @@ pub(crate) struct Inbound<'a> {
 }
 
 impl<'a> Inbound<'a> {
-    /// Receives packets by sockets, one of each family that we have an address of, and hears what routers say of packets
-    /// of ours.
+    /// Receives packets by sockets, one of each family that we have an address of, and hears what routers say of
+    /// packets of ours.
     pub(crate) fn new(ends: Ends<'a>, sockets: Vec<Socket>, reports: Vec<Socket>) -> io::Result<Self> {
         let joins = ends.ports.iter().all(|port| port.device.has_offload());
         let receivers = sockets.into_iter().map(|socket| {

@@ -281,7 +281,8 @@ fn named(device: &Device, error: io::Error) -> io::Error {
 /// Ethernet with tags, and the longest IP packet.
 const MAX_FRAME: usize = 32 + 65_535;
 
-/// From one buffer to the next: an odd number of cache lines, so that the fronts of frames do not fall on the same ones.
+/// From one buffer to the next: an odd number of cache lines, so that the fronts of frames do not fall on the same
+/// ones.
 const STRIDE: usize = ((HEADROOM + MAX_FRAME).div_ceil(64) | 1) * 64;
 
 /// Misses that wait until they are printed.

@@ -35,8 +35,8 @@ impl<'t> Map<'t> {
         self.cold.get(cold_start(spot.first)).map_or(0, |word| word.load(Relaxed))
     }
 
-    /// Loads a word of the second bucket, if that is likely to be needed: where the first one overflows or is full, by its
-    /// last slot; then a cold one too.
+    /// Loads a word of the second bucket, if that is likely to be needed: where the first one overflows or is full, by
+    /// its last slot; then a cold one too.
     #[inline(always)]
     pub(crate) fn touch_away(&self, spot: &Spot) -> u32 {
         let Some(line) = self.buckets.get(spot.first) else { return 0 };

@@ -197,6 +197,6 @@ impl Said {
     }
 }
 
-/// For each slot: its tag in their word, where it does not count and where it does, and what moves its stamp to the upper
-/// half of their word.
+/// For each slot: its tag in their word, where it does not count and where it does, and what moves its stamp to the
+/// upper half of their word.
 const OF_SLOTS: [u32; 3 * SLOTS] = [0, 0, 0, 0, 0xff, 0xff00, 0xff_0000, 0xff00_0000, 1 << 16, 1, 1 << 16, 1];

@@ -22,8 +22,8 @@
 //!   fenced, so that whoever reads a word of the new key also reads the new version. (A Relaxed version passes
 //!   every stress test on x86 and is wrong.)
 //! - Publishing, moving to another destination and deleting are one store of the value.
-//! - A tag changes as a key does or, later, once a value does not need it any more; the version has changed between, for
-//!   those who have read the value before.
+//! - A tag changes as a key does or, later, once a value does not need it any more; the version has changed between,
+//!   for those who have read the value before.
 //! - A relocated entry is copied first and cleared second, under both locks. Between the two the first bucket's
 //!   control word changes: the overflow is counted or, on the way back, the version is changed once more, for those
 //!   who began after the copy was announced and before it was there.
@@ -34,11 +34,12 @@
 //! - The version wraps after 2^25 inserts into one bucket; a reader would have to stand still for as long.
 //!
 //! An entry is pointed elsewhere under the lock of its bucket, and added under that of its first one where it fits in
-//! there; for the rest both buckets of a key are locked. Nothing of a key comes to either bucket without the lock of the
-//! first one, so who holds that and does not find the key in the second, which is not locked, knows that it is not there.
+//! there; for the rest both buckets of a key are locked. Nothing of a key comes to either bucket without the lock of
+//! the first one, so who holds that and does not find the key in the second, which is not locked, knows that it is not
+//! there.
 //!
-//! Taking a lock is SeqCst: whoever then asks, by SeqCst loads, whether what an entry is to name is still there sees that
-//! it is gone, or a sweep which begins with a fence after it went sees the lock.
+//! Taking a lock is SeqCst: whoever then asks, by SeqCst loads, whether what an entry is to name is still there sees
+//! that it is gone, or a sweep which begins with a fence after it went sees the lock.
 //!
 //! Locking is bounded too: a writer that does not get a lock answers [`Busy`]. What interrupts a writer may read,
 //! but must not write: it could spin for a lock that its own processor holds.

@@ -1,7 +1,7 @@
 //! Many entries at once, while the processor waits for memory once per 32 of them.
 //!
-//! All lines that entries may be written to are asked for before the first is. Those whose way is free go in one after the
-//! other, counted for the table all together; the others take the same ways as they would alone.
+//! All lines that entries may be written to are asked for before the first is. Those whose way is free go in one after
+//! the other, counted for the table all together; the others take the same ways as they would alone.
 
 use core::hint::black_box;
 
@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl<'t> Fdb<'t> {
-    /// Many entries at once: as if [`add`](Self::add) was called for each, in order, but faster. One answer per entry, and
-    /// what one is refused for stops no other; of two slices of different lengths the shorter one counts.
+    /// Many entries at once: as if [`add`](Self::add) was called for each, in order, but faster. One answer per entry,
+    /// and what one is refused for stops no other; of two slices of different lengths the shorter one counts.
     pub fn add_batch(&self, entries: &[(Vni, MacAddr, NewEntry)], answers: &mut [Result<(), Error>]) {
         for (entries, answers) in entries.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
             self.add_some(entries, answers);
@@ -48,8 +48,8 @@ impl<'t> Fdb<'t> {
         room.give_back(paid);
     }
 
-    /// What many frames say, in order: as if [`learn`](Self::learn) was called for each, but faster where much of it is not
-    /// known yet. One answer per frame; of two slices of different lengths the shorter one counts.
+    /// What many frames say, in order: as if [`learn`](Self::learn) was called for each, but faster where much of it is
+    /// not known yet. One answer per frame; of two slices of different lengths the shorter one counts.
     pub fn learn_batch(&self, now: Instant, sources: &[(Vni, MacAddr, RemoteId)], answers: &mut [Learned]) {
         let present = self.clock.at(now, self.meta.fdb_ages());
         for (sources, answers) in sources.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {

@@ -1,7 +1,7 @@
 //! The short way in: an entry of an address that nobody knows, with nothing in its way.
 //!
-//! Where anything else is the case nothing is done, and the long ways ([`Fdb::add_closely`], [`Fdb::learn_closely`]) know
-//! what to make of it.
+//! Where anything else is the case nothing is done, and the long ways ([`Fdb::add_closely`], [`Fdb::learn_closely`])
+//! know what to make of it.
 
 use core::sync::atomic::Ordering::Relaxed;
 

@@ -129,8 +129,8 @@ impl<'t> Fdb<'t> {
         Some(Sought { home: self.map.home(key)?, key, generation })
     }
 
-    /// Whether `mac` was learned from this remote in this tick: the short way of learning. Whether the remote is configured
-    /// was asked when it was learned.
+    /// Whether `mac` was learned from this remote in this tick: the short way of learning. Whether the remote is
+    /// configured was asked when it was learned.
     #[inline(always)]
     pub(super) fn is_fresh(&self, now: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> bool {
         let epoch = self.meta.epoch().load(Acquire);
@@ -148,8 +148,8 @@ impl<'t> Fdb<'t> {
             && self.is_epoch(epoch)
     }
 
-    /// The remote behind which `mac` is, if there is nothing to learn from a frame that comes from there: it was learned
-    /// in this tick, or somebody said so for good.
+    /// The remote behind which `mac` is, if there is nothing to learn from a frame that comes from there: it was
+    /// learned in this tick, or somebody said so for good.
     #[inline(always)]
     pub(crate) fn settled(&self, now: Instant, vni: Vni, mac: MacAddr) -> Option<RemoteId> {
         let now = self.clock.at(now, self.meta.fdb_ages());

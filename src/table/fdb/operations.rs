@@ -70,7 +70,8 @@ impl<'t> Fdb<'t> {
     }
 
     /// Adds a remote to an all-zero or multicast entry, behind those that are there as long as there is room (see
-    /// [`Lists::append`](super::super::Lists::append)); or adds the entry. What else is said about the entry is said anew.
+    /// [`Lists::append`](super::super::Lists::append)); or adds the entry. What else is said about the entry is said
+    /// anew.
     ///
     /// # Errors
     ///

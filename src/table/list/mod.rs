@@ -44,8 +44,8 @@ impl<'t> Lists<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`]; [`Error::SweepPending`] where there is only room that a worker's quiescent point has not freed yet;
-    /// [`Error::Stale`] for a remote that was removed.
+    /// [`Error::Full`]; [`Error::SweepPending`] where there is only room that a worker's quiescent point has not freed
+    /// yet; [`Error::Stale`] for a remote that was removed.
     pub fn add_list(&self, members: &[RemoteId]) -> Result<ListId, Error> {
         self.create(0, members).map(ListId)
     }
@@ -59,13 +59,13 @@ impl<'t> Lists<'t> {
         self.create(GROUP, members).map(GroupId)
     }
 
-    /// Adds a remote; answers whether it is new there. It comes last, unless there is no room behind the others: then it
-    /// takes the place of one that has gone, wherever that was.
+    /// Adds a remote; answers whether it is new there. It comes last, unless there is no room behind the others: then
+    /// it takes the place of one that has gone, wherever that was.
     ///
     /// # Errors
     ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`]; [`Error::SweepPending`] where there is only room that a worker's
-    /// quiescent point has not freed yet.
+    /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`]; [`Error::SweepPending`] where there is only room that a
+    /// worker's quiescent point has not freed yet.
     pub fn append(&self, list: impl Into<Members>, remote: RemoteId) -> Result<bool, Error> {
         self.push(list.into().0, remote)
     }

@@ -181,8 +181,8 @@ pub(crate) struct Record<'t> {
 }
 
 impl<'t> Remotes<'t> {
-    /// The record of a remote; `None` where it was removed. Of records of one line the second line is somebody else's, or
-    /// there is none: their headers are too short to be read from it.
+    /// The record of a remote; `None` where it was removed. Of records of one line the second line is somebody else's,
+    /// or there is none: their headers are too short to be read from it.
     #[inline(always)]
     pub(crate) fn record_of(&self, id: RemoteId) -> Option<Record<'t>> {
         let state = self.states.get(id.0.index())?;
@@ -211,7 +211,8 @@ impl Record<'_> {
         Ipv4Addr::from_bits(self.word::<1>())
     }
 
-    /// Whether it is a remote over IPv4, with a header of so many bytes, and nothing is known of the MTU on the way there.
+    /// Whether it is a remote over IPv4, with a header of so many bytes, and nothing is known of the MTU on the way
+    /// there.
     #[inline(always)]
     pub(crate) fn is_ipv4_with(&self, header: usize) -> bool {
         self.word::<0>() == (header as u32) << 8 | 4

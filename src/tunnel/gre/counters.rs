@@ -4,8 +4,8 @@ use super::Drops;
 use crate::tunnel::{DropReason, EncapError};
 
 /// Counters of a tunnel, named as Linux's, which count what Linux's do. What Linux drops without counting, such as a
-/// broken GRE header or a wrong checksum, is in [`drops`](Self::drops) alone, as everything that was dropped is; a packet
-/// of another tunnel is nowhere.
+/// broken GRE header or a wrong checksum, is in [`drops`](Self::drops) alone, as everything that was dropped is; a
+/// packet of another tunnel is nowhere.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]

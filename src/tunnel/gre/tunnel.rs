@@ -67,7 +67,8 @@ use crate::{
 /// fragmented before it goes in.
 ///
 /// What routers say of the path is for [`handle_icmp`](Self::handle_icmp). The MTU follows from that until
-/// [`handle_timeout`](Self::handle_timeout) is called at [`poll_timeout`](Self::poll_timeout), ten minutes later by default.
+/// [`handle_timeout`](Self::handle_timeout) is called at [`poll_timeout`](Self::poll_timeout), ten minutes later by
+/// default.
 #[derive(Clone, Copy, Debug)]
 pub struct Tunnel {
     pub(super) endpoint: Endpoint,

@@ -271,8 +271,8 @@ struct Subject<'w, W: Wire> {
 }
 
 impl<W: Wire> Subject<'_, W> {
-    /// Sends a packet, and one behind it that is right and has the sequence number `next`: whether the first was answered
-    /// when the second one is.
+    /// Sends a packet, and one behind it that is right and has the sequence number `next`: whether the first was
+    /// answered when the second one is.
     #[track_caller]
     fn answers(&mut self, crafted: &Crafted, next: u32) -> bool {
         let mut send = |crafted: &Crafted, offset| {

@@ -275,8 +275,8 @@ fn told_the_same_both_do_the_same() {
     }
 }
 
-/// Linux says that a unicast address has a second remote now, which it has not, and changes only the entry's state; or it
-/// says that it cannot replace a list, and changes its state. The library refuses, and that is all.
+/// Linux says that a unicast address has a second remote now, which it has not, and changes only the entry's state; or
+/// it says that it cannot replace a list, and changes its state. The library refuses, and that is all.
 #[test]
 fn what_is_refused_changes_nothing_of_ours() {
     require!(Need::Root, Need::Program("bridge"), Need::Device("vxlan"));

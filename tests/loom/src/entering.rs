@@ -27,8 +27,8 @@ const WAYS: [fn(&Tables); 4] = [
     |tables| tables.fdb().learn_batch(NOW, &[(FIRST, MAC, ONE)], &mut [Learned::Busy]),
 ];
 
-/// A VNI is removed, and another one gets its number after a sweep that saw no lock and found nothing any more, while an
-/// entry comes into the first one: it is not the second one's. At most 2 preemptions.
+/// A VNI is removed, and another one gets its number after a sweep that saw no lock and found nothing any more, while
+/// an entry comes into the first one: it is not the second one's. At most 2 preemptions.
 pub fn an_entry_that_comes_is_not_that_of_the_next_vni() {
     WAYS.into_iter().for_each(coming);
 }

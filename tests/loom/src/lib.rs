@@ -2,16 +2,16 @@
 //!
 //! The source files are the crate's own, by `#[path]`; only `line.rs` is not: its words are loom's, which also
 //! answer what another processor might still read. [`model`] is what all models share, [`bucket`] has those of the
-//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`], [`records`] and [`mtus`]
-//! are about remotes, [`lists`] about their lists, [`vnis`], [`lookups`] and [`entering`] about the forwarding database,
-//! [`words`] about gateways, counters and VLANs. `tests/` names them all.
+//! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`], [`records`] and
+//! [`mtus`] are about remotes, [`lists`] about their lists, [`vnis`], [`lookups`] and [`entering`] about the forwarding
+//! database, [`words`] about gateways, counters and VLANs. `tests/` names them all.
 //!
 //! # What is not covered
 //!
 //! - Executions with more preemptions than the bound that each model names. `LOOM_MAX_PREEMPTIONS=4` sets it.
 //! - Loads of what is stored later (load buffering), which loom does not have.
-//! - The total order of SeqCst accesses, which loom has of fences only: they are run as accesses that acquire and release,
-//!   or, where a model needs that order, with a fence after each update.
+//! - The total order of SeqCst accesses, which loom has of fences only: they are run as accesses that acquire and
+//!   release, or, where a model needs that order, with a fence after each update.
 //! - Versions and counts that wrap.
 //! - More than two threads at once.
 //! - Neighbours, routes and multicast groups, beyond the map that they share.

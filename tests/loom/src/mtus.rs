@@ -14,7 +14,8 @@ use crate::{
     time::Instant,
 };
 
-/// The sweep finds that an MTU is old while a smaller one is told: that one holds, and in its turn what was set. At most
+/// The sweep finds that an MTU is old while a smaller one is told: that one holds, and in its turn what was set. At
+/// most
 /// 3 preemptions.
 pub fn a_told_mtu_is_not_lost_to_the_sweep() {
     told(sweep);

@@ -291,8 +291,8 @@ fn b3_b6_selectors_in_order_and_none_twice() {
     assert_eq!(text, "tunnels 2 and 1 are out of order: sort them");
 }
 
-/// Linux's search, over lists with the newest first. Over IPv4 there is a list for frames and one for everything else, and
-/// frames are looked for in both; over IPv6 there is one list, and scores.
+/// Linux's search, over lists with the newest first. Over IPv4 there is a list for frames and one for everything else,
+/// and frames are looked for in both; over IPv6 there is one list, and scores.
 fn naive(all: &[Selector], packet: &Arrived) -> Option<u32> {
     let kind = if packet.header.protocol == EtherType::TEB { Payload::Ethernet } else { Payload::Ip };
     let of = |payload| all.iter().copied().filter(move |it| it.payload == payload).collect::<Vec<_>>();

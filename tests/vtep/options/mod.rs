@@ -1,7 +1,7 @@
 //! The options of `ip link add … type vxlan`: what each does here, with the kernel's defaults and with ours.
 //!
-//! Those that have files of their own are there: proxies in `arp` and `nd`, the short circuit in `short_circuit`, reserved
-//! bits in `receive`.
+//! Those that have files of their own are there: proxies in `arp` and `nd`, the short circuit in `short_circuit`,
+//! reserved bits in `receive`.
 
 mod outer;
 

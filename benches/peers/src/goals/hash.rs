@@ -46,7 +46,8 @@ pub fn run(report: &mut Report) {
     report.row("H1", "flow hash; IPv4 5-tuple", &series[0], &series[1], Goal::Time(1.1, 0.8));
 }
 
-/// The crate keeps the hash to itself: what is timed is the same written out, if it gives the ports that the crate sends.
+/// The crate keeps the hash to itself: what is timed is the same written out, if it gives the ports that the crate
+/// sends.
 fn check() {
     let (tunnel, keys) = (endpoint(LOCAL), Keys::new(SEED));
     let remotes = remotes(&tunnel);

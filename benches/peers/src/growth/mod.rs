@@ -34,8 +34,9 @@ impl Growing {
         self.add_series(x, &series);
     }
 
-    /// Measures those at all these places, as many at each, and not one place after the other: a machine that is slow for
-    /// a second is so for all. Turns are `longer` so many times, for each to have its memory near before it is timed.
+    /// Measures those at all these places, as many at each, and not one place after the other: a machine that is slow
+    /// for a second is so for all. Turns are `longer` so many times, for each to have its memory near before it is
+    /// timed.
     fn measure_all(&mut self, longer: usize, places: &[usize], contestants: &mut [Contestant<'_>]) {
         let effort = Effort { turn: longer * self.effort.turn, ..self.effort };
         let each = contestants.len() / places.len();

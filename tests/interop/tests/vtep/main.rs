@@ -1,4 +1,5 @@
-//! The program `vtep` of `examples/linux` with the vxlan device of the running kernel at the other end, and with itself.
+//! The program `vtep` of `examples/linux` with the vxlan device of the running kernel at the other end, and with
+//! itself.
 //!
 //! Namespace `a` has the kernel's device, 10.99.0.1 and fd99::1; namespace `b` the program, 10.99.0.2 and fd99::2.
 

@@ -111,8 +111,8 @@ pub fn sweep_and_insertion() {
     });
 }
 
-/// Two threads add an entry of the same key to a bucket which has room and an entry elsewhere, so that they look into its
-/// second one without its lock: it is there once. At most 3 preemptions.
+/// Two threads add an entry of the same key to a bucket which has room and an entry elsewhere, so that they look into
+/// its second one without its lock: it is there once. At most 3 preemptions.
 pub fn two_writers_of_one_key_beside_others_elsewhere() {
     let (image, inhabitants) = overflowing();
     let key = inhabitants[5];

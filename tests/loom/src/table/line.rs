@@ -272,8 +272,9 @@ pub(crate) fn observed<R>(observer: Observer, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Runs `f` with a total order of all SeqCst updates, by a fence after each, so that a SeqCst load after one comes after it
-/// there too. Loom has such an order of fences only: everywhere else these are updates that acquire and release.
+/// Runs `f` with a total order of all SeqCst updates, by a fence after each, so that a SeqCst load after one comes
+/// after it there too. Loom has such an order of fences only: everywhere else these are updates that acquire and
+/// release.
 pub(crate) fn sequential<R>(f: impl FnOnce() -> R) -> R {
     let _reset = Reset(&SEQUENTIAL, SEQUENTIAL.replace(true));
     f()

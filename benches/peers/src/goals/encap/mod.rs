@@ -22,8 +22,8 @@ use crate::{
 pub trait Encap {
     fn name(&self) -> String;
 
-    /// Encapsulates the frame of `len` bytes that starts `start` bytes into the buffer; answers where the packet starts,
-    /// or nothing where it cannot be done.
+    /// Encapsulates the frame of `len` bytes that starts `start` bytes into the buffer; answers where the packet
+    /// starts, or nothing where it cannot be done.
     fn encap(&self, buffer: &mut [u8], start: usize, len: usize, step: Step) -> Option<usize>;
 }
 

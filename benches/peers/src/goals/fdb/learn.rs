@@ -85,8 +85,8 @@ struct Filled<'a> {
 }
 
 impl Filled<'_> {
-    /// Nanoseconds per insert. Every build inserts the same into the same places, so of several builds the shortest time
-    /// of each stretch is its own, and the rest is the machine's: a whole build is too long not to be interrupted.
+    /// Nanoseconds per insert. Every build inserts the same into the same places, so of several builds the shortest
+    /// time of each stretch is its own, and the rest is the machine's: a whole build is too long not to be interrupted.
     fn time(&self, size: usize) -> f64 {
         const BUILDS: usize = 3;
         const STRETCH: usize = 1024;
