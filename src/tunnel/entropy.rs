@@ -328,10 +328,14 @@ mod tests {
 
     #[test]
     fn rfc7348_s5_flows_that_are_counted_up_spread_like_flows_at_random() {
-        let addresses =
-            |source: u32, destination: u32| u64::from(source.to_be()) | u64::from(destination.to_be()) << 32;
-        let ports =
-            |source: u32, destination: u32| source.to_be() >> 16 | (destination.to_be() & 0xffff_0000);
+        let addresses = |source: u32, destination: u32| {
+            let ([a, b, c, d], [e, f, g, h]) = (source.to_be_bytes(), destination.to_be_bytes());
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+        };
+        let ports = |source: u32, destination: u32| {
+            let ([_, _, a, b], [_, _, c, d]) = (source.to_be_bytes(), destination.to_be_bytes());
+            u32::from_ne_bytes([a, b, c, d])
+        };
         let (here, there) = (0x0a01_0001, 0x0a02_0001);
         type Flow = fn(u32) -> (u32, u32, u32, u32);
         let flows: [(&str, Flow); 5] = [
