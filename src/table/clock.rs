@@ -158,14 +158,12 @@ impl Now {
         self.stamp.wrapping_sub(stamp).wrapping_sub((self.stamp < stamp) as u16)
     }
 
-    /// Whether what was confirmed at the stamp in the upper half of a word may be used, whatever is in the lower one,
-    /// for a first look: of what a clock that was ahead confirmed, and of the last tick before a limit that is past the
-    /// stamp that there is not, [`expired`](Self::expired) knows more.
-    #[inline(always)]
-    pub(crate) const fn is_young(self, above: u32) -> bool {
-        // With all ones below, nothing is borrowed from the age.
-        let age = ((self.stamp as u32) << 16 | 0xffff).wrapping_sub(above);
-        (age < (self.limit as u32) << 16) | (above < 1 << 16)
+    /// Whether what was confirmed at `stamp` may be used, for a first look: of what a clock that was ahead confirmed,
+    /// and of the last tick before a limit that is past the stamp that there is not, [`expired`](Self::expired) knows
+    /// more.
+    #[inline]
+    pub(crate) const fn is_young(self, stamp: u16) -> bool {
+        (self.stamp.wrapping_sub(stamp) < self.limit) | (stamp == ETERNAL)
     }
 
     /// Whether what was confirmed at `stamp` must not be used any more.

@@ -54,7 +54,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 pub(crate) use self::{
     berth::Spot,
-    home::{Glimpse, Home, Look, Peek, Said},
+    home::{Home, Look, Peek},
     lock::{Added, Locked, Place},
     relocate::Dead,
 };

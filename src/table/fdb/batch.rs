@@ -12,6 +12,7 @@ use super::{
         clock::Now,
     },
     Fdb, Lookup,
+    lookup::Sought,
 };
 use crate::{
     time::Instant,
@@ -61,7 +62,7 @@ impl<'t> Fdb<'t> {
         // The first key's bit is the highest so far.
         let open = (!right).reverse_bits().wrapping_shr(BATCH.wrapping_sub(answers.len()) as u32);
         if open != 0 {
-            self.look_again(now, keys, &sought, open, answers);
+            self.look_again(now, epoch, keys, &sought, open, answers);
         }
         if !self.is_epoch(epoch) {
             for (&(vni, mac), answer) in keys.iter().zip(answers) {
@@ -75,6 +76,7 @@ impl<'t> Fdb<'t> {
     fn look_again(
         &self,
         now: Now,
+        epoch: u32,
         keys: &[(Vni, MacAddr)],
         sought: &Batch<'t>,
         open: u32,
@@ -112,7 +114,7 @@ impl<'t> Fdb<'t> {
             *answer = if key != NO_KEY && home.lacks(away.unwrap_or(home), key) {
                 Lookup::Unknown
             } else {
-                self.look_on(now, vni, mac)
+                self.look_on(now, vni, mac, &Sought { home, key, generation }, epoch)
             };
         }
     }

@@ -3,16 +3,13 @@
 //! There are two ways. The short one reads each word once and has an answer for what is as it should be: a VNI in
 //! front, a bucket that nobody is at work on, an entry that was not flushed. Whatever else it meets it leaves to the
 //! long one, which asks the lines that are right whatever happens, and looks again.
-//!
-//! Of a table that is larger than the caches each lookup waits for one line, and how many lookups wait together is
-//! told by how many steps of each have to wait for that line: there are no more of them than an answer takes.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
     super::{
         Destination, GroupId, ListId, RemoteId,
-        bucket::{Busy, Content, Glimpse, Home, Key, Look, Peek, Said},
+        bucket::{Busy, Content, Home, Key, Look, Peek},
         clock::{ETERNAL, Now},
         handle::Handle,
         line::fence,
@@ -50,63 +47,33 @@ impl Lookup {
 
 impl<'t> Fdb<'t> {
     /// Where `mac` is. Exactly this entry: whoever floods what is unknown looks [`MacAddr::ZERO`] up next.
-    #[inline(always)]
+    #[inline]
     pub fn lookup(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
+        let now = self.clock.at(now, self.meta.fdb_ages());
         let epoch = self.meta.epoch().load(Acquire);
-        if let Some(sought) = self.seek(vni, &mac) {
-            match sought.home.glimpse(sought.key) {
-                Glimpse::Here(value, said) => {
-                    if let Some(remote) = self.remote(now, &sought, value, said) {
-                        if self.is_epoch(epoch) {
-                            return Lookup::Found(Destination::Remote(remote));
-                        }
+        let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(now, vni, mac) };
+        // With branches: one that is foretold right is not waited for, and most are.
+        if let Look::Here(content) = sought.home.look(sought.key) {
+            let handle = Handle(content.value);
+            let current = sought.is_current(content.tag) || !handle.is_learned();
+            if current && now.is_young(content.stamp) {
+                if let Some(remote) = self.remotes.resolve(handle) {
+                    if self.is_epoch(epoch) {
+                        return Lookup::Found(Destination::Remote(remote));
                     }
                 }
-                Glimpse::Nowhere if self.is_epoch(epoch) => return Lookup::Unknown,
-                _ => {}
             }
         }
-        self.look_further(now, vni, mac)
-    }
-
-    /// The same by the second bucket, from the start: whoever does not come here keeps nothing for it.
-    #[inline(never)]
-    fn look_further(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
-        let epoch = self.meta.epoch().load(Acquire);
-        let sought = self.seek(vni, &mac).and_then(|sought| Some((sought, self.away(&sought)?)));
-        if let Some((sought, away)) = sought {
-            let answer = match away.glimpse(sought.key) {
-                Glimpse::Here(value, said) => {
-                    let remote = self.remote(now, &sought, value, said);
-                    remote.map(|remote| Lookup::Found(Destination::Remote(remote)))
-                }
-                _ if sought.home.lacks(away, sought.key) => Some(Lookup::Unknown),
-                _ => None,
-            };
-            if let Some(answer) = answer.filter(|_| self.is_epoch(epoch)) {
-                return answer;
-            }
-        }
-        self.look_on(self.clock.at(now, self.meta.fdb_ages()), vni, mac)
-    }
-
-    /// The remote that an entry names, if it is young and was not flushed. With branches, here as before: one that is
-    /// foretold right is not waited for, and most are.
-    #[inline(always)]
-    fn remote(&self, now: Instant, sought: &Sought<'t>, value: u32, said: Said) -> Option<RemoteId> {
-        let (handle, now) = (Handle(value), self.clock.at(now, self.meta.fdb_ages()));
-        let flushed = said.other_tag(sought.generation, handle.is_learned());
-        if flushed == 0 && now.is_young(said.stamp()) { self.remotes.resolve(handle) } else { None }
+        self.look_on(now, vni, mac, &sought, epoch)
     }
 
     /// The remote that the entry of a key names if a bucket looks like this, and zero if that is the answer.
     #[inline(always)]
     pub(super) fn judge(&self, now: Now, peek: &Peek, generation: u32) -> (RemoteId, u32) {
         let handle = Handle(peek.value);
-        let flushed = peek.said.other_tag(generation, handle.is_learned());
+        let flushed = peek.other_tag(generation, handle.is_learned());
         let (remote, gone) = self.remotes.peek(handle);
-        let old = u32::from(!now.is_young(peek.said.stamp()));
-        (remote, peek.differs | flushed | gone | old)
+        (remote, peek.differs | flushed | gone | u32::from(!now.is_young(peek.stamp)))
     }
 
     /// The second bucket, if there may be anything that belongs into the first.
@@ -140,8 +107,8 @@ impl<'t> Fdb<'t> {
         // As for a lookup, without a branch that nobody can predict.
         let is_in = |bucket: Home<'t>| {
             let peek = bucket.peek(sought.key);
-            let older = peek.said.stamp() >> 16 ^ u32::from(now.stamp());
-            peek.differs | peek.said.other_tag(sought.generation, true) | older | peek.value ^ learned == 0
+            let older = u32::from(peek.stamp ^ now.stamp());
+            peek.differs | peek.other_tag(sought.generation, true) | older | peek.value ^ learned == 0
         };
         (is_in(sought.home) || self.away(&sought).is_some_and(is_in))
             && !now.is_overdue()
@@ -182,9 +149,14 @@ impl<'t> Fdb<'t> {
 
     /// What is to be said of a key, if its first bucket does not name the remote of a young entry.
     #[inline(never)]
-    pub(super) fn look_on(&self, now: Now, vni: Vni, mac: MacAddr) -> Lookup {
-        let epoch = self.meta.epoch().load(Acquire);
-        let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(now, vni, mac) };
+    pub(super) fn look_on(
+        &self,
+        now: Now,
+        vni: Vni,
+        mac: MacAddr,
+        sought: &Sought<'t>,
+        epoch: u32,
+    ) -> Lookup {
         let found = match sought.home.look(sought.key) {
             Look::Here(content) => Some(content),
             Look::NotHere(control) if sought.home.is_all(control) => None,
