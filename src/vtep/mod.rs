@@ -286,7 +286,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`Remotes::add`] but [`Error::Exists`].
+    /// Those of [`Remotes::add`](crate::table::Remotes::add) but [`Error::Exists`].
     pub fn remote(&self, address: IpAddr) -> Result<RemoteId, Error> {
         self.add_remote(&Remote::new(address, self.config.dstport))
     }
@@ -295,8 +295,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`Remotes::add`] but [`Error::Exists`]; [`Error::Family`] also where we have no address in its family,
-    /// and for port 0.
+    /// Those of [`Remotes::add`](crate::table::Remotes::add) but [`Error::Exists`]; [`Error::Family`] also where we have
+    /// no address in its family, and for port 0.
     pub fn add_remote(&self, remote: &Remote) -> Result<RemoteId, Error> {
         // First, so that a remote to which there is no way is not left in the table.
         let outer = self.engine().outer(remote).ok_or(Error::Family)?;
