@@ -351,7 +351,7 @@ mod tests {
                 (addresses(here + source, there + destination), ports(from, to))
             });
             // Of 500 chance draws the mean is off by less than 0.016 in two thirds of all cases, and one in 10^6 seeds
-            // gives more than 3.5. A product by itself gives more than 30 for one seed in a hundred.
+            // gives more than 3.5. A product by itself gives more than 3.2 for three seeds in a hundred and more.
             assert!((0.92..1.08).contains(&mean) && worst < 3.5, "{what}: {mean:.2}, {worst:.1} at worst");
         }
     }

@@ -1,10 +1,25 @@
 //! Writers among themselves.
 
+use std::rc::Rc;
+
 use super::{HOME, OTHER, Street};
 use crate::{
     model::{Image, World, assert_present, bare, check, entry, keys, roamed, spawn},
     table::bucket::{Added, Busy, Key, Slot},
 };
+
+/// Two threads add an entry of this key: one of them does, the other one is told, and it is there once.
+fn add_twice(world: &Rc<World>, key: Key) {
+    let other = spawn(world, move |world| world.try_add(&entry(key, 1)));
+    let mine = world.try_add(&entry(key, 0));
+    let salt = match (mine, other.join().expect("the other writer")) {
+        (Ok(Added::New), Ok(Added::There(there))) if there == bare(key, 0) => 0,
+        (Ok(Added::There(there)), Ok(Added::New)) if there == bare(key, 1) => 1,
+        answers => panic!("locks: {answers:?}"),
+    };
+    assert_eq!(world.entries(key), [bare(key, salt)], "locks");
+    assert_present(world.find(key), key, &[salt]);
+}
 
 /// Two threads add an entry of the same key, to a bucket with room and to one without: it is there once. At most 3
 /// preemptions.
@@ -17,15 +32,7 @@ pub fn two_writers_of_one_key() {
         let full = others.len() == 4;
         check(3, move || {
             let world = image.world();
-            let other = spawn(&world, move |world| world.try_add(&entry(key, 1)));
-            let mine = world.try_add(&entry(key, 0));
-            let salt = match (mine, other.join().expect("the other writer")) {
-                (Ok(Added::New), Ok(Added::There(there))) if there == bare(key, 0) => 0,
-                (Ok(Added::There(there)), Ok(Added::New)) if there == bare(key, 1) => 1,
-                answers => panic!("locks: {answers:?}"),
-            };
-            assert_eq!(world.entries(key), [bare(key, salt)], "locks");
-            assert_present(world.find(key), key, &[salt]);
+            add_twice(&world, key);
             assert_eq!(world.overflow(0), full.into(), "locks");
         });
     }
@@ -118,15 +125,7 @@ pub fn two_writers_of_one_key_beside_others_elsewhere() {
     let key = inhabitants[5];
     check(3, move || {
         let world = image.world();
-        let other = spawn(&world, move |world| world.try_add(&entry(key, 1)));
-        let mine = world.try_add(&entry(key, 0));
-        let salt = match (mine, other.join().expect("the other writer")) {
-            (Ok(Added::New), Ok(Added::There(there))) if there == bare(key, 0) => 0,
-            (Ok(Added::There(there)), Ok(Added::New)) if there == bare(key, 1) => 1,
-            answers => panic!("locks: {answers:?}"),
-        };
-        assert_eq!(world.entries(key), [bare(key, salt)], "locks");
-        assert_present(world.find(key), key, &[salt]);
+        add_twice(&world, key);
         assert_eq!(world.overflow(0), 1, "locks");
     });
 }
