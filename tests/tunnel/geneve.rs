@@ -1,12 +1,13 @@
 //! Geneve endpoints: RFC 8926.
 
 use encap::{
+    Packet,
     tunnel::{
-        ConfigError, DropReason, EncapError, EncapMeta, Payload, Policy, Profile, Start, UdpChecksum, geneve,
-        inspect,
+        ConfigError, DropReason, EncapError, EncapMeta, Framing, Link, Payload, Policy, Profile, Start,
+        UdpChecksum, geneve, inspect,
     },
     wire::{
-        Ecn, EtherType, Vni,
+        Ecn, EtherType, MacAddr, VlanId, Vni,
         checksum::State,
         geneve_option::{OptionClass, OptionType, Options, TypedOption, Writer},
     },
@@ -67,7 +68,7 @@ fn golden_and_back_over_both_families_with_and_without_options() {
             assert_eq!(remote.overhead(), header + 8 + list.len());
 
             let mut buffer = made.clone();
-            let mut packet = encap::Packet::new(&mut buffer, 0, made.len()).unwrap();
+            let mut packet = Packet::new(&mut buffer, 0, made.len()).unwrap();
             let inner = endpoint(v6, |b| b, true).decap(&mut packet).unwrap();
             assert_eq!((inner.encapsulation.vni(), inner.protocol), (Some(VNI), EtherType::TEB));
             assert_eq!(packet.as_slice(), any_frame());
@@ -235,4 +236,31 @@ fn inspection_finds_options_and_nested_tunnels() {
     let (depth, made) = edit(&twice, |packet| encap::tunnel::strip(packet, &profile)).unwrap();
     assert_eq!((depth, made), (2, any_frame()));
     assert_eq!(layers[1].encapsulation.to_string(), "Geneve vni 42 protocol 0x6558 with 12 bytes of options");
+}
+
+#[test]
+fn a_burst_to_remotes_of_every_kind_is_what_each_packet_is_alone() {
+    let link = Link { source: MacAddr([2; 6]), next_hop: MacAddr([4; 6]), vlan: None };
+    let tagged = Link { vlan: Some((VlanId::new(7).unwrap(), Default::default())), ..link };
+    for framing in [Framing::Ip, Framing::Ethernet(link), Framing::Ethernet(tagged)] {
+        let tunnel = geneve::Endpoint::new(ends(false).0).framing(framing).build().unwrap();
+        let plain = tunnel.remote(ends(false).1, VNI).unwrap();
+        let long = tunnel.remote_with_options(ends(false).1, VNI, &options(&[(1, 1, &[9; 12])])).unwrap();
+        let frame = any_frame();
+        for kinds in [[&plain, &long, &plain], [&long, &plain, &long]] {
+            let buffer = [&[0; 128][..], &frame].concat();
+            let (mut together, mut alone) = ([(); 3].map(|()| buffer.clone()), buffer.clone());
+            let mut packets =
+                together.each_mut().map(|buffer| Packet::new(buffer, 128, frame.len()).unwrap());
+            let mut results = [Err(EncapError::InnerNotIp); 3];
+            tunnel.encap_batch(&mut packets, &kinds.map(|remote| (remote, EncapMeta::new())), &mut results);
+            assert_eq!(results, [Ok(()); 3]);
+            for (packet, remote) in packets.iter().zip(kinds) {
+                let mut one = Packet::new(&mut alone, 128, frame.len()).unwrap();
+                tunnel.encap(&mut one, remote).unwrap();
+                assert_eq!(packet.as_slice(), one.as_slice());
+                assert_eq!(one.len(), remote.overhead() + frame.len());
+            }
+        }
+    }
 }
