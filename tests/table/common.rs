@@ -49,12 +49,3 @@ pub(crate) fn remote(tables: &Tables<Box<[Line]>>, last: u8) -> RemoteId {
 pub(crate) fn is_at(fdb: &Fdb<'_>, now: Instant, mac: MacAddr, to: impl Into<Destination>) {
     assert_eq!(fdb.lookup(now, VNI, mac), Lookup::Found(to.into()));
 }
-
-/// Tells threads to stop when dropped, also by a failed assertion: a scope waits for them.
-pub(crate) struct Stop<'a>(pub(crate) &'a std::sync::atomic::AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
-}

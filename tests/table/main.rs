@@ -32,5 +32,6 @@ mod route_stress;
 #[cfg(feature = "serde")]
 mod serde;
 mod show;
+mod stop;
 mod stress;
 mod sweep;

@@ -12,7 +12,10 @@ use encap::{
     wire::MacAddr,
 };
 
-use crate::common::{NOW, Stop, VNI, small, tables};
+use crate::{
+    common::{NOW, VNI, small, tables},
+    stop::Stop,
+};
 
 /// Runs `change` all the time for a second, and `look` meanwhile; answers how often that found something, and
 /// how often it was busy.

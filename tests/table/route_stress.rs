@@ -9,8 +9,8 @@ use std::{
 use encap::table::{Error, Prefix};
 
 use crate::{
-    common::Stop,
     route::{peer, prefix, routes_for},
+    stop::Stop,
 };
 
 /// A route that is there is found while others of its length and of longer ones come and go.

@@ -12,22 +12,16 @@ use encap::{
     wire::{MacAddr, Vni},
 };
 
-use crate::common::{NOW, VNI, mac, remote, tables};
+use crate::{
+    common::{NOW, VNI, mac, remote, tables},
+    stop::Stop,
+};
 
 const TIME: Duration = Duration::from_millis(700);
 
-/// Sets the flag when dropped: also when a thread panics the others end.
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
-}
-
 /// Calls `work` until time is up or another thread is done.
 fn repeat(done: &AtomicBool, mut work: impl FnMut(u32)) -> u32 {
-    let (_done, start, mut round) = (Done(done), Clock::now(), 0);
+    let (_done, start, mut round) = (Stop(done), Clock::now(), 0);
     while !done.load(Relaxed) && start.elapsed() < TIME {
         work(round);
         round += 1;

@@ -9,7 +9,7 @@ use encap::{
     wire::{MacAddr, Vni},
 };
 
-use crate::{common::*, frames::*};
+use crate::{common::*, frames::*, stop::Stop};
 
 fn node(last: u8, config: Config) -> Node {
     let capacity = Capacity { vni_counters: true, ..Capacity::fdb(256) };
@@ -122,6 +122,7 @@ fn who_reads_meanwhile_reads_what_is_true() {
                 last = now;
             }
         });
+        let _stop = Stop(stop);
         for _ in 0..20_000 {
             let mut buffer = [&[0; ROOM][..], &frame].concat();
             let mut packet = encap::Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
@@ -129,7 +130,6 @@ fn who_reads_meanwhile_reads_what_is_true() {
             let output = vtep.handle_overlay(worker, NOW, &meta, &mut packet);
             assert!(matches!(output, Output::Send { .. }));
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert_eq!(node.vtep.vni_counters(VNI).sent, 20_000);
 }

@@ -13,7 +13,7 @@ use encap::{
     },
 };
 
-use crate::{common::*, frames::with};
+use crate::{common::*, frames::with, stop::Stop};
 
 /// The error that a router at 192.0.2.254 sends about `packet`.
 fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
@@ -177,12 +177,12 @@ fn a_report_is_about_our_packet_while_the_remote_is_changed() {
                 let _ = node.vtep.remotes().set_mtu(remote, 1_400);
             }
         });
+        let _stop = Stop(stop);
         for at in 0..10_000 {
             let told = 1_000 + at % 300;
             let said = too_big(node, NOW, &packet, told);
             assert!(said == PathReport::Mtu { remote, mtu: told } || said == PathReport::Ignored, "{said:?}");
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
 

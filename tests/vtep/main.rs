@@ -29,6 +29,8 @@ mod properties;
 mod receive;
 mod short_circuit;
 mod short_ways;
+#[path = "../table/stop.rs"]
+mod stop;
 mod story;
 mod transmit;
 mod trunk;
