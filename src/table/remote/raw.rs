@@ -11,7 +11,8 @@ use super::{
         line::{AtomicU32, Line, fence},
     },
     HAS_MAC, HAS_VNI, QUOTA, Quota, RECORD_WORDS, Remotes, quota_of,
-    slot::{CONFIGURED, LOCK, is_alive},
+    slot::{CONFIGURED, LOCK, is_alive, is_whole},
+    table::{RETRIES, pause},
 };
 use crate::wire::{MacAddr, Vni};
 
@@ -32,7 +33,7 @@ impl Remotes<'_> {
     #[inline(always)]
     pub(crate) fn read_raw(&self, id: RemoteId, raw: &mut Raw) -> Option<()> {
         let state = self.states.get(id.0.index())?;
-        for _ in 0..RETRIES {
+        for tried in 0..RETRIES {
             let before = state.load(Acquire);
             if !is_alive(before, id.0) {
                 return None;
@@ -45,9 +46,10 @@ impl Remotes<'_> {
                 }
             }
             fence(Acquire);
-            if (state.load(Relaxed) ^ before) & !LOCK == 0 {
+            if is_whole(before, state.load(Relaxed)) {
                 return Some(());
             }
+            pause(tried);
         }
         None
     }
@@ -72,7 +74,7 @@ impl Remotes<'_> {
             }
         };
         fence(Acquire);
-        same && is_alive(before, id.0) && (state.load(Relaxed) ^ before) & !LOCK == 0
+        same && is_alive(before, id.0) && is_whole(before, state.load(Relaxed))
     }
 }
 
@@ -93,7 +95,7 @@ impl Remotes<'_> {
         let first = self.record_start(id.0.index(), before) / Line::WORDS;
         let quota = self.records.0.get(first)?.word(QUOTA).load(Relaxed);
         fence(Acquire);
-        ((state.load(Relaxed) ^ before) & !LOCK == 0).then(|| quota_of(quota))
+        is_whole(before, state.load(Relaxed)).then(|| quota_of(quota))
     }
 }
 
@@ -254,6 +256,3 @@ impl Record<'_> {
 
 /// Where the outer headers start.
 const HEADER: usize = RECORD_WORDS * 4;
-
-/// How often a reader reads a record that changes.
-const RETRIES: usize = 8;

@@ -235,6 +235,14 @@ pub(super) const fn is_alive(state: u32, handle: Handle) -> bool {
     (state ^ alive) & (LIVE | GENERATIONS << GENERATION_SHIFT) == 0
 }
 
+/// Whether what was read of a record is whole, by the state before and after. Writers fill the record that does not
+/// hold, so only the second change of two can have torn this one.
+#[inline(always)]
+pub(super) const fn is_whole(before: u32, after: u32) -> bool {
+    let before = before & !LOCK;
+    after & !LOCK == before || after == before.wrapping_add(1 << FLIPS_SHIFT)
+}
+
 #[inline]
 pub(super) const fn generation(state: u32) -> u32 {
     state >> GENERATION_SHIFT & GENERATIONS

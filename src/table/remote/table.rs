@@ -11,14 +11,14 @@ use super::{
         bucket::{Added, Busy, Cold, Content, Map, Slot},
         handle::{GENERATIONS, Handle},
         hash::Seed,
-        line::{Line, Words, fence},
+        line::{Line, Words, fence, spin_loop},
         meta::{self, Meta},
         worker::Workers,
     },
     HEADER_LEN, Quota, Remote,
     slot::{
         CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, generation, is_alive,
-        name, with_learned,
+        is_whole, name, with_learned,
     },
 };
 use crate::wire::{MacAddr, is_unicast};
@@ -260,7 +260,7 @@ impl<'t> Remotes<'t> {
     /// The remote and its outer header, as many bytes of it as fit into `header`; answers how many those are.
     pub fn read(&self, id: RemoteId, header: &mut [u8]) -> Option<(Remote, usize)> {
         let state = self.states.get(id.0.index())?;
-        for _ in 0..RETRIES {
+        for tried in 0..RETRIES {
             let before = state.load(Acquire);
             if !is_alive(before, id.0) {
                 return None;
@@ -269,9 +269,10 @@ impl<'t> Remotes<'t> {
             let words = self.words(record)?;
             let len = self.read_header(record, &words, header)?;
             fence(Acquire);
-            if (state.load(Relaxed) ^ before) & !LOCK == 0 {
+            if is_whole(before, state.load(Relaxed)) {
                 return Some((Remote::from_words(words), len));
             }
+            pause(tried);
         }
         None
     }
@@ -349,8 +350,18 @@ const fn is_there_now(error: Error) -> Error {
     }
 }
 
-/// How often a reader reads a record that changes.
-const RETRIES: usize = 8;
+/// Waits for a moment, a longer one each time: a reader and a writer can fall into step, so that each look fails as the
+/// one before did.
+#[cold]
+pub(super) fn pause(tried: usize) {
+    for _ in 0..tried {
+        spin_loop();
+    }
+}
+
+/// How often a reader reads a record that changes twice meanwhile. Beside a writer who does nothing else one look in
+/// five fails, then one in two or three of those.
+pub(super) const RETRIES: usize = 32;
 
 /// Slots looked at for a remote that a packet brings.
 const LEARN_SEARCH: usize = 64;
