@@ -1,6 +1,13 @@
 //! The machine: what it is, who else is at work, and where we run.
 
-use std::{fs, process::Command, sync::OnceLock};
+use std::{
+    fs,
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use core_affinity::CoreId;
 
@@ -21,6 +28,15 @@ pub fn pin(processor: usize) {
 /// How many processors we may use.
 pub fn processors() -> usize {
     cores().len()
+}
+
+/// Tells the thread on the other processor to stop when dropped, also by a panic: a scope waits for its threads.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 /// Prints what a reader of the figures must know.

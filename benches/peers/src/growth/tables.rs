@@ -125,6 +125,7 @@ pub(super) fn cores(effort: Effort, _: bool) -> Growing {
     for learning in [false, true] {
         let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
+            let _stop = machine::Stop(&stop);
             scope.spawn(|| {
                 machine::pin(1);
                 let mut random = Random(5);
@@ -144,7 +145,6 @@ pub(super) fn cores(effort: Effort, _: bool) -> Growing {
             let how = if learning { "; the other moves hosts" } else { "" };
             let mut everybody = [batch(&ours, &work.hits), single(&ours, &work.hits)];
             let series = interleave(growing.effort, &mut everybody);
-            stop.store(true, Relaxed);
             let values: Vec<_> =
                 series.iter().map(|series| (format!("{}{how}", series.name), series.median())).collect();
             growing.add(2, &values);

@@ -84,6 +84,7 @@ fn rivals(report: &mut Report, work: &Work) {
     let (current, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let learned: [AtomicUsize; 5] = Default::default();
     let series = thread::scope(|scope| {
+        let _stop = machine::Stop(&stop);
         scope.spawn(|| {
             machine::pin(1);
             let mut random = Random(6);
@@ -115,9 +116,7 @@ fn rivals(report: &mut Report, work: &Work) {
                 })
             })
             .collect();
-        let series = interleave(report.effort, &mut everybody);
-        stop.store(true, Relaxed);
-        series
+        interleave(report.effort, &mut everybody)
     });
     let (ours, others) = (&series[0], &series[1..]);
     let pages = pages(report);
@@ -138,6 +137,7 @@ fn moves(report: &mut Report, work: &Work) {
     let (table, other) = (Ours::new(work), Ours::new(work));
     let (own, stop, moved) = (AtomicBool::new(false), AtomicBool::new(false), AtomicUsize::new(0));
     let series = thread::scope(|scope| {
+        let _stop = machine::Stop(&stop);
         scope.spawn(|| {
             machine::pin(1);
             let mut random = Random(6);
@@ -168,9 +168,7 @@ fn moves(report: &mut Report, work: &Work) {
             Contestant::new("encap", reader(true, false)),
             Contestant::new("unrelated moves", reader(false, false)),
         ];
-        let series = interleave(report.effort, &mut everybody);
-        stop.store(true, Relaxed);
-        series
+        interleave(report.effort, &mut everybody)
     });
     let [batch, batch_alone, single, single_alone]: &[Series] = series.as_slice() else {
         unreachable!("one series each")
