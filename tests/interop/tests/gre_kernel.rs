@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -62,9 +62,10 @@ fn bridged<T: Send>(uml: &Uml, tap: &Tap, work: impl FnOnce() -> T + Send) -> T 
     thread::scope(|scope| {
         scope.spawn(|| carry(&|| uml.receive(soon), &|frame| tap.send(frame)));
         scope.spawn(|| carry(&|| tap.receive(soon), &|frame| uml.send(frame)));
-        let result = work();
+        // Also where it fails: the scope waits for both.
+        let result = catch_unwind(AssertUnwindSafe(work));
         done.store(true, Ordering::Relaxed);
-        result
+        result.unwrap_or_else(|failed| resume_unwind(failed))
     })
 }
 
