@@ -33,8 +33,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// sweep comes by. It should come around once in an ageing time, and must come around within 20 ageing times: from
     /// then on everything that ages counts as expired, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
-        let regions = self.regions();
-        let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
+        let (fdb, neighbors) = (self.fdb(), self.neighbors());
         let meta = fdb.meta;
         let mut aged = Aged::default();
         if meta.sweep_state().fetch_or(SWEEPING, Acquire) & SWEEPING != 0 {
@@ -56,7 +55,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
             let done = match lines.at(at) {
                 Place::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
                 Place::Lists(line) => {
-                    if fdb.lists.sweep(line) {
+                    if fdb.lists().sweep(line) {
                         Ok(0)
                     } else {
                         Err(Busy)
@@ -104,8 +103,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// When to go on with the sweep, or to begin the next one: at once while one is under way, otherwise an eighth of
     /// the shortest ageing time after the last one began.
     pub fn next_sweep(&self, now: Instant) -> Instant {
-        let regions = self.regions();
-        let (fdb, neighbors) = (self.fdb_in(&regions), self.neighbors_in(&regions));
+        let (fdb, neighbors) = (self.fdb(), self.neighbors());
         let meta = fdb.meta;
         if meta.sweep_cursor().load(Relaxed) != 0 {
             return now;
@@ -121,8 +119,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
 
     /// How many lines a whole sweep looks at.
     pub fn sweep_lines(&self) -> usize {
-        let regions = self.regions();
-        Lines::of(&self.fdb_in(&regions), self.neighbors_in(&regions).buckets()).total()
+        Lines::of(&self.fdb(), self.neighbors().buckets()).total()
     }
 }
 
@@ -179,7 +176,7 @@ impl Lines {
     fn of(fdb: &Fdb<'_>, neighbors: usize) -> Self {
         Self {
             entries: fdb.map.len(),
-            lists: fdb.lists.lines.len(),
+            lists: fdb.lists().lines.len(),
             remotes: (fdb.remotes.count as usize).div_ceil(REMOTES),
             neighbors,
         }

@@ -112,7 +112,7 @@ pub use remote::{Quota, Remote, Remotes};
 pub(crate) use remote::{Raw, Record, Words};
 pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
-pub(crate) use tables::All;
+pub(crate) use tables::TableSet;
 pub use tables::Tables;
 pub(crate) use tally::Tally;
 pub use tally::VniCounters;

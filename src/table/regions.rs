@@ -8,6 +8,47 @@ use super::{
     list, meta, neighbor, remote, route, vni,
 };
 
+/// The parts of the caller's storage, each found where it is asked for; empty where the storage is too short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Regions<'t> {
+    pub(crate) layout: &'t Layout,
+    pub(crate) lines: &'t [Line],
+}
+
+impl<'t> Regions<'t> {
+    #[inline(always)]
+    fn part(&self, part: &Part) -> &'t [Line] {
+        if let Some((_, rest)) = self.lines.split_at_checked(part.start) {
+            if let Some((lines, _)) = rest.split_at_checked(part.lines) {
+                return lines;
+            }
+        }
+        nothing()
+    }
+}
+
+/// Lines of one part.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: usize,
+    lines: usize,
+}
+
+impl Part {
+    /// So many lines behind those before.
+    const fn after(end: &mut usize, lines: usize) -> Self {
+        let start = *end;
+        *end = start.saturating_add(lines);
+        Self { start, lines }
+    }
+}
+
+/// Never: storage that is too short is refused. A call, so that what is found needs no choice after each comparison.
+#[cold]
+fn nothing<'t>() -> &'t [Line] {
+    &[]
+}
+
 /// Defines the regions, in the order in which they lie, with the number of lines of each.
 macro_rules! regions {
     ($capacity:ident: $($(#[$doc:meta])* $name:ident = $lines:expr,)*) => {
@@ -19,30 +60,25 @@ macro_rules! regions {
             }
         }
 
-        /// Lines of each part: worked out once, not for each look at the tables.
+        /// Where each part lies: worked out once, not for each look at the tables.
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct Layout {
-            $($name: usize,)*
+            $($name: Part,)*
         }
 
         impl Layout {
             pub(crate) fn of($capacity: &Capacity) -> Self {
-                Self { $($name: $lines),* }
+                let mut end = 0;
+                Self { $($name: Part::after(&mut end, $lines)),* }
             }
-        }
-
-        /// The parts of the caller's storage; where that is too short, the last ones are empty.
-        #[derive(Clone, Copy, Debug)]
-        pub(crate) struct Regions<'t> {
-            $($(#[$doc])* pub(crate) $name: &'t [Line],)*
         }
 
         impl<'t> Regions<'t> {
-            pub(crate) fn new(layout: &Layout, rest: &'t [Line]) -> Self {
-                $(let ($name, rest) = rest.split_at_checked(layout.$name).unwrap_or_default();)*
-                let _ = rest;
-                Self { $($name),* }
-            }
+            $($(#[$doc])*
+            #[inline]
+            pub(crate) fn $name(&self) -> &'t [Line] {
+                self.part(&self.layout.$name)
+            })*
         }
     };
 }

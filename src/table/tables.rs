@@ -31,6 +31,12 @@ use crate::wire::Vni;
 #[derive(Debug)]
 pub struct Tables<S> {
     storage: S,
+    plan: Plan,
+}
+
+/// All that tables are, but their storage.
+#[derive(Debug)]
+struct Plan {
     capacity: Capacity,
     layout: Layout,
     settings: Settings,
@@ -38,15 +44,12 @@ pub struct Tables<S> {
     seeds: Seeds,
 }
 
-/// The tables that frames are decided by.
+/// Tables on whatever storage: each is put together where it is asked for, so that who needs one does not pay for all.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct All<'t> {
-    pub(crate) fdb: Fdb<'t>,
-    pub(crate) neighbors: Neighbors<'t>,
-    pub(crate) routes: Routes<'t>,
-    pub(crate) groups: Groups<'t>,
-    pub(crate) vlans: Vlans<'t>,
-    pub(crate) tally: Tally<'t>,
+pub(crate) struct TableSet<'t> {
+    plan: &'t Plan,
+    regions: Regions<'t>,
+    meta: Meta<'t>,
 }
 
 /// One seed per purpose.
@@ -101,8 +104,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
             multicast: Seed::derive(seed, 7),
         };
         let layout = Layout::of(&capacity);
-        let tables = Self { storage, capacity, layout, settings, clocks, seeds };
-        let meta = Meta::new(tables.regions().meta);
+        let tables = Self { storage, plan: Plan { capacity, layout, settings, clocks, seeds } };
+        let meta = tables.set().meta;
         meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
         meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
         meta.mtu_limit().store(remote::ticks(settings.mtu_expires), Relaxed);
@@ -112,76 +115,58 @@ impl<S: AsRef<[Line]>> Tables<S> {
 
     /// What the tables were built for.
     pub const fn capacity(&self) -> Capacity {
-        self.capacity
+        self.plan.capacity
     }
 
     /// What the tables were told.
     pub const fn settings(&self) -> &Settings {
-        &self.settings
+        &self.plan.settings
     }
 
     /// The forwarding database.
     pub fn fdb(&self) -> Fdb<'_> {
-        self.fdb_in(&self.regions())
+        self.set().fdb()
     }
 
     /// The remotes.
     pub fn remotes(&self) -> Remotes<'_> {
-        self.remotes_in(&self.regions())
+        self.set().remotes()
     }
 
     /// The replication lists and next-hop groups.
     pub fn lists(&self) -> Lists<'_> {
-        self.lists_in(&self.regions())
+        self.set().lists()
     }
 
     /// The neighbours.
     pub fn neighbors(&self) -> Neighbors<'_> {
-        self.neighbors_in(&self.regions())
+        let set = self.set();
+        set.neighbors(set.vnis())
     }
 
     /// The routes.
     pub fn routes(&self) -> Routes<'_> {
-        self.routes_in(&self.regions())
+        self.set().routes()
     }
 
     /// The multicast groups.
     pub fn groups(&self) -> Groups<'_> {
-        self.groups_in(&self.regions())
+        let set = self.set();
+        set.groups(set.fdb())
     }
 
     /// Which VLAN is which VNI.
     pub fn vlans(&self) -> Vlans<'_> {
-        self.vlans_in(&self.regions())
+        let set = self.set();
+        set.vlans(set.vnis())
     }
 
     /// What happened in a VNI, all workers taken together, where [`Capacity::vni_counters`] says that it is counted.
     /// May be called by anybody at any time.
     pub fn vni_counters(&self, vni: Vni) -> VniCounters {
-        let regions = self.regions();
-        let domain = self.vnis_in(&regions).find(vni).ok().flatten();
-        domain.map_or(VniCounters::default(), |domain| self.tally_in(&regions).sum(vni, &domain))
-    }
-
-    /// All that frames are decided by.
-    pub(crate) fn all(&self) -> All<'_> {
-        let regions = self.regions();
-        All {
-            fdb: self.fdb_in(&regions),
-            neighbors: self.neighbors_in(&regions),
-            routes: self.routes_in(&regions),
-            groups: self.groups_in(&regions),
-            vlans: self.vlans_in(&regions),
-            tally: self.tally_in(&regions),
-        }
-    }
-
-    fn vlans_in<'t>(&self, regions: &Regions<'t>) -> Vlans<'t> {
-        Vlans { words: Words(regions.vlans), count: self.capacity.vlans, vnis: self.vnis_in(regions) }
-    }
-
-    const fn tally_in<'t>(&self, regions: &Regions<'t>) -> Tally<'t> {
-        Tally { lines: regions.tally, vnis: self.capacity.vnis }
+        let set = self.set();
+        let domain = set.vnis().find(vni).ok().flatten();
+        domain.map_or(VniCounters::default(), |domain| set.tally().sum(vni, &domain))
     }
 
     /// Registers a worker: one that keeps handles ([`RemoteId`](super::RemoteId), members of a list) from one call
@@ -192,17 +177,17 @@ impl<S: AsRef<[Line]>> Tables<S> {
     ///
     /// [`Error::Full`] where there are as many as [`Capacity::workers`] says.
     pub fn register(&self) -> Result<WorkerId, Error> {
-        self.workers_in(&self.regions()).register()
+        self.set().workers().register()
     }
 
     /// A quiescent point: the worker holds no handle from before. Once per burst of packets is well.
     pub fn quiesce(&self, worker: &WorkerId) {
-        self.workers_in(&self.regions()).quiesce(worker);
+        self.set().workers().quiesce(worker);
     }
 
     /// The worker is gone, and with it all its handles.
     pub fn unregister(&self, worker: WorkerId) {
-        self.workers_in(&self.regions()).unregister(worker);
+        self.set().workers().unregister(worker);
     }
 
     /// Changes how long entries that age stay; what is there ages by it at once.
@@ -215,128 +200,141 @@ impl<S: AsRef<[Line]>> Tables<S> {
         if ageing == Ageing::After(core::time::Duration::ZERO) {
             return Err(BuildError::NoAge);
         }
-        let limit = self.clocks.fdb.ticks(ageing).ok_or(BuildError::Ageing)?;
-        Meta::new(self.regions().meta).fdb_limit().store(limit.into(), Relaxed);
+        let limit = self.plan.clocks.fdb.ticks(ageing).ok_or(BuildError::Ageing)?;
+        self.set().meta.fdb_limit().store(limit.into(), Relaxed);
         Ok(())
     }
 
-    pub(super) fn regions(&self) -> Regions<'_> {
-        Regions::new(&self.layout, self.storage.as_ref())
+    #[inline]
+    pub(crate) fn set(&self) -> TableSet<'_> {
+        let regions = Regions { layout: &self.plan.layout, lines: self.storage.as_ref() };
+        TableSet { plan: &self.plan, regions, meta: Meta::new(regions.meta()) }
+    }
+}
+
+impl<'t> TableSet<'t> {
+    pub(crate) fn vlans(&self, vnis: Vnis<'t>) -> Vlans<'t> {
+        Vlans { words: Words(self.regions.vlans()), count: self.plan.capacity.vlans, vnis }
     }
 
-    pub(super) fn fdb_in<'t>(&self, regions: &Regions<'t>) -> Fdb<'t> {
+    pub(crate) fn tally(&self) -> Tally<'t> {
+        Tally { lines: self.regions.tally(), vnis: self.plan.capacity.vnis }
+    }
+
+    #[inline(always)]
+    pub(crate) fn fdb(&self) -> Fdb<'t> {
         Fdb {
-            map: Map::new(regions.fdb, regions.fdb_cold, self.seeds.fdb),
-            vnis: self.vnis_in(regions),
-            remotes: self.remotes_in(regions),
-            lists: self.lists_in(regions),
-            quotas: Words(regions.quotas),
-            meta: Meta::new(regions.meta),
-            clock: self.clocks.fdb,
+            map: Map::new(self.regions.fdb(), self.regions.fdb_cold(), self.plan.seeds.fdb),
+            vnis: self.vnis(),
+            remotes: self.remotes(),
+            members: (self.regions.lists(), self.plan.seeds.groups),
+            quotas: Words(self.regions.quotas()),
+            meta: self.meta,
+            clock: self.plan.clocks.fdb,
             limits: Limits {
-                entries: self.capacity.entries,
-                learned: self.settings.learned_limit,
-                quota: self.settings.quota_limit,
-                vni: self.settings.vni_limit,
-                learn_from: self.settings.learn_from,
+                entries: self.plan.capacity.entries,
+                learned: self.plan.settings.learned_limit,
+                quota: self.plan.settings.quota_limit,
+                vni: self.plan.settings.vni_limit,
+                learn_from: self.plan.settings.learn_from,
             },
         }
     }
 
-    pub(super) fn neighbors_in<'t>(&self, regions: &Regions<'t>) -> Neighbors<'t> {
-        let meta = Meta::new(regions.meta);
+    pub(crate) fn neighbors(&self, vnis: Vnis<'t>) -> Neighbors<'t> {
         Neighbors {
             store: Store {
-                map: Map::new(regions.neighbor_map, &[], self.seeds.neighbors),
+                map: Map::new(self.regions.neighbor_map(), &[], self.plan.seeds.neighbors),
                 records: neighbor::RECORDS
-                    .records(regions.neighbor_records, self.capacity.neighbors as usize),
-                count: meta.neighbors(),
-                limit: self.capacity.neighbors,
+                    .records(self.regions.neighbor_records(), self.plan.capacity.neighbors as usize),
+                count: self.meta.neighbors(),
+                limit: self.plan.capacity.neighbors,
                 what: Resource::Neighbors,
-                relocations: meta.relocations(),
+                relocations: self.meta.relocations(),
             },
-            vnis: self.vnis_in(regions),
-            meta,
-            clock: self.clocks.neighbors,
-            reachable: self.clocks.reachable,
-            snooping: self.settings.snooping,
-            seed: self.seeds.neighbors,
+            vnis,
+            meta: self.meta,
+            clock: self.plan.clocks.neighbors,
+            reachable: self.plan.clocks.reachable,
+            snooping: self.plan.settings.snooping,
+            seed: self.plan.seeds.neighbors,
         }
     }
 
-    fn routes_in<'t>(&self, regions: &Regions<'t>) -> Routes<'t> {
-        let meta = Meta::new(regions.meta);
+    pub(crate) fn routes(&self) -> Routes<'t> {
         Routes {
             store: Store {
-                map: Map::new(regions.route_map, &[], self.seeds.routes),
-                records: route::RECORDS.records(regions.route_records, self.capacity.routes as usize),
-                count: meta.routes(),
-                limit: self.capacity.routes,
+                map: Map::new(self.regions.route_map(), &[], self.plan.seeds.routes),
+                records: route::RECORDS
+                    .records(self.regions.route_records(), self.plan.capacity.routes as usize),
+                count: self.meta.routes(),
+                limit: self.plan.capacity.routes,
                 what: Resource::Routes,
-                relocations: meta.relocations(),
+                relocations: self.meta.relocations(),
             },
-            lengths: Lengths(Words(regions.route_lengths)),
-            seed: self.seeds.routes,
+            lengths: Lengths(Words(self.regions.route_lengths())),
+            seed: self.plan.seeds.routes,
         }
     }
 
-    fn groups_in<'t>(&self, regions: &Regions<'t>) -> Groups<'t> {
-        let meta = Meta::new(regions.meta);
+    pub(crate) fn groups(&self, fdb: Fdb<'t>) -> Groups<'t> {
         Groups {
             store: Store {
-                map: Map::new(regions.group_map, &[], self.seeds.multicast),
-                records: group::RECORDS.records(regions.group_records, self.capacity.groups as usize),
-                count: meta.groups(),
-                limit: self.capacity.groups,
+                map: Map::new(self.regions.group_map(), &[], self.plan.seeds.multicast),
+                records: group::RECORDS
+                    .records(self.regions.group_records(), self.plan.capacity.groups as usize),
+                count: self.meta.groups(),
+                limit: self.plan.capacity.groups,
                 what: Resource::Groups,
-                relocations: meta.relocations(),
+                relocations: self.meta.relocations(),
             },
-            fdb: self.fdb_in(regions),
-            seed: self.seeds.multicast,
+            fdb,
+            seed: self.plan.seeds.multicast,
         }
     }
 
-    fn workers_in<'t>(&self, regions: &Regions<'t>) -> Workers<'t> {
-        Workers { lines: regions.workers, meta: Meta::new(regions.meta) }
+    /// Whether there is any multicast group.
+    pub(crate) fn has_groups(&self) -> bool {
+        self.meta.groups().load(Relaxed) != 0
     }
 
-    fn vnis_in<'t>(&self, regions: &Regions<'t>) -> Vnis<'t> {
+    pub(crate) fn workers(&self) -> Workers<'t> {
+        Workers { lines: self.regions.workers(), meta: self.meta }
+    }
+
+    #[inline]
+    pub(crate) fn vnis(&self) -> Vnis<'t> {
         Vnis {
-            map: Map::new(regions.vni_map, &[], self.seeds.vnis),
-            front: regions.vni_front,
-            lines: regions.vnis,
-            meta: Meta::new(regions.meta),
-            workers: self.workers_in(regions),
+            map: Map::new(self.regions.vni_map(), &[], self.plan.seeds.vnis),
+            front: self.regions.vni_front(),
+            lines: self.regions.vnis(),
+            meta: self.meta,
+            workers: self.workers(),
         }
     }
 
-    fn remotes_in<'t>(&self, regions: &Regions<'t>) -> Remotes<'t> {
+    #[inline(always)]
+    pub(crate) fn remotes(&self) -> Remotes<'t> {
         Remotes {
-            map: Map::new(regions.remote_map, &[], self.seeds.remotes),
-            names: regions.remote_names,
-            states: Words(regions.remote_states),
-            accounts: Words(regions.remote_accounts),
-            records: Words(regions.remote_records),
-            stride: remote::record_lines(self.capacity.header).saturating_mul(Line::WORDS),
-            header: self.capacity.header as usize,
-            count: self.capacity.remotes,
-            quotas: self.capacity.quotas,
-            unconfigured_limit: self.settings.unconfigured_remotes,
-            underlay: self.settings.underlay,
-            seed: self.seeds.remotes,
-            meta: Meta::new(regions.meta),
-            workers: self.workers_in(regions),
+            map: Map::new(self.regions.remote_map(), &[], self.plan.seeds.remotes),
+            names: self.regions.remote_names(),
+            states: Words(self.regions.remote_states()),
+            accounts: Words(self.regions.remote_accounts()),
+            records: Words(self.regions.remote_records()),
+            stride: remote::record_lines(self.plan.capacity.header).saturating_mul(Line::WORDS),
+            header: self.plan.capacity.header as usize,
+            count: self.plan.capacity.remotes,
+            quotas: self.plan.capacity.quotas,
+            unconfigured_limit: self.plan.settings.unconfigured_remotes,
+            underlay: self.plan.settings.underlay,
+            seed: self.plan.seeds.remotes,
+            meta: self.meta,
+            workers: self.workers(),
         }
     }
 
-    fn lists_in<'t>(&self, regions: &Regions<'t>) -> Lists<'t> {
-        Lists {
-            lines: regions.lists,
-            remotes: self.remotes_in(regions),
-            seed: self.seeds.groups,
-            meta: Meta::new(regions.meta),
-            workers: self.workers_in(regions),
-        }
+    pub(crate) fn lists(&self) -> Lists<'t> {
+        self.fdb().lists()
     }
 }
 

@@ -39,6 +39,7 @@ mod arp_proxy;
 mod burst;
 mod config;
 mod drop_reason;
+mod engine;
 mod gso;
 mod icmp;
 pub mod ip_udp;
@@ -75,13 +76,10 @@ pub use self::{
 
 use core::net::IpAddr;
 
-use self::{burst::each, own::Own, straight::Straight};
+use self::{burst::each, engine::Engine, own::Own};
 use crate::{
     packet::{Header, Packet},
-    table::{
-        Aged, All, Capacity, Error, Event, Fdb, Groups, Line, Neighbors, Remote, RemoteId, Routes, Tables,
-        Tally, Vlans, WorkerId,
-    },
+    table::{Aged, Capacity, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
     time::Instant,
     tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
     wire::{MacAddr, ethernet, icmp_error, vlan},
@@ -95,22 +93,6 @@ pub struct Vtep<S> {
     ipv4: Option<vxlan::Endpoint>,
     ipv6: Option<vxlan::Endpoint>,
     own: Own,
-}
-
-/// All that a decision needs, the storage's type aside.
-#[derive(Clone, Copy, Debug)]
-struct Engine<'t> {
-    config: &'t Config,
-    ipv4: Option<&'t vxlan::Endpoint>,
-    ipv6: Option<&'t vxlan::Endpoint>,
-    fdb: Fdb<'t>,
-    neighbors: Neighbors<'t>,
-    routes: Routes<'t>,
-    groups: Groups<'t>,
-    vlans: Vlans<'t>,
-    tally: Tally<'t>,
-    own: &'t Own,
-    straight: Option<Straight<'t>>,
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
@@ -146,20 +128,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     fn engine(&self) -> Engine<'_> {
-        let All { fdb, neighbors, routes, groups, vlans, tally } = self.tables.all();
-        Engine {
-            config: &self.config,
-            ipv4: self.ipv4.as_ref(),
-            ipv6: self.ipv6.as_ref(),
-            fdb,
-            neighbors,
-            routes,
-            groups,
-            vlans,
-            tally,
-            own: &self.own,
-            straight: Straight::of(&self.config, self.ipv4.as_ref()),
-        }
+        Engine::new(self.tables.set(), &self.config, [self.ipv4.as_ref(), self.ipv6.as_ref()], &self.own)
     }
 
     /// A frame that a local host sends: where does it go?

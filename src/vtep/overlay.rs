@@ -218,7 +218,7 @@ impl Engine<'_> {
     /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address.
     fn group(&self, vni: Vni, front: &Front, frame: &[u8]) -> Option<Destination> {
         let mac = front.link.destination;
-        if !mac.is_multicast() || mac == MacAddr::BROADCAST || self.groups.count() == 0 {
+        if !mac.is_multicast() || mac == MacAddr::BROADCAST || !self.tables.has_groups() {
             return None;
         }
         let ip = frame.get(front.l3..)?;
@@ -233,7 +233,7 @@ impl Engine<'_> {
             }
             _ => return None,
         };
-        destination.is_multicast().then(|| self.groups.lookup(vni, destination, source)).flatten()
+        destination.is_multicast().then(|| self.groups().lookup(vni, destination, source)).flatten()
     }
 
     /// Sends a frame without the tag of its trunk. What stays on this side stays as it was, or becomes an answer for
@@ -281,11 +281,11 @@ impl Engine<'_> {
             Destination::Remote(remote) => self.send(worker, now, meta, remote, packet),
             Destination::Group(group) => {
                 let flow = self.flow(meta, packet);
-                let member = self.fdb.lists.pick(group, flow).ok_or(DropReason::NoRemote)?;
+                let member = self.fdb.lists().pick(group, flow).ok_or(DropReason::NoRemote)?;
                 self.send(worker, now, meta, member, packet)
             }
             Destination::List(list) => {
-                let mut members = self.fdb.lists.members(list);
+                let mut members = self.fdb.lists().members(list);
                 match (members.next(), members.next()) {
                     (None, _) => Err(DropReason::NoDestination),
                     (Some(only), None) => self.send(worker, now, meta, only, packet),

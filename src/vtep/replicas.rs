@@ -50,8 +50,8 @@ impl<'a> Engine<'a> {
         flood: &Flood,
         frame: &'a [u8],
     ) -> Replicas<'a, 'w> {
-        let members = self.fdb.lists.members(flood.list);
-        Replicas { engine: *self, worker, flood: *flood, members, frame }
+        let members = self.fdb.lists().members(flood.list);
+        Replicas { engine: self.clone(), worker, flood: *flood, members, frame }
     }
 }
 
@@ -73,7 +73,7 @@ impl Iterator for Replicas<'_, '_> {
 
 impl Replicas<'_, '_> {
     fn copy(&mut self, id: RemoteId) -> Result<Replica, DropReason> {
-        let (engine, len) = (self.engine, self.frame.len() as u64);
+        let (engine, len) = (&self.engine, self.frame.len() as u64);
         let mut raw = Raw::EMPTY;
         engine.fdb.remotes.read_raw(id, &mut raw).ok_or(DropReason::NoRemote)?;
         let mut way = match engine.way(id, &mut raw) {

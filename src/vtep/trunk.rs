@@ -38,7 +38,7 @@ impl Engine<'_> {
         if let Some(outer) = outer {
             front.tagged = outer.ethertype.is_vlan();
         }
-        let vni = self.vlans.vni(vlan).ok_or(DropReason::UnknownVlan)?;
+        let vni = self.vlans().vni(vlan).ok_or(DropReason::UnknownVlan)?;
         Ok(Membership { vni, tagged: outer.is_some() })
     }
 }

@@ -71,6 +71,20 @@ pub fn vtep_transmit(
     vtep.handle_overlay_batch(worker, NOW, metas, packets, outputs);
 }
 
+/// The same, one call for each.
+#[inline(never)]
+pub fn vtep_transmit_alone(
+    vtep: &Vtep<Box<[Line]>>,
+    worker: &mut Worker,
+    metas: &[OverlayMeta],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+) {
+    for ((meta, packet), output) in metas.iter().zip(packets).zip(outputs) {
+        *output = vtep.handle_overlay(worker, NOW, meta, packet);
+    }
+}
+
 #[inline(never)]
 pub fn vtep_receive(
     vtep: &Vtep<Box<[Line]>>,
@@ -80,6 +94,20 @@ pub fn vtep_receive(
     outputs: &mut [Output],
 ) {
     vtep.handle_underlay_batch(worker, NOW, metas, packets, outputs);
+}
+
+/// The same, one call for each.
+#[inline(never)]
+pub fn vtep_receive_alone(
+    vtep: &Vtep<Box<[Line]>>,
+    worker: &mut Worker,
+    metas: &[DecapMeta],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+) {
+    for ((meta, packet), output) in metas.iter().zip(packets).zip(outputs) {
+        *output = vtep.handle_underlay(worker, NOW, meta, packet);
+    }
 }
 
 #[inline(never)]

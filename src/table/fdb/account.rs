@@ -253,7 +253,7 @@ impl<'t> Fdb<'t> {
         } else {
             self.give_configured(&domain);
             if handle.kind() == Handle::LIST {
-                self.lists.free_owned(handle);
+                self.lists().free_owned(handle);
             }
         }
     }

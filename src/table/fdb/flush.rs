@@ -181,7 +181,7 @@ impl Fdb<'_> {
         match entry.destination {
             Destination::Remote(remote) => (0, named(remote)),
             Destination::List(_) => {
-                let deleted = self.lists.delete_where(Handle(slot.content.value), named);
+                let deleted = self.lists().delete_where(Handle(slot.content.value), named);
                 deleted.map_or((0, false), |(remotes, left)| (remotes, remotes > 0 && !left))
             }
             _ => (0, false),

@@ -234,8 +234,8 @@ impl<'t> Fdb<'t> {
 
     fn other_destination(&self, handle: Handle) -> Option<Destination> {
         match handle.kind() {
-            Handle::LIST if self.lists.leads_on(handle) => Some(Destination::List(ListId(handle))),
-            Handle::GROUP if self.lists.is_alive(handle) => Some(Destination::Group(GroupId(handle))),
+            Handle::LIST if self.lists().leads_on(handle) => Some(Destination::List(ListId(handle))),
+            Handle::GROUP if self.lists().is_alive(handle) => Some(Destination::Group(GroupId(handle))),
             _ if handle == Handle::LOCAL => Some(Destination::Local),
             _ if handle == Handle::BLACKHOLE => Some(Destination::Blackhole),
             _ => None,

@@ -27,7 +27,10 @@ pub use self::{
 };
 
 use self::lookup::{current, key, parts};
-use super::{LearnFrom, Lists, Remotes, bucket::Map, clock::Clock, line::Words, meta::Meta, vni::Vnis};
+use super::{
+    LearnFrom, Line, Lists, Remotes, bucket::Map, clock::Clock, hash::Seed, line::Words, meta::Meta,
+    vni::Vnis,
+};
 
 /// The forwarding database of [`Tables`](super::Tables).
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +38,21 @@ pub struct Fdb<'t> {
     pub(crate) map: Map<'t>,
     pub(crate) vnis: Vnis<'t>,
     pub(crate) remotes: Remotes<'t>,
-    pub(crate) lists: Lists<'t>,
+    /// The lines of [`lists`](Self::lists), and their seed.
+    pub(crate) members: (&'t [Line], Seed),
     pub(crate) quotas: Words<'t>,
     pub(crate) meta: Meta<'t>,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+}
+
+impl<'t> Fdb<'t> {
+    /// The replication lists and next-hop groups, made of what is here already: few entries name one.
+    #[inline]
+    pub(crate) fn lists(&self) -> Lists<'t> {
+        let (lines, seed) = self.members;
+        Lists { lines, remotes: self.remotes, seed, meta: self.meta, workers: self.remotes.workers }
+    }
 }
 
 /// What the settings say about the forwarding database.

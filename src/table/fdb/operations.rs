@@ -90,7 +90,7 @@ impl<'t> Fdb<'t> {
             (_, new) if handle.kind() != Handle::LIST && Some(new) == self.destination(handle) => false,
             (MacKind::Unicast, _) => return Err(Error::MacKind { operation: "append", kind }),
             (_, Destination::Remote(remote)) if handle.kind() == Handle::LIST => {
-                self.lists.push(handle, remote)?
+                self.lists().push(handle, remote)?
             }
             _ => return Err(Error::DestinationKind { operation: "append" }),
         };
@@ -154,7 +154,7 @@ impl<'t> Fdb<'t> {
         let (handle, destination) = (Handle(slot.content.value), destination.into());
         match destination {
             Destination::Remote(remote) if handle.kind() == Handle::LIST => {
-                match self.lists.delete_where(handle, |member| member == remote)? {
+                match self.lists().delete_where(handle, |member| member == remote)? {
                     (0, _) => return Err(Error::NoSuchDestination),
                     (_, true) => return Ok(Change::Updated),
                     (_, false) => {}
@@ -181,7 +181,7 @@ impl<'t> Fdb<'t> {
     fn check(&self, operation: &'static str, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         match new.destination {
             // It goes with that entry.
-            Destination::List(ListId(list)) if self.lists.is_owned(list) => {
+            Destination::List(ListId(list)) if self.lists().is_owned(list) => {
                 Err(Error::DestinationKind { operation })
             }
             Destination::List(_) if kind(mac) == MacKind::Unicast => {
@@ -268,7 +268,7 @@ impl<'t> Fdb<'t> {
                 Ok(Put::Dead) | Err(Busy) => Error::Busy,
             };
             if value != new.destination.handle() {
-                self.lists.free_owned(value);
+                self.lists().free_owned(value);
             }
             Err(put)
         });
@@ -282,7 +282,7 @@ impl<'t> Fdb<'t> {
     fn destination_of(&self, mac: MacAddr, new: &NewEntry) -> Result<Handle, Error> {
         match new.destination {
             Destination::Remote(remote) if kind(mac) != MacKind::Unicast => {
-                self.lists.create(OWNED, &[remote])
+                self.lists().create(OWNED, &[remote])
             }
             destination => Ok(destination.handle()),
         }
@@ -356,8 +356,8 @@ impl<'t> Fdb<'t> {
     pub fn remotes_of(&self, destination: Destination) -> impl Iterator<Item = RemoteId> + use<'t> {
         let (one, many) = match destination {
             Destination::Remote(remote) => (Some(remote), None),
-            Destination::List(list) => (None, Some(self.lists.members(list))),
-            Destination::Group(group) => (None, Some(self.lists.members(group))),
+            Destination::List(list) => (None, Some(self.lists().members(list))),
+            Destination::Group(group) => (None, Some(self.lists().members(group))),
             _ => (None, None),
         };
         one.into_iter().chain(many.into_iter().flatten())
