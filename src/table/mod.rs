@@ -99,6 +99,7 @@ pub use fdb::{
     Change, Dump, Entry, Evicted, Fdb, Filter, Flushed, Learned, Lookup, NewEntry, Refusal, Row, Show, State,
     Target,
 };
+pub(crate) use fdb::{Moment, Sought};
 pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;

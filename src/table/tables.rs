@@ -293,6 +293,11 @@ impl<'t> TableSet<'t> {
         }
     }
 
+    /// Whether there may be VLANs of segments.
+    pub(crate) const fn has_vlans(&self) -> bool {
+        self.plan.capacity.vlans != 0
+    }
+
     /// Whether there is any multicast group.
     pub(crate) fn has_groups(&self) -> bool {
         self.meta.groups().load(Relaxed) != 0

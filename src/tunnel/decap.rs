@@ -142,7 +142,7 @@ impl<P: Protocol> Endpoint<P> {
     /// [`checked_any`](Self::checked_any) knows.
     // In line, so that nothing goes through memory but what the caller wants.
     #[inline(always)]
-    pub(super) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
+    pub(crate) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
         // Who knows the outer facts has a packet without outer headers.
         if !self.opens_plain || meta.outer.is_some() {
             return None;

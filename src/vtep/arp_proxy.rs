@@ -44,7 +44,7 @@ pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
     match engine.config.proxy {
         Proxy::Off => false,
         Proxy::KernelProxy => true,
-        Proxy::NeighSuppress => engine.neighbors().snoops() || len < ethernet::Header::LEN + arp::Header::LEN,
+        Proxy::NeighSuppress => engine.snoops() || len < ethernet::Header::LEN + arp::Header::LEN,
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
 // Three loops of little work each, so that many of their loads are under way at once.
 #[inline(never)]
 pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[Packet<'_>]) {
-    let (neighbors, mut count) = (engine.neighbors(), 0usize);
+    let (neighbors, mut count) = (engine.neighbors, 0usize);
     let mut questions = [(Vni::default(), Place::nowhere(), Hint::default()); BURST];
     for (meta, packet) in metas.iter().zip(packets) {
         let Some(address) = asked_for(packet.as_slice()) else { continue };
@@ -89,7 +89,7 @@ fn asked_for(frame: &[u8]) -> Option<Ipv4Addr> {
 /// Learns what an ARP packet says of its sender.
 pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, message: &[u8]) {
     if let Some(arp) = message.first_chunk().and_then(|bytes| arp::Header::from_bytes(bytes).ok()) {
-        let _ = engine.neighbors().snoop_arp(now, vni, &arp);
+        let _ = engine.neighbors.snoop_arp(now, vni, &arp);
     }
 }
 
@@ -116,7 +116,7 @@ fn kernel_proxy(
     if arp.target_ip.is_loopback() || arp.target_ip.is_multicast() {
         return Err(DropReason::ProxyConsumed);
     }
-    let Some((mac, state)) = engine.neighbors().answer(now, vni, arp.target_ip) else {
+    let Some((mac, state)) = engine.neighbors.answer(now, vni, arp.target_ip) else {
         worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return Err(DropReason::ProxyConsumed);
     };
@@ -136,8 +136,8 @@ fn neigh_suppress(
     arp: &arp::Header,
 ) -> Result<Option<MacAddr>, DropReason> {
     // What hosts say of themselves is worth knowing, where that is wanted.
-    if engine.neighbors().snoops() {
-        let _ = engine.neighbors().snoop_arp(now, vni, arp);
+    if engine.snoops() {
+        let _ = engine.neighbors.snoop_arp(now, vni, arp);
     }
     let announces = arp.sender_ip == arp.target_ip;
     let asks = arp.operation == arp::Operation::REQUEST && arp.sender_mac.is_unicast() && !announces;
@@ -145,7 +145,7 @@ fn neigh_suppress(
     if !asks || !front.link.destination.is_multicast() {
         return Ok(None);
     }
-    let Some((mac, state)) = engine.neighbors().answer(now, vni, arp.target_ip) else {
+    let Some((mac, state)) = engine.neighbors.answer(now, vni, arp.target_ip) else {
         worker.miss_l3(engine.config, Miss::L3 { vni, address: arp.target_ip.into() });
         return Ok(None);
     };

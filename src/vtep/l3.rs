@@ -60,7 +60,7 @@ impl Engine<'_> {
             return Err(DropReason::Loop);
         }
         let (vni, address) = gateway.ok_or(DropReason::NoRoute)?;
-        let neighbor = self.neighbors().lookup(now, vni, address).ok().flatten();
+        let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
         let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
             worker.miss_l3(self.config, Miss::L3 { vni, address });
             return Err(DropReason::NoNeighbor);

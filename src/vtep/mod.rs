@@ -36,6 +36,7 @@
 
 mod access;
 mod arp_proxy;
+mod arrivals;
 mod burst;
 mod config;
 mod drop_reason;
@@ -175,8 +176,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        let engine = self.engine();
-        each(metas, packets, outputs, |meta, packet| engine.underlay(worker, now, meta, packet))
+        self.engine().underlay_burst(worker, now, metas, packets, outputs)
     }
 
     /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by

@@ -52,9 +52,9 @@ pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, packet: &[u8]) 
         return;
     }
     if let Ok(solicitation) = ndp_check::check_solicitation(packet) {
-        let _ = engine.neighbors().snoop_ns(now, vni, &solicitation);
+        let _ = engine.neighbors.snoop_ns(now, vni, &solicitation);
     } else if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
-        let _ = engine.neighbors().snoop_na(now, vni, &advertisement);
+        let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
     }
 }
 
@@ -111,10 +111,10 @@ fn neigh_suppress(
     packet: &[u8],
 ) -> Result<Option<(Answer, MacAddr)>, DropReason> {
     if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
-        let _ = engine.neighbors().snoop_na(now, vni, &advertisement);
+        let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
     }
     let Ok(received) = ndp_check::check_solicitation(packet) else { return Ok(None) };
-    let _ = engine.neighbors().snoop_ns(now, vni, &received);
+    let _ = engine.neighbors.snoop_ns(now, vni, &received);
     let (source, target) = (received.ip.source, received.message.target);
     // A solicitation to one host asks whether that is still there: only it can tell.
     if !received.ip.destination.is_multicast() || source.is_multicast() {
@@ -135,7 +135,7 @@ fn neigh_suppress(
 }
 
 fn neighbor(engine: &Engine<'_>, now: Instant, vni: Vni, address: Ipv6Addr) -> Option<Neighbor> {
-    engine.neighbors().lookup(now, vni, IpAddr::V6(address)).ok().flatten()
+    engine.neighbors.lookup(now, vni, IpAddr::V6(address)).ok().flatten()
 }
 
 /// The advertisement, and whom the frame goes to. Who has no address yet is answered by way of all nodes (section

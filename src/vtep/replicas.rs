@@ -51,7 +51,7 @@ impl<'a> Engine<'a> {
         frame: &'a [u8],
     ) -> Replicas<'a, 'w> {
         let members = self.fdb.lists().members(flood.list);
-        Replicas { engine: self.clone(), worker, flood: *flood, members, frame }
+        Replicas { engine: *self, worker, flood: *flood, members, frame }
     }
 }
 

@@ -54,7 +54,7 @@ impl Engine<'_> {
         if (decrements && ttl <= 1) || is_special(address) {
             return None;
         }
-        let Some(neighbor) = self.neighbors().lookup(now, meta.vni, address).ok()? else {
+        let Some(neighbor) = self.neighbors.lookup(now, meta.vni, address).ok()? else {
             worker.miss_l3(self.config, Miss::L3 { vni: meta.vni, address });
             return None;
         };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    table::{Snooping, VniCounters},
+    table::VniCounters,
     time::Instant,
     tunnel::{self, DecapMeta, Encapsulation, Framing, vxlan},
     wire::{EtherType, MacAddr, Vni},
@@ -102,7 +102,7 @@ impl<'t> Engine<'t> {
 
     /// What hosts behind tunnels say of themselves is worth knowing, where that is wanted.
     fn snoop(&self, now: Instant, vni: Vni, front: &Front, frame: &[u8]) {
-        if self.config.tables.snooping == Snooping::Off {
+        if !self.snoops() {
             return;
         }
         let message = frame.get(front.l3..).unwrap_or_default();

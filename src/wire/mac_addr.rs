@@ -20,7 +20,8 @@ impl MacAddr {
     /// Whether a host may send from this address: neither a group nor zero.
     pub const fn is_unicast(self) -> bool {
         let [a, b, c, d, e, f] = self.0;
-        !self.is_multicast() && a | b | c | d | e | f != 0
+        let front = u32::from_ne_bytes([a, b, c, d]);
+        !self.is_multicast() && front | u16::from_ne_bytes([e, f]) as u32 != 0
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod arp;
+mod arrivals;
 mod common;
 mod config;
 mod counters;

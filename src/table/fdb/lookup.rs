@@ -90,7 +90,7 @@ impl<'t> Fdb<'t> {
 
     /// Where to look for `mac`, if its VNI is in front.
     #[inline(always)]
-    pub(super) fn seek(&self, vni: Vni, mac: &MacAddr) -> Option<Sought<'t>> {
+    pub(crate) fn seek(&self, vni: Vni, mac: &MacAddr) -> Option<Sought<'t>> {
         let (number, generation) = self.vnis.glance(vni)?;
         let key = key(number, *mac);
         Some(Sought { home: self.map.home(key)?, key, generation })
@@ -119,10 +119,19 @@ impl<'t> Fdb<'t> {
     /// learned in this tick, or somebody said so for good.
     #[inline(always)]
     pub(crate) fn settled(&self, now: Instant, vni: Vni, mac: MacAddr) -> Option<RemoteId> {
-        let now = self.clock.at(now, self.meta.fdb_ages());
-        let epoch = self.meta.epoch().load(Acquire);
-        let sought = self.seek(vni, &mac)?;
-        let content = self.seen(&sought)?;
+        self.settled_at(self.moment(now), &self.seek(vni, &mac)?)
+    }
+
+    /// The moment before a key is [sought](Self::seek), for [`settled_at`](Self::settled_at).
+    #[inline(always)]
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
+        Moment { now: self.clock.at(now, self.meta.fdb_ages()), epoch: self.meta.epoch().load(Acquire) }
+    }
+
+    /// [`settled`](Self::settled), of a key that was sought after this moment.
+    #[inline(always)]
+    pub(crate) fn settled_at(&self, Moment { now, epoch }: Moment, sought: &Sought<'t>) -> Option<RemoteId> {
+        let content = self.seen(sought)?;
         let handle = Handle(content.value);
         let settled = if handle.is_learned() {
             sought.is_current(content.tag) && content.stamp == now.stamp() && !now.is_overdue()
@@ -243,9 +252,16 @@ impl<'t> Fdb<'t> {
     }
 }
 
+/// When something is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    now: Now,
+    epoch: u32,
+}
+
 /// A key on its way.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sought<'t> {
+pub(crate) struct Sought<'t> {
     pub(super) home: Home<'t>,
     pub(super) key: Key,
     /// What is learned of the VNI, by the front: four times the tag of its entries.
@@ -253,6 +269,12 @@ pub(super) struct Sought<'t> {
 }
 
 impl Sought<'_> {
+    /// Loads a word of where the key most likely is.
+    #[inline(always)]
+    pub(crate) fn touch(&self) -> u32 {
+        self.home.touch()
+    }
+
     /// Whether an entry with this tag was learned since the last flush.
     #[inline(always)]
     const fn is_current(&self, tag: u8) -> bool {

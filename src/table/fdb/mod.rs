@@ -26,6 +26,7 @@ pub use self::{
     show::{Row, Show, Target},
 };
 
+pub(crate) use self::lookup::{Moment, Sought};
 use self::lookup::{current, key, parts};
 use super::{
     LearnFrom, Line, Lists, Remotes, bucket::Map, clock::Clock, hash::Seed, line::Words, meta::Meta,

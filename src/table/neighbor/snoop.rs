@@ -8,7 +8,7 @@
 //!   an address that it does not know; who snoops for others learns it, with
 //!   [`Snooping::All`](super::super::Snooping::All).
 
-use super::{super::Snooping, NeighborLearned, NeighborRefusal, Neighbors, learn::Saying};
+use super::{NeighborLearned, NeighborRefusal, Neighbors, learn::Saying};
 use crate::{
     time::Instant,
     wire::{
@@ -20,12 +20,6 @@ use crate::{
 };
 
 impl Neighbors<'_> {
-    /// Whether anything is learned at all.
-    #[inline(always)]
-    pub(crate) fn snoops(&self) -> bool {
-        self.snooping != Snooping::Off
-    }
-
     /// Learns the sender of an ARP request or reply.
     pub fn snoop_arp(&self, now: Instant, vni: Vni, arp: &arp::Header) -> NeighborLearned {
         if !matches!(arp.operation, arp::Operation::REQUEST | arp::Operation::REPLY) {

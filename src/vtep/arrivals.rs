@@ -1,0 +1,129 @@
+//! A burst of packets from the underlay: what most of them are goes straight, in two steps, so that the processor waits
+//! for memory once and not for each packet by itself.
+//!
+//! First all packets are opened that are nothing but VXLAN over IPv4, and where their sources are in the forwarding
+//! database is touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
+//! else, and whatever is to be learned, goes the long way when its turn comes. So of two packets of one host the second
+//! finds what the first has changed.
+
+use core::{hint::black_box, net::Ipv4Addr};
+
+use super::{Accept, Engine, Output, Worker};
+use crate::{
+    packet::Packet,
+    table::{Moment, RemoteId, Sought},
+    time::Instant,
+    tunnel::{DecapMeta, vxlan},
+    wire::{EtherType, MacAddr, Vni, ethernet},
+};
+
+impl<'t> Engine<'t> {
+    pub(super) fn underlay_burst(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[DecapMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let mut arrivals = [None; BURST];
+        let bursts = metas.chunks(BURST).zip(packets.chunks_mut(BURST)).zip(outputs.chunks_mut(BURST));
+        bursts.fold(0, |done, ((metas, packets), outputs)| {
+            let moment = self.fdb.moment(now);
+            if let Some(endpoint) = self.straight_receiver() {
+                self.open_all(endpoint, metas, packets, &mut arrivals);
+            }
+            let arrived = arrivals.iter().zip(metas).zip(packets).zip(outputs);
+            arrived.fold(done, |done, (((arrival, meta), packet), output)| {
+                self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, output);
+                done.saturating_add(1)
+            })
+        })
+    }
+
+    /// The endpoint whose packets may go straight; `None` where each frame is to be looked at more closely.
+    fn straight_receiver(&self) -> Option<&'t vxlan::Endpoint> {
+        let config = self.config;
+        let closer = config.remcsumrx || config.l3 || self.tables.has_vlans();
+        self.ipv4.filter(|_| !closer)
+    }
+
+    /// Opens those packets of a burst that can go straight, and touches where their sources are known.
+    #[inline(never)]
+    fn open_all(
+        &self,
+        endpoint: &vxlan::Endpoint,
+        metas: &[DecapMeta],
+        packets: &[Packet<'_>],
+        arrivals: &mut [Option<Arrival<'t>>; BURST],
+    ) {
+        let mut touched = 0;
+        for ((meta, packet), arrival) in metas.iter().zip(packets).zip(arrivals) {
+            *arrival = packet.bytes().and_then(|packet| self.open(endpoint, meta, packet));
+            touched |= arrival.as_ref().map_or(0, |arrival| arrival.sought.touch());
+        }
+        black_box(touched);
+    }
+
+    #[inline(always)]
+    fn open(&self, endpoint: &vxlan::Endpoint, meta: &DecapMeta, packet: &[u8]) -> Option<Arrival<'t>> {
+        let (inner, end) = endpoint.checked_plain(packet, meta)?;
+        let link = ethernet::Header::from_bytes(packet.get(inner.stripped..)?.first_chunk()?);
+        let is_ours = link.source == self.config.address && link.source != MacAddr::ZERO;
+        // Questions and answers of hosts may be something to be learned from.
+        let says_nothing = !self.snoops() || link.ethertype == EtherType::IPV4;
+        if is_ours || !link.source.is_unicast() || !says_nothing {
+            return None;
+        }
+        let vni = inner.encapsulation.vni()?;
+        let sought = self.fdb.seek(vni, &link.source)?;
+        let core::net::IpAddr::V4(sender) = inner.outer?.source else { return None };
+        Some(Arrival { vni, sought, sender, start: inner.stripped, end })
+    }
+
+    /// Delivers what goes straight, and does all that is to be done with another packet.
+    #[inline(always)]
+    fn deliver(
+        &self,
+        worker: &mut Worker,
+        (now, moment): (Instant, Moment),
+        arrival: Option<&Arrival<'_>>,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+        output: &mut Output,
+    ) {
+        let straight = arrival.and_then(|arrival| Some((arrival, self.settled_at(moment, meta, arrival)?)));
+        let Some((&Arrival { vni, start, end, .. }, source)) = straight else {
+            *output = self.underlay(worker, now, meta, packet);
+            return;
+        };
+        packet.narrow(start, end);
+        *output = Output::Deliver { vni, source: Some(source), port: None, policy: None, vlan: None };
+        self.count_delivered(worker, vni, packet.len() as u64);
+    }
+
+    /// The remote of a packet whose source is behind its sender, if there is nothing to learn from it and it is one
+    /// whose packets are taken.
+    #[inline(always)]
+    fn settled_at(&self, moment: Moment, meta: &DecapMeta, arrival: &Arrival<'_>) -> Option<RemoteId> {
+        let remote = self.fdb.settled_at(moment, &arrival.sought)?;
+        let remotes = self.fdb.remotes;
+        let is_there = remotes.is_at(remote, arrival.sender.into(), meta.ingress);
+        let is_taken = self.config.accept != Accept::Configured || remotes.is_configured(remote);
+        (is_there && is_taken).then_some(remote)
+    }
+}
+
+/// A packet that was opened, and where its source is in the forwarding database.
+#[derive(Clone, Copy, Debug)]
+struct Arrival<'t> {
+    vni: Vni,
+    sought: Sought<'t>,
+    sender: Ipv4Addr,
+    /// Where in the packet the frame is.
+    start: usize,
+    end: usize,
+}
+
+/// Packets that wait for memory together.
+const BURST: usize = 32;

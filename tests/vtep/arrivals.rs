@@ -1,0 +1,173 @@
+//! Packets from the underlay in bursts beside the same ones by themselves: decisions, bytes, counters and all that is
+//! learned must be the same, in the same order.
+
+use std::time::Duration;
+
+use encap::{
+    Packet,
+    table::{Capacity, NewEntry, Remote, Snooping},
+    tunnel::{DecapMeta, Framing, Link},
+    vtep::{Accept, Config, Output, Vtep, Worker},
+    wire::{MacAddr, VlanId, Vni},
+};
+use proptest::{collection::vec, prelude::*};
+
+use crate::{common::*, frames::*};
+
+const OTHER: Vni = Vni::truncate(43);
+
+/// Hosts 1 to 12 of both segments: some learned, some said, some nowhere.
+fn node(choices: [u8; 8]) -> Node {
+    let [a, b, c, d, e, f, g, h] = choices;
+    let config = with(Config::new().local(address(2)).local(v6(2).into()), |config| {
+        let link = Link { source: mac(200), next_hop: mac(201), vlan: None };
+        config.framing = if a % 3 == 0 { Framing::Ethernet(link) } else { Framing::Ip };
+        config.learning = b % 4 != 0;
+        config.accept = if c % 3 == 0 { Accept::Configured } else { Accept::Anybody };
+        config.tables.snooping = if d % 3 == 0 { Snooping::All } else { Snooping::Off };
+        config.remcsumrx = e % 8 == 0;
+        config.gbp = e % 8 == 1;
+        config.l3 = f % 6 == 0;
+        config.address = if f % 2 == 0 { mac(9) } else { MacAddr::ZERO };
+        config.move_rate = if g % 2 == 0 { config.move_rate } else { u32::MAX };
+        if f % 6 == 0 {
+            config.address = mac(9);
+        }
+    });
+    let vlans = if h % 4 == 0 { 16 } else { 0 };
+    let capacity = Capacity { neighbors: 64, vlans, vni_counters: h % 2 == 0, ..Capacity::fdb(256) };
+    let vtep = Vtep::with_capacity(config, capacity, [7, 2]).unwrap();
+    let mut worker = Worker::new(2).with_miss_capacity(16);
+    if h % 2 == 0 {
+        worker = worker.counting_as(&vtep.register().unwrap());
+    }
+    let fdb = vtep.fdb();
+    for vni in [VNI, OTHER] {
+        fdb.add_vni(vni).unwrap();
+    }
+    if vlans > 0 && h % 8 == 0 {
+        vtep.vlans().map(VlanId::new(5).unwrap(), OTHER).unwrap();
+    }
+    let [one, three] = [1, 3].map(|last| vtep.remote(address(last)).unwrap());
+    fdb.add(VNI, mac(5), one).unwrap();
+    fdb.add(VNI, mac(6), NewEntry::to(three).sticky()).unwrap();
+    fdb.add(OTHER, mac(5), three).unwrap();
+    // What nothing may come from; and one behind somebody whom nobody configured.
+    fdb.add(VNI, MacAddr([3, 0, 0, 0, 0, 1]), one).unwrap();
+    fdb.add(VNI, mac(9), one).unwrap();
+    let stranger = vtep.remotes().find_or_learn(&Remote::new(address(77), vtep.config().dstport)).unwrap();
+    fdb.add(VNI, mac(7), stranger).unwrap();
+    Node { vtep, worker }
+}
+
+/// A packet of some sender with some host's frame; most are as most are.
+fn packet(ethernet: bool, port: u16, choices: [u8; 10], noise: &[u8]) -> Vec<u8> {
+    let [a, b, c, d, e, f, g, h, i, j] = choices;
+    let source = match a {
+        0..=250 => mac(1 + a % 12),
+        251 => MacAddr::ZERO,
+        252 => MacAddr::BROADCAST,
+        _ => MacAddr([3, 0, 0, 0, 0, 1]),
+    };
+    let destination = if b % 5 == 0 { mac(9) } else { mac(100) };
+    let frame = match c {
+        0..=20 => arp(MacAddr::BROADCAST, 1, (source, [10, 1, 0, a % 12]), [10, 1, 0, 1]),
+        21..=40 => tagged(7, &datagram(destination, source, noise.len())),
+        41..=50 => frame(destination, source, 0x86dd, noise),
+        51..=55 => noise.to_vec(),
+        _ => datagram(destination, source, noise.len()),
+    };
+    let mut outer = Outer::new(port, &frame);
+    outer.source = address([1, 1, 3, 4, 77][usize::from(d % 5)]);
+    outer.ds_field = if e % 4 == 0 { e / 4 % 4 } else { 0 };
+    outer.checksum = e % 7 == 0;
+    outer = match f {
+        0..=180 => outer,
+        181..=240 => outer.vni(OTHER),
+        _ => outer.vni(Vni::truncate(99)),
+    };
+    match g {
+        0..=7 => outer = outer.bits(1 << (g * 7)),
+        // A checksum that somebody else is to finish.
+        8..=15 => outer = outer.bits(0x0020_0000_0000_0091),
+        _ => {}
+    }
+    if h < 20 {
+        (outer.source, outer.destination, outer.checksum) = (v6(1).into(), v6(2).into(), true);
+    }
+    let mut packet = outer.bytes();
+    if ethernet {
+        let ethertype = if h < 20 { 0x86dd } else { 0x0800 };
+        packet = self::frame(mac(200), mac(201), ethertype, &packet);
+    }
+    if i < 12 {
+        let at = usize::from(j) * packet.len() / 256;
+        packet[at] ^= 1 << (i % 8);
+    }
+    if i > 246 {
+        packet.truncate(packet.len() * usize::from(j) / 256);
+    }
+    packet
+}
+
+fn together(node: &mut Node, now: encap::time::Instant, packets: &[Vec<u8>]) -> Vec<(Output, Vec<u8>)> {
+    let mut buffers: Vec<_> = packets.iter().map(|packet| [&[0xee; ROOM][..], packet].concat()).collect();
+    let mut packets = burst(&mut buffers);
+    let metas = vec![DecapMeta::new(); packets.len()];
+    let mut outputs = vec![Output::Pass; packets.len()];
+    let done = node.vtep.handle_underlay_batch(&mut node.worker, now, &metas, &mut packets, &mut outputs);
+    assert_eq!(done, packets.len());
+    outputs.into_iter().zip(packets.iter().map(|packet: &Packet<'_>| packet.as_slice().to_vec())).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_burst_is_what_each_packet_is_alone(
+        choices: [u8; 8],
+        bursts in vec((0u8..30, vec((any::<[u8; 10]>(), vec(any::<u8>(), 0..60)), 1..50)), 1..4),
+    ) {
+        let (mut alone, mut burst) = (node(choices), node(choices));
+        let ethernet = alone.vtep.config().framing != Framing::Ip;
+        let port = alone.vtep.config().dstport;
+        let mut now = NOW;
+        for (later, arrivals) in bursts {
+            // Some bursts come in the same tick, some in another one, and what was learned is confirmed.
+            now = now.saturating_add(Duration::from_secs(later.into()));
+            let packets: Vec<_> =
+                arrivals.iter().map(|(choices, noise)| packet(ethernet, port, *choices, noise)).collect();
+            let expected: Vec<_> = packets.iter().map(|packet| alone.receive(now, packet)).collect();
+            let got = together(&mut burst, now, &packets);
+            for (packet, (got, expected)) in packets.iter().zip(got.iter().zip(&expected)) {
+                prop_assert_eq!(got, expected, "{:x?}", packet);
+            }
+            prop_assert_eq!(burst.worker.counters(), alone.worker.counters());
+            let entries = |node: &Node| node.vtep.fdb().dump(now).collect::<Vec<_>>();
+            prop_assert_eq!(entries(&burst), entries(&alone));
+            for vni in [VNI, OTHER] {
+                prop_assert_eq!(burst.vtep.vni_counters(vni), alone.vtep.vni_counters(vni));
+            }
+            let neighbors = |node: &Node| node.vtep.neighbors().dump(now).collect::<Vec<_>>();
+            prop_assert_eq!(neighbors(&burst), neighbors(&alone));
+        }
+    }
+}
+
+/// Two packets of a host that moves, in one burst: it is where the last of them came from.
+#[test]
+fn a_host_that_moves_within_a_burst_is_where_it_was_last() {
+    for last in [1, 3] {
+        let mut node = Node::new(2, Config::linux()).peers(&[1, 3]);
+        let port = node.vtep.config().dstport;
+        let from = |last: u8| {
+            Outer { source: address(last), ..Outer::new(port, &datagram(mac(2), mac(1), 4)) }.bytes()
+        };
+        let first = if last == 1 { 3 } else { 1 };
+        // Known, and known as of now.
+        let _ = node.receive(NOW, &from(last));
+        let outputs = together(&mut node, NOW, &[from(first), from(last)]);
+        let sources: Vec<_> =
+            outputs.iter().map(|(output, _)| matches!(output, Output::Deliver { .. })).collect();
+        assert_eq!(sources, [true, true]);
+        assert_eq!(crate::receive::where_is(&node, mac(1)), Some(address(last)));
+    }
+}
