@@ -1,5 +1,5 @@
-//! A burst of packets from the underlay: what most of them are goes straight, in two steps, so that the processor waits
-//! for memory once and not for each packet by itself.
+//! Packets from the underlay: what most of them are goes straight, those of a burst in two steps, so that the processor
+//! waits for memory once and not for each packet by itself.
 //!
 //! First all packets are opened that are nothing but VXLAN over IPv4, and where their sources are in the forwarding
 //! database is touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
@@ -39,6 +39,24 @@ impl<'t> Engine<'t> {
                 done.saturating_add(1)
             })
         })
+    }
+
+    /// A packet by itself.
+    pub(super) fn underlay_alone(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        let moment = self.fdb.moment(now);
+        let arrival = self
+            .straight_receiver()
+            .zip(packet.bytes())
+            .and_then(|(endpoint, packet)| self.open(endpoint, meta, packet));
+        let mut output = Output::Pass;
+        self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, &mut output);
+        output
     }
 
     /// The endpoint whose packets may go straight; `None` where each frame is to be looked at more closely.
@@ -92,14 +110,16 @@ impl<'t> Engine<'t> {
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) {
-        let straight = arrival.and_then(|arrival| Some((arrival, self.settled_at(moment, meta, arrival)?)));
-        let Some((&Arrival { vni, start, end, .. }, source)) = straight else {
-            *output = self.underlay(worker, now, meta, packet);
-            return;
-        };
-        packet.narrow(start, end);
-        *output = Output::Deliver { vni, source: Some(source), port: None, policy: None, vlan: None };
-        self.count_delivered(worker, vni, packet.len() as u64);
+        if let Some(arrival) = arrival {
+            if let Some(source) = self.settled_at(moment, meta, arrival) {
+                let vni = arrival.vni;
+                packet.narrow(arrival.start, arrival.end);
+                *output = Output::Deliver { vni, source: Some(source), port: None, policy: None, vlan: None };
+                self.count_delivered(worker, vni, packet.len() as u64);
+                return;
+            }
+        }
+        *output = self.underlay(worker, now, meta, packet);
     }
 
     /// The remote of a packet whose source is behind its sender, if there is nothing to learn from it and it is one

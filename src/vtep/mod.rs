@@ -164,7 +164,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        self.engine().underlay(worker, now, meta, packet)
+        self.engine().underlay_alone(worker, now, meta, packet)
     }
 
     /// A burst of packets from the underlay, as [`handle_overlay_batch`](Self::handle_overlay_batch).

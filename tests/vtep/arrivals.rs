@@ -1,5 +1,5 @@
-//! Packets from the underlay in bursts beside the same ones by themselves: decisions, bytes, counters and all that is
-//! learned must be the same, in the same order.
+//! Packets from the underlay in bursts, by themselves, and by the long way, which they take where there may be VLANs of
+//! segments: decisions, bytes, counters and all that is learned must be the same, in the same order.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{common::*, frames::*};
 const OTHER: Vni = Vni::truncate(43);
 
 /// Hosts 1 to 12 of both segments: some learned, some said, some nowhere.
-fn node(choices: [u8; 8]) -> Node {
+fn node(choices: [u8; 8], long: bool) -> Node {
     let [a, b, c, d, e, f, g, h] = choices;
     let config = with(Config::new().local(address(2)).local(v6(2).into()), |config| {
         let link = Link { source: mac(200), next_hop: mac(201), vlan: None };
@@ -34,7 +34,7 @@ fn node(choices: [u8; 8]) -> Node {
             config.address = mac(9);
         }
     });
-    let vlans = if h % 4 == 0 { 16 } else { 0 };
+    let vlans = if long || h % 8 == 0 { 16 } else { 0 };
     let capacity = Capacity { neighbors: 64, vlans, vni_counters: h % 2 == 0, ..Capacity::fdb(256) };
     let vtep = Vtep::with_capacity(config, capacity, [7, 2]).unwrap();
     let mut worker = Worker::new(2).with_miss_capacity(16);
@@ -45,7 +45,7 @@ fn node(choices: [u8; 8]) -> Node {
     for vni in [VNI, OTHER] {
         fdb.add_vni(vni).unwrap();
     }
-    if vlans > 0 && h % 8 == 0 {
+    if h % 8 == 0 {
         vtep.vlans().map(VlanId::new(5).unwrap(), OTHER).unwrap();
     }
     let [one, three] = [1, 3].map(|last| vtep.remote(address(last)).unwrap());
@@ -122,11 +122,11 @@ fn together(node: &mut Node, now: encap::time::Instant, packets: &[Vec<u8>]) -> 
 
 proptest! {
     #[test]
-    fn a_burst_is_what_each_packet_is_alone(
+    fn the_straight_way_is_the_long_one(
         choices: [u8; 8],
         bursts in vec((0u8..30, vec((any::<[u8; 10]>(), vec(any::<u8>(), 0..60)), 1..50)), 1..4),
     ) {
-        let (mut alone, mut burst) = (node(choices), node(choices));
+        let [mut long, mut alone, mut burst] = [true, false, false].map(|long| node(choices, long));
         let ethernet = alone.vtep.config().framing != Framing::Ip;
         let port = alone.vtep.config().dstport;
         let mut now = NOW;
@@ -135,19 +135,25 @@ proptest! {
             now = now.saturating_add(Duration::from_secs(later.into()));
             let packets: Vec<_> =
                 arrivals.iter().map(|(choices, noise)| packet(ethernet, port, *choices, noise)).collect();
-            let expected: Vec<_> = packets.iter().map(|packet| alone.receive(now, packet)).collect();
-            let got = together(&mut burst, now, &packets);
-            for (packet, (got, expected)) in packets.iter().zip(got.iter().zip(&expected)) {
-                prop_assert_eq!(got, expected, "{:x?}", packet);
+            let one_by_one = |node: &mut Node| -> Vec<_> {
+                packets.iter().map(|packet| node.receive(now, packet)).collect()
+            };
+            let expected = one_by_one(&mut long);
+            for got in [one_by_one(&mut alone), together(&mut burst, now, &packets)] {
+                for (packet, (got, expected)) in packets.iter().zip(got.iter().zip(&expected)) {
+                    prop_assert_eq!(got, expected, "{:x?}", packet);
+                }
             }
-            prop_assert_eq!(burst.worker.counters(), alone.worker.counters());
             let entries = |node: &Node| node.vtep.fdb().dump(now).collect::<Vec<_>>();
-            prop_assert_eq!(entries(&burst), entries(&alone));
-            for vni in [VNI, OTHER] {
-                prop_assert_eq!(burst.vtep.vni_counters(vni), alone.vtep.vni_counters(vni));
-            }
             let neighbors = |node: &Node| node.vtep.neighbors().dump(now).collect::<Vec<_>>();
-            prop_assert_eq!(neighbors(&burst), neighbors(&alone));
+            for node in [&alone, &burst] {
+                prop_assert_eq!(node.worker.counters(), long.worker.counters());
+                prop_assert_eq!(entries(node), entries(&long));
+                prop_assert_eq!(neighbors(node), neighbors(&long));
+                for vni in [VNI, OTHER] {
+                    prop_assert_eq!(node.vtep.vni_counters(vni), long.vtep.vni_counters(vni));
+                }
+            }
         }
     }
 }

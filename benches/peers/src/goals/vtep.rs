@@ -10,7 +10,10 @@ use encap::{
     wire::{MacAddr, Vni},
 };
 
-use super::{encap::Burst, kernel};
+use super::{
+    encap::{Burst, named},
+    kernel,
+};
 use crate::{
     cases::{
         Random,
@@ -41,11 +44,23 @@ pub fn run(report: &mut Report) {
     let remotes = remotes(&tunnel);
     let plans = plans(PACKETS);
     let burst = Burst::new(&frames, &plans, &tunnel, &remotes, false);
-    let mut everybody = [transmit(&overlay), burst.ours(true), lookups(&overlay), receive(&overlay)];
+    let mut everybody = [
+        transmit(&overlay, false),
+        burst.ours(true),
+        lookups(&overlay),
+        receive(&overlay, false),
+        transmit(&overlay, true),
+        receive(&overlay, true),
+    ];
     let series = interleave(report.effort, &mut everybody);
-    let [sent, e2, f1, received] = series.as_slice() else { unreachable!("one series each") };
+    let [sent, e2, f1, received, sent_alone, received_alone] = series.as_slice() else {
+        unreachable!("one series each")
+    };
     let sum = e2.plus(f1, "E2 and F1 alone");
     report.row("V1", "VTEP transmit; 64K MACs; 1K remotes", sent, &sum, Goal::Time(1.5, 1.1));
+    let bursts = |series: &Series| named(series, "in bursts");
+    report.row("V1", "VTEP transmit; a call for each frame", sent_alone, &bursts(sent), Goal::Info);
+    report.row("V1", "VTEP receive; a call for each packet", received_alone, &bursts(received), Goal::Info);
     match machine::ticks_per_ns() {
         Some(ticks) => {
             cycles(report, "VTEP transmit", sent, ticks);
@@ -120,7 +135,8 @@ fn outputs_of() -> Vec<Output> {
     vec![Output::Pass; PACKETS]
 }
 
-fn transmit(overlay: &Overlay) -> Contestant<'_> {
+/// In bursts, or a call for each frame.
+fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
     let (mut worker, mut outputs) = (Worker::new(1), outputs_of());
     Contestant::prepared(
         "encap",
@@ -132,14 +148,20 @@ fn transmit(overlay: &Overlay) -> Contestant<'_> {
             sent.aim(overlay);
         },
         move |Sent { packets, metas, .. }, _| {
-            overlay.vtep.handle_overlay_batch(&mut worker, NOW, metas, packets, &mut outputs);
+            if alone {
+                for ((meta, packet), output) in metas.iter().zip(packets).zip(&mut outputs) {
+                    *output = overlay.vtep.handle_overlay(&mut worker, NOW, meta, packet);
+                }
+            } else {
+                overlay.vtep.handle_overlay_batch(&mut worker, NOW, metas, packets, &mut outputs);
+            }
             black_box(&mut outputs);
             PACKETS
         },
     )
 }
 
-fn receive(overlay: &Overlay) -> Contestant<'_> {
+fn receive(overlay: &Overlay, alone: bool) -> Contestant<'_> {
     let (mut worker, mut outputs) = (Worker::new(1), outputs_of());
     let metas = black_box(vec![DecapMeta::new(); PACKETS]);
     Contestant::prepared(
@@ -151,7 +173,13 @@ fn receive(overlay: &Overlay) -> Contestant<'_> {
             });
         },
         move |packets, _| {
-            overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, packets, &mut outputs);
+            if alone {
+                for ((meta, packet), output) in metas.iter().zip(packets).zip(&mut outputs) {
+                    *output = overlay.vtep.handle_underlay(&mut worker, NOW, meta, packet);
+                }
+            } else {
+                overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, packets, &mut outputs);
+            }
             black_box(&mut outputs);
             PACKETS
         },
