@@ -154,7 +154,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
     #[inline(always)]
-    pub(super) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
+    pub(crate) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
         let (outer, payload, end) = match (self.outer.framing, self.outer.local) {
             _ if meta.outer.is_some() => (meta.outer, packet, packet.len()),
             (Framing::Payload, _) => (None, packet, packet.len()),

@@ -1,20 +1,20 @@
 //! Packets from the underlay: what most of them are goes straight, those of a burst in two steps, so that the processor
 //! waits for memory once and not for each packet by itself.
 //!
-//! First all packets are opened that are nothing but VXLAN over IPv4, and where their sources are in the forwarding
-//! database is touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
+//! First all packets are opened of which a glance tells all, and where their sources are in the forwarding database is
+//! touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
 //! else, and whatever is to be learned, goes the long way when its turn comes. So of two packets of one host the second
 //! finds what the first has changed.
 
-use core::{hint::black_box, net::Ipv4Addr};
+use core::{hint::black_box, net::IpAddr};
 
 use super::{Accept, Engine, Output, Worker};
 use crate::{
     packet::Packet,
     table::{Moment, RemoteId, Sought},
     time::Instant,
-    tunnel::{DecapMeta, vxlan},
-    wire::{EtherType, MacAddr, Vni, ethernet},
+    tunnel::{DecapMeta, Inner},
+    wire::{EtherType, MacAddr, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
 
 impl<'t> Engine<'t> {
@@ -30,8 +30,8 @@ impl<'t> Engine<'t> {
         let bursts = metas.chunks(BURST).zip(packets.chunks_mut(BURST)).zip(outputs.chunks_mut(BURST));
         bursts.fold(0, |done, ((metas, packets), outputs)| {
             let moment = self.fdb.moment(now);
-            if let Some(endpoint) = self.straight_receiver() {
-                self.open_all(endpoint, metas, packets, &mut arrivals);
+            if self.may_deliver_straight() {
+                self.open_all(metas, packets, &mut arrivals);
             }
             let arrived = arrivals.iter().zip(metas).zip(packets).zip(outputs);
             arrived.fold(done, |done, (((arrival, meta), packet), output)| {
@@ -50,42 +50,58 @@ impl<'t> Engine<'t> {
         packet: &mut Packet<'_>,
     ) -> Output {
         let moment = self.fdb.moment(now);
-        let arrival = self
-            .straight_receiver()
-            .zip(packet.bytes())
-            .and_then(|(endpoint, packet)| self.open(endpoint, meta, packet));
+        let mut arrival = None;
+        if self.may_deliver_straight() {
+            self.open(meta, packet.as_slice(), &mut arrival);
+        }
         let mut output = Output::Pass;
         self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, &mut output);
         output
     }
 
-    /// The endpoint whose packets may go straight; `None` where each frame is to be looked at more closely.
-    fn straight_receiver(&self) -> Option<&'t vxlan::Endpoint> {
-        let config = self.config;
-        let closer = config.remcsumrx || config.l3 || self.tables.has_vlans();
-        self.ipv4.filter(|_| !closer)
+    /// Whether packets may go straight, and each frame need not be looked at more closely.
+    fn may_deliver_straight(&self) -> bool {
+        !(self.config.remcsumrx || self.config.l3 || self.tables.has_vlans())
     }
 
     /// Opens those packets of a burst that can go straight, and touches where their sources are known.
     #[inline(never)]
     fn open_all(
         &self,
-        endpoint: &vxlan::Endpoint,
         metas: &[DecapMeta],
         packets: &[Packet<'_>],
         arrivals: &mut [Option<Arrival<'t>>; BURST],
     ) {
         let mut touched = 0;
         for ((meta, packet), arrival) in metas.iter().zip(packets).zip(arrivals) {
-            *arrival = packet.bytes().and_then(|packet| self.open(endpoint, meta, packet));
+            self.open(meta, packet.as_slice(), arrival);
             touched |= arrival.as_ref().map_or(0, |arrival| arrival.sought.touch());
         }
         black_box(touched);
     }
 
+    // Written where it is to be, each way by itself: what both would hand on would go through memory.
     #[inline(always)]
-    fn open(&self, endpoint: &vxlan::Endpoint, meta: &DecapMeta, packet: &[u8]) -> Option<Arrival<'t>> {
-        let (inner, end) = endpoint.checked_plain(packet, meta)?;
+    fn open(&self, meta: &DecapMeta, packet: &[u8], arrival: &mut Option<Arrival<'t>>) {
+        if let Some(endpoint) = self.ipv4 {
+            if let Some((inner, end)) = endpoint.checked_plain(packet, meta) {
+                *arrival = self.arrival(packet, &inner, end);
+                return;
+            }
+        }
+        self.open_other(meta, packet, arrival);
+    }
+
+    /// Opens what is not plain VXLAN over IPv4.
+    #[inline(never)]
+    fn open_other(&self, meta: &DecapMeta, packet: &[u8], arrival: &mut Option<Arrival<'t>>) {
+        let opened =
+            self.receiver(meta, packet).and_then(|endpoint| endpoint.checked_at_a_glance(packet, *meta));
+        *arrival = opened.and_then(|(inner, end)| self.arrival(packet, &inner, end));
+    }
+
+    #[inline(always)]
+    fn arrival(&self, packet: &[u8], inner: &Inner, end: usize) -> Option<Arrival<'t>> {
         let link = ethernet::Header::from_bytes(packet.get(inner.stripped..)?.first_chunk()?);
         let is_ours = link.source == self.config.address && link.source != MacAddr::ZERO;
         // Questions and answers of hosts may be something to be learned from.
@@ -95,8 +111,8 @@ impl<'t> Engine<'t> {
         }
         let vni = inner.encapsulation.vni()?;
         let sought = self.fdb.seek(vni, &link.source)?;
-        let core::net::IpAddr::V4(sender) = inner.outer?.source else { return None };
-        Some(Arrival { vni, sought, sender, start: inner.stripped, end })
+        let (sender, policy) = (inner.outer?.source, inner.encapsulation.group_policy());
+        Some(Arrival { vni, sought, sender, policy, start: inner.stripped, end })
     }
 
     /// Delivers what goes straight, and does all that is to be done with another packet.
@@ -112,9 +128,9 @@ impl<'t> Engine<'t> {
     ) {
         if let Some(arrival) = arrival {
             if let Some(source) = self.settled_at(moment, meta, arrival) {
-                let vni = arrival.vni;
-                packet.narrow(arrival.start, arrival.end);
-                *output = Output::Deliver { vni, source: Some(source), port: None, policy: None, vlan: None };
+                let &Arrival { vni, policy, start, end, .. } = arrival;
+                packet.narrow(start, end);
+                *output = Output::Deliver { vni, source: Some(source), port: None, policy, vlan: None };
                 self.count_delivered(worker, vni, packet.len() as u64);
                 return;
             }
@@ -128,7 +144,7 @@ impl<'t> Engine<'t> {
     fn settled_at(&self, moment: Moment, meta: &DecapMeta, arrival: &Arrival<'_>) -> Option<RemoteId> {
         let remote = self.fdb.settled_at(moment, &arrival.sought)?;
         let remotes = self.fdb.remotes;
-        let is_there = remotes.is_at(remote, arrival.sender.into(), meta.ingress);
+        let is_there = remotes.is_at(remote, arrival.sender, meta.ingress);
         let is_taken = self.config.accept != Accept::Configured || remotes.is_configured(remote);
         (is_there && is_taken).then_some(remote)
     }
@@ -139,7 +155,8 @@ impl<'t> Engine<'t> {
 struct Arrival<'t> {
     vni: Vni,
     sought: Sought<'t>,
-    sender: Ipv4Addr,
+    sender: IpAddr,
+    policy: Option<GroupPolicy>,
     /// Where in the packet the frame is.
     start: usize,
     end: usize,

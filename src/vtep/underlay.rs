@@ -45,7 +45,7 @@ impl<'t> Engine<'t> {
         known: &mut Option<Vni>,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        let endpoint = self.receiver(meta, packet).ok_or(tunnel::DropReason::NotIp)?;
+        let endpoint = self.receiver(meta, packet.as_slice()).ok_or(tunnel::DropReason::NotIp)?;
         let (inner, carried) = endpoint.checked(packet.as_slice(), meta)?;
         let vni = inner.encapsulation.vni().ok_or(tunnel::DropReason::VxlanNoVni)?;
         let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
@@ -115,14 +115,14 @@ impl<'t> Engine<'t> {
 
     /// The endpoint for the family of this packet.
     #[inline(always)]
-    fn receiver(&self, meta: &DecapMeta, packet: &Packet<'_>) -> Option<&'t vxlan::Endpoint> {
-        let is_ipv6 = is_ipv6(meta, self.config.framing, self.ipv4.is_some(), packet.as_slice())?;
+    pub(super) fn receiver(&self, meta: &DecapMeta, packet: &[u8]) -> Option<&'t vxlan::Endpoint> {
+        let is_ipv6 = is_ipv6(meta, self.config.framing, self.ipv4.is_some(), packet)?;
         if is_ipv6 { self.ipv6 } else { self.ipv4 }
     }
 
     /// Whether a packet that was refused was never meant for this tunnel, whatever else is wrong with it.
     fn is_for_others(&self, meta: &DecapMeta, packet: &Packet<'_>) -> bool {
-        let endpoint = self.receiver(meta, packet);
+        let endpoint = self.receiver(meta, packet.as_slice());
         endpoint.is_none_or(|endpoint| endpoint.is_for_others(packet.as_slice(), meta))
     }
 }

@@ -26,7 +26,7 @@ fn node(choices: [u8; 8], long: bool) -> Node {
         config.accept = if c % 3 == 0 { Accept::Configured } else { Accept::Anybody };
         config.tables.snooping = if d % 3 == 0 { Snooping::All } else { Snooping::Off };
         config.remcsumrx = e % 8 == 0;
-        config.gbp = e % 8 == 1;
+        config.gbp = e % 4 == 1;
         config.l3 = f % 6 == 0;
         config.address = if f % 2 == 0 { mac(9) } else { MacAddr::ZERO };
         config.move_rate = if g % 2 == 0 { config.move_rate } else { u32::MAX };
@@ -90,6 +90,9 @@ fn packet(ethernet: bool, port: u16, choices: [u8; 10], noise: &[u8]) -> Vec<u8>
         0..=7 => outer = outer.bits(1 << (g * 7)),
         // A checksum that somebody else is to finish.
         8..=15 => outer = outer.bits(0x0020_0000_0000_0091),
+        // Group Based Policy: a group, and one whose sender is not to be learned.
+        16..=47 => outer = outer.bits(0x8000_0007_0000_0000),
+        48..=63 => outer = outer.bits(0x8040_0007_0000_0000),
         _ => {}
     }
     if h < 20 {
