@@ -234,6 +234,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// What [`decap_with`](Self::decap_with) does with a packet that is not plain.
     // It writes the result itself: a common value for both ways would be made in one place and copied to another.
+    #[cold]
     #[inline(never)]
     fn decap_any(&self, packet: &mut Packet<'_>, meta: &DecapMeta, result: &mut Result<Inner, DropReason>) {
         *result = self.decap_long(packet, meta);

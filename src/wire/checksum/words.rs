@@ -76,13 +76,11 @@ fn last_word(bytes: &[u8], last: &[u8]) -> u64 {
 }
 
 /// The sum of 20 bytes in 64 bits.
+// By pieces of what is there: bytes by value are put together one by one, where some of them are known already.
 #[inline(always)]
 pub(super) fn sum_header(bytes: &[u8; 20]) -> u64 {
-    let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ref last @ ..] = bytes;
-    add_carry(
-        add_words(0, &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]),
-        u32::from_ne_bytes(*last).into(),
-    )
+    let Some((words, last)) = bytes.split_first_chunk::<16>() else { return 0 };
+    add_carry(add_words(0, words), last.first_chunk().map_or(0, |last| u32::from_ne_bytes(*last)).into())
 }
 
 /// `sum` and the words of `bytes`, as one chain of carries.
