@@ -30,8 +30,8 @@ pub(crate) fn with_inner(
     .unwrap_or_else(|| before.sum().join(untrusted_sum(packet, inner)))
 }
 
-/// The same for what most trusted frames are, where every field has its place: IPv4 without options, all of it there and
-/// nothing behind it. `None` for all others: [`with_inner`] knows.
+/// The same for what most trusted frames are, where every field has its place: IPv4 without options, all of it there
+/// and nothing behind it. `None` for all others: [`with_inner`] knows.
 #[inline(always)]
 pub(crate) fn with_usual(before: Few, frame: &[u8]) -> Option<Sum> {
     let segment_len = frame.len().checked_sub(ethernet::Header::LEN + ipv4::Header::MIN_LEN)?;
@@ -139,4 +139,43 @@ fn front_sum<const N: usize>(before: Few, packet: &[u8], l3: usize, part: usize)
     }
     // There is an even number of them.
     Some(before.word(Sum::ZERO.add_bytes(packet.get(..end)?).value()))
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+
+    /// Every bit of the headers changed, every length: the short way has no answer, or that of the long one.
+    #[test]
+    fn usual_frames_are_summed_as_all_are() {
+        let mut answers = 0;
+        for protocol in [IpProtocol::UDP, IpProtocol::TCP] {
+            let mut frame = [0x5a; 70];
+            frame[12..24].copy_from_slice(&[0x08, 0, 0x45, 0, 0, 56, 0, 0, 0x40, 0, 64, protocol.0]);
+            frame[38..40].copy_from_slice(&[0, 36]);
+            for bit in 0..8 * 42 {
+                let mut changed = frame;
+                changed[bit / 8] ^= 1 << (bit % 8);
+                answers += u32::from(compare(&changed));
+            }
+            for len in 0..frame.len() {
+                assert!(!compare(&frame[..len]), "{len} bytes");
+            }
+            assert!(compare(&frame));
+            let padded = [&frame[..], &[1, 2, 3]].concat();
+            assert!(!compare(&padded));
+        }
+        assert!(answers > 400, "{answers} answers");
+    }
+
+    fn compare(frame: &[u8]) -> bool {
+        let before = Few::NONE.word(0x1234);
+        let Some(sum) = with_usual(before, frame) else { return false };
+        let at = Some((IpVersion::V4, ethernet::Header::LEN));
+        let any = with_inner(before, UdpChecksum::Offload, frame, at, InnerChecksum::Good);
+        assert_eq!(sum.value(), any.value(), "{frame:02x?}");
+        true
+    }
 }

@@ -170,8 +170,8 @@ impl Few {
         Sum { sum: fold64(self.0) as u32, odd: false }
     }
 
-    /// The sum with these bytes, of which there is an even number, by carries: of words of eight bytes, which are not to
-    /// be read where smaller ones have been written just now.
+    /// The sum with these bytes, of which there is an even number, by carries: of words of eight bytes, which are not
+    /// to be read where smaller ones have been written just now.
     #[inline(always)]
     pub(crate) fn sum_with<const N: usize>(self, bytes: &[u8; N]) -> Sum {
         Self(add_words(self.0, bytes)).sum()
