@@ -138,8 +138,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// The checks for what most packets over IPv4 are ([`glance`](super::glance)), where the inner one keeps its ECN
-    /// field; and where in the packet the inner one ends. `None` for all others and where anything is wrong:
-    /// [`checked_any`](Self::checked_any) knows.
+    /// field; and where in the packet it ends. `None` for all others and all errors: [`Self::checked_any`] knows.
     // In line, so that nothing goes through memory but what the caller wants.
     #[inline(always)]
     pub(crate) fn checked_plain(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
@@ -234,6 +233,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// What [`decap_with`](Self::decap_with) does with a packet that is not plain.
     // It writes the result itself: a common value for both ways would be made in one place and copied to another.
+    #[cold]
     #[inline(never)]
     fn decap_any(&self, packet: &mut Packet<'_>, meta: &DecapMeta, result: &mut Result<Inner, DropReason>) {
         *result = self.decap_long(packet, meta);

@@ -71,17 +71,18 @@ pub const fn decapsulate(inner: Ecn, outer: Ecn) -> Option<Ecn> {
 /// Whether a packet with these ECN bits keeps them ([`decapsulate`]), whose outer header has this DS field.
 #[inline(always)]
 pub(crate) const fn is_kept(inner: u8, outer: u8) -> bool {
-    KEPT >> (inner & 3 | outer << 2 & 0xc) & 1 != 0
+    // Of where it is the last five bits count, one of DSCP among them.
+    KEPT.wrapping_shr((inner & 3) as u32 | (outer as u32) << 2) & 1 != 0
 }
 
-/// A bit for each pair of an outer and an inner code point: looked up rather than compared, for what a packet is marked
-/// with nobody can predict.
-const KEPT: u16 = {
+/// A bit for each pair of an outer and an inner code point, twice: looked up rather than compared, for what a packet is
+/// marked with nobody can predict.
+const KEPT: u32 = {
     let (mut kept, mut cell) = (0, 0);
-    while cell < 16 {
+    while cell < 32 {
         let inner = Ecn::from_ds_field(cell);
         if let Some(ecn) = decapsulate(inner, Ecn::from_ds_field(cell >> 2)) {
-            kept |= ((ecn.value() == inner.value()) as u16) << cell;
+            kept |= ((ecn.value() == inner.value()) as u32) << cell;
         }
         cell += 1;
     }

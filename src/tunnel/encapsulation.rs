@@ -63,13 +63,15 @@ impl Encapsulation {
 
     /// The segment, where the encapsulation names one.
     pub const fn vni(&self) -> Option<Vni> {
-        match self {
-            Self::Vxlan(header) | Self::VxlanGbp(header) => header.vni(),
-            Self::VxlanGpe(header) => header.vni(),
-            Self::Geneve(header) => Some(header.vni()),
-            Self::Nvgre(header) => Some(header.vsid),
-            _ => None,
-        }
+        // One way for all of VXLAN: with more ways than three a compiler makes a table of places to jump to.
+        let vxlan = match self {
+            Self::Vxlan(header) | Self::VxlanGbp(header) => *header,
+            Self::VxlanGpe(header) => vxlan::Header::from_bytes(&header.to_bytes()),
+            Self::Geneve(header) => return Some(header.vni()),
+            Self::Nvgre(header) => return Some(header.vsid),
+            _ => return None,
+        };
+        vxlan.vni()
     }
 
     /// The GRE key, where there is one.

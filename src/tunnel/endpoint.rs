@@ -9,7 +9,6 @@ use super::{
     Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
     UdpChecksum, ecn,
     entropy::{Keys, SourcePorts},
-    glance,
     inner::Peek,
     outer::{MAX_LEN, Outer},
     protocol::OverUdp,
@@ -255,7 +254,6 @@ impl<P: Protocol> Builder<P> {
                 Framing::Ethernet(_) => ethernet::Header::LEN as u8,
             },
             local_ipv4,
-            glance_ends: glance::ends(local_ipv4, self.port, P::IS_UDP),
             varies: self.ttl == Ttl::Inherit
                 || self.dscp == OuterDscp::Inherit
                 || matches!(self.flow_label, Some(OuterFlowLabel::FromHash | OuterFlowLabel::Inherit))

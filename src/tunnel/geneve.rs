@@ -67,23 +67,26 @@ pub struct Geneve {
 
 impl Geneve {
     /// Whether nothing can be said against these options.
-    // By hand: an iterator makes a value of each option, and only two of its bytes matter.
+    // By hand: an iterator makes a value of each option, and only two of its bytes matter. A place of 32 bits, for then
+    // the end of a header is known to be behind its start.
     #[inline(never)]
     fn takes(&self, options: &[u8]) -> bool {
-        let mut at = 0;
-        while let Some(&[c0, c1, kind, length]) = options.get(at..).and_then(<[u8]>::first_chunk) {
-            if OptionType(kind).is_critical() && !self.knows_option(u16::from_be_bytes([c0, c1]), kind) {
-                return false;
-            }
-            at = at.wrapping_add(geneve_option::option_len(length));
+        let (mut at, mut kinds) = (0u32, 0);
+        while let Some(&[_, _, kind, length]) = options.get(at as usize..at as usize + 4) {
+            kinds |= kind;
+            at = at.wrapping_add(geneve_option::option_len(length) as u32);
         }
         // Neither is there something behind the last one, nor does it want more than there is.
-        at == options.len()
+        at as usize == options.len() && (!OptionType(kinds).is_critical() || self.knows_critical(options))
     }
 
+    /// Whether all of these that are critical are known.
     #[inline(never)]
-    fn knows_option(&self, class: u16, kind: u8) -> bool {
-        self.known.contains(&Some((OptionClass(class), OptionType(kind))))
+    fn knows_critical(&self, options: &[u8]) -> bool {
+        let mut options = Options::new(options).flatten();
+        options.all(|option| {
+            !option.kind.is_critical() || self.known.contains(&Some((option.class, option.kind)))
+        })
     }
 }
 

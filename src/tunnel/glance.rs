@@ -42,47 +42,35 @@ impl Outer {
         if link.last_chunk().is_some_and(|ethertype| *ethertype != EtherType::IPV4.0.to_be_bytes()) {
             return None;
         }
-        let head = ip.first_chunk()?;
-        // What is the same in all packets to us, in one go: version and header length, no fragment, protocol, our
-        // address, our port. Eight bytes at a time, for a branch each costs more than the comparison.
-        let ends = if is_udp { word(ip, 16) & ENDS } else { half(head, 16).into() };
-        let differs = (word(head, 0) & FIXED ^ VERSION)
-            | (word(head, 8) & PROTOCOL
-                ^ u64::from_ne_bytes([
-                    0,
-                    if is_udp { IpProtocol::UDP.0 } else { self.protocol.0 },
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                ]))
-            | (ends ^ self.glance_ends);
-        if differs != 0 {
+        let head: &[u8; ipv4::Header::MIN_LEN] = ip.first_chunk()?;
+        // Each field by itself, and before the checksum reads them all: what is read at once is taken apart by shifts.
+        let &[v_ihl, ds_field, l0, l1, _, _, _, _, ttl, _, _, _, first, ..] = head;
+        let source = half(head, 12);
+        let protocol = if is_udp { IpProtocol::UDP } else { self.protocol };
+        // What is the same in all packets to us: version and header length, no fragment, protocol, our address.
+        let fixed = half(head, 6) & FIXED ^ u32::from_ne_bytes([0, 0, 0, protocol.0]);
+        let local = u32::from_ne_bytes(self.local_ipv4.octets());
+        if v_ihl != VERSION || fixed != 0 || half(head, 16) != local {
             return None;
         }
-        let source = u32::from_be(half(head, 12));
         // Neither unspecified nor loopback nor a group; with the addresses behind groups, of which one is the
         // broadcast.
-        let is_host = (source.wrapping_sub(1) < 0xe000_0000 - 1) & (source >> 24 != 127);
-        if !(is_host & (source != self.local_ipv4.to_bits())) || ipv4::verify_fixed(head) != State::Good {
+        let is_host = (u32::from_be(source).wrapping_sub(1) < 0xe000_0000 - 1) & (first != 127);
+        if !is_host || source == local {
             return None;
         }
-        let [_, ds_field, l0, l1, _, _, _, _, ttl, ..] = *head;
         let total_len = usize::from(u16::from_be_bytes([l0, l1]));
-        if total_len < least {
+        if total_len < least || ipv4::verify_fixed(head) != State::Good {
             return None;
         }
         let payload = ip.get(ipv4::Header::MIN_LEN..total_len)?;
-        let (source, destination) = (Ipv4Addr::from_bits(source), self.local_ipv4);
+        let (source, destination) = (Ipv4Addr::from(source.to_ne_bytes()), self.local_ipv4);
         let facts = OuterFacts::new(source.into(), destination.into());
-        let facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
-        let glance = Glance { facts, payload, end: link.len().wrapping_add(total_len) };
-        if !is_udp {
-            return Some(glance);
-        }
-        self.glance_udp(glance, |datagram| verify_ipv4(source, destination, datagram), meta, policy)
+        let mut facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
+        let verify = |datagram: &[u8]| verify_ipv4(source, destination, datagram);
+        let payload =
+            if is_udp { self.glance_udp(&mut facts, payload, verify, meta, policy)? } else { payload };
+        Some(Glance { facts, payload, end: link.len().wrapping_add(total_len) })
     }
 
     /// The same over IPv6.
@@ -113,35 +101,30 @@ impl Outer {
         let [b0, b1, _, _, _, _, _, ttl, ..] = *head;
         let ds_field = b0 << 4 | b1 >> 4;
         let facts = OuterFacts::new(source.into(), destination.into());
-        let facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
+        let mut facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let end = link.len().wrapping_add(ipv6::Header::LEN).wrapping_add(behind.len());
-        let glance = Glance { facts, payload: behind, end };
-        if !is_udp {
-            return Some(glance);
-        }
-        if behind.first_chunk().is_none_or(|udp| udp::Header::from_bytes(udp).destination_port != self.port) {
-            return None;
-        }
-        self.glance_udp(glance, |datagram| verify_ipv6(head, datagram), meta, policy)
+        let verify = |datagram: &[u8]| verify_ipv6(head, datagram);
+        let payload =
+            if is_udp { self.glance_udp(&mut facts, behind, verify, meta, policy)? } else { behind };
+        Some(Glance { facts, payload, end })
     }
 
-    /// Looks at the UDP header at the front of what was seen, whose port is ours.
+    /// Looks at the UDP header at the front of a datagram, adds what it says to `facts`, and answers what is behind it.
     #[inline(always)]
     fn glance_udp<'a>(
         &self,
-        glance: Glance<'a>,
+        facts: &mut OuterFacts,
+        datagram: &'a [u8],
         verify: impl FnOnce(&[u8]) -> State,
         meta: &DecapMeta,
         policy: &Policy,
-    ) -> Option<Glance<'a>> {
-        let Glance { mut facts, payload, end } = glance;
-        let udp = udp::Header::from_bytes(payload.first_chunk()?);
+    ) -> Option<&'a [u8]> {
+        let (udp, payload) = datagram.split_first_chunk()?;
+        let udp = udp::Header::from_bytes(udp);
         // A datagram that ends before its IP packet does is legal, and rare.
-        if usize::from(udp.length) != payload.len() {
+        if udp.destination_port != self.port || usize::from(udp.length) != datagram.len() {
             return None;
         }
-        facts.source_port = udp.source_port;
-        facts.destination_port = udp.destination_port;
         facts.udp_checksum = if udp.checksum == 0 {
             if facts.source.is_ipv6() && !policy.allow_zero_checksum_ipv6 {
                 return None;
@@ -152,47 +135,31 @@ impl Outer {
         } else if !policy.verify_udp_checksum {
             State::Unverified
         } else {
-            match verify(payload) {
+            match verify(datagram) {
                 State::Good => State::Good,
                 _ => return None,
             }
         };
-        let payload = payload.get(udp::Header::LEN..)?;
-        Some(Glance { facts, payload, end })
+        facts.source_port = udp.source_port;
+        facts.destination_port = udp.destination_port;
+        Some(payload)
     }
 }
 
-/// What [`Outer::glance_ends`] is: where packets over UDP and IPv4 go, as 8 bytes of them say it.
-pub(crate) const fn ends(local: Ipv4Addr, port: u16, is_udp: bool) -> u64 {
-    let [a, b, c, d] = local.octets();
-    if !is_udp {
-        return u32::from_ne_bytes([a, b, c, d]) as u64;
-    }
-    let [p0, p1] = port.to_be_bytes();
-    u64::from_ne_bytes([a, b, c, d, 0, 0, p0, p1])
-}
-
-/// Eight bytes as the machine reads them; those that are not there count as zero.
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u64::from_ne_bytes(*word))
-}
-
-/// Four of them.
+/// Four bytes as the machine reads them; those that are not there count as zero.
 #[inline(always)]
 fn half(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_ne_bytes(*word))
 }
 
-// What is looked at of the first, second and third eight bytes of an IPv4 header with UDP's behind it.
-const FIXED: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0x3f, 0xff]);
-const PROTOCOL: u64 = u64::from_ne_bytes([0, 0xff, 0, 0, 0, 0, 0, 0]);
-const ENDS: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+// What is looked at behind an IPv4 header's identification: fragmentation and protocol, not TTL.
+const FIXED: u32 = u32::from_ne_bytes([0x3f, 0xff, 0, 0xff]);
 
 /// Version 4 and a header of 20 bytes.
-const VERSION: u64 = u64::from_ne_bytes([0x45, 0, 0, 0, 0, 0, 0, 0]);
+const VERSION: u8 = 0x45;
 
 // Out of line, and with few arguments: most packets over IPv4 have no checksum.
+#[cold]
 #[inline(never)]
 fn verify_ipv4(source: Ipv4Addr, destination: Ipv4Addr, datagram: &[u8]) -> State {
     let pseudo = Sum::pseudo_ipv4(source, destination, IpProtocol::UDP, datagram.len() as u16);

@@ -209,11 +209,11 @@ impl Plain {
                 // EtherType, version, header length and DS field at a glance.
                 let word = u32::from_be_bytes([t0, t1, b0, b1]);
                 if word & 0xffff_ff00 == 0x0800_4500 {
-                    return Some(Self::ipv4(b1));
+                    return Some(Self::ipv4(word as u8));
                 }
                 match EtherType((word >> 16) as u16) {
                     EtherType::IPV4 => None,
-                    EtherType::IPV6 => (b0 >> 4 == 6 && packet.len() >= 54).then_some(Self::ipv6(b1)),
+                    EtherType::IPV6 => (b0 >> 4 == 6 && packet.len() >= 54).then_some(Self::ipv6(word as u8)),
                     ethertype => (!ethertype.is_vlan()).then_some(Self::OTHER),
                 }
             }

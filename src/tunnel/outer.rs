@@ -33,8 +33,6 @@ pub(crate) struct Outer {
     pub(crate) keys: Keys,
     /// The local address once more, where it is one of IPv4.
     pub(crate) local_ipv4: Ipv4Addr,
-    /// Where packets over IPv4 go, as their headers say it: the address, with UDP the port as well.
-    pub(crate) glance_ends: u64,
     /// Bytes before the IP header of most packets that are received: none, or Ethernet's.
     pub(crate) glance_l3: u8,
     /// Whether more of the IP header than lengths, ECN and checksum differs from packet to packet.

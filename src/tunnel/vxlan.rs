@@ -202,8 +202,7 @@ impl Rules for Vxlan {
     ) -> Option<(Encapsulation, EtherType, &'a [u8])> {
         let (header, frame) = packet.split_first_chunk()?;
         let header = vxlan::Header::from_bytes(header);
-        header.vni()?;
-        if header.reserved() & policy.vxlan_reserved_bits != 0 {
+        if !header.has_vni_only(policy.vxlan_reserved_bits) {
             return None;
         }
         Some((Encapsulation::Vxlan(header), EtherType::TEB, frame))

@@ -74,6 +74,12 @@ impl Header {
         Vni::truncate((self.0 >> VNI_SHIFT) as u32)
     }
 
+    /// Whether there is a segment, and none of these reserved bits.
+    #[inline(always)]
+    pub(crate) const fn has_vni_only(self, reserved: u64) -> bool {
+        self.0 & (I | RESERVED & reserved) == I
+    }
+
     /// The bits that RFC 7348 reserves: sent as zero and ignored on receipt, unless an extension or a
     /// stricter policy claims them.
     #[inline]

@@ -15,7 +15,7 @@ mod words;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use self::words::{carry, fold, fold64, sum_bytes, sum_header, sum_rest};
+use self::words::{add_words, carry, fold, fold64, sum_bytes, sum_rest};
 use super::IpProtocol;
 
 /// A one's complement sum that is still growing.
@@ -169,6 +169,13 @@ impl Few {
     pub(crate) const fn sum(self) -> Sum {
         Sum { sum: fold64(self.0) as u32, odd: false }
     }
+
+    /// The sum with these bytes, of which there is an even number, by carries: of words of eight bytes, which are not
+    /// to be read where smaller ones have been written just now.
+    #[inline(always)]
+    pub(crate) fn sum_with<const N: usize>(self, bytes: &[u8; N]) -> Sum {
+        Self(add_words(self.0, bytes)).sum()
+    }
 }
 
 /// What is known of a received checksum.
@@ -217,7 +224,7 @@ pub(crate) fn of_words<const N: usize>(sum: u16, words: [u16; N]) -> u16 {
 #[inline(always)]
 pub(crate) fn is_good_header(bytes: &[u8; 20]) -> bool {
     const ONES: u64 = 0x0001_0001_0001_0001;
-    sum_header(bytes).wrapping_mul(ONES) >= ONES.wrapping_neg()
+    add_words(0, bytes).wrapping_mul(ONES) >= ONES.wrapping_neg()
 }
 
 /// The checksum after one of the words that it covers changed from `old` to `new`: equation 3 of

@@ -75,23 +75,22 @@ fn last_word(bytes: &[u8], last: &[u8]) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// The sum of 20 bytes in 64 bits.
+/// `sum` and the words of `bytes`, of which there is an even number, as one chain of carries.
+// By pieces of what is there: bytes by value are put together one by one, where some of them are known already.
 #[inline(always)]
-pub(super) fn sum_header(bytes: &[u8; 20]) -> u64 {
-    let &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ref last @ ..] = bytes;
-    add_carry(
-        add_words(0, &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]),
-        u32::from_ne_bytes(*last).into(),
-    )
-}
-
-/// `sum` and the words of `bytes`, as one chain of carries.
-#[inline(always)]
-fn add_words<const N: usize>(mut sum: u64, bytes: &[u8; N]) -> u64 {
+pub(super) fn add_words<const N: usize>(mut sum: u64, bytes: &[u8; N]) -> u64 {
     let mut carry = false;
-    for word in bytes.chunks_exact(8) {
+    let words = bytes.chunks_exact(8);
+    let rest = words.remainder();
+    for word in words {
         let word = word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
         (sum, carry) = carrying_add(sum, word, carry);
+    }
+    if let Some((half, _)) = rest.split_first_chunk() {
+        (sum, carry) = carrying_add(sum, u32::from_ne_bytes(*half).into(), carry);
+    }
+    if let (2, Some(last)) = (N % 4, bytes.last_chunk()) {
+        (sum, carry) = carrying_add(sum, u16::from_ne_bytes(*last).into(), carry);
     }
     sum.wrapping_add(carry.into())
 }
