@@ -7,6 +7,13 @@ pub(super) fn sum_bytes(bytes: &[u8]) -> u16 {
     }
     let mut total = 0;
     let mut rest = bytes;
+    if bytes.len() >= LONG {
+        // Vectors that start where cache lines do are read in one go; a whole number of words is before them.
+        let before = bytes.as_ptr().align_offset(LINE);
+        if let (0, Some((head, aligned))) = (before % 2, bytes.split_at_checked(before)) {
+            (total, rest) = (sum_rest(0, head).into(), aligned);
+        }
+    }
     while let (true, Some((block, after))) =
         (rest.len() >= LANES, rest.split_at_checked(rest.len().min(MAX_BLOCK) & !(LANES - 1)))
     {
@@ -129,6 +136,12 @@ pub(super) const fn carry(sum: u32) -> u32 {
 
 /// Bytes that one round of vectors adds up, whatever the width of vectors: what is left is summed word by word.
 const LANES: usize = 128;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// So many bytes that it pays to sum up to a line's worth of them by themselves.
+const LONG: usize = 4096;
 
 /// The most bytes that two accumulators are used for: 2^29 words, where they would do for 2^32.
 const MAX_BLOCK: usize = u32::MAX as usize;
