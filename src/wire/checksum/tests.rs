@@ -43,6 +43,18 @@ fn every_length_agrees_with_the_naive_sum() {
     }
 }
 
+/// Long sums start where a cache line does, wherever that is; odd places never do.
+#[test]
+fn long_sums_are_the_same_from_every_place() {
+    let bytes = noise(9_300);
+    for start in 0..130 {
+        for len in [4_095, 4_096, 4_097, 4_224, 9_000, 9_001] {
+            let bytes = &bytes[start..][..len];
+            assert_eq!(Sum::ZERO.add_bytes(bytes).value(), naive(bytes), "{len} bytes from {start}");
+        }
+    }
+}
+
 #[test]
 fn carries_survive_everywhere() {
     for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, 65_535] {
