@@ -1,19 +1,22 @@
 //! Packets from the underlay: what most of them are goes straight, those of a burst in two steps, so that the processor
 //! waits for memory once and not for each packet by itself.
 //!
-//! First all packets are opened of which a glance tells all, and where their sources are in the forwarding database is
-//! touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
+//! First all packets are opened that are nothing but VXLAN over IPv4, and where their sources are in the forwarding
+//! database is touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
 //! else, and whatever is to be learned, goes the long way when its turn comes. So of two packets of one host the second
 //! finds what the first has changed.
 
-use core::{hint::black_box, net::IpAddr};
+use core::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use super::{Accept, Engine, Output, Worker};
 use crate::{
     packet::Packet,
     table::{Moment, RemoteId, Sought},
     time::Instant,
-    tunnel::{DecapMeta, Inner},
+    tunnel::{DecapMeta, Inner, vxlan},
     wire::{EtherType, MacAddr, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
 
@@ -30,8 +33,8 @@ impl<'t> Engine<'t> {
         let bursts = metas.chunks(BURST).zip(packets.chunks_mut(BURST)).zip(outputs.chunks_mut(BURST));
         bursts.fold(0, |done, ((metas, packets), outputs)| {
             let moment = self.fdb.moment(now);
-            if self.may_deliver_straight() {
-                self.open_all(metas, packets, &mut arrivals);
+            if let Some(endpoint) = self.ipv4.filter(|_| self.may_deliver_straight()) {
+                self.open_all(endpoint, metas, packets, &mut arrivals);
             }
             let arrived = arrivals.iter().zip(metas).zip(packets).zip(outputs);
             arrived.fold(done, |done, (((arrival, meta), packet), output)| {
@@ -50,10 +53,8 @@ impl<'t> Engine<'t> {
         packet: &mut Packet<'_>,
     ) -> Output {
         let moment = self.fdb.moment(now);
-        let mut arrival = None;
-        if self.may_deliver_straight() {
-            self.open(meta, packet.as_slice(), &mut arrival);
-        }
+        let endpoint = self.ipv4.filter(|_| self.may_deliver_straight());
+        let arrival = endpoint.and_then(|endpoint| self.open(endpoint, meta, packet.bytes()?));
         let mut output = Output::Pass;
         self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, &mut output);
         output
@@ -64,44 +65,43 @@ impl<'t> Engine<'t> {
         !(self.config.remcsumrx || self.config.l3 || self.tables.has_vlans())
     }
 
-    /// Opens those packets of a burst that can go straight, and touches where their sources are known.
+    /// Opens those packets of a burst that are plain VXLAN over IPv4, and touches where their sources are known.
     #[inline(never)]
     fn open_all(
         &self,
+        endpoint: &vxlan::Endpoint,
         metas: &[DecapMeta],
         packets: &[Packet<'_>],
-        arrivals: &mut [Option<Arrival<'t>>; BURST],
+        arrivals: &mut [Option<Arrival<'t, Ipv4Addr>>; BURST],
     ) {
         let mut touched = 0;
         for ((meta, packet), arrival) in metas.iter().zip(packets).zip(arrivals) {
-            self.open(meta, packet.as_slice(), arrival);
+            *arrival = packet.bytes().and_then(|packet| self.open(endpoint, meta, packet));
             touched |= arrival.as_ref().map_or(0, |arrival| arrival.sought.touch());
         }
         black_box(touched);
     }
 
-    // Written where it is to be, each way by itself: what both would hand on would go through memory.
     #[inline(always)]
-    fn open(&self, meta: &DecapMeta, packet: &[u8], arrival: &mut Option<Arrival<'t>>) {
-        if let Some(endpoint) = self.ipv4 {
-            if let Some((inner, end)) = endpoint.checked_plain(packet, meta) {
-                *arrival = self.arrival(packet, &inner, end);
-                return;
-            }
-        }
-        self.open_other(meta, packet, arrival);
-    }
-
-    /// Opens what is not plain VXLAN over IPv4.
-    #[inline(never)]
-    fn open_other(&self, meta: &DecapMeta, packet: &[u8], arrival: &mut Option<Arrival<'t>>) {
-        let opened =
-            self.receiver(meta, packet).and_then(|endpoint| endpoint.checked_at_a_glance(packet, *meta));
-        *arrival = opened.and_then(|(inner, end)| self.arrival(packet, &inner, end));
+    fn open(
+        &self,
+        endpoint: &vxlan::Endpoint,
+        meta: &DecapMeta,
+        packet: &[u8],
+    ) -> Option<Arrival<'t, Ipv4Addr>> {
+        let (inner, end) = endpoint.checked_plain(packet, meta)?;
+        let IpAddr::V4(sender) = inner.outer?.source else { return None };
+        self.arrival(packet, &inner, end, sender)
     }
 
     #[inline(always)]
-    fn arrival(&self, packet: &[u8], inner: &Inner, end: usize) -> Option<Arrival<'t>> {
+    fn arrival<From>(
+        &self,
+        packet: &[u8],
+        inner: &Inner,
+        end: usize,
+        from: From,
+    ) -> Option<Arrival<'t, From>> {
         let link = ethernet::Header::from_bytes(packet.get(inner.stripped..)?.first_chunk()?);
         let is_ours = link.source == self.config.address && link.source != MacAddr::ZERO;
         // Questions and answers of hosts may be something to be learned from.
@@ -111,8 +111,7 @@ impl<'t> Engine<'t> {
         }
         let vni = inner.encapsulation.vni()?;
         let sought = self.fdb.seek(vni, &link.source)?;
-        let (sender, policy) = (inner.outer?.source, inner.encapsulation.group_policy());
-        Some(Arrival { vni, sought, sender, policy, start: inner.stripped, end })
+        Some(Arrival { vni, sought, from, start: inner.stripped, end })
     }
 
     /// Delivers what goes straight, and does all that is to be done with another packet.
@@ -120,43 +119,96 @@ impl<'t> Engine<'t> {
     fn deliver(
         &self,
         worker: &mut Worker,
-        (now, moment): (Instant, Moment),
-        arrival: Option<&Arrival<'_>>,
+        at: (Instant, Moment),
+        arrival: Option<&Arrival<'_, Ipv4Addr>>,
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) {
         if let Some(arrival) = arrival {
-            if let Some(source) = self.settled_at(moment, meta, arrival) {
-                let &Arrival { vni, policy, start, end, .. } = arrival;
-                packet.narrow(start, end);
-                *output = Output::Deliver { vni, source: Some(source), port: None, policy, vlan: None };
-                self.count_delivered(worker, vni, packet.len() as u64);
+            if let Some(source) = self.settled_at(at.1, meta, arrival, arrival.from.into()) {
+                self.strip(worker, arrival, source, None, packet, output);
                 return;
+            }
+        }
+        self.deliver_other(worker, at, arrival.is_none(), meta, packet, output);
+    }
+
+    /// Delivers what did not go straight as it was opened, or was `unopened`: something else than plain VXLAN over IPv4.
+    #[inline(never)]
+    fn deliver_other(
+        &self,
+        worker: &mut Worker,
+        (now, moment): (Instant, Moment),
+        unopened: bool,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+        output: &mut Output,
+    ) {
+        if unopened && self.may_deliver_straight() {
+            if let Some(arrival) = self.open_other(meta, packet.as_slice()) {
+                let (sender, policy) = arrival.from;
+                if let Some(source) = self.settled_at(moment, meta, &arrival, sender) {
+                    self.strip(worker, &arrival, source, policy, packet, output);
+                    return;
+                }
             }
         }
         *output = self.underlay(worker, now, meta, packet);
     }
 
+    /// Opens a packet over IPv6, or with Group Based Policy.
+    #[inline(always)]
+    fn open_other(
+        &self,
+        meta: &DecapMeta,
+        packet: &[u8],
+    ) -> Option<Arrival<'t, (IpAddr, Option<GroupPolicy>)>> {
+        let (inner, end) = self.receiver(meta, packet)?.checked_at_a_glance(packet, *meta)?;
+        let policy = inner.encapsulation.group_policy();
+        self.arrival(packet, &inner, end, (inner.outer?.source, policy))
+    }
+
     /// The remote of a packet whose source is behind its sender, if there is nothing to learn from it and it is one
     /// whose packets are taken.
     #[inline(always)]
-    fn settled_at(&self, moment: Moment, meta: &DecapMeta, arrival: &Arrival<'_>) -> Option<RemoteId> {
+    fn settled_at<From>(
+        &self,
+        moment: Moment,
+        meta: &DecapMeta,
+        arrival: &Arrival<'_, From>,
+        sender: IpAddr,
+    ) -> Option<RemoteId> {
         let remote = self.fdb.settled_at(moment, &arrival.sought)?;
         let remotes = self.fdb.remotes;
-        let is_there = remotes.is_at(remote, arrival.sender, meta.ingress);
+        let is_there = remotes.is_at(remote, sender, meta.ingress);
         let is_taken = self.config.accept != Accept::Configured || remotes.is_configured(remote);
         (is_there && is_taken).then_some(remote)
     }
+
+    /// Strips a packet down to its frame.
+    #[inline(always)]
+    fn strip<From>(
+        &self,
+        worker: &mut Worker,
+        &Arrival { vni, start, end, .. }: &Arrival<'_, From>,
+        source: RemoteId,
+        policy: Option<GroupPolicy>,
+        packet: &mut Packet<'_>,
+        output: &mut Output,
+    ) {
+        packet.narrow(start, end);
+        *output = Output::Deliver { vni, source: Some(source), port: None, policy, vlan: None };
+        self.count_delivered(worker, vni, packet.len() as u64);
+    }
 }
 
-/// A packet that was opened, and where its source is in the forwarding database.
+/// A packet that was opened, whom it is from, and where its source is in the forwarding database.
 #[derive(Clone, Copy, Debug)]
-struct Arrival<'t> {
+struct Arrival<'t, From> {
     vni: Vni,
     sought: Sought<'t>,
-    sender: IpAddr,
-    policy: Option<GroupPolicy>,
+    from: From,
     /// Where in the packet the frame is.
     start: usize,
     end: usize,
