@@ -54,7 +54,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 pub(crate) use self::{
     berth::Spot,
-    home::{Home, Look, Peek},
+    home::{Glimpse, Home, Look, Peek, Said},
     lock::{Added, Locked, Place},
     relocate::Dead,
 };
