@@ -143,11 +143,12 @@ impl<'t> Fdb<'t> {
         let (Some(sought), Some(learned)) = (self.seek(vni, &mac), self.remotes.learned_word(remote)) else {
             return false;
         };
-        // As for a lookup, without a branch that nobody can predict.
-        let is_in = |bucket: Home<'t>| {
-            let peek = bucket.peek(sought.key);
-            let older = u32::from(peek.stamp ^ now.stamp());
-            peek.differs | peek.other_tag(sought.generation, true) | older | peek.value ^ learned == 0
+        let is_in = |bucket: Home<'t>| match bucket.glimpse(sought.key) {
+            Glimpse::Here(value, said) => {
+                let older = said.stamp() >> 16 ^ u32::from(now.stamp());
+                said.other_tag(sought.generation, true) | older | value ^ learned == 0
+            }
+            _ => false,
         };
         (is_in(sought.home) || self.away(&sought).is_some_and(is_in))
             && !now.is_overdue()
