@@ -116,16 +116,19 @@ impl Berth<'_, '_> {
     }
 }
 
-/// Which slots are free, and which have an entry that may be that of `key`: a bit for each.
+/// Which slots are free, and which have an entry that may be that of `key`: a bit for each. The key is looked for with
+/// branches, since it is nowhere, mostly; which slot is free nobody can foretell.
 #[inline(always)]
 fn slots(line: &Line, key: Key) -> (u32, u32) {
-    let (mut free, mut same) = (0, 0);
-    for slot in 0..SLOTS {
+    let is = |slot: usize| line.word(MIXED | (slot % SLOTS)).load(Relaxed) == key.mixed();
+    let free = (0..SLOTS).fold(0, |free, slot| {
         let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
-        let mixed = line.word(MIXED | (slot % SLOTS)).load(Relaxed);
-        free |= u32::from(value == 0) << slot;
-        same |= u32::from(mixed == key.mixed()) << slot;
+        free | u32::from(value == 0) << slot
+    });
+    if !(is(0) || is(1) || is(2) || is(3)) {
+        return (free, 0);
     }
+    let same = (0..SLOTS).fold(0, |same, slot| same | u32::from(is(slot)) << slot);
     (free, same & !free)
 }
 

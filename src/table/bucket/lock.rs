@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use super::{
     super::line::{AtomicU32, Line, fence, spin_loop},
     Busy, CONTROL, Cold, Dead, HIGHS, Key, LOCK, MIXED, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES,
-    key_of, with_byte,
+    key_of, with_byte, with_half,
 };
 
 impl<'t> Map<'t> {
@@ -354,8 +354,7 @@ impl<'t> Guard<'t> {
 
     pub(super) fn set_stamp(&self, slot: usize, stamp: u16) {
         let word = self.line.word(STAMPS | (slot % SLOTS / 2));
-        let shift = slot % 2 * 16;
-        word.store(word.load(Relaxed) & !(0xffff << shift) | u32::from(stamp) << shift, Relaxed);
+        word.store(with_half(word.load(Relaxed), slot, stamp), Relaxed);
     }
 
     fn clear(&self, slot: usize) {
