@@ -36,16 +36,16 @@ impl<'t> Map<'t> {
     }
 
     /// Loads a word of the second bucket, if that is likely to be needed: where the first one overflows or is full, by
-    /// its last slot; then a cold one too.
+    /// its last slot; then a cold one too, where that is needed.
     #[inline(always)]
-    pub(crate) fn touch_away(&self, spot: &Spot) -> u32 {
+    pub(crate) fn touch_away(&self, spot: &Spot, cold: bool) -> u32 {
         let Some(line) = self.buckets.get(spot.first) else { return 0 };
         let last = line.word(VALUES | (SLOTS - 1)).load(Relaxed);
         if last == 0 && line.word(CONTROL).load(Relaxed) & OVERFLOW == 0 {
             return 0;
         }
         let second = self.second(spot.places, spot.first);
-        let cold = self.cold.get(cold_start(second)).filter(|_| last != 0);
+        let cold = self.cold.get(cold_start(second)).filter(|_| cold && last != 0);
         self.buckets.get(second).map_or(0, |line| line.word(CONTROL).load(Relaxed))
             | cold.map_or(0, |word| word.load(Relaxed))
     }
