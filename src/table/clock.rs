@@ -166,7 +166,8 @@ impl Now {
         (self.stamp.wrapping_sub(stamp) < self.limit) | (stamp == ETERNAL)
     }
 
-    /// The same of the stamp in the upper half of a word, whatever is in the lower one.
+    /// The same of the stamp in the upper half of a word, whatever is in the lower one. For one lookup alone: batches,
+    /// which have no branch here, take a fifth longer with it.
     #[inline(always)]
     pub(crate) const fn is_young_above(self, above: u32) -> bool {
         // With all ones below, nothing is borrowed from the age.
