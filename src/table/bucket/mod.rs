@@ -11,8 +11,8 @@
 //! control: version (25 bits) | overflow (6) | lock (1)
 //! ```
 //!
-//! A value of zero is an empty slot; its cold words are zero too. A key may lie in its first bucket or, where that was full, in its second;
-//! `overflow` counts those of the first that lie in their second, so most misses read one line.
+//! A value of zero is an empty slot; its cold words are zero too. A key may lie in its first bucket or, where that was
+//! full, in its second; `overflow` counts those of the first that lie in their second, so most misses read one line.
 //!
 //! # Protocol
 //!
