@@ -166,6 +166,15 @@ impl Now {
         (self.stamp.wrapping_sub(stamp) < self.limit) | (stamp == ETERNAL)
     }
 
+    /// The same of the stamp in the upper half of a word, whatever is in the lower one. For one lookup alone: batches,
+    /// which have no branch here, take a fifth longer with it.
+    #[inline(always)]
+    pub(crate) const fn is_young_above(self, above: u32) -> bool {
+        // With all ones below, nothing is borrowed from the age.
+        let age = ((self.stamp as u32) << 16 | 0xffff).wrapping_sub(above);
+        age < (self.limit as u32) << 16 || above < 1 << 16
+    }
+
     /// Whether what was confirmed at `stamp` must not be used any more.
     #[inline]
     pub(crate) const fn expired(self, stamp: u16) -> bool {

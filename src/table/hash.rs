@@ -67,8 +67,7 @@ impl Places {
 
 #[inline]
 const fn scale(hash: u64, count: usize) -> usize {
-    let upper = hash.wrapping_mul(MULTIPLIER) >> 32;
-    (upper.wrapping_mul(count as u64) >> 32) as usize
+    ((hash.wrapping_mul(MULTIPLIER) as u128).wrapping_mul(count as u128) >> 64) as usize
 }
 
 /// Fraction of the golden ratio: no pattern of its own.

@@ -100,7 +100,7 @@ impl Engine<'_> {
             return false;
         }
         let Some(outer) = sender.outer else { return true };
-        let may = match self.fdb.lookup(now, vni, source) {
+        let may = match self.fdb.lookup_apart(now, vni, source) {
             Lookup::Found(Destination::Remote(there))
                 if self.fdb.remotes.is_at(there, outer.source, sender.ingress) =>
             {
@@ -120,7 +120,7 @@ impl Engine<'_> {
 
     /// Whether an entry that nothing learned can change leaves the source where the packet comes from.
     fn check(&self, now: Instant, vni: Vni, source: MacAddr, outer: &OuterFacts) -> Result<(), DropReason> {
-        let Lookup::Found(destination) = self.fdb.lookup(now, vni, source) else { return Ok(()) };
+        let Lookup::Found(destination) = self.fdb.lookup_apart(now, vni, source) else { return Ok(()) };
         if let Destination::Remote(id) = destination {
             if self.fdb.remotes.get(id).is_some_and(|remote| remote.address == outer.source) {
                 return Ok(());

@@ -36,16 +36,16 @@ impl<'t> Map<'t> {
     }
 
     /// Loads a word of the second bucket, if that is likely to be needed: where the first one overflows or is full, by
-    /// its last slot; then a cold one too.
+    /// its last slot; then a cold one too, where that is needed.
     #[inline(always)]
-    pub(crate) fn touch_away(&self, spot: &Spot) -> u32 {
+    pub(crate) fn touch_away(&self, spot: &Spot, cold: bool) -> u32 {
         let Some(line) = self.buckets.get(spot.first) else { return 0 };
         let last = line.word(VALUES | (SLOTS - 1)).load(Relaxed);
         if last == 0 && line.word(CONTROL).load(Relaxed) & OVERFLOW == 0 {
             return 0;
         }
         let second = self.second(spot.places, spot.first);
-        let cold = self.cold.get(cold_start(second)).filter(|_| last != 0);
+        let cold = self.cold.get(cold_start(second)).filter(|_| cold && last != 0);
         self.buckets.get(second).map_or(0, |line| line.word(CONTROL).load(Relaxed))
             | cold.map_or(0, |word| word.load(Relaxed))
     }
@@ -116,16 +116,19 @@ impl Berth<'_, '_> {
     }
 }
 
-/// Which slots are free, and which have an entry that may be that of `key`: a bit for each.
+/// Which slots are free, and which have an entry that may be that of `key`: a bit for each. The key is looked for with
+/// branches, since it is nowhere, mostly; which slot is free nobody can foretell.
 #[inline(always)]
 fn slots(line: &Line, key: Key) -> (u32, u32) {
-    let (mut free, mut same) = (0, 0);
-    for slot in 0..SLOTS {
+    let is = |slot: usize| line.word(MIXED | (slot % SLOTS)).load(Relaxed) == key.mixed();
+    let free = (0..SLOTS).fold(0, |free, slot| {
         let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
-        let mixed = line.word(MIXED | (slot % SLOTS)).load(Relaxed);
-        free |= u32::from(value == 0) << slot;
-        same |= u32::from(mixed == key.mixed()) << slot;
+        free | u32::from(value == 0) << slot
+    });
+    if !(is(0) || is(1) || is(2) || is(3)) {
+        return (free, 0);
     }
+    let same = (0..SLOTS).fold(0, |same, slot| same | u32::from(is(slot)) << slot);
     (free, same & !free)
 }
 

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
     super::line::{Line, empty, fence},
-    CONTROL, Content, HIGHS, Key, MIXED, OVERFLOW, SLOTS, TAGS, VALUES, content, stamp, unchanged,
+    CONTROL, Content, HIGHS, Key, MIXED, OVERFLOW, SLOTS, STAMPS, TAGS, VALUES, content, stamp, unchanged,
 };
 
 /// Where a key most likely is: its first bucket.
@@ -52,6 +52,32 @@ impl Home<'_> {
         let differs = changed | mixed ^ key.mixed() | high ^ key.high();
         let not_all = u64::from(changed | control & OVERFLOW | slot as u32);
         Peek { value, stamp, differs, mixed: mixed ^ key.mixed(), not_all, tags, slot }
+    }
+
+    /// The same for one lookup alone, with branches that are foretold right: what the slot says of the key, or whether
+    /// the key is nowhere.
+    #[inline(always)]
+    pub(crate) fn glimpse(self, key: Key) -> Glimpse {
+        let (control, slot) = self.slot(key);
+        let value = self.0.word(VALUES | (slot % SLOTS)).load(Acquire);
+        let said = self.said(slot);
+        let (mixed, high) = self.key(slot);
+        fence(Acquire);
+        let unchanged = self.0.word(CONTROL).load(Relaxed) == control;
+        if mixed == key.mixed() {
+            if unchanged && high == key.high() { Glimpse::Here(value, said) } else { Glimpse::Unsure }
+        } else if slot == 0 && control & OVERFLOW == 0 && unchanged {
+            Glimpse::Nowhere
+        } else {
+            Glimpse::Unsure
+        }
+    }
+
+    /// The words of tags and stamps, for the slot of which is said.
+    #[inline(always)]
+    fn said(self, slot: usize) -> Said {
+        let stamps = self.0.word(STAMPS | (slot / 2 % 2)).load(Relaxed);
+        Said { tags: self.0.word(TAGS).load(Relaxed), stamps, slot }
     }
 
     /// The control word, and the only slot that has the key's mixed word, nearly always: where several have it this may
@@ -114,6 +140,42 @@ pub(crate) enum Look {
     Unsure,
 }
 
+/// What one look at a key's first bucket tells, mostly.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Glimpse {
+    /// What its slot says, be that empty.
+    Here(u32, Said),
+    /// It is neither here nor in its second bucket.
+    Nowhere,
+    /// Anything else.
+    Unsure,
+}
+
+/// What is said of an entry besides its value, as it lies in the bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    tags: u32,
+    stamps: u32,
+    slot: usize,
+}
+
+impl Said {
+    /// The stamp in the upper half; in the lower one may be anything.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its mask")]
+    pub(crate) fn stamp(&self) -> u32 {
+        // A product, since to shift by a number of bits that is not known beforehand takes more steps.
+        self.stamps.wrapping_mul(OF_SLOTS[(self.slot % SLOTS) | (2 * SLOTS)])
+    }
+
+    /// Zero if the slot has this tag, given four times over, or its tag does not count.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
+    pub(crate) fn other_tag(&self, tag: u32, counts: bool) -> u32 {
+        (self.tags ^ tag) & OF_SLOTS[(self.slot % SLOTS) | (usize::from(counts) * SLOTS)]
+    }
+}
+
 /// What one look at a bucket tells, all at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peek {
@@ -140,9 +202,10 @@ impl Peek {
     #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
     pub(crate) fn other_tag(&self, tag: u32, counts: bool) -> u32 {
         // A mask from memory: to shift the tag to where it can be compared takes four steps more.
-        (self.tags ^ tag) & TAG_MASKS[(self.slot % SLOTS) | (usize::from(counts) * SLOTS)]
+        (self.tags ^ tag) & OF_SLOTS[(self.slot % SLOTS) | (usize::from(counts) * SLOTS)]
     }
 }
 
-/// The tag of each slot in their word, where it does not count and where it does.
-const TAG_MASKS: [u32; 2 * SLOTS] = [0, 0, 0, 0, 0xff, 0xff00, 0xff_0000, 0xff00_0000];
+/// For each slot: its tag in their word, where it does not count and where it does, and what moves its stamp to the
+/// upper half of their word.
+const OF_SLOTS: [u32; 3 * SLOTS] = [0, 0, 0, 0, 0xff, 0xff00, 0xff_0000, 0xff00_0000, 1 << 16, 1, 1 << 16, 1];

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use super::{
     super::line::{AtomicU32, Line, fence, spin_loop},
     Busy, CONTROL, Cold, Dead, HIGHS, Key, LOCK, MIXED, Map, OVERFLOW, SLOTS, STAMPS, Slot, TAGS, VALUES,
-    key_of, with_byte,
+    key_of, with_byte, with_half,
 };
 
 impl<'t> Map<'t> {
@@ -144,7 +144,7 @@ impl<'t> Locked<'t> {
 
     /// Changes a tag, after the value does not need it any more.
     pub(crate) fn set_tag(&mut self, place: Place, tag: u8) {
-        let guard = if place.second { self.second.as_mut() } else { None }.unwrap_or(&mut self.first);
+        let guard = self.guard(place.second);
         guard.begin();
         guard.set_tag(place.slot, tag);
     }
@@ -156,16 +156,16 @@ impl<'t> Locked<'t> {
     /// Changes the cold words; whoever reads them at the same time tries again.
     pub(crate) fn set_cold(&mut self, place: Place, cold: Cold) {
         let map = self.map;
-        let guard = if place.second { self.second.as_mut() } else { None };
-        guard.unwrap_or(&mut self.first).set_cold(&map, place.slot, cold);
+        self.guard(place.second).set_cold(&map, place.slot, cold);
     }
 
     /// Removes an entry, be it of the key that was locked or of another.
     pub(crate) fn remove(&mut self, place: Place) {
+        let map = self.map;
         let guard = self.guard(place.second);
-        let first = self.map.places(guard.key(place.slot)).0;
+        let first = map.places(guard.key(place.slot)).0;
         let bucket = guard.index;
-        guard.clear(place.slot);
+        guard.clear(&map, place.slot);
         if first == bucket {
             return;
         }
@@ -206,18 +206,18 @@ impl<'t> Locked<'t> {
         relocations.fetch_add(1, Release);
         if to_second {
             self.first.count_overflow(true);
-            self.first.clear(old);
+            self.first.clear(&self.map, old);
         } else {
             // A reader that came after the copy was announced and before it was there must not miss both.
             self.first.begin();
-            second.clear(old);
+            second.clear(&self.map, old);
             self.first.count_overflow(false);
         }
         true
     }
 
-    fn guard(&self, second: bool) -> &Guard<'t> {
-        self.second.as_ref().filter(|_| second).unwrap_or(&self.first)
+    fn guard(&mut self, second: bool) -> &mut Guard<'t> {
+        self.second.as_mut().filter(|_| second).unwrap_or(&mut self.first)
     }
 }
 
@@ -240,10 +240,10 @@ impl Single<'_> {
     }
 
     pub(crate) fn remove(&mut self, slot: usize) {
-        let (Some(guard), Some(moved)) = (&self.guard, self.moved.get_mut(slot)) else { return };
+        let (Some(guard), Some(moved)) = (&mut self.guard, self.moved.get_mut(slot)) else { return };
         let first = self.map.places(guard.key(slot)).0;
         *moved = (first != guard.index).then_some(first);
-        guard.clear(slot);
+        guard.clear(&self.map, slot);
     }
 }
 
@@ -333,7 +333,10 @@ impl<'t> Guard<'t> {
         word(HIGHS | (slot % SLOTS)).store(entry.key.high(), Relaxed);
         self.set_tag(slot, entry.content.tag);
         self.set_stamp(slot, entry.content.stamp);
-        map.set_cold(self.index, slot, entry.cold);
+        // A free slot says nothing there, and neither do most entries: their line is not waited for.
+        if entry.cold != Cold::default() {
+            map.set_cold(self.index, slot, entry.cold);
+        }
         word(VALUES | (slot % SLOTS)).store(entry.content.value, Release);
     }
 
@@ -354,12 +357,15 @@ impl<'t> Guard<'t> {
 
     pub(super) fn set_stamp(&self, slot: usize, stamp: u16) {
         let word = self.line.word(STAMPS | (slot % SLOTS / 2));
-        let shift = slot % 2 * 16;
-        word.store(word.load(Relaxed) & !(0xffff << shift) | u32::from(stamp) << shift, Relaxed);
+        word.store(with_half(word.load(Relaxed), slot, stamp), Relaxed);
     }
 
-    fn clear(&self, slot: usize) {
+    /// Frees a slot, and clears the cold words for who comes next.
+    fn clear(&mut self, map: &Map<'_>, slot: usize) {
         self.set_value(slot, 0);
+        if map.cold(self.index, slot) != Cold::default() {
+            self.set_cold(map, slot, Cold::default());
+        }
     }
 
     /// One more, or one fewer, of this bucket's entries lies in its second bucket. A count that was ever full

@@ -11,8 +11,8 @@
 //! control: version (25 bits) | overflow (6) | lock (1)
 //! ```
 //!
-//! A value of zero is an empty slot. A key may lie in its first bucket or, where that was full, in its second;
-//! `overflow` counts those of the first that lie in their second, so most misses read one line.
+//! A value of zero is an empty slot; its cold words are zero too. A key may lie in its first bucket or, where that was
+//! full, in its second; `overflow` counts those of the first that lie in their second, so most misses read one line.
 //!
 //! # Protocol
 //!
@@ -54,7 +54,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 pub(crate) use self::{
     berth::Spot,
-    home::{Home, Look, Peek},
+    home::{Glimpse, Home, Look, Peek, Said},
     lock::{Added, Locked, Place},
     relocate::Dead,
 };
@@ -345,9 +345,19 @@ const fn byte(word: u32, index: usize) -> u8 {
     (word >> (index % 4 * 8)) as u8
 }
 
+// Masks from memory: to shift by a number of bits that is not known beforehand takes more steps.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the index is in bounds by its mask")]
 const fn with_byte(word: u32, index: usize, byte: u8) -> u32 {
-    let shift = index % 4 * 8;
-    word & !(0xff << shift) | (byte as u32) << shift
+    const MASKS: [u32; 4] = [0xff, 0xff00, 0xff_0000, 0xff00_0000];
+    word ^ (word ^ (byte as u32).wrapping_mul(0x0101_0101)) & MASKS[index % 4]
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the index is in bounds by its mask")]
+const fn with_half(word: u32, index: usize, half: u16) -> u32 {
+    const MASKS: [u32; 2] = [0xffff, 0xffff_0000];
+    word ^ (word ^ (half as u32).wrapping_mul(0x1_0001)) & MASKS[index % 2]
 }
 
 /// Entries of a bucket.

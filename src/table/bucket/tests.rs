@@ -89,3 +89,39 @@ fn overflow_is_counted_back() {
     }
     assert!(lines.iter().all(|line| line.word(CONTROL).load(Relaxed) & (OVERFLOW | LOCK) == 0));
 }
+
+/// Whoever says nothing in the cold words does not store them: those of a slot are cleared when it is freed, however.
+#[test]
+fn a_free_slot_has_no_cold_words() {
+    let (lines, cold) = (lines(2), lines(Map::cold_lines(2)));
+    let map = Map::new(&lines, &cold, Seed::derive([7, 8], 0));
+    let said = Cold { cookie: 0x0102_0304, origin: 9 };
+    let slot = |key, cold| Slot { key, content: Content { value: 1, tag: 0, stamp: 0 }, cold };
+    let cold_of = |key| map.slot_of(key, 1).unwrap().cold;
+    let (key, moved) = (Key(7), AtomicU32::new(0));
+    let (first, second) = map.places(key);
+    let clear = || cold.iter().all(|line| (0..Line::WORDS).all(|word| line.word(word).load(Relaxed) == 0));
+    for removed in [0, 1, 2] {
+        assert_eq!(map.add(&slot(key, said), &moved), Ok(Added::New));
+        assert_eq!(cold_of(key), said);
+        if removed == 2 {
+            // A relocated entry takes them along.
+            assert!(map.lock(key).unwrap().shift(key, first, second, &moved, &Dead::NONE));
+            assert_eq!(cold_of(key), said);
+        }
+        if removed == 0 {
+            let mut single = map.lock_bucket(first).unwrap();
+            single.remove(single.slots().iter().position(Option::is_some).unwrap());
+        } else {
+            let mut locked = map.lock(key).unwrap();
+            let (place, _) = locked.find(key).unwrap();
+            locked.remove(place);
+        }
+        assert!(clear());
+        assert_eq!(map.add(&slot(key, Cold::default()), &moved), Ok(Added::New));
+        assert_eq!(cold_of(key), Cold::default());
+        let mut locked = map.lock(key).unwrap();
+        let (place, _) = locked.find(key).unwrap();
+        locked.remove(place);
+    }
+}

@@ -32,10 +32,11 @@ impl<'t> Fdb<'t> {
             *aim = self.aim(vni, mac);
         }
         // One after the other and nothing between, so that as many as can be are asked for at once.
+        let cold = entries.iter().any(|(_, _, new)| new.writes_cold());
         let lines = aims.iter().flatten();
-        black_box(lines.fold(0, |touched, aim| touched | self.touch_aim(aim)));
+        black_box(lines.fold(0, |touched, aim| touched | self.touch_aim(aim, cold)));
         let lines = aims.iter().flatten();
-        black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot)));
+        black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot, cold)));
         let room = self.room_for_configured();
         let mut paid = room.count_ahead(entries.len().min(answers.len()) as u32);
         for ((&(vni, mac, ref new), aim), answer) in entries.iter().zip(&aims).zip(answers) {
@@ -73,7 +74,7 @@ impl<'t> Fdb<'t> {
         let lines = aims.iter().flatten();
         black_box(lines.fold(0, |touched, aim| touched | self.map.touch(&aim.spot)));
         let lines = aims.iter().flatten();
-        black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot)));
+        black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot, self.writes_cold())));
         // A bit for each that nobody knows yet; the first one's is the lowest.
         let mut new = 0u32;
         for aim in aims.iter().rev() {
@@ -81,9 +82,11 @@ impl<'t> Fdb<'t> {
             new = new << 1 | u32::from(seems_new);
         }
         let is_new = |at: u32| new.wrapping_shr(at) & 1 != 0;
-        let lines =
-            (0..BATCH as u32).zip(&aims).filter(|&(at, _)| is_new(at)).filter_map(|(_, aim)| aim.as_ref());
-        black_box(lines.fold(0, |touched, aim| touched | self.map.touch_cold(&aim.spot)));
+        if self.writes_cold() {
+            let lines = (0..BATCH as u32).zip(&aims).filter(|&(at, _)| is_new(at));
+            let lines = lines.filter_map(|(_, aim)| aim.as_ref());
+            black_box(lines.fold(0, |touched, aim| touched | self.map.touch_cold(&aim.spot)));
+        }
         let room = self.room_for_learned();
         let mut paid = if new.count_ones() > 1 { room.count_ahead(new.count_ones()) } else { 0 };
         for ((at, aim), (&(vni, mac, remote), answer)) in

@@ -38,10 +38,17 @@ impl<'t> Fdb<'t> {
         unicast.then(|| Aim { vni, domain, spot: self.map.spot(key) })
     }
 
-    /// Loads a word of each line that an entry is written to: the processor fetches them together.
+    /// Loads a word of each line that an entry is written to: the processor fetches them together. Cold ones where they
+    /// are: see [`writes_cold`](Self::writes_cold).
     #[inline(always)]
-    pub(super) fn touch_aim(&self, aim: &Aim<'t>) -> u32 {
-        self.map.touch(&aim.spot) | self.map.touch_cold(&aim.spot)
+    pub(super) fn touch_aim(&self, aim: &Aim<'t>, cold: bool) -> u32 {
+        self.map.touch(&aim.spot) | if cold { self.map.touch_cold(&aim.spot) } else { 0 }
+    }
+
+    /// Whether cold words say anything of what is learned from a remote which somebody configured: its quota group.
+    #[inline(always)]
+    pub(super) const fn writes_cold(&self) -> bool {
+        self.remotes.quotas != 0
     }
 
     /// Adds an entry that leads to a remote; answers whether it is there now. `paid` are entries that were counted for

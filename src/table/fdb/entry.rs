@@ -146,6 +146,12 @@ impl NewEntry {
         Cold { cookie: self.cookie, origin: self.origin }
     }
 
+    /// Whether its cold words say anything.
+    #[inline(always)]
+    pub(crate) const fn writes_cold(&self) -> bool {
+        self.cookie != 0 || self.origin != 0
+    }
+
     /// The tag of the entry: what is learned needs that for its generation, and has no attributes to say.
     pub(crate) const fn tag(&self) -> u8 {
         Attributes { state: self.state, router: self.router, sticky: self.sticky }.to_byte()

@@ -3,13 +3,16 @@
 //! There are two ways. The short one reads each word once and has an answer for what is as it should be: a VNI in
 //! front, a bucket that nobody is at work on, an entry that was not flushed. Whatever else it meets it leaves to the
 //! long one, which asks the lines that are right whatever happens, and looks again.
+//!
+//! Of a table that is larger than the caches each lookup waits for one line, and how many lookups wait together is
+//! told by how many steps each of them has: there are no more of them than an answer takes.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
     super::{
         Destination, GroupId, ListId, RemoteId,
-        bucket::{Busy, Content, Home, Key, Look, Peek},
+        bucket::{Busy, Content, Glimpse, Home, Key, Look, Peek, Said},
         clock::{ETERNAL, Now},
         handle::Handle,
         line::fence,
@@ -47,24 +50,60 @@ impl Lookup {
 
 impl<'t> Fdb<'t> {
     /// Where `mac` is. Exactly this entry: whoever floods what is unknown looks [`MacAddr::ZERO`] up next.
-    #[inline]
+    #[inline(always)]
     pub fn lookup(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
-        let now = self.clock.at(now, self.meta.fdb_ages());
         let epoch = self.meta.epoch().load(Acquire);
-        let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(now, vni, mac) };
-        // With branches: one that is foretold right is not waited for, and most are.
-        if let Look::Here(content) = sought.home.look(sought.key) {
-            let handle = Handle(content.value);
-            let current = sought.is_current(content.tag) || !handle.is_learned();
-            if current && now.is_young(content.stamp) {
-                if let Some(remote) = self.remotes.resolve(handle) {
-                    if self.is_epoch(epoch) {
-                        return Lookup::Found(Destination::Remote(remote));
+        if let Some(sought) = self.seek(vni, &mac) {
+            match sought.home.glimpse(sought.key) {
+                Glimpse::Here(value, said) => {
+                    if let Some(remote) = self.remote(now, &sought, value, said) {
+                        if self.is_epoch(epoch) {
+                            return Lookup::Found(Destination::Remote(remote));
+                        }
                     }
                 }
+                Glimpse::Nowhere if self.is_epoch(epoch) => return Lookup::Unknown,
+                _ => {}
             }
         }
-        self.look_on(now, vni, mac, &sought, epoch)
+        self.look_further(now, vni, mac)
+    }
+
+    /// The same as a call, for those that need it seldom.
+    #[inline(never)]
+    pub(crate) fn lookup_apart(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
+        self.lookup(now, vni, mac)
+    }
+
+    /// The same by the second bucket, from the start: whoever does not come here keeps nothing for it.
+    #[inline(never)]
+    fn look_further(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
+        let present = || self.clock.at(now, self.meta.fdb_ages());
+        let epoch = self.meta.epoch().load(Acquire);
+        let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(present(), vni, mac) };
+        if let Some(away) = self.away(&sought) {
+            let answer = match away.glimpse(sought.key) {
+                Glimpse::Here(value, said) => {
+                    let remote = self.remote(now, &sought, value, said);
+                    remote.map(|remote| Lookup::Found(Destination::Remote(remote)))
+                }
+                _ if sought.home.lacks(away, sought.key) => Some(Lookup::Unknown),
+                _ => None,
+            };
+            if let Some(answer) = answer.filter(|_| self.is_epoch(epoch)) {
+                return answer;
+            }
+        }
+        self.look_on(present(), vni, mac, &sought, epoch)
+    }
+
+    /// The remote that an entry names, if it is young and was not flushed. With branches: one that is foretold right is
+    /// not waited for, and most are.
+    #[inline(always)]
+    fn remote(&self, now: Instant, sought: &Sought<'t>, value: u32, said: Said) -> Option<RemoteId> {
+        let (handle, now) = (Handle(value), self.clock.at(now, self.meta.fdb_ages()));
+        let flushed = said.other_tag(sought.generation, handle.is_learned());
+        if flushed == 0 && now.is_young_above(said.stamp()) { self.remotes.resolve(handle) } else { None }
     }
 
     /// The remote that the entry of a key names if a bucket looks like this, and zero if that is the answer.
@@ -104,11 +143,12 @@ impl<'t> Fdb<'t> {
         let (Some(sought), Some(learned)) = (self.seek(vni, &mac), self.remotes.learned_word(remote)) else {
             return false;
         };
-        // As for a lookup, without a branch that nobody can predict.
-        let is_in = |bucket: Home<'t>| {
-            let peek = bucket.peek(sought.key);
-            let older = u32::from(peek.stamp ^ now.stamp());
-            peek.differs | peek.other_tag(sought.generation, true) | older | peek.value ^ learned == 0
+        let is_in = |bucket: Home<'t>| match bucket.glimpse(sought.key) {
+            Glimpse::Here(value, said) => {
+                let older = said.stamp() >> 16 ^ u32::from(now.stamp());
+                said.other_tag(sought.generation, true) | older | value ^ learned == 0
+            }
+            _ => false,
         };
         (is_in(sought.home) || self.away(&sought).is_some_and(is_in))
             && !now.is_overdue()

@@ -50,7 +50,7 @@ impl<'t> Fdb<'t> {
         let new = entry.into();
         if let Some(aim) = self.aim(vni, mac) {
             // The processor fetches that line together with the bucket's, which it would otherwise wait for first.
-            black_box(self.touch_aim(&aim));
+            black_box(self.touch_aim(&aim, new.writes_cold()));
             if self.enter(&aim, &new, &mut 0) {
                 return Ok(());
             }
