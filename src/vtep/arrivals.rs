@@ -134,7 +134,7 @@ impl<'t> Engine<'t> {
         self.deliver_other(worker, at, arrival.is_none(), meta, packet, output);
     }
 
-    /// Delivers what did not go straight as it was opened, or was `unopened`: something else than plain VXLAN over IPv4.
+    /// Delivers what did not go straight as it was opened, or is `unopened`: other than plain VXLAN over IPv4.
     #[inline(never)]
     fn deliver_other(
         &self,
