@@ -145,7 +145,9 @@ impl<'t> Engine<'t> {
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) {
-        if unopened && self.may_deliver_straight() {
+        // Otherwise it would be opened in vain a second time.
+        let is_other = self.ipv6.is_some() || self.config.gbp || meta.outer.is_some();
+        if unopened && is_other && self.may_deliver_straight() {
             if let Some(arrival) = self.open_other(meta, packet.as_slice()) {
                 let (sender, policy) = arrival.from;
                 if let Some(source) = self.settled_at(moment, meta, &arrival, sender) {

@@ -19,7 +19,9 @@ const OTHER: Vni = Vni::truncate(43);
 /// Hosts 1 to 12 of both segments: some learned, some said, some nowhere.
 fn node(choices: [u8; 8], long: bool) -> Node {
     let [a, b, c, d, e, f, g, h] = choices;
-    let config = with(Config::new().local(address(2)).local(v6(2).into()), |config| {
+    let local = Config::new().local(address(2));
+    let local = if a % 2 == 0 { local.local(v6(2).into()) } else { local };
+    let config = with(local, |config| {
         let link = Link { source: mac(200), next_hop: mac(201), vlan: None };
         config.framing = if a % 3 == 0 { Framing::Ethernet(link) } else { Framing::Ip };
         config.learning = b % 4 != 0;
