@@ -29,7 +29,12 @@ pub use self::{
 pub(crate) use self::lookup::{Moment, Sought};
 use self::lookup::{current, key, parts};
 use super::{
-    LearnFrom, Line, Lists, Remotes, bucket::Map, clock::Clock, hash::Seed, line::Words, meta::Meta,
+    LearnFrom, Lists, Remotes,
+    bucket::Map,
+    clock::Clock,
+    hash::Seed,
+    line::{Line, Words},
+    meta::Meta,
     vni::Vnis,
 };
 

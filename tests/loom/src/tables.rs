@@ -178,7 +178,7 @@ impl Tables {
             map: Map::new(self.lines(Part::Fdb), &[], SEED),
             vnis: self.vnis(),
             remotes: self.remotes(),
-            lists: self.lists(),
+            members: (self.lines(Part::Lists), SEED),
             quotas: Words(&[]),
             meta: self.meta(),
             clock: Clock::new(Ageing::default()),
