@@ -170,9 +170,8 @@ impl Said {
 
     /// Zero if the slot has this tag, given four times over, or its tag does not count.
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
     pub(crate) fn other_tag(&self, tag: u32, counts: bool) -> u32 {
-        (self.tags ^ tag) & OF_SLOTS[(self.slot % SLOTS) | (usize::from(counts) * SLOTS)]
+        other_tag(self.tags, self.slot, tag, counts)
     }
 }
 
@@ -199,11 +198,17 @@ impl Peek {
 
     /// Zero if the slot has this tag, given four times over, or its tag does not count.
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
     pub(crate) fn other_tag(&self, tag: u32, counts: bool) -> u32 {
-        // A mask from memory: to shift the tag to where it can be compared takes four steps more.
-        (self.tags ^ tag) & OF_SLOTS[(self.slot % SLOTS) | (usize::from(counts) * SLOTS)]
+        other_tag(self.tags, self.slot, tag, counts)
     }
+}
+
+/// Zero if a slot has this tag among those of all, or its tag does not count.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the index is in bounds by its masks")]
+const fn other_tag(tags: u32, slot: usize, tag: u32, counts: bool) -> u32 {
+    // A mask from memory: to shift the tag to where it can be compared takes four steps more.
+    (tags ^ tag) & OF_SLOTS[(slot % SLOTS) | (counts as usize * SLOTS)]
 }
 
 /// For each slot: its tag in their word, where it does not count and where it does, and what moves its stamp to the
