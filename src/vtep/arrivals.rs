@@ -11,7 +11,7 @@ use core::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use super::{Accept, Engine, Output, Worker};
+use super::{Accept, Engine, Output, Worker, burst::BURST};
 use crate::{
     packet::Packet,
     table::{Moment, RemoteId, Sought},
@@ -215,6 +215,3 @@ struct Arrival<'t, From> {
     start: usize,
     end: usize,
 }
-
-/// Packets that wait for memory together.
-const BURST: usize = 32;

@@ -241,5 +241,5 @@ pub(super) fn each<M>(
 /// As many frames wait for memory by themselves.
 const FEW: usize = 3;
 
-/// Frames that wait for memory together.
+/// Frames, or packets, that wait for memory together.
 pub(super) const BURST: usize = 32;
