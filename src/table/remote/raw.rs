@@ -246,7 +246,8 @@ impl Record<'_> {
         }
     }
 
-    /// Whether nothing has changed since it was looked up.
+    /// Whether nothing has changed since it was looked up: one comparison, where a first change would not matter. Who
+    /// finds that something has goes another way.
     #[inline(always)]
     pub(crate) fn is_whole(&self) -> bool {
         fence(Acquire);

@@ -252,7 +252,7 @@ impl<'t> Remotes<'t> {
         (self.get(id)?.identity() == remote.identity()).then_some(id)
     }
 
-    /// What a handle names; `None` where it was removed.
+    /// What a handle names; `None` where it was removed, or changed at each of many looks.
     pub fn get(&self, id: RemoteId) -> Option<Remote> {
         self.read(id, &mut []).map(|(remote, _)| remote)
     }
@@ -360,7 +360,7 @@ pub(super) fn pause(tried: usize) {
 }
 
 /// How often a reader reads a record that changes twice meanwhile. Beside a writer who does nothing else one look in
-/// five fails, then one in two or three of those.
+/// ten to one in four fails, and seldom five in a row.
 pub(super) const RETRIES: usize = 32;
 
 /// Slots looked at for a remote that a packet brings.
