@@ -56,6 +56,9 @@
 //!
 //! # Other crates
 //!
+//! With feature `simd`, which is a default one, `safe_arch` offers what safe code has no words for: on x86-64 lines of
+//! tables are fetched before they are read, and long checksums are summed by vectors.
+//!
 //! With feature `etherparse`, headers convert from and to those of `etherparse` by `From` (`TryFrom` where theirs
 //! can hold what ours cannot), and [`tunnel::Inner`] parses the inner packet with it. A major bump of
 //! `etherparse` is a breaking release of this crate. With feature `bytes`, `packet::edit` works on `BytesMut`; with

@@ -1,5 +1,6 @@
 //! The one unit of storage of all tables.
 
+use core::sync::atomic::Ordering::Relaxed;
 pub(crate) use core::{
     hint::spin_loop,
     sync::atomic::{AtomicU32, fence},
@@ -35,7 +36,26 @@ impl Line {
     pub(crate) fn word(&self, index: usize) -> &AtomicU32 {
         &self.0[index % Self::WORDS]
     }
+
+    /// Asks for the line: the processor fetches it while others are asked for. Where nothing but a load does that, this
+    /// is what was loaded: to be kept, or nobody loads it.
+    #[inline(always)]
+    pub(crate) fn touch(&self) -> u32 {
+        touch(self.word(0))
+    }
 }
+
+/// Asks for the line that a word is on: see [`Line::touch`].
+#[inline(always)]
+pub(crate) fn touch(word: &AtomicU32) -> u32 {
+    #[cfg(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2"))]
+    safe_arch::prefetch_t0(word);
+    if FETCHES { 0 } else { word.load(Relaxed) }
+}
+
+/// Whether there is a way to have a line fetched but to load from it. A load is waited for in the end: where there is
+/// no other way, lines are best asked for one after the other, with nothing between.
+pub(crate) const FETCHES: bool = cfg!(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2"));
 
 /// A line that nobody looks at: what those count on who have none.
 pub(crate) fn nowhere() -> &'static Line {

@@ -91,11 +91,11 @@ impl<'t> Records<'t> {
         None
     }
 
-    /// Loads a word of a record of `N` words: the processor fetches its line while others are asked for.
+    /// Asks for a record of `N` words: see [`Line::touch`].
     #[inline(always)]
     pub(crate) fn touch<const N: usize>(self, handle: Handle) -> u32 {
         let per_line = const { Line::WORDS / (N + 1) };
-        self.records.get(handle.index() / per_line).map_or(0, |line| line.word(0).load(Relaxed))
+        self.records.get(handle.index() / per_line).map_or(0, Line::touch)
     }
 
     /// The words of a record after its generation; `None` where it was freed meanwhile.

@@ -17,7 +17,7 @@ guilty() {
 }
 
 (cd ../.. && cargo +nightly rustdoc --quiet --lib --target-dir "$target" --no-default-features \
-    --features etherparse -- -Zunstable-options --output-format json)
+    --features etherparse,simd -- -Zunstable-options --output-format json)
 python3 api.py wrappers "$api" exceptions.txt >"$NOPANIC_WRAPPERS"
 
 if ! build; then

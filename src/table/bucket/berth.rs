@@ -3,7 +3,10 @@
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
-    super::{hash::Places, line::Line},
+    super::{
+        hash::Places,
+        line::{self, Line},
+    },
     CONTROL, Key, MIXED, Map, OVERFLOW, SLOTS, Slot, VALUES,
     lock::Guard,
 };
@@ -23,19 +26,19 @@ impl<'t> Map<'t> {
         Spot { key, places, first: places.first(self.buckets.len()) }
     }
 
-    /// Loads a word of the first bucket: the processor fetches its line while others are asked for.
+    /// Asks for the first bucket: see [`Line::touch`].
     #[inline(always)]
     pub(crate) fn touch(&self, spot: &Spot) -> u32 {
-        self.buckets.get(spot.first).map_or(0, |line| line.word(CONTROL).load(Relaxed))
+        self.buckets.get(spot.first).map_or(0, Line::touch)
     }
 
     /// The same for the cold words of that bucket.
     #[inline(always)]
     pub(crate) fn touch_cold(&self, spot: &Spot) -> u32 {
-        self.cold.get(cold_start(spot.first)).map_or(0, |word| word.load(Relaxed))
+        self.cold.get(cold_start(spot.first)).map_or(0, line::touch)
     }
 
-    /// Loads a word of the second bucket, if that is likely to be needed: where the first one overflows or is full, by
+    /// Asks for the second bucket, if that is likely to be needed: where the first one overflows or is full, by
     /// its last slot; then a cold one too, where that is needed.
     #[inline(always)]
     pub(crate) fn touch_away(&self, spot: &Spot, cold: bool) -> u32 {
@@ -46,8 +49,7 @@ impl<'t> Map<'t> {
         }
         let second = self.second(spot.places, spot.first);
         let cold = self.cold.get(cold_start(second)).filter(|_| cold && last != 0);
-        self.buckets.get(second).map_or(0, |line| line.word(CONTROL).load(Relaxed))
-            | cold.map_or(0, |word| word.load(Relaxed))
+        self.buckets.get(second).map_or(0, Line::touch) | cold.map_or(0, line::touch)
     }
 
     /// Whether a key is nowhere, as far as one look without a lock tells.

@@ -19,10 +19,10 @@ impl Home<'static> {
 }
 
 impl Home<'_> {
-    /// Loads a word of the bucket: the processor fetches the line while others are asked for.
-    #[inline]
+    /// Asks for the bucket: see [`Line::touch`].
+    #[inline(always)]
     pub(crate) fn touch(self) -> u32 {
-        self.0.word(CONTROL).load(Relaxed)
+        self.0.touch()
     }
 
     /// One look at this bucket alone, and at only one slot.

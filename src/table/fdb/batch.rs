@@ -10,6 +10,7 @@ use super::{
         Destination,
         bucket::{Home, Key},
         clock::Now,
+        line::FETCHES,
     },
     Fdb, Lookup,
     lookup::Sought,
@@ -41,10 +42,16 @@ impl<'t> Fdb<'t> {
         let to = sought.homes.iter_mut().zip(&mut sought.keys).zip(&mut sought.generations);
         for (&(vni, ref mac), ((home, key), generation)) in keys.iter().zip(to) {
             if let Some(found) = self.seek(vni, mac) {
+                if FETCHES {
+                    found.touch();
+                }
                 (*home, *key, *generation) = (found.home, found.key, found.generation);
             }
         }
-        black_box(sought.homes.iter().zip(keys).fold(0, |touched, (home, _)| touched | home.touch()));
+        if !FETCHES {
+            black_box(sought.homes.iter().zip(keys).fold(0, |touched, (home, _)| touched | home.touch()));
+        }
+        let is_far = FETCHES && self.map.len() > FAR;
         let mut right = 0u32;
         let from = sought.homes.iter().zip(&sought.keys).zip(&sought.generations);
         for (((home, key), generation), answer) in from.zip(&mut *answers) {
@@ -58,6 +65,9 @@ impl<'t> Fdb<'t> {
             let (remote, wrong) = self.judge(now, &peek, *generation);
             *answer = Lookup::Found(Destination::Remote(remote));
             right |= u32::from(wrong == 0);
+            if is_far & (wrong != 0) {
+                black_box(self.away(*home, *key).map_or(0, Home::touch));
+            }
         }
         // The first key's bit is the highest so far.
         let open = (!right).reverse_bits().wrapping_shr(BATCH.wrapping_sub(answers.len()) as u32);
@@ -82,13 +92,11 @@ impl<'t> Fdb<'t> {
         open: u32,
         answers: &mut [Lookup],
     ) {
-        let away = |home: Home<'t>, key| if home.overflows() { self.map.away(key) } else { None };
-        // Where all buckets are near the processor nothing is gained by asking for many at once.
-        if self.map.len() > NEAR {
+        if !FETCHES && self.map.len() > FAR {
             let (mut bits, mut touched) = (open, 0);
             while let Some(at) = next(&mut bits) {
                 let (Some(&home), Some(&key)) = (sought.homes.get(at), sought.keys.get(at)) else { break };
-                touched |= away(home, key).map_or(0, Home::touch);
+                touched |= self.away(home, key).map_or(0, Home::touch);
             }
             black_box(touched);
         }
@@ -103,7 +111,7 @@ impl<'t> Fdb<'t> {
             ) else {
                 break;
             };
-            let away = away(home, key);
+            let away = self.away(home, key);
             if let Some(away) = away {
                 let (remote, wrong) = self.judge(now, &away.peek(key), generation);
                 if wrong == 0 {
@@ -147,5 +155,7 @@ const fn next(bits: &mut u32) -> Option<usize> {
 /// Lookups that wait for memory together.
 const BATCH: usize = 32;
 
-/// Buckets for which no processor waits long: 256 KiB, what is beside the smallest of cores.
-const NEAR: usize = 1 << 12;
+/// So many buckets are not all near the processor, and second ones are worth to be asked for: each at once, or, where a
+/// line has to be loaded for that, all together before the first of them is looked at. Of 4 MiB those come before the
+/// branch is taken that nobody can predict; loads of those of 256 KiB do not.
+const FAR: usize = if FETCHES { 1 << 16 } else { 1 << 12 };

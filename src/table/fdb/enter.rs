@@ -38,8 +38,7 @@ impl<'t> Fdb<'t> {
         unicast.then(|| Aim { vni, domain, spot: self.map.spot(key) })
     }
 
-    /// Loads a word of each line that an entry is written to: the processor fetches them together. Cold ones where they
-    /// are: see [`writes_cold`](Self::writes_cold).
+    /// Asks for each line that an entry is written to. Cold ones where they are: see [`writes_cold`](Self::writes_cold).
     #[inline(always)]
     pub(super) fn touch_aim(&self, aim: &Aim<'t>, cold: bool) -> u32 {
         self.map.touch(&aim.spot) | if cold { self.map.touch_cold(&aim.spot) } else { 0 }

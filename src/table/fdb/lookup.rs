@@ -81,7 +81,7 @@ impl<'t> Fdb<'t> {
         let present = || self.clock.at(now, self.meta.fdb_ages());
         let epoch = self.meta.epoch().load(Acquire);
         let Some(sought) = self.seek(vni, &mac) else { return self.look_closely(present(), vni, mac) };
-        if let Some(away) = self.away(&sought) {
+        if let Some(away) = self.away(sought.home, sought.key) {
             let answer = match away.glimpse(sought.key) {
                 Glimpse::Here(value, said) => {
                     let remote = self.remote(now, &sought, value, said);
@@ -117,11 +117,11 @@ impl<'t> Fdb<'t> {
 
     /// The second bucket, if there may be anything that belongs into the first.
     #[inline(always)]
-    fn away(&self, sought: &Sought<'t>) -> Option<Home<'t>> {
-        if sought.home.overflows() { self.map.away(sought.key) } else { None }
+    pub(super) fn away(&self, home: Home<'t>, key: Key) -> Option<Home<'t>> {
+        if home.overflows() { self.map.away(key) } else { None }
     }
 
-    /// Loads a word of where `mac` most likely is: the processor fetches that line while others are asked for.
+    /// Asks for where `mac` most likely is: see [`Line::touch`](super::super::line::Line::touch).
     #[inline(always)]
     pub(crate) fn touch(&self, vni: Vni, mac: MacAddr) -> u32 {
         self.seek(vni, &mac).map_or(0, |sought| sought.home.touch())
@@ -150,7 +150,7 @@ impl<'t> Fdb<'t> {
             }
             _ => false,
         };
-        (is_in(sought.home) || self.away(&sought).is_some_and(is_in))
+        (is_in(sought.home) || self.away(sought.home, sought.key).is_some_and(is_in))
             && !now.is_overdue()
             && self.is_epoch(epoch)
     }
@@ -309,7 +309,7 @@ pub(crate) struct Sought<'t> {
 }
 
 impl Sought<'_> {
-    /// Loads a word of where the key most likely is.
+    /// Asks for where the key most likely is.
     #[inline(always)]
     pub(crate) fn touch(&self) -> u32 {
         self.home.touch()

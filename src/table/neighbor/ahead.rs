@@ -27,7 +27,7 @@ impl Place<'static> {
 }
 
 impl Place<'_> {
-    /// Loads a word of it.
+    /// Asks for it.
     #[inline(always)]
     pub(crate) fn touch(self) -> u32 {
         self.home.touch()
@@ -56,7 +56,7 @@ impl<'t> Neighbors<'t> {
         Some(Place { home: self.store.map.home(key)?, key })
     }
 
-    /// Loads a word of a record.
+    /// Asks for a record.
     #[inline(always)]
     pub(crate) fn touch(&self, hint: Hint) -> u32 {
         self.store.records.touch::<RECORD_WORDS>(Handle(hint.0))

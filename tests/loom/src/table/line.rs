@@ -58,11 +58,24 @@ impl Line {
         &self.0[index % Self::WORDS]
     }
 
+    /// Nothing: to ask for a line ahead changes what nobody sees.
+    pub(crate) fn touch(&self) -> u32 {
+        touch(self.word(0))
+    }
+
     /// All words as they are, outside of models.
     pub(crate) fn words(&self) -> [u32; Self::WORDS] {
         std::array::from_fn(|index| self.word(index).load(Relaxed))
     }
 }
+
+/// The same for the line that a word is on.
+pub(crate) fn touch(_: &AtomicU32) -> u32 {
+    0
+}
+
+/// As where lines can be asked for without a load.
+pub(crate) const FETCHES: bool = true;
 
 /// A line that nobody looks at.
 pub(crate) fn nowhere() -> &'static Line {
