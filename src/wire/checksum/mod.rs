@@ -9,12 +9,20 @@
 //! assert_eq!(sum.checksum(), checksum::of(&[0x45, 0x00, 0x00, 0x21]));
 //! ```
 
+#[cfg(not(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2")))]
+mod lanes;
 #[cfg(test)]
 mod tests;
+#[cfg(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2"))]
+mod vectors;
 mod words;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+#[cfg(not(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2")))]
+use self::lanes::{MOST, STEP, sum_steps};
+#[cfg(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2"))]
+use self::vectors::{MOST, STEP, sum_steps};
 use self::words::{add_words, carry, fold, fold64, sum_bytes, sum_rest};
 use super::IpProtocol;
 

@@ -55,6 +55,55 @@ fn long_sums_are_the_same_from_every_place() {
     }
 }
 
+/// The same where 64-bit lanes overflow as often as can be, as seldom as can be, and nearly either way: upper words of
+/// all ones, of zeroes, and of what is next to them, with and without carries from below.
+#[test]
+fn no_overflow_of_a_lane_is_missed() {
+    let words: [u64; 8] = [
+        0,
+        1,
+        0xffff_ffff_ffff,
+        0x0001_0000_0000_0000,
+        0x7fff_ffff_ffff_ffff,
+        0x8000_0000_0000_0000,
+        0xffff_0000_0000_0000,
+        !0,
+    ];
+    for (first, &a) in words.iter().enumerate() {
+        for &b in &words[first..] {
+            for turn in [2, 3, 5, 16, 17] {
+                let mut bytes = Vec::new();
+                (0..8_192).for_each(|at| bytes.extend(if at % turn == 0 { a } else { b }.to_ne_bytes()));
+                for len in [160, 1_440, 4_000, 65_536] {
+                    let bytes = &bytes[..len];
+                    assert_eq!(
+                        Sum::ZERO.add_bytes(bytes).value(),
+                        naive(bytes),
+                        "{a:#x}, {b:#x}, {turn}, {len}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Longer than any packet, and than what is summed in one go.
+#[test]
+fn whole_files_add_up() {
+    for byte in [0x01, 0x80, 0xff] {
+        let bytes = vec![byte; 1_000_003];
+        assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), naive(&bytes), "bytes {byte:#04x}");
+    }
+    let bytes = noise(1_000_003);
+    assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), naive(&bytes));
+    // Means that are rounded up each time, as far as can be.
+    for (step, ones) in [(16, 4), (20, 2)] {
+        let word = |at: u64| if at % step < ones { 1u64 << 48 } else { 0 };
+        let bytes: Vec<u8> = (0..250_000).flat_map(|at| word(at).to_le_bytes()).collect();
+        assert_eq!(Sum::ZERO.add_bytes(&bytes).value(), naive(&bytes), "{ones} of {step} words");
+    }
+}
+
 #[test]
 fn carries_survive_everywhere() {
     for len in [1, 2, 7, 8, 63, 64, 65, 128, 1500, 9000, 65_535] {

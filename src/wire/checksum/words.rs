@@ -1,45 +1,40 @@
 //! Sums of words as the machine reads them (RFC 1071, section 2).
 
+use super::{MOST, STEP, sum_steps};
+
 /// The sum of the words of `bytes`, folded to 16 bits.
 pub(super) fn sum_bytes(bytes: &[u8]) -> u16 {
-    if bytes.len() < LANES {
-        return sum_rest(0, bytes);
-    }
-    let mut total = 0;
-    let mut rest = bytes;
+    if bytes.len() < STEP { sum_rest(0, bytes) } else { sum_many(bytes) }
+}
+
+/// The same of more bytes than a step has.
+#[inline(never)]
+fn sum_many(bytes: &[u8]) -> u16 {
     if bytes.len() >= LONG {
-        // Vectors that start where cache lines do are read in one go; a whole number of words is before them.
-        let before = bytes.as_ptr().align_offset(LINE);
-        if let (0, Some((head, aligned))) = (before % 2, bytes.split_at_checked(before)) {
-            (total, rest) = (sum_rest(0, head).into(), aligned);
-        }
+        return sum_long(bytes);
     }
-    while let (true, Some((block, after))) =
-        (rest.len() >= LANES, rest.split_at_checked(rest.len().min(MAX_BLOCK) & !(LANES - 1)))
-    {
-        total = add_carry(total, sum_block(block));
-        rest = after;
-    }
-    sum_rest(total, rest)
+    let (total, rest) = sum_steps(bytes);
+    fold64(add_carry(total, sum_rest(0, rest).into()))
 }
 
-/// The sum of 64-bit words, of which there are fewer than 2^32.
-///
-/// One accumulator holds the sum modulo 2^64, the other that of the upper halves; that of the lower halves is what
-/// they differ by. The compiler makes vectors of any width of it, three operations each, where sums with carries or
-/// of halves one by one take four and more.
-#[inline]
-fn sum_block(block: &[u8]) -> u64 {
-    let (mut all, mut upper) = (0u64, 0u64);
-    for word in block.chunks_exact(8) {
-        let word = word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
-        all = all.wrapping_add(word);
-        upper = upper.wrapping_add(word >> 32);
+/// The same of so many bytes that it pays to sum up to a line's worth of them by themselves: vectors that start where
+/// cache lines do are read in one go.
+#[inline(never)]
+fn sum_long(bytes: &[u8]) -> u16 {
+    let before = bytes.as_ptr().align_offset(LINE);
+    // What is before them has to be a whole number of words.
+    let (head, aligned) = bytes.split_at_checked(before & !1).unwrap_or((bytes, &[]));
+    let (mut total, mut rest) = (sum_rest(0, head).into(), aligned);
+    while rest.len() >= STEP {
+        let (now, later) = rest.split_at_checked(MOST).unwrap_or((rest, &[]));
+        let (sum, left) = sum_steps(now);
+        total = add_carry(total, sum);
+        rest = if later.is_empty() { left } else { later };
     }
-    add_carry(all.wrapping_sub(upper << 32), upper)
+    fold64(add_carry(total, sum_rest(0, rest).into()))
 }
 
-/// `total` and the words of less than [`LANES`] bytes, or of as many as an array has: each piece is one chain of
+/// `total` and the words of less than [`STEP`] bytes, or of as many as an array has: each piece is one chain of
 /// carries without a loop.
 #[inline(always)]
 pub(super) fn sum_rest(mut total: u64, bytes: &[u8]) -> u16 {
@@ -90,8 +85,7 @@ pub(super) fn add_words<const N: usize>(mut sum: u64, bytes: &[u8; N]) -> u64 {
     let words = bytes.chunks_exact(8);
     let rest = words.remainder();
     for word in words {
-        let word = word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
-        (sum, carry) = carrying_add(sum, word, carry);
+        (sum, carry) = carrying_add(sum, self::word(word), carry);
     }
     if let Some((half, _)) = rest.split_first_chunk() {
         (sum, carry) = carrying_add(sum, u32::from_ne_bytes(*half).into(), carry);
@@ -112,9 +106,15 @@ const fn carrying_add(a: u64, b: u64, carry: bool) -> (u64, bool) {
 
 /// One's complement addition.
 #[inline]
-const fn add_carry(a: u64, b: u64) -> u64 {
+pub(super) const fn add_carry(a: u64, b: u64) -> u64 {
     let (sum, carry) = carrying_add(a, b, false);
     sum.wrapping_add(carry as u64)
+}
+
+/// The word of eight bytes.
+#[inline(always)]
+pub(super) fn word(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
 }
 
 /// Both halves added, the carry brought back: the upper half of a sum with itself turned round is that.
@@ -134,14 +134,8 @@ pub(super) const fn carry(sum: u32) -> u32 {
     (sum >> 16) + (sum & 0xffff)
 }
 
-/// Bytes that one round of vectors adds up, whatever the width of vectors: what is left is summed word by word.
-const LANES: usize = 128;
-
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
 /// So many bytes that it pays to sum up to a line's worth of them by themselves.
 const LONG: usize = 4096;
-
-/// The most bytes that two accumulators are used for: 2^29 words, where they would do for 2^32.
-const MAX_BLOCK: usize = u32::MAX as usize;
