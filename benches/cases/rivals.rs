@@ -17,17 +17,17 @@ impl<H: BuildHasher + Default> Hashbrown<H> {
 }
 
 /// hashbrown with foldhash, seeded by chance.
-pub fn foldhash(work: &Work) -> impl Contestant {
+pub fn foldhash(work: &Work) -> impl Contestant + use<> {
     Hashbrown::<foldhash::fast::RandomState>::new("hashbrown+foldhash", work)
 }
 
 /// hashbrown with FxHash, which has no seed.
-pub fn fxhash(work: &Work) -> impl Contestant {
+pub fn fxhash(work: &Work) -> impl Contestant + use<> {
     Hashbrown::<rustc_hash::FxBuildHasher>::new("hashbrown+FxHash", work)
 }
 
 /// What std has: SipHash.
-pub fn std_map(work: &Work) -> impl Contestant {
+pub fn std_map(work: &Work) -> impl Contestant + use<> {
     Hashbrown::<std::hash::RandomState>::new("std HashMap", work)
 }
 

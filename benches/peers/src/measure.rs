@@ -60,6 +60,13 @@ pub struct Effort {
     pub turn: usize,
 }
 
+impl Effort {
+    /// Half as many rounds.
+    pub fn half(self) -> Self {
+        Self { rounds: self.rounds.div_ceil(2), ..self }
+    }
+}
+
 /// Everybody in turn, forth and back, so that nobody has the warm cache or the busy neighbour alone. A turn is many
 /// slices, the first half of them untimed, to have the caches as its own; its sample is the median of the others:
 /// slices are so short that most are not interrupted on a busy machine, whoever is slow.
@@ -88,6 +95,12 @@ impl Series {
 
     pub fn quantile(&self, at: f64) -> f64 {
         quantile(&self.samples, at)
+    }
+
+    /// This one, and the same measured once more.
+    pub fn and(mut self, other: Self) -> Self {
+        self.samples.extend(other.samples);
+        self
     }
 
     /// The same with other units.
