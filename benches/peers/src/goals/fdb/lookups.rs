@@ -97,8 +97,10 @@ fn hits(report: &mut Report, size: &Size) {
     report.row("F3", &in_batch, batched, touched, size.touch);
 }
 
+type Maker = fn(&Work) -> Box<dyn Lookups>;
+
 /// Who takes part, and how their tables are made.
-const MAKERS: &[fn(&Work) -> Box<dyn Lookups>] = &[
+const MAKERS: &[Maker] = &[
     |work| Box::new(Ours::new(work)),
     |work| Box::new(Touch::new(work)),
     |work| Box::new(rivals::foldhash(work)),
