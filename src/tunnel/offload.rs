@@ -30,10 +30,18 @@ pub(crate) fn with_inner(
     .unwrap_or_else(|| before.sum().join(untrusted_sum(packet, inner)))
 }
 
+/// What is to be added for a trusted frame.
+pub(crate) struct Usual<'p> {
+    /// The frame up to the IP addresses, which cancel,
+    pub(crate) front: &'p [u8; 26],
+    /// and two words, to take protocol and length away.
+    pub(crate) less: u32,
+}
+
 /// The same for what most trusted frames are, where every field has its place: IPv4 without options, all of it there
 /// and nothing behind it. `None` for all others: [`with_inner`] knows.
 #[inline(always)]
-pub(crate) fn with_usual(before: Few, frame: &[u8]) -> Option<Sum> {
+pub(crate) fn usual(frame: &[u8]) -> Option<Usual<'_>> {
     let segment_len = frame.len().checked_sub(ethernet::Header::LEN + ipv4::Header::MIN_LEN)?;
     let (front, rest) = frame.split_first_chunk::<26>()?;
     let (_addresses, segment) = rest.split_first_chunk::<8>()?;
@@ -44,10 +52,9 @@ pub(crate) fn with_usual(before: Few, frame: &[u8]) -> Option<Sum> {
     if !usual || !whole || total_len != segment_len.wrapping_add(ipv4::Header::MIN_LEN) {
         return None;
     }
-    if !has_checksum(IpProtocol(protocol), segment) {
-        return None;
-    }
-    Some(before.word(!u16::from(protocol)).word(!(segment_len as u16)).sum_with(front))
+    // The complements of both, added up.
+    let less = 0x1_fffe_u32.wrapping_sub(protocol.into()).wrapping_sub(segment_len as u32);
+    has_checksum(IpProtocol(protocol), segment).then_some(Usual { front, less })
 }
 
 /// The same without trust in what the packet holds: only a checksum that is still to be written is foreseen.
@@ -172,7 +179,8 @@ mod tests {
 
     fn compare(frame: &[u8]) -> bool {
         let before = Few::NONE.word(0x1234);
-        let Some(sum) = with_usual(before, frame) else { return false };
+        let Some(Usual { front, less }) = usual(frame) else { return false };
+        let sum = before.double(less).with(front).sum();
         let at = Some((IpVersion::V4, ethernet::Header::LEN));
         let any = with_inner(before, UdpChecksum::Offload, frame, at, InnerChecksum::Good);
         assert_eq!(sum.value(), any.value(), "{frame:02x?}");

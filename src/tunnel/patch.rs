@@ -95,6 +95,12 @@ impl Outer {
         write_ipv6(ip, length, ecn);
     }
 
+    /// Whether a frame's checksums are taken as they are.
+    #[inline(always)]
+    pub(crate) fn trusts(&self, payload: Payload, inner: InnerChecksum) -> bool {
+        (inner, self.udp_checksum, payload) == (InnerChecksum::Good, UdpChecksum::Offload, Payload::Ethernet)
+    }
+
     /// Completes the UDP checksum in headers that are complete but for that.
     // Without the facts, so that nobody has to keep them in memory for the sake of this call.
     #[inline(never)]
@@ -112,16 +118,9 @@ impl Outer {
             IpVersion::V6 => ipv6::Header::LEN,
         };
         let (udp, tunnel) = headers.get_mut(ip..)?.split_first_chunk_mut()?;
-        let header = udp::Header::from_bytes(udp);
-        let front = front_sum((udp_sum, header.source_port, header.length), tunnel);
-        let trusted = (inner, self.udp_checksum, payload)
-            == (InnerChecksum::Good, UdpChecksum::Offload, Payload::Ethernet);
-        let usual = if trusted { offload::with_usual(front, packet) } else { None };
-        let sum = match usual {
-            Some(sum) => sum,
-            None => sum_any(front, self.udp_checksum, payload, packet, inner),
-        };
-        write_udp(udp, header.source_port, header.length, sum.udp_checksum());
+        let front = with_tunnel(front_sum(udp_sum, udp), tunnel);
+        let sum = offload::with_inner(front, self.udp_checksum, packet, plain_ip(payload, packet), inner);
+        set_checksum(udp, sum.udp_checksum());
         Some(())
     }
 
@@ -236,16 +235,13 @@ impl Outer {
         let length = len(datagram, flow);
         let Some((udp, tunnel)) = datagram.split_first_chunk_mut() else { return };
         let Flow { packet, peek, meta, hash } = *flow;
-        let source_port = self.source_ports.of(hash);
-        let checksum = match self.udp_checksum {
-            UdpChecksum::Zero => 0,
-            mode => {
-                let front = front_sum((facts.udp_sum, source_port, length), tunnel);
-                let at = peek.version.map(|version| (version, peek.l3()));
-                offload::with_inner(front, mode, packet, at, meta.inner_checksum).udp_checksum()
-            }
-        };
-        write_udp(udp, source_port, length, checksum);
+        write_udp(udp, self.source_ports.of(hash), length, 0);
+        if self.udp_checksum != UdpChecksum::Zero {
+            let at = peek.version.map(|version| (version, peek.l3()));
+            let front = with_tunnel(front_sum(facts.udp_sum, udp), tunnel);
+            let sum = offload::with_inner(front, self.udp_checksum, packet, at, meta.inner_checksum);
+            set_checksum(udp, sum.udp_checksum());
+        }
     }
 
     /// The DS field without ECN.
@@ -268,21 +264,39 @@ impl Outer {
     }
 }
 
-/// The sum of the headers for UDP, from that of addresses, protocol and destination port; source port; length.
+/// The same in headers that end in those of UDP and a tunnel of eight bytes, for what most frames are whose checksums are
+/// taken as they are. `None` for all others.
+#[inline(never)]
+pub(crate) fn sum_usual(udp_sum: u16, headers: &mut [u8], frame: &[u8]) -> Option<()> {
+    let headers: &mut [u8; udp::Header::LEN + USUAL_TUNNEL] = headers.last_chunk_mut()?;
+    let (udp, tunnel) = headers.split_first_chunk_mut()?;
+    let inner = offload::usual(frame)?;
+    let front = with_tunnel(front_sum(udp_sum, udp), tunnel);
+    set_checksum(udp, front.double(inner.less).with(inner.front).udp_checksum());
+    Some(())
+}
+
+/// The sum of pseudo header and UDP, from that of addresses, protocol and destination port.
 #[inline(always)]
-fn front_sum((sum, source_port, length): (u16, u16, u16), tunnel: &[u8]) -> Few {
-    let headers = Few::NONE.word(sum).word(source_port).word(length).word(length);
-    match tunnel.first_chunk::<USUAL_TUNNEL>() {
-        Some(usual) if tunnel.len() == USUAL_TUNNEL => headers.array(usual),
+fn front_sum(sum: u16, udp: &[u8; udp::Header::LEN]) -> Few {
+    let udp::Header { source_port, length, .. } = udp::Header::from_bytes(udp);
+    Few::NONE.word(sum).word(source_port).word(length).word(length)
+}
+
+/// With the header of a tunnel.
+#[inline(always)]
+fn with_tunnel(front: Few, tunnel: &[u8]) -> Few {
+    match tunnel.try_into() {
+        Ok(usual) => front.array::<USUAL_TUNNEL>(usual),
         // All have an even number of bytes.
-        _ => headers.word(Sum::ZERO.add_bytes(tunnel).value()),
+        Err(_) => front.word(Sum::ZERO.add_bytes(tunnel).value()),
     }
 }
 
-/// The sum of a packet that is plain behind that of its outer headers.
-#[inline(never)]
-fn sum_any(front: Few, mode: UdpChecksum, payload: Payload, packet: &[u8], inner: InnerChecksum) -> Sum {
-    offload::with_inner(front, mode, packet, plain_ip(payload, packet), inner)
+#[inline(always)]
+fn set_checksum(udp: &mut [u8; udp::Header::LEN], checksum: u16) {
+    let [.., c0, c1] = udp;
+    [*c0, *c1] = checksum.to_be_bytes();
 }
 
 /// The headers of IPv4, UDP and tunnel at the end of the outer ones.

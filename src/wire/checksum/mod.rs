@@ -164,6 +164,12 @@ impl Few {
         Self(self.0.wrapping_add(word.to_be() as u64))
     }
 
+    /// With these two words, the first one in the upper half, in host order.
+    #[inline(always)]
+    pub(crate) const fn double(self, words: u32) -> Self {
+        Self(self.0.wrapping_add(words.to_be() as u64))
+    }
+
     /// With these bytes, of which there is an even number.
     #[inline(always)]
     pub(crate) fn array<const N: usize>(self, bytes: &[u8; N]) -> Self {
@@ -178,11 +184,20 @@ impl Few {
         Sum { sum: fold64(self.0) as u32, odd: false }
     }
 
-    /// The sum with these bytes, of which there is an even number, by carries: of words of eight bytes, which are not
-    /// to be read where smaller ones have been written just now.
+    /// With these bytes, of which there is an even number, by carries: of words of eight bytes, which are not to be read
+    /// where smaller ones have been written just now. The carries of these are brought back.
     #[inline(always)]
-    pub(crate) fn sum_with<const N: usize>(self, bytes: &[u8; N]) -> Sum {
-        Self(add_words(self.0, bytes)).sum()
+    pub(crate) fn with<const N: usize>(self, bytes: &[u8; N]) -> Self {
+        Self(add_words(self.0, bytes))
+    }
+
+    /// What UDP's checksum field must hold: see [`Sum::udp_checksum`].
+    #[inline(always)]
+    pub(crate) const fn udp_checksum(self) -> u16 {
+        match !u16::from_be(fold64(self.0)) {
+            0 => 0xffff,
+            checksum => checksum,
+        }
     }
 }
 
