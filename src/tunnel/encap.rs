@@ -102,7 +102,7 @@ impl<P: Protocol> Endpoint<P> {
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
             let payload = self.protocol.plain_payload();
             let headers = room.get_mut(facts.l3.into()..)?;
-            let usual = facts.usual != 0 && self.outer.trusts(payload, meta.inner_checksum);
+            let usual = usize::from(facts.usual) > FIRST && self.outer.trusts(payload, meta.inner_checksum);
             if !(usual && patch::sum_usual(facts.udp_sum, headers, inner).is_some()) {
                 self.outer.sum_plain(
                     facts.ip?,
@@ -255,11 +255,13 @@ impl<P: Protocol> Endpoint<P> {
         match usual {
             USUAL_FRAME => self.burst::<USUAL_FRAME>(packets, plan, results),
             USUAL => self.burst::<USUAL>(packets, plan, results),
+            FIRST => self.burst::<FIRST>(packets, plan, results),
             _ => self.burst::<0>(packets, plan, results),
         }
     }
 
-    /// A burst of which most packets get `N` bytes of the most usual headers, or any headers where `N` is zero.
+    /// A burst of which most packets get `N` bytes of the most usual headers, or headers that are [`FIRST`], or, where `N`
+    /// is zero, any.
     // A function for each, so that none has the registers of another.
     #[inline(never)]
     fn burst<const N: usize>(
@@ -273,6 +275,7 @@ impl<P: Protocol> Endpoint<P> {
             let done_plain = match N {
                 0 => (remote.header.bytes())
                     .and_then(|header| self.encap_plain(packet, &remote.facts, header, meta)),
+                FIRST => self.encap_first(packet, remote, meta),
                 _ => self.encap_usual::<N>(packet, remote, meta),
             };
             match done_plain {
@@ -302,6 +305,26 @@ impl<P: Protocol> Endpoint<P> {
         *room = *remote.header.first::<N>()?;
         self.patch_usual(room, remote.facts.ipv4_sum, inner, meta, ecn, hash)?;
         packet.grow_front(N);
+        Some(())
+    }
+
+    /// The same with headers that start with IPv4 and UDP, and any tunnel behind them.
+    #[inline(always)]
+    fn encap_first(&self, packet: &mut Packet<'_>, remote: &Remote, meta: &EncapMeta) -> Option<()> {
+        let facts = &remote.facts;
+        if usize::from(facts.usual) != FIRST {
+            return None;
+        }
+        let header = remote.header.bytes()?;
+        let (room, inner) = packet.split_headroom(header.len())?;
+        let (ecn, hash) = self.look_plain(inner, facts.max_inner, meta)?;
+        packet::copy(room, header);
+        let total = header.len().wrapping_add(inner.len());
+        let (ip, rest) = room.split_first_chunk_mut()?;
+        let (udp, tunnel) = rest.split_first_chunk_mut()?;
+        self.protocol.patch_plain(tunnel, inner, meta, hash);
+        self.outer.patch_plain_ipv4(facts.ipv4_sum, ip, Some(udp), total, ecn, hash);
+        packet.grow_front(header.len());
         Some(())
     }
 
@@ -361,6 +384,9 @@ impl<P: Protocol> Endpoint<P> {
 /// Bytes of the most usual headers with an Ethernet header before them.
 pub(crate) const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
 const USUAL_V6_FRAME: usize = ethernet::Header::LEN + USUAL_V6;
+
+/// Instead of their length: headers that start with IPv4 and UDP, with another tunnel behind.
+pub(super) const FIRST: usize = 1;
 
 /// The same headers in another place, of a length that the compiler knows.
 #[inline(always)]

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::{
     ConfigError, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Remote, Ttl, UdpChecksum, ecn,
+    encap::FIRST,
     entropy::{Keys, SourcePorts},
     inner::IpVersion,
     remote::Facts,
@@ -107,7 +108,12 @@ impl Outer {
             (_, IpAddr::V6(_)) => Some(IpVersion::V6),
         };
         let is_plain = matches!(self.framing, Framing::Ip | Framing::Ethernet(Link { vlan: None, .. }));
-        let usual = is_plain && self.is_udp() && tunnel.len() == USUAL_TUNNEL;
+        let usual = match (ip, self.framing) {
+            _ if !is_plain || !self.is_udp() => 0,
+            _ if tunnel.len() == USUAL_TUNNEL => header.len(),
+            (Some(IpVersion::V4), Framing::Ip) => FIRST,
+            _ => 0,
+        };
         let facts = Facts {
             ipv4_sum: pseudo
                 .add_word(0x4500 | u16::from(constant.ds_field))
@@ -117,7 +123,7 @@ impl Outer {
             udp_sum: pseudo.add_word(port).value(),
             max_inner: max_inner as u16,
             ip,
-            usual: if usual { header.len() as u8 } else { 0 },
+            usual: usual as u8,
             l3: link_len as u8,
             tunnel: written as u8,
             auto_ttl,
