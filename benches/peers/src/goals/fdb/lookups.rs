@@ -5,7 +5,7 @@ use encap::table::Learned;
 use super::{LOOKUPS, batch, pages, single};
 use crate::{
     cases::{
-        fdb::{self, Contestant as Lookups, NOW, Ours, Work},
+        fdb::{self, BATCH, Contestant as Lookups, NOW, Ours, Work},
         rivals::{self, Touch},
     },
     goals::encap::named,
@@ -76,13 +76,15 @@ fn hits(report: &mut Report, size: &Size) {
     let work = Work::new(size.entries, LOOKUPS);
     let [forth, back] = [false, true].map(|back| everybody(&work, report.effort.half(), back));
     let series: Vec<_> = forth.into_iter().zip(back).map(|(forth, back)| forth.and(back)).collect();
-    let [batched, alone, touched, fold, fx, std, dpdk @ ..] = series.as_slice() else {
+    let [batched, alone, touched, fold, fx, std, others @ ..] = series.as_slice() else {
         unreachable!("one series each")
     };
+    let named = |name: &str| others.iter().find(|series| series.name == name);
+    let asked = named("touch of a line batch");
     let work = |how| format!("hit; {}; {how}{}", size.name, pages(report));
     let (in_batch, in_single) = (work("batch of 32"), work("single"));
-    match dpdk {
-        [one, rte] => {
+    match (named("rte_hash"), named("rte_hash batch")) {
+        (Some(one), Some(rte)) => {
             report.row("F1", &in_batch, batched, rte, Goal::Faster(1.2, 2.5));
             report.row("F1", &in_single, alone, one, Goal::Info);
         }
@@ -95,6 +97,17 @@ fn hits(report: &mut Report, size: &Size) {
         report.row("F2", &in_single, alone, other, Goal::Info);
     }
     report.row("F3", &in_batch, batched, touched, size.touch);
+    if let Some(asked) = asked {
+        report.row("F3", &format!("{in_batch} beside lines asked for"), batched, asked, Goal::Info);
+    }
+}
+
+/// Loads of lines; where that is possible, of lines that were asked for.
+fn touch(work: &Work) -> Touch {
+    let touch = Touch::new(work);
+    #[cfg(target_arch = "x86_64")]
+    let touch = touch.asking(safe_arch::prefetch_t0);
+    touch
 }
 
 type Maker = fn(&Work) -> Box<dyn Lookups>;
@@ -102,7 +115,7 @@ type Maker = fn(&Work) -> Box<dyn Lookups>;
 /// Who takes part, and how their tables are made.
 const MAKERS: &[Maker] = &[
     |work| Box::new(Ours::new(work)),
-    |work| Box::new(Touch::new(work)),
+    |work| Box::new(touch(work)),
     |work| Box::new(rivals::foldhash(work)),
     |work| Box::new(rivals::fxhash(work)),
     |work| Box::new(rivals::std_map(work)),
@@ -128,8 +141,8 @@ fn everybody(work: &Work, effort: Effort, back: bool) -> Vec<Series> {
     let mut contestants =
         vec![batch(ours.as_ref(), keys), single(ours.as_ref(), keys), single(touch.as_ref(), keys)];
     contestants.extend(rivals.iter().map(|rival| single(rival.as_ref(), keys)));
-    // DPDK's alone have batches.
-    contestants.extend(rivals.get(3).map(|rte| batch(rte.as_ref(), keys)));
+    let others = made[1..].iter().filter(|other| other.batch(&keys[..BATCH]).is_some());
+    contestants.extend(others.map(|other| batch(other.as_ref(), keys)));
     interleave(effort, &mut contestants)
 }
 
