@@ -20,6 +20,13 @@ impl Keys {
         self.join(u64::from_ne_bytes(addresses), transport(protocol, ports))
     }
 
+    /// The same of what is one key already: addresses, ports, the protocol, and zeroes.
+    #[inline(always)]
+    pub fn key(&self, key: [u8; 16]) -> u32 {
+        let [addresses, rest] = halves(key);
+        self.join(addresses, rest)
+    }
+
     #[inline(always)]
     pub fn ipv6(&self, source: [u8; 16], destination: [u8; 16], protocol: u8, ports: [u8; 4]) -> u32 {
         let [k0, k1, k2, k3] = self.0;
