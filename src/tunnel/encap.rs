@@ -93,7 +93,8 @@ impl<P: Protocol> Endpoint<P> {
         }
         let (room, inner) = packet.split_headroom(header.len())?;
         let (ecn, hash) = self.look_plain(inner, facts.max_inner, meta)?;
-        if !(P::IS_UDP && facts.usual != 0 && self.put_usual(room, facts, header, inner, meta, ecn, hash)) {
+        let usual = P::IS_UDP && usize::from(facts.usual) > FIRST;
+        if !(usual && self.put_usual(room, facts, header, inner, meta, ecn, hash)) {
             packet::copy(room, header);
             self.protocol.patch_plain(room.get_mut(facts.tunnel.into()..)?, inner, meta, hash);
             let headers = room.get_mut(facts.l3.into()..)?;
@@ -102,16 +103,10 @@ impl<P: Protocol> Endpoint<P> {
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
             let payload = self.protocol.plain_payload();
             let headers = room.get_mut(facts.l3.into()..)?;
-            let usual = usize::from(facts.usual) > FIRST && self.outer.trusts(payload, meta.inner_checksum);
-            if !(usual && patch::sum_usual(facts.udp_sum, headers, inner).is_some()) {
-                self.outer.sum_plain(
-                    facts.ip?,
-                    facts.udp_sum,
-                    headers,
-                    payload,
-                    inner,
-                    meta.inner_checksum,
-                )?;
+            let trusted = usual && self.outer.trusts(payload, meta.inner_checksum);
+            if !(trusted && patch::sum_usual(facts.udp_sum, headers, inner).is_some()) {
+                let (udp_sum, checksum) = (facts.udp_sum, meta.inner_checksum);
+                self.outer.sum_plain(facts.ip?, udp_sum, headers, payload, inner, checksum)?;
             }
         }
         packet.grow_front(header.len());
