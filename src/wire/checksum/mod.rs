@@ -59,7 +59,7 @@ impl Sum {
     #[must_use]
     #[inline(always)]
     pub(crate) fn add_array<const N: usize>(self, bytes: &[u8; N]) -> Self {
-        self.join(Self { sum: sum_rest(0, bytes).into(), odd: N % 2 == 1 })
+        self.join(Self { sum: fold64(sum_rest(bytes, bytes)).into(), odd: N % 2 == 1 })
     }
 
     /// The sum with the word `word`, in host order, added. Where it stands does not matter as long as

@@ -8,7 +8,8 @@
 //! V  what the upper 16 bits of n vectors add up to, carries from below included, of which there are fewer than n
 //! S  the means' sum, times the vectors that each is the mean of: too much by up to 2 n
 //!
-//! The lane holds V mod 2^16, and S - 2 n <= V < S + n: for n < 2^14 no other number there is the same mod 2^16.
+//! The lane holds V mod 2^16, and S - 2 n <= V < S + n. For n <= 2^12, of the 2^16 numbers that end with S + 2^12
+//! only V is the same mod 2^16.
 //! ```
 
 #[cfg(not(target_feature = "avx2"))]
@@ -36,20 +37,21 @@ const WORDS: usize = if WIDTH == 16 { 32 } else { 0 };
 /// Bytes of a step.
 pub(super) const STEP: usize = VECTORS * WIDTH + WORDS;
 
-/// The most bytes whose overflows can be told, by far: 2^12 vectors.
-pub(super) const MOST: usize = (1 << 12) * WIDTH / STEP * STEP;
+/// So many vectors that their overflows can be told by far.
+const MOST_VECTORS: usize = 1 << 12;
+
+/// Bytes of no more than those.
+pub(super) const MOST: usize = MOST_VECTORS * WIDTH / STEP * STEP;
 
 /// The sum of the 64-bit words of whole steps in at most [`MOST`] bytes, and the bytes behind them.
 #[inline(always)]
 pub(super) fn sum_steps(bytes: &[u8]) -> (u64, &[u8]) {
-    let (mut even, mut odd, mut means) = (Vector::default(), Vector::default(), Vector::default());
-    let (mut words, mut rest) = (0, bytes);
+    let zero = Vector::default();
+    let (mut sums, mut means, mut words, mut rest) = ([zero; 4], zero, 0, bytes);
     while let Some((step, after)) = rest.split_first_chunk::<STEP>() {
         let vectors = vectors(step);
-        for pair in vectors.chunks_exact(2) {
-            if let &[a, b] = pair {
-                (even, odd) = (add(even, a), add(odd, b));
-            }
+        for four in vectors.chunks_exact(4) {
+            sums.iter_mut().zip(four).for_each(|(sum, &vector)| *sum = add(*sum, vector));
         }
         means = add(means, shift_right::<48>(mean_of(vectors)));
         if let Some(last) = step.last_chunk::<WORDS>() {
@@ -57,9 +59,9 @@ pub(super) fn sum_steps(bytes: &[u8]) -> (u64, &[u8]) {
         }
         rest = after;
     }
-    let count = bytes.len().wrapping_sub(rest.len()) / STEP * VECTORS;
-    let sums = add(even, odd);
-    let most = add(shift_left::<{ VECTORS.ilog2() as i32 }>(means), splat(count as i64));
+    let [a, b, c, d] = sums;
+    let sums = add(add(a, b), add(c, d));
+    let most = add(shift_left::<{ VECTORS.ilog2() as i32 }>(means), splat(MOST_VECTORS as i64));
     let overflows = shift_right::<16>(sub(most, shift_right::<48>(sums)));
     // Halves of 32 bits, so that no carry is lost any more.
     let lower = shift_right::<32>(shift_left::<32>(sums));

@@ -4,7 +4,7 @@ use super::{MOST, STEP, sum_steps};
 
 /// The sum of the words of `bytes`, folded to 16 bits.
 pub(super) fn sum_bytes(bytes: &[u8]) -> u16 {
-    if bytes.len() < STEP { sum_rest(0, bytes) } else { sum_many(bytes) }
+    if bytes.len() < STEP { fold64(sum_rest(bytes, bytes)) } else { sum_many(bytes) }
 }
 
 /// The same of more bytes than a step has.
@@ -14,7 +14,7 @@ fn sum_many(bytes: &[u8]) -> u16 {
         return sum_long(bytes);
     }
     let (total, rest) = sum_steps(bytes);
-    fold64(add_carry(total, sum_rest(0, rest).into()))
+    fold64(add_carry(total, sum_rest(bytes, rest)))
 }
 
 /// The same of so many bytes that it pays to sum up to a line's worth of them by themselves: vectors that start where
@@ -24,28 +24,28 @@ fn sum_long(bytes: &[u8]) -> u16 {
     let before = bytes.as_ptr().align_offset(LINE);
     // What is before them has to be a whole number of words.
     let (head, aligned) = bytes.split_at_checked(before & !1).unwrap_or((bytes, &[]));
-    let (mut total, mut rest) = (sum_rest(0, head).into(), aligned);
+    let (mut total, mut rest) = (sum_rest(head, head), aligned);
     while rest.len() >= STEP {
         let (now, later) = rest.split_at_checked(MOST).unwrap_or((rest, &[]));
         let (sum, left) = sum_steps(now);
         total = add_carry(total, sum);
         rest = if later.is_empty() { left } else { later };
     }
-    fold64(add_carry(total, sum_rest(0, rest).into()))
+    fold64(add_carry(total, sum_rest(bytes, rest)))
 }
 
-/// `total` and the words of less than [`STEP`] bytes, or of as many as an array has: each piece is one chain of
-/// carries without a loop.
+/// The sum of the words of `rest`, the end of `bytes`: of less than [`STEP`] bytes, or of as many as an array has. Each
+/// piece is one chain of carries without a loop.
 #[inline(always)]
-pub(super) fn sum_rest(mut total: u64, bytes: &[u8]) -> u16 {
-    let mut rest = bytes;
+pub(super) fn sum_rest(bytes: &[u8], mut rest: &[u8]) -> u64 {
+    let mut total = 0;
     while let Some((words, after)) = rest.split_first_chunk::<64>() {
         total = add_words(total, words);
         rest = after;
     }
     // Branches and carries want the same units of a processor: each branch less is time.
     if rest.is_empty() {
-        return fold64(total);
+        return total;
     }
     if let Some((words, after)) = rest.split_first_chunk::<32>() {
         total = add_words(total, words);
@@ -59,11 +59,11 @@ pub(super) fn sum_rest(mut total: u64, bytes: &[u8]) -> u16 {
         total = add_carry(total, u64::from_ne_bytes(*word));
         rest = after;
     }
-    fold64(add_carry(total, last_word(bytes, rest)))
+    add_carry(total, last_word(bytes, rest))
 }
 
-/// The last bytes of `bytes`, which are fewer than eight, as a word: the padding of an odd last one is behind it,
-/// whatever the byte order.
+/// `last`, the last bytes of `bytes`, fewer than eight, as a word: the padding of an odd last one is behind it, whatever
+/// the byte order.
 #[inline(always)]
 fn last_word(bytes: &[u8], last: &[u8]) -> u64 {
     let known = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..)?.first_chunk());
