@@ -6,7 +6,7 @@
 use core::hint::black_box;
 
 use super::{
-    super::{Error, RemoteId, clock::Now},
+    super::{Error, RemoteId, clock::Now, line::FETCHES},
     Fdb, Learned, NewEntry,
     enter::Aim,
 };
@@ -15,7 +15,7 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-impl<'t> Fdb<'t> {
+impl Fdb<'_> {
     /// Many entries at once: as if [`add`](Self::add) was called for each, in order, but faster. One answer per entry,
     /// and what one is refused for stops no other; of two slices of different lengths the shorter one counts.
     pub fn add_batch(&self, entries: &[(Vni, MacAddr, NewEntry)], answers: &mut [Result<(), Error>]) {
@@ -27,14 +27,8 @@ impl<'t> Fdb<'t> {
     /// At most [`BATCH`] entries.
     #[inline(never)]
     fn add_some(&self, entries: &[(Vni, MacAddr, NewEntry)], answers: &mut [Result<(), Error>]) {
-        let mut aims = [None; BATCH];
-        for (&(vni, mac, _), aim) in entries.iter().zip(&mut aims) {
-            *aim = self.aim(vni, mac);
-        }
-        // One after the other and nothing between, so that as many as can be are asked for at once.
         let cold = entries.iter().any(|(_, _, new)| new.writes_cold());
-        let lines = aims.iter().flatten();
-        black_box(lines.fold(0, |touched, aim| touched | self.touch_aim(aim, cold)));
+        let aims = self.aims(entries.iter().map(|&(vni, mac, _)| (vni, mac)), cold);
         let lines = aims.iter().flatten();
         black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot, cold)));
         let room = self.room_for_configured();
@@ -67,12 +61,7 @@ impl<'t> Fdb<'t> {
         sources: &[(Vni, MacAddr, RemoteId)],
         answers: &mut [Learned],
     ) {
-        let mut aims: [Option<Aim<'t>>; BATCH] = [None; BATCH];
-        for (&(vni, mac, _), aim) in sources.iter().zip(&mut aims) {
-            *aim = self.aim(vni, mac);
-        }
-        let lines = aims.iter().flatten();
-        black_box(lines.fold(0, |touched, aim| touched | self.map.touch(&aim.spot)));
+        let aims = self.aims(sources.iter().map(|&(vni, mac, _)| (vni, mac)), false);
         let lines = aims.iter().flatten();
         black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot, self.writes_cold())));
         // A bit for each that nobody knows yet; the first one's is the lowest.
@@ -102,6 +91,25 @@ impl<'t> Fdb<'t> {
             }
         }
         room.give_back(paid);
+    }
+}
+
+impl<'t> Fdb<'t> {
+    /// Where entries of at most [`BATCH`] addresses go, whose lines are asked for: each as soon as it is known, or one
+    /// after the other and nothing between, so that as many as can be are asked for at once.
+    #[inline(always)]
+    fn aims(&self, keys: impl Iterator<Item = (Vni, MacAddr)>, cold: bool) -> [Option<Aim<'t>>; BATCH] {
+        let mut aims = [None; BATCH];
+        for ((vni, mac), aim) in keys.zip(&mut aims) {
+            *aim = self.aim(vni, mac);
+            if let (true, Some(aim)) = (FETCHES, aim) {
+                self.touch_aim(aim, cold);
+            }
+        }
+        if !FETCHES {
+            black_box(aims.iter().flatten().fold(0, |touched, aim| touched | self.touch_aim(aim, cold)));
+        }
+        aims
     }
 }
 
