@@ -81,6 +81,10 @@ fn hashing<'a>(name: &str, keys: &'a [Key], hash: impl Fn(&Key) -> u32 + 'a) -> 
 
 fn ours(keys: &[Key]) -> Contestant<'_> {
     let secret = black_box(Keys::new(SEED));
+    for &Key(key) in keys {
+        let [addresses @ .., p0, p1, p2, p3, protocol, _, _, _] = key;
+        assert_eq!(secret.key(key), secret.ipv4(addresses, protocol, [p0, p1, p2, p3]), "one hash");
+    }
     hashing("encap", keys, move |Key(key)| secret.key(*key))
 }
 

@@ -127,12 +127,11 @@ const MAKERS: &[Maker] = &[
 /// which both have to be measured: of two large ones that are the same the one made first is slower.
 fn everybody(work: &Work, effort: Effort, back: bool) -> Vec<Series> {
     let mut made: Vec<_> = MAKERS.iter().map(|_| None).collect();
-    let mut make = |at: usize| made[at] = Some(MAKERS[at](work));
+    let mut order: Vec<_> = (0..MAKERS.len()).collect();
     if back {
-        (0..MAKERS.len()).rev().for_each(&mut make)
-    } else {
-        (0..MAKERS.len()).for_each(&mut make)
+        order.reverse();
     }
+    order.into_iter().for_each(|at| made[at] = Some(MAKERS[at](work)));
     let made: Vec<_> = made.into_iter().flatten().collect();
     let [ours, touch, rivals @ ..] = made.as_slice() else { unreachable!("one of each") };
     fdb::check(work, &[ours.as_ref()]);
