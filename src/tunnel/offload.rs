@@ -38,7 +38,7 @@ pub(crate) struct Usual<'p> {
     pub(crate) less: u32,
 }
 
-/// The same for what most trusted frames are, where every field has its place: IPv4 without options, all of it there
+/// What [`with_inner`] adds for what most trusted frames are, where every field has its place: IPv4 without options, all of it there
 /// and nothing behind it. `None` for all others: [`with_inner`] knows.
 #[inline(always)]
 pub(crate) fn usual(frame: &[u8]) -> Option<Usual<'_>> {
