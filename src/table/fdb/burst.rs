@@ -28,7 +28,7 @@ impl Fdb<'_> {
     #[inline(never)]
     fn add_some(&self, entries: &[(Vni, MacAddr, NewEntry)], answers: &mut [Result<(), Error>]) {
         let cold = entries.iter().any(|(_, _, new)| new.writes_cold());
-        let aims = self.aims(entries.iter().map(|&(vni, mac, _)| (vni, mac)), cold);
+        let aims = self.aims(entries, |(vni, mac, _)| (*vni, mac), cold);
         let lines = aims.iter().flatten();
         black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot, cold)));
         let room = self.room_for_configured();
@@ -61,7 +61,7 @@ impl Fdb<'_> {
         sources: &[(Vni, MacAddr, RemoteId)],
         answers: &mut [Learned],
     ) {
-        let aims = self.aims(sources.iter().map(|&(vni, mac, _)| (vni, mac)), false);
+        let aims = self.aims(sources, |(vni, mac, _)| (*vni, mac), false);
         let lines = aims.iter().flatten();
         black_box(lines.fold(0, |touched, aim| touched | self.map.touch_away(&aim.spot, self.writes_cold())));
         // A bit for each that nobody knows yet; the first one's is the lowest.
@@ -98,12 +98,20 @@ impl<'t> Fdb<'t> {
     /// Where entries of at most [`BATCH`] addresses go, whose lines are asked for: each as soon as it is known, or one
     /// after the other and nothing between, so that as many as can be are asked for at once.
     #[inline(always)]
-    fn aims(&self, keys: impl Iterator<Item = (Vni, MacAddr)>, cold: bool) -> [Option<Aim<'t>>; BATCH] {
+    fn aims<T>(
+        &self,
+        of: &[T],
+        key: impl Fn(&T) -> (Vni, &MacAddr),
+        cold: bool,
+    ) -> [Option<Aim<'t>>; BATCH] {
         let mut aims = [None; BATCH];
-        for ((vni, mac), aim) in keys.zip(&mut aims) {
-            *aim = self.aim(vni, mac);
-            if let (true, Some(aim)) = (FETCHES, aim) {
-                self.touch_aim(aim, cold);
+        for (of, aim) in of.iter().zip(&mut aims) {
+            let (vni, mac) = key(of);
+            if let Some(found) = self.aim(vni, mac) {
+                if FETCHES {
+                    self.touch_aim(&found, cold);
+                }
+                *aim = Some(found);
             }
         }
         if !FETCHES {

@@ -29,13 +29,14 @@ pub(super) struct Aim<'t> {
 
 impl<'t> Fdb<'t> {
     #[inline(always)]
-    pub(super) fn aim(&self, vni: Vni, mac: MacAddr) -> Option<Aim<'t>> {
+    pub(super) fn aim(&self, vni: Vni, mac: &MacAddr) -> Option<Aim<'t>> {
         let (number, _) = self.vnis.glance(vni)?;
         let domain = self.vnis.domain(number)?;
-        let key = key(number, mac);
-        // Neither of a group nor zero.
-        let unicast = key.0 & 1 == 0 && key.0 << 16 != 0;
-        unicast.then(|| Aim { vni, domain, spot: self.map.spot(key) })
+        let spot = self.map.spot(key(number, *mac));
+        // Neither of a group nor zero: with the bit for groups in front, more than zero. (For two comparisons the address
+        // would be read byte by byte.)
+        let unicast = ((spot.key.0 << 16).rotate_right(17) as i64) > 0;
+        if unicast { Some(Aim { vni, domain, spot }) } else { None }
     }
 
     /// Asks for each line that an entry is written to. Cold ones where they are: see [`writes_cold`](Self::writes_cold).

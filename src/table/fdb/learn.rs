@@ -118,7 +118,7 @@ impl<'t> Fdb<'t> {
     /// What is not known already.
     #[inline(never)]
     fn learn_anew(&self, now: Instant, present: Now, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
-        if let Some(aim) = self.aim(vni, mac) {
+        if let Some(aim) = self.aim(vni, &mac) {
             black_box(self.touch_aim(&aim, self.writes_cold()));
             if self.map.seems_new(&aim.spot) && self.enter_learned(present, &aim, remote, &mut 0) {
                 return Learned::New { evicted: None };

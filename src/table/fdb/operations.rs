@@ -48,7 +48,7 @@ impl<'t> Fdb<'t> {
     /// room that a sweep or a worker's quiescent point has not freed yet; [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
-        if let Some(aim) = self.aim(vni, mac) {
+        if let Some(aim) = self.aim(vni, &mac) {
             // The processor fetches that line together with the bucket's, which it would otherwise wait for first.
             black_box(self.touch_aim(&aim, new.writes_cold()));
             if self.enter(&aim, &new, &mut 0) {

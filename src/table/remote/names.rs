@@ -28,7 +28,7 @@ impl Remotes<'_> {
     /// What a learned entry says to name this remote, if that is still there.
     #[inline]
     pub(crate) fn learned_handle(&self, id: RemoteId) -> Option<Handle> {
-        self.learned_word(id).map(Handle).filter(|handle| handle.kind() == Handle::LEARNED)
+        self.learned_word(id).map(Handle).filter(|handle| handle.is_learned())
     }
 
     /// The same, or what no entry says: nobody is told a name before both words are there.
