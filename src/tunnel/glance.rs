@@ -119,10 +119,11 @@ impl Outer {
         meta: &DecapMeta,
         policy: &Policy,
     ) -> Option<&'a [u8]> {
-        let (udp, payload) = datagram.split_first_chunk()?;
-        let udp = udp::Header::from_bytes(udp);
+        let (head, payload) = datagram.split_first_chunk()?;
+        let udp = udp::Header::from_bytes(head);
         // A datagram that ends before its IP packet does is legal, and rare.
-        if udp.destination_port != self.port || usize::from(udp.length) != datagram.len() {
+        let &[_, _, p0, p1, ..] = head;
+        if [p0, p1] != self.port.to_be_bytes() || usize::from(udp.length) != datagram.len() {
             return None;
         }
         facts.udp_checksum = if udp.checksum == 0 {
