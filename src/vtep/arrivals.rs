@@ -21,7 +21,8 @@ use crate::{
 };
 
 impl<'t> Engine<'t> {
-    pub(super) fn underlay_burst(
+    /// A burst of packets from the underlay, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    pub fn handle_underlay_batch(
         &self,
         worker: &mut Worker,
         now: Instant,
@@ -44,8 +45,8 @@ impl<'t> Engine<'t> {
         })
     }
 
-    /// A packet by itself.
-    pub(super) fn underlay_alone(
+    /// A packet from the underlay: whose frame is in it?
+    pub fn handle_underlay(
         &self,
         worker: &mut Worker,
         now: Instant,

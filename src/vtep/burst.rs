@@ -11,7 +11,9 @@ use crate::{
 };
 
 impl<'t> Engine<'t> {
-    pub(super) fn overlay_burst(
+    /// A burst of frames that local hosts send: each with the knowledge that stands at its place in `metas`, and
+    /// the decision at its place in `outputs`. Returns how many were handled: as many as the shortest has.
+    pub fn handle_overlay_batch(
         &self,
         worker: &mut Worker,
         now: Instant,

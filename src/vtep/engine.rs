@@ -1,4 +1,4 @@
-//! What a decision needs of a VTEP, put together for a call or a burst.
+//! What a decision needs of a VTEP, put together once: for a burst, a call, or as long as its caller keeps it.
 
 use super::{Config, own::Own, straight::Straight};
 use crate::{
@@ -6,10 +6,42 @@ use crate::{
     tunnel::vxlan,
 };
 
-/// A VTEP, the storage's type aside. What most frames are decided by is here; the rest is made where a frame asks for
-/// it, since a call for one frame pays for all of it.
+/// What handles a [`Vtep`](super::Vtep)'s frames and packets: it knows where the tables lie. Whoever handles them one
+/// by one keeps one. The same methods of the VTEP put one together for each call, which takes as long as a frame does;
+/// for a burst that matters little. It may be kept for as long as the VTEP is there: what changes is seen at once.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use encap::{
+///     Packet,
+///     table::{Capacity, Line},
+///     time::Instant,
+///     vtep::{Config, Output, OverlayMeta, Vtep, Worker},
+///     wire::{MacAddr, Vni},
+/// };
+///
+/// const CAPACITY: Capacity = Capacity::fdb(1_024);
+/// static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+/// let config = Config::new().local("192.0.2.1".parse()?);
+/// let vtep = Vtep::new(&LINES, config, CAPACITY, [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210])?;
+/// let (engine, mut worker) = (vtep.engine(), Worker::new(1));
+///
+/// let (vni, mac) = (Vni::truncate(42), MacAddr([2, 0, 0, 0, 0, 1]));
+/// vtep.fdb().add(vni, mac, vtep.remote("192.0.2.2".parse()?)?)?;
+/// for _ in 0..3 {
+///     let mut buffer = [2; 256]; // a frame of 100 bytes, behind 100 bytes of room
+///     buffer[100..106].copy_from_slice(&mac.0);
+///     let mut packet = Packet::new(&mut buffer, 100, 100)?;
+///     let output = engine.handle_overlay(&mut worker, Instant::ZERO, &OverlayMeta::new(vni), &mut packet);
+///     assert!(matches!(output, Output::Send { .. }));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Engine<'t> {
+// What most frames are decided by is here; the rest is made where a frame asks for it, since a call for one frame may
+// pay for all of it.
+pub struct Engine<'t> {
     pub(super) config: &'t Config,
     pub(super) ipv4: Option<&'t vxlan::Endpoint>,
     pub(super) ipv6: Option<&'t vxlan::Endpoint>,

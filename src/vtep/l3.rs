@@ -7,7 +7,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{DropReason, Engine, Miss, Output, OverlayMeta, Worker};
+use super::{DropReason, Engine, Miss, Output, OverlayMeta, Worker, burst::each};
 use crate::{
     packet::Packet,
     table::NextHop,
@@ -16,7 +16,15 @@ use crate::{
 };
 
 impl Engine<'_> {
-    pub(super) fn ip(
+    /// An IP packet that is to be routed into a segment: by [`routes`](super::Vtep::routes) to a gateway, by
+    /// [`neighbors`](super::Vtep::neighbors) to its MAC address. What is answered in its place is an IP packet; where
+    /// the answer is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not
+    /// touched: who routes it here counts that down.
+    ///
+    /// Of `meta`, the segment means nothing; the route says which. A [`remote`](OverlayMeta::remote) takes the place of
+    /// the entry that the gateway's MAC address has in the forwarding database. An IP packet has no tag, so one of a
+    /// [`trunk`](OverlayMeta::trunk) is dropped.
+    pub fn handle_ip(
         &self,
         worker: &mut Worker,
         now: Instant,
@@ -32,6 +40,18 @@ impl Engine<'_> {
                 Output::Drop(reason)
             }
         })
+    }
+
+    /// A burst of IP packets that are to be routed, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    pub fn handle_ip_batch(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[OverlayMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        each(metas, packets, outputs, |meta, packet| self.handle_ip(worker, now, meta, packet))
     }
 
     fn route_ip(

@@ -68,6 +68,7 @@ mod worker;
 pub use self::{
     config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
     drop_reason::DropReason,
+    engine::Engine,
     icmp::PathReport,
     miss::Miss,
     output::{Flood, Gso, Output, OverlayMeta},
@@ -77,7 +78,7 @@ pub use self::{
 
 use core::net::IpAddr;
 
-use self::{burst::each, engine::Engine, own::Own};
+use self::own::Own;
 use crate::{
     packet::{Header, Packet},
     table::{Aged, Capacity, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
@@ -128,11 +129,12 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         Ok(Self { tables, config, ipv4, ipv6, own: Own::of(&config) })
     }
 
-    fn engine(&self) -> Engine<'_> {
+    /// What handles frames and packets, to be kept by who does so one by one.
+    pub fn engine(&self) -> Engine<'_> {
         Engine::new(self.tables.set(), &self.config, [self.ipv4.as_ref(), self.ipv6.as_ref()], &self.own)
     }
 
-    /// A frame that a local host sends: where does it go?
+    /// A frame that a local host sends: see [`Engine::handle_overlay`].
     pub fn handle_overlay(
         &self,
         worker: &mut Worker,
@@ -140,11 +142,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        self.engine().overlay(worker, now, meta, packet)
+        self.engine().handle_overlay(worker, now, meta, packet)
     }
 
-    /// A burst of frames that local hosts send: each with the knowledge that stands at its place in `metas`, and
-    /// the decision at its place in `outputs`. Returns how many were handled: as many as the shortest has.
+    /// A burst of frames that local hosts send: see [`Engine::handle_overlay_batch`].
     pub fn handle_overlay_batch(
         &self,
         worker: &mut Worker,
@@ -153,10 +154,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        self.engine().overlay_burst(worker, now, metas, packets, outputs)
+        self.engine().handle_overlay_batch(worker, now, metas, packets, outputs)
     }
 
-    /// A packet from the underlay: whose frame is in it?
+    /// A packet from the underlay: see [`Engine::handle_underlay`].
     pub fn handle_underlay(
         &self,
         worker: &mut Worker,
@@ -164,10 +165,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        self.engine().underlay_alone(worker, now, meta, packet)
+        self.engine().handle_underlay(worker, now, meta, packet)
     }
 
-    /// A burst of packets from the underlay, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    /// A burst of packets from the underlay: see [`Engine::handle_underlay_batch`].
     pub fn handle_underlay_batch(
         &self,
         worker: &mut Worker,
@@ -176,17 +177,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        self.engine().underlay_burst(worker, now, metas, packets, outputs)
+        self.engine().handle_underlay_batch(worker, now, metas, packets, outputs)
     }
 
-    /// An IP packet that is to be routed into a segment: by [`routes`](Self::routes) to a gateway, by
-    /// [`neighbors`](Self::neighbors) to its MAC address. What is answered in its place is an IP packet; where the
-    /// answer is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not
-    /// touched: who routes it here counts that down.
-    ///
-    /// Of `meta`, the segment means nothing; the route says which. A [`remote`](OverlayMeta::remote) takes the place of
-    /// the entry that the gateway's MAC address has in the forwarding database. An IP packet has no tag, so one of a
-    /// [`trunk`](OverlayMeta::trunk) is dropped.
+    /// An IP packet that is to be routed into a segment: see [`Engine::handle_ip`].
     pub fn handle_ip(
         &self,
         worker: &mut Worker,
@@ -194,10 +188,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        self.engine().ip(worker, now, meta, packet)
+        self.engine().handle_ip(worker, now, meta, packet)
     }
 
-    /// A burst of IP packets that are to be routed, as [`handle_overlay_batch`](Self::handle_overlay_batch).
+    /// A burst of IP packets that are to be routed: see [`Engine::handle_ip_batch`].
     pub fn handle_ip_batch(
         &self,
         worker: &mut Worker,
@@ -206,8 +200,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        let engine = self.engine();
-        each(metas, packets, outputs, |meta, packet| engine.ip(worker, now, meta, packet))
+        self.engine().handle_ip_batch(worker, now, metas, packets, outputs)
     }
 
     /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
@@ -230,8 +223,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.engine().learn_next_hop(address, egress, mac)
     }
 
-    /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
-    /// same frame.
+    /// The copies of a frame for [`Output::Replicate`]: see [`Engine::replicas`].
     pub fn replicas<'a, 'w>(
         &'a self,
         worker: &'a mut Worker<'w>,

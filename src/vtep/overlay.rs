@@ -42,7 +42,8 @@ impl Front {
 }
 
 impl Engine<'_> {
-    pub(super) fn overlay(
+    /// A frame that a local host sends: where does it go?
+    pub fn handle_overlay(
         &self,
         worker: &mut Worker,
         now: Instant,

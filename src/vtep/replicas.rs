@@ -43,13 +43,18 @@ pub struct Replicas<'a, 'w> {
     frame: &'a [u8],
 }
 
-impl<'a> Engine<'a> {
-    pub(super) fn replicas<'w>(
+impl<'t> Engine<'t> {
+    /// The copies of a frame for [`Output::Replicate`](super::Output::Replicate): one header each, in the list's order,
+    /// to be sent before the same frame.
+    pub fn replicas<'a, 'w>(
         &self,
         worker: &'a mut Worker<'w>,
         flood: &Flood,
         frame: &'a [u8],
-    ) -> Replicas<'a, 'w> {
+    ) -> Replicas<'a, 'w>
+    where
+        't: 'a,
+    {
         let members = self.fdb.lists().members(flood.list);
         Replicas { engine: *self, worker, flood: *flood, members, frame }
     }

@@ -12,6 +12,7 @@ mod arrivals;
 mod common;
 mod config;
 mod counters;
+mod engine;
 mod flannel;
 mod flood;
 mod frames;

@@ -71,7 +71,7 @@ pub fn vtep_transmit(
     vtep.handle_overlay_batch(worker, NOW, metas, packets, outputs);
 }
 
-/// The same, one call for each.
+/// The same, one call for each by what is put together once.
 #[inline(never)]
 pub fn vtep_transmit_alone(
     vtep: &Vtep<Box<[Line]>>,
@@ -80,8 +80,9 @@ pub fn vtep_transmit_alone(
     packets: &mut [Packet<'_>],
     outputs: &mut [Output],
 ) {
+    let engine = vtep.engine();
     for ((meta, packet), output) in metas.iter().zip(packets).zip(outputs) {
-        *output = vtep.handle_overlay(worker, NOW, meta, packet);
+        *output = engine.handle_overlay(worker, NOW, meta, packet);
     }
 }
 
@@ -96,7 +97,7 @@ pub fn vtep_receive(
     vtep.handle_underlay_batch(worker, NOW, metas, packets, outputs);
 }
 
-/// The same, one call for each.
+/// As [`vtep_transmit_alone`].
 #[inline(never)]
 pub fn vtep_receive_alone(
     vtep: &Vtep<Box<[Line]>>,
@@ -105,8 +106,9 @@ pub fn vtep_receive_alone(
     packets: &mut [Packet<'_>],
     outputs: &mut [Output],
 ) {
+    let engine = vtep.engine();
     for ((meta, packet), output) in metas.iter().zip(packets).zip(outputs) {
-        *output = vtep.handle_underlay(worker, NOW, meta, packet);
+        *output = engine.handle_underlay(worker, NOW, meta, packet);
     }
 }
 

@@ -98,12 +98,7 @@ impl<'t> Fdb<'t> {
     /// Where entries of at most [`BATCH`] addresses go, whose lines are asked for: each as soon as it is known, or one
     /// after the other and nothing between, so that as many as can be are asked for at once.
     #[inline(always)]
-    fn aims<T>(
-        &self,
-        of: &[T],
-        key: impl Fn(&T) -> (Vni, &MacAddr),
-        cold: bool,
-    ) -> [Option<Aim<'t>>; BATCH] {
+    fn aims<T>(&self, of: &[T], key: impl Fn(&T) -> (Vni, &MacAddr), cold: bool) -> [Option<Aim<'t>>; BATCH] {
         let mut aims = [None; BATCH];
         for (of, aim) in of.iter().zip(&mut aims) {
             let (vni, mac) = key(of);

@@ -137,7 +137,7 @@ fn outputs_of() -> Vec<Output> {
 
 /// In bursts, or a call for each frame.
 fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
-    let (mut worker, mut outputs) = (Worker::new(1), outputs_of());
+    let (engine, mut worker, mut outputs) = (overlay.vtep.engine(), Worker::new(1), outputs_of());
     Contestant::prepared(
         "encap",
         Sent::new(),
@@ -150,7 +150,7 @@ fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
         move |Sent { packets, metas, .. }, _| {
             if alone {
                 for ((meta, packet), output) in metas.iter().zip(packets).zip(&mut outputs) {
-                    *output = overlay.vtep.handle_overlay(&mut worker, NOW, meta, packet);
+                    *output = engine.handle_overlay(&mut worker, NOW, meta, packet);
                 }
             } else {
                 overlay.vtep.handle_overlay_batch(&mut worker, NOW, metas, packets, &mut outputs);
@@ -162,7 +162,7 @@ fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
 }
 
 fn receive(overlay: &Overlay, alone: bool) -> Contestant<'_> {
-    let (mut worker, mut outputs) = (Worker::new(1), outputs_of());
+    let (engine, mut worker, mut outputs) = (overlay.vtep.engine(), Worker::new(1), outputs_of());
     let metas = black_box(vec![DecapMeta::new(); PACKETS]);
     Contestant::prepared(
         "encap",
@@ -175,7 +175,7 @@ fn receive(overlay: &Overlay, alone: bool) -> Contestant<'_> {
         move |packets, _| {
             if alone {
                 for ((meta, packet), output) in metas.iter().zip(packets).zip(&mut outputs) {
-                    *output = overlay.vtep.handle_underlay(&mut worker, NOW, meta, packet);
+                    *output = engine.handle_underlay(&mut worker, NOW, meta, packet);
                 }
             } else {
                 overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, packets, &mut outputs);
