@@ -33,8 +33,8 @@ impl<'t> Fdb<'t> {
         let (number, _) = self.vnis.glance(vni)?;
         let domain = self.vnis.domain(number)?;
         let spot = self.map.spot(key(number, *mac));
-        // Neither of a group nor zero: with the bit for groups in front, more than zero. (For two comparisons the address
-        // would be read byte by byte.)
+        // Neither of a group nor zero: with the bit for groups in front, more than zero. (For two comparisons the
+        // address would be read byte by byte.)
         let unicast = ((spot.key.0 << 16).rotate_right(17) as i64) > 0;
         if unicast { Some(Aim { vni, domain, spot }) } else { None }
     }
