@@ -121,8 +121,9 @@ impl Outer {
     ) -> Option<&'a [u8]> {
         let (head, payload) = datagram.split_first_chunk()?;
         let udp = udp::Header::from_bytes(head);
-        // A datagram that ends before its IP packet does is legal, and rare.
         let &[_, _, p0, p1, ..] = head;
+        // The port as it lies there, which is a step less. A datagram that ends before its IP packet does is legal, and
+        // rare.
         if [p0, p1] != self.port.to_be_bytes() || usize::from(udp.length) != datagram.len() {
             return None;
         }
