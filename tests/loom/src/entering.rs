@@ -15,17 +15,35 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// The ways in.
-const WAYS: [fn(&Tables); 4] = [
-    |tables| {
-        let _ = tables.fdb().add(FIRST, MAC, ONE);
-    },
-    |tables| {
-        let _: Learned = tables.fdb().learn(NOW, FIRST, MAC, ONE);
-    },
-    |tables| tables.fdb().add_batch(&[(FIRST, MAC, NewEntry::to(ONE))], &mut [Ok(())]),
-    |tables| tables.fdb().learn_batch(NOW, &[(FIRST, MAC, ONE)], &mut [Learned::Busy]),
+/// The ways in, and the last address that comes by each.
+const WAYS: [(fn(&Tables), MacAddr); 6] = [
+    (
+        |tables| {
+            let _ = tables.fdb().add(FIRST, MAC, ONE);
+        },
+        MAC,
+    ),
+    (
+        |tables| {
+            let _: Learned = tables.fdb().learn(NOW, FIRST, MAC, ONE);
+        },
+        MAC,
+    ),
+    (|tables| add_all(tables, &[MAC]), MAC),
+    (|tables| learn_all(tables, &[MAC]), MAC),
+    (|tables| add_all(tables, &[MAC, BESIDE]), BESIDE),
+    (|tables| learn_all(tables, &[MAC, BESIDE]), BESIDE),
 ];
+
+fn add_all(tables: &Tables, macs: &[MacAddr]) {
+    let entries: Vec<_> = macs.iter().map(|&mac| (FIRST, mac, NewEntry::to(ONE))).collect();
+    tables.fdb().add_batch(&entries, &mut [const { Ok(()) }; 2]);
+}
+
+fn learn_all(tables: &Tables, macs: &[MacAddr]) {
+    let sources: Vec<_> = macs.iter().map(|&mac| (FIRST, mac, ONE)).collect();
+    tables.fdb().learn_batch(NOW, &sources, &mut [Learned::Busy; 2]);
+}
 
 /// A VNI is removed, and another one gets its number after a sweep that saw no lock and found nothing any more, while
 /// an entry comes into the first one: it is not the second one's. At most 2 preemptions.
@@ -33,7 +51,7 @@ pub fn an_entry_that_comes_is_not_that_of_the_next_vni() {
     WAYS.into_iter().for_each(coming);
 }
 
-fn coming(way: fn(&Tables)) {
+fn coming((way, last): (fn(&Tables), MacAddr)) {
     let modelled = |part, line| match (part, line) {
         (Part::VniFront, 0) => 0b1111,
         (Part::VniMap, _) => CONTROL | VALUES,
@@ -53,9 +71,12 @@ fn coming(way: fn(&Tables)) {
             let writer = spawn(&tables, |tables| tables.fdb().remove_vni(FIRST).is_ok() && replace(tables));
             way(&tables);
             if writer.join().expect("the writer") {
-                assert_eq!(tables.fdb().lookup(NOW, SECOND, MAC), Lookup::Unknown, "another one's");
+                for mac in [MAC, BESIDE] {
+                    assert_eq!(tables.fdb().lookup(NOW, SECOND, mac), Lookup::Unknown, "another one's");
+                }
             } else if tables.fdb().knows(FIRST) {
-                let found = tables.fdb().lookup(NOW, FIRST, MAC);
+                // Who adds makes the VNI known again; what came before is then gone with the one that was removed.
+                let found = tables.fdb().lookup(NOW, FIRST, last);
                 assert_eq!(found, Lookup::Found(Destination::Remote(ONE)), "lost");
             }
         });
@@ -94,6 +115,7 @@ const NOW: Instant = Instant::from_secs(1);
 const FIRST: Vni = Vni::truncate(0x0100);
 const SECOND: Vni = Vni::truncate(0x0201);
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+const BESIDE: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 const ONE: RemoteId = RemoteId(Handle::new(Handle::REMOTE, 0, 0));
 const SHAPE: Shape = Shape { remotes: 2, vnis: 1, buckets: 2, ..Shape::NONE };
 

@@ -1,4 +1,4 @@
-//! Lookups of the forwarding database, one at a time and in a batch, while VNIs, what is learned, and buckets change.
+//! Lookups of the forwarding database, one at a time and in batches, while VNIs, what is learned, and buckets change.
 
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed};
 
@@ -16,13 +16,19 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// The ways to look for an address in the first VNI.
-const READERS: [fn(&Tables, MacAddr) -> Lookup; 2] = [
+/// The ways to look for an address in the first VNI: alone, in a batch, and in a batch behind another one.
+const READERS: [fn(&Tables, MacAddr) -> Lookup; 3] = [
     |tables, mac| tables.fdb().lookup(NOW, FIRST, mac),
     |tables, mac| {
         let mut answers = [Lookup::Busy];
         tables.fdb().lookup_batch(NOW, &[(FIRST, mac)], &mut answers);
         answers[0]
+    },
+    |tables, mac| {
+        let mut answers = [Lookup::Busy; 2];
+        tables.fdb().lookup_batch(NOW, &[(FIRST, NOBODY), (FIRST, mac)], &mut answers);
+        assert!(!matches!(answers[0], Lookup::Found(_)), "nobody's: {:?}", answers[0]);
+        answers[1]
     },
 ];
 
@@ -105,9 +111,10 @@ pub fn what_was_flushed_does_not_come_back() {
 }
 
 /// An entry moves to its second bucket, or back, while it is looked up: it is found. At most 1 preemption. What comes
-/// after four looks at buckets is run in one way only.
+/// after four looks at buckets, or six for two addresses, is run in one way only.
 pub fn an_entry_that_is_moved_is_found() {
-    for (find, back) in READERS.into_iter().flat_map(|find| [(find, false), (find, true)]) {
+    let ways = [(READERS[0], 4), (READERS[1], 4), (READERS[2], 6)];
+    for ((find, looks), back) in ways.into_iter().flat_map(|way| [(way, false), (way, true)]) {
         let modelled = |part, _| match part {
             Part::Fdb => CONTROL | TAGS | STAMP_3 | VALUE_3 | MIXED_3 | HIGH_3,
             _ => 0,
@@ -122,7 +129,7 @@ pub fn an_entry_that_is_moved_is_found() {
         check(1, move || {
             let tables = image.tables();
             let writer = spawn(&tables, move |tables| relocate(tables, newcomer));
-            let found = looking(4, || find(&tables, mac));
+            let found = looking(looks, || find(&tables, mac));
             assert_eq!(found, found_at(ONE), "vanished: it is there all the time");
             writer.join().expect("the writer");
         });
@@ -218,6 +225,8 @@ const NOW: Instant = Instant::from_secs(1);
 const FIRST: Vni = Vni::truncate(0x0100);
 const SECOND: Vni = Vni::truncate(0x0201);
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+/// Whose address no model has an entry of.
+const NOBODY: MacAddr = MacAddr([6, 0, 0, 0, 0, 1]);
 const ONE: RemoteId = RemoteId(Handle::new(Handle::REMOTE, 0, 0));
 const OTHER: RemoteId = RemoteId(Handle::new(Handle::REMOTE, 0, 1));
 const SHAPE: Shape = Shape { remotes: 2, vnis: 1, ..Shape::NONE };
