@@ -1,7 +1,8 @@
 //! A VTEP: frames in, packets out, and back; one decision each.
 //!
 //! A [`Vtep`] is shared by all cores; each has a [`Worker`] of its own. It has no sockets and no clock: the caller
-//! hands in frames and packets with the time, and does what the [`Output`] says.
+//! hands in frames and packets with the time, and does what the [`Output`] says. Bursts cost least; whoever handles
+//! frames one by one keeps an [`Engine`].
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
