@@ -38,9 +38,9 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug)]
 // What most frames are decided by is here; the rest is made where a frame asks for it, since a call for one frame may
 // pay for all of it.
+#[derive(Clone, Copy, Debug)]
 pub struct Engine<'t> {
     pub(super) config: &'t Config,
     pub(super) ipv4: Option<&'t vxlan::Endpoint>,

@@ -71,9 +71,23 @@ pub fn vtep_transmit(
     vtep.handle_overlay_batch(worker, NOW, metas, packets, outputs);
 }
 
-/// The same, one call for each by what is put together once.
+/// The same, one call for each.
 #[inline(never)]
 pub fn vtep_transmit_alone(
+    vtep: &Vtep<Box<[Line]>>,
+    worker: &mut Worker,
+    metas: &[OverlayMeta],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+) {
+    for ((meta, packet), output) in metas.iter().zip(packets).zip(outputs) {
+        *output = vtep.handle_overlay(worker, NOW, meta, packet);
+    }
+}
+
+/// One call for each, of an engine that is kept.
+#[inline(never)]
+pub fn vtep_transmit_kept(
     vtep: &Vtep<Box<[Line]>>,
     worker: &mut Worker,
     metas: &[OverlayMeta],
@@ -97,9 +111,23 @@ pub fn vtep_receive(
     vtep.handle_underlay_batch(worker, NOW, metas, packets, outputs);
 }
 
-/// As [`vtep_transmit_alone`].
+/// The same, one call for each.
 #[inline(never)]
 pub fn vtep_receive_alone(
+    vtep: &Vtep<Box<[Line]>>,
+    worker: &mut Worker,
+    metas: &[DecapMeta],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+) {
+    for ((meta, packet), output) in metas.iter().zip(packets).zip(outputs) {
+        *output = vtep.handle_underlay(worker, NOW, meta, packet);
+    }
+}
+
+/// One call for each, of an engine that is kept.
+#[inline(never)]
+pub fn vtep_receive_kept(
     vtep: &Vtep<Box<[Line]>>,
     worker: &mut Worker,
     metas: &[DecapMeta],

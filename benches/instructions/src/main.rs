@@ -38,7 +38,7 @@ type Count = fn() -> usize;
 type Counted<Meta> = fn(&Vtep<Box<[Line]>>, &mut Worker<'_>, &[Meta], &mut [Packet<'_>], &mut [Output]);
 
 /// What is counted, by name.
-const COUNTED: [(&str, Count); 11] = [
+const COUNTED: [(&str, Count); 13] = [
     ("encap_hash_given", || encap(true)),
     ("encap", || encap(false)),
     ("decap", decap),
@@ -47,8 +47,10 @@ const COUNTED: [(&str, Count); 11] = [
     ("fdb_hit_batch", fdb_hit_batch),
     ("vtep_transmit", || vtep_transmit(counted::vtep_transmit)),
     ("vtep_transmit_alone", || vtep_transmit(counted::vtep_transmit_alone)),
+    ("vtep_transmit_kept", || vtep_transmit(counted::vtep_transmit_kept)),
     ("vtep_receive", || vtep_receive(counted::vtep_receive)),
     ("vtep_receive_alone", || vtep_receive(counted::vtep_receive_alone)),
+    ("vtep_receive_kept", || vtep_receive(counted::vtep_receive_kept)),
     ("arp_reply", arp_reply),
 ];
 
