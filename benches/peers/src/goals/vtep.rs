@@ -45,15 +45,18 @@ pub fn run(report: &mut Report) {
     let plans = plans(PACKETS);
     let burst = Burst::new(&frames, &plans, &tunnel, &remotes, false);
     let mut everybody = [
-        transmit(&overlay, false),
+        transmit(&overlay, Calls::Bursts),
         burst.ours(true),
         lookups(&overlay),
-        receive(&overlay, false),
-        transmit(&overlay, true),
-        receive(&overlay, true),
+        receive(&overlay, Calls::Bursts),
+        transmit(&overlay, Calls::Vtep),
+        receive(&overlay, Calls::Vtep),
+        transmit(&overlay, Calls::Engine),
+        receive(&overlay, Calls::Engine),
     ];
     let series = interleave(report.effort, &mut everybody);
-    let [sent, e2, f1, received, sent_alone, received_alone] = series.as_slice() else {
+    let [sent, e2, f1, received, sent_alone, received_alone, sent_kept, received_kept] = series.as_slice()
+    else {
         unreachable!("one series each")
     };
     let sum = e2.plus(f1, "E2 and F1 alone");
@@ -61,6 +64,14 @@ pub fn run(report: &mut Report) {
     let bursts = |series: &Series| named(series, "in bursts");
     report.row("V1", "VTEP transmit; a call for each frame", sent_alone, &bursts(sent), Goal::Info);
     report.row("V1", "VTEP receive; a call for each packet", received_alone, &bursts(received), Goal::Info);
+    report.row("V1", "VTEP transmit; a call of its engine for each", sent_kept, &bursts(sent), Goal::Info);
+    report.row(
+        "V1",
+        "VTEP receive; a call of its engine for each",
+        received_kept,
+        &bursts(received),
+        Goal::Info,
+    );
     match machine::ticks_per_ns() {
         Some(ticks) => {
             cycles(report, "VTEP transmit", sent, ticks);
@@ -135,8 +146,15 @@ fn outputs_of() -> Vec<Output> {
     vec![Output::Pass; PACKETS]
 }
 
-/// In bursts, or a call for each frame.
-fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
+/// What is called: the VTEP for many packets, or for each; or an engine of its that is kept, for each.
+#[derive(Clone, Copy)]
+enum Calls {
+    Bursts,
+    Vtep,
+    Engine,
+}
+
+fn transmit(overlay: &Overlay, calls: Calls) -> Contestant<'_> {
     let (engine, mut worker, mut outputs) = (overlay.vtep.engine(), Worker::new(1), outputs_of());
     Contestant::prepared(
         "encap",
@@ -148,12 +166,17 @@ fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
             sent.aim(overlay);
         },
         move |Sent { packets, metas, .. }, _| {
-            if alone {
-                for ((meta, packet), output) in metas.iter().zip(packets).zip(&mut outputs) {
-                    *output = engine.handle_overlay(&mut worker, NOW, meta, packet);
+            let each = metas.iter().zip(&mut *packets).zip(&mut outputs);
+            match calls {
+                Calls::Bursts => {
+                    overlay.vtep.handle_overlay_batch(&mut worker, NOW, metas, packets, &mut outputs);
                 }
-            } else {
-                overlay.vtep.handle_overlay_batch(&mut worker, NOW, metas, packets, &mut outputs);
+                Calls::Vtep => each.for_each(|((meta, packet), output)| {
+                    *output = overlay.vtep.handle_overlay(&mut worker, NOW, meta, packet);
+                }),
+                Calls::Engine => each.for_each(|((meta, packet), output)| {
+                    *output = engine.handle_overlay(&mut worker, NOW, meta, packet);
+                }),
             }
             black_box(&mut outputs);
             PACKETS
@@ -161,7 +184,7 @@ fn transmit(overlay: &Overlay, alone: bool) -> Contestant<'_> {
     )
 }
 
-fn receive(overlay: &Overlay, alone: bool) -> Contestant<'_> {
+fn receive(overlay: &Overlay, calls: Calls) -> Contestant<'_> {
     let (engine, mut worker, mut outputs) = (overlay.vtep.engine(), Worker::new(1), outputs_of());
     let metas = black_box(vec![DecapMeta::new(); PACKETS]);
     Contestant::prepared(
@@ -173,12 +196,17 @@ fn receive(overlay: &Overlay, alone: bool) -> Contestant<'_> {
             });
         },
         move |packets, _| {
-            if alone {
-                for ((meta, packet), output) in metas.iter().zip(packets).zip(&mut outputs) {
-                    *output = engine.handle_underlay(&mut worker, NOW, meta, packet);
+            let each = metas.iter().zip(&mut *packets).zip(&mut outputs);
+            match calls {
+                Calls::Bursts => {
+                    overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, packets, &mut outputs);
                 }
-            } else {
-                overlay.vtep.handle_underlay_batch(&mut worker, NOW, &metas, packets, &mut outputs);
+                Calls::Vtep => each.for_each(|((meta, packet), output)| {
+                    *output = overlay.vtep.handle_underlay(&mut worker, NOW, meta, packet);
+                }),
+                Calls::Engine => each.for_each(|((meta, packet), output)| {
+                    *output = engine.handle_underlay(&mut worker, NOW, meta, packet);
+                }),
             }
             black_box(&mut outputs);
             PACKETS
