@@ -8,6 +8,12 @@ use super::words::{add_carry, word};
 /// Bytes that one round of vectors adds up, whatever the width of vectors.
 pub(super) const STEP: usize = 128;
 
+/// Bytes of the widest vectors.
+pub(super) const WIDTH: usize = 64;
+
+/// So many bytes that it pays to begin where vectors lie on one cache line each.
+pub(super) const LONG: usize = 4096;
+
 /// The most bytes that two accumulators are used for: 2^28 words, where they would do for 2^32.
 pub(super) const MOST: usize = 1 << 31;
 

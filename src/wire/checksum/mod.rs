@@ -20,9 +20,9 @@ mod words;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 #[cfg(not(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2")))]
-use self::lanes::{MOST, STEP, sum_steps};
+use self::lanes::{LONG, MOST, STEP, WIDTH, sum_steps};
 #[cfg(all(feature = "simd", target_arch = "x86_64", target_feature = "sse2"))]
-use self::vectors::{MOST, STEP, sum_steps};
+use self::vectors::{LONG, MOST, STEP, WIDTH, sum_steps};
 use self::words::{add_words, carry, fold, fold64, sum_bytes, sum_rest};
 use super::IpProtocol;
 

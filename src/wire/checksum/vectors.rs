@@ -25,7 +25,11 @@ use safe_arch::{
 
 use super::words::{add_carry, add_words};
 
-const WIDTH: usize = size_of::<Vector>();
+/// Bytes of a vector.
+pub(super) const WIDTH: usize = size_of::<Vector>();
+
+/// So many bytes that it pays to begin where a vector lies on one cache line: of wide ones every second does not.
+pub(super) const LONG: usize = if WIDTH == 16 { 4096 } else { 1024 };
 
 /// Vectors of a step.
 const VECTORS: usize = 128 / WIDTH;

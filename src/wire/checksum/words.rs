@@ -1,6 +1,6 @@
 //! Sums of words as the machine reads them (RFC 1071, section 2).
 
-use super::{MOST, STEP, sum_steps};
+use super::{LONG, MOST, STEP, WIDTH, sum_steps};
 
 /// The sum of the words of `bytes`, folded to 16 bits.
 pub(super) fn sum_bytes(bytes: &[u8]) -> u16 {
@@ -17,11 +17,11 @@ fn sum_many(bytes: &[u8]) -> u16 {
     fold64(add_carry(total, sum_rest(bytes, rest)))
 }
 
-/// The same of so many bytes that it pays to sum up to a line's worth of them by themselves: vectors that start where
-/// cache lines do are read in one go.
+/// The same of so many bytes that it pays to sum up to a vector's worth of them by themselves: vectors that lie on one
+/// cache line each are read in one go.
 #[inline(never)]
 fn sum_long(bytes: &[u8]) -> u16 {
-    let before = bytes.as_ptr().align_offset(LINE);
+    let before = bytes.as_ptr().align_offset(WIDTH);
     // What is before them has to be a whole number of words.
     let (head, aligned) = bytes.split_at_checked(before & !1).unwrap_or((bytes, &[]));
     let (mut total, mut rest) = (sum_rest(head, head), aligned);
@@ -133,9 +133,3 @@ pub(super) const fn fold(sum: u32) -> u16 {
 pub(super) const fn carry(sum: u32) -> u32 {
     (sum >> 16) + (sum & 0xffff)
 }
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-/// So many bytes that it pays to sum up to a line's worth of them by themselves.
-const LONG: usize = 4096;

@@ -19,7 +19,14 @@ use crate::{
 type Checksum = fn(&[u8]) -> u16;
 
 /// Buffers that are summed in turn.
-const BUFFERS: usize = 8;
+const BUFFERS: usize = PLACES.len();
+
+/// Where they begin on a cache line: where packets have what is summed, and not where an allocator happens to leave
+/// room. (A copy takes 10.9 or 13.4 ns for 1500 bytes, depending on that alone.)
+///
+/// Behind Ethernet, with the two bytes before it that some leave free, or behind a VLAN tag; behind IPv4, without
+/// them and with them; behind UDP; behind IPv6; behind VXLAN's headers and another Ethernet.
+const PLACES: [usize; 8] = [14, 16, 18, 34, 36, 42, 54, 20];
 
 /// Passes over all buffers in a slice of work.
 const fn passes(len: usize) -> usize {
@@ -40,11 +47,26 @@ pub fn run(report: &mut Report) {
     }
 }
 
-/// Memory for ever, of noise.
+/// Memory for ever, at each of the places.
+fn placed(len: usize) -> [&'static mut [u8]; BUFFERS] {
+    const LINE: usize = 64;
+    PLACES.map(|place| {
+        let bytes = vec![0; LINE + place + len].leak();
+        let start = bytes.as_ptr().align_offset(LINE) + place;
+        &mut bytes[start..start + len]
+    })
+}
+
+/// The same of noise.
 fn noise(len: usize) -> Vec<&'static [u8]> {
     let mut random = Random(len as u64);
-    let buffer = |_| &*(0..len).map(|_| random.next() as u8).collect::<Vec<_>>().leak();
-    (0..BUFFERS).map(buffer).collect()
+    placed(len)
+        .into_iter()
+        .map(|buffer| {
+            buffer.fill_with(|| random.next() as u8);
+            &*buffer
+        })
+        .collect()
 }
 
 /// Somebody who sums one slice after the other; the length comes from memory.
@@ -92,15 +114,15 @@ fn sums(report: &mut Report, len: usize) {
             assert_eq!(rival(buffer), of(buffer), "{name}");
         }
     }
-    let mut copy = vec![0; len];
+    let mut copies = placed(len);
     let memcpy = {
         let buffers = &buffers;
         Contestant::new(format!("memcpy of {len} B"), move |_| {
             for _ in 0..passes(len) {
-                for from in black_box(buffers.as_slice()) {
-                    black_box(&mut copy).copy_from_slice(from);
-                    black_box(&mut copy);
+                for (to, from) in copies.iter_mut().zip(black_box(buffers.as_slice())) {
+                    black_box(to.as_mut()).copy_from_slice(from);
                 }
+                black_box(&mut copies);
             }
             passes(len) * BUFFERS
         })
