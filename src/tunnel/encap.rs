@@ -2,7 +2,7 @@
 
 use super::{
     EncapError, EncapMeta, Endpoint, InnerChecksum, Payload, Protocol, Remote, UdpChecksum,
-    inner::{Peek, Plain},
+    inner::{IpVersion, Peek, Plain},
     patch::{self, Flow, USUAL, USUAL_V6},
     remote::{Facts, Kept},
 };
@@ -101,16 +101,31 @@ impl<P: Protocol> Endpoint<P> {
             self.outer.patch_plain(P::IS_UDP, facts, headers, inner.len(), ecn, hash)?;
         }
         if P::IS_UDP && self.outer.udp_checksum != UdpChecksum::Zero {
-            let payload = self.protocol.plain_payload();
             let headers = room.get_mut(facts.l3.into()..)?;
-            let trusted = usual && self.outer.trusts(payload, meta.inner_checksum);
-            if !(trusted && patch::sum_usual(facts.udp_sum, headers, inner).is_some()) {
-                let (udp_sum, checksum) = (facts.udp_sum, meta.inner_checksum);
-                self.outer.sum_plain(facts.ip?, udp_sum, headers, payload, inner, checksum)?;
-            }
+            self.sum(facts.ip?, facts.udp_sum, headers, usual, inner, meta.inner_checksum)?;
         }
         packet.grow_front(header.len());
         Some(())
+    }
+
+    /// Completes the UDP checksum in headers, from IP on, that are complete but for that; `usual` are those that end in
+    /// UDP and a tunnel of eight bytes.
+    #[inline(always)]
+    pub(super) fn sum(
+        &self,
+        version: IpVersion,
+        udp_sum: u16,
+        headers: &mut [u8],
+        usual: bool,
+        inner: &[u8],
+        checksum: InnerChecksum,
+    ) -> Option<()> {
+        let payload = self.protocol.plain_payload();
+        let trusted = usual && self.outer.trusts(payload, checksum);
+        if trusted && patch::sum_usual(udp_sum, headers, inner).is_some() {
+            return Some(());
+        }
+        self.outer.sum_plain(version, udp_sum, headers, payload, inner, checksum)
     }
 
     /// The ECN bits and the flow hash of a packet of at most `max` bytes that is plain, to be sent as most are.
@@ -186,7 +201,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// The same over IPv6.
     #[inline(always)]
-    fn patch_usual_v6<const N: usize>(
+    pub(super) fn patch_usual_v6<const N: usize>(
         &self,
         room: &mut [u8; N],
         inner: &[u8],
@@ -244,7 +259,7 @@ impl<P: Protocol> Endpoint<P> {
     ) -> usize {
         // Remotes of one endpoint are nearly always alike.
         let usual = match plan {
-            [(remote, _), ..] if self.straight().is_some() => remote.facts.usual.into(),
+            [(remote, _), ..] if self.sends_unsummed() => remote.facts.usual.into(),
             _ => 0,
         };
         match usual {
@@ -253,6 +268,11 @@ impl<P: Protocol> Endpoint<P> {
             FIRST => self.burst::<FIRST>(packets, plan, results),
             _ => self.burst::<0>(packets, plan, results),
         }
+    }
+
+    /// Whether packets differ in little, and have no UDP checksum.
+    const fn sends_unsummed(&self) -> bool {
+        P::IS_UDP && self.sends_plain && matches!(self.outer.udp_checksum, UdpChecksum::Zero)
     }
 
     /// A burst of which most packets get `N` bytes of the most usual headers, or headers that are [`FIRST`], or, where `N`
@@ -283,7 +303,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// What [`encap_plain`](Self::encap_plain) does with `N` bytes of the most usual headers over IPv4, for an endpoint
-    /// that is [`straight`](Self::straight). `None` for other headers, too.
+    /// that [sends without UDP checksums](Self::sends_unsummed). `None` for other headers, too.
     #[inline(always)]
     fn encap_usual<const N: usize>(
         &self,
@@ -378,7 +398,7 @@ impl<P: Protocol> Endpoint<P> {
 
 /// Bytes of the most usual headers with an Ethernet header before them.
 pub(crate) const USUAL_FRAME: usize = ethernet::Header::LEN + USUAL;
-const USUAL_V6_FRAME: usize = ethernet::Header::LEN + USUAL_V6;
+pub(crate) const USUAL_V6_FRAME: usize = ethernet::Header::LEN + USUAL_V6;
 
 /// Instead of their length: headers that start with IPv4 and UDP, with another tunnel behind.
 pub(super) const FIRST: usize = 1;

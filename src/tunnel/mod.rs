@@ -40,13 +40,13 @@ pub mod vxlan;
 
 pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
-pub(crate) use encap::USUAL_FRAME;
+pub(crate) use encap::{USUAL_FRAME, USUAL_V6_FRAME};
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;
 pub(crate) use inner::{IpVersion, Plain};
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
-pub(crate) use patch::USUAL;
+pub(crate) use patch::{USUAL, USUAL_V6};
 pub use policy::Policy;
 pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};

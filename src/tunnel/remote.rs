@@ -49,7 +49,7 @@ impl Facts {
         let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, usual, m0, m1] = bytes;
         Self {
             ipv4_sum: Self::ipv4_sum([i0, i1, u0, u1]),
-            udp_sum: u16::from_be_bytes([u0, u1]),
+            udp_sum: Self::udp_sum([i0, i1, u0, u1]),
             max_inner: Self::max_inner([ds_field, usual, m0, m1]),
             ip: version(ip),
             usual,
@@ -66,6 +66,11 @@ impl Facts {
     #[inline(always)]
     pub(crate) const fn ipv4_sum([i0, i1, _, _]: [u8; 4]) -> u16 {
         u16::from_be_bytes([i0, i1])
+    }
+
+    #[inline(always)]
+    pub(crate) const fn udp_sum([_, _, u0, u1]: [u8; 4]) -> u16 {
+        u16::from_be_bytes([u0, u1])
     }
 
     #[inline(always)]

@@ -3,13 +3,17 @@
 //!
 //! In two steps, so that what the headers take from a packet can be read while a table is asked where it goes.
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use super::{EncapMeta, Endpoint, Protocol, UdpChecksum, inner::Plain, remote::Facts};
+use super::{
+    EncapMeta, Endpoint, InnerChecksum, Protocol, USUAL, USUAL_V6, USUAL_V6_FRAME, UdpChecksum,
+    inner::{IpVersion, Plain},
+    remote::Facts,
+};
 use crate::{packet::Packet, wire::Vni};
 
-/// A remote where it is kept, as [`Remote::to_bytes`](super::Remote::to_bytes) made it, over IPv4 and with outer
-/// headers that end in those of IPv4, UDP and a tunnel of eight bytes: to be read piece by piece.
+/// A remote where it is kept, as [`Remote::to_bytes`](super::Remote::to_bytes) made it, with outer headers that end in
+/// those of IP, UDP and a tunnel of eight bytes: to be read piece by piece.
 pub(crate) trait Template {
     /// The four bytes number `AT` of what patches need to know.
     fn facts<const AT: usize>(&self) -> [u8; 4];
@@ -19,6 +23,9 @@ pub(crate) trait Template {
 
     /// The segment.
     fn vni(&self) -> Vni;
+
+    /// What is known of the packet's checksum.
+    fn inner_checksum(&self) -> InnerChecksum;
 
     /// Reads what else there is to read, and answers whether all that was read belongs together.
     fn finish<const N: usize>(&mut self) -> bool;
@@ -41,22 +48,31 @@ impl Look {
     }
 }
 
-/// An endpoint whose packets differ in little, and have no UDP checksum.
+/// An endpoint whose packets differ in little.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Straight<'e, P>(&'e Endpoint<P>);
 
 impl<P: Protocol> Endpoint<P> {
     /// The endpoint, if that is true of it.
     pub(crate) fn straight(&self) -> Option<Straight<'_, P>> {
-        let plain = P::IS_UDP && self.sends_plain && self.outer.udp_checksum == UdpChecksum::Zero;
-        plain.then_some(Straight(self))
+        (P::IS_UDP && self.sends_plain).then_some(Straight(self))
     }
 }
 
 impl<P: Protocol> Straight<'_, P> {
     /// The endpoint's own address.
-    pub(crate) fn local(&self) -> Ipv4Addr {
+    pub(crate) const fn local(&self) -> IpAddr {
+        self.0.local()
+    }
+
+    /// The same where that is one of IPv4.
+    pub(crate) const fn local_ipv4(&self) -> Ipv4Addr {
         self.0.outer.local_ipv4
+    }
+
+    /// Whether packets have an outer UDP checksum.
+    pub(crate) fn sums(&self) -> bool {
+        self.0.outer.udp_checksum != UdpChecksum::Zero
     }
 
     /// Looks at a packet, of which a flow hash may be known. `None` where its headers are not made by patches alone.
@@ -72,10 +88,11 @@ impl<P: Protocol> Straight<'_, P> {
         (plain.ecn() <= outer.max_plain_ecn).then_some(())
     }
 
-    /// Puts the outer headers before a packet that was looked at, and that [fits](Look::fits); answers how long it was.
-    /// `None` where there is no room, or the template does not hold: what is in the headroom may then have changed.
+    /// Puts the outer headers, of `N` bytes, before a packet that was looked at, and that [fits](Look::fits); answers how
+    /// long it was. `None` where there is no room, or the template does not hold: what is in the headroom may then have
+    /// changed. Whether the endpoint [`SUMS`](Self::sums) has to be known, or it may.
     #[inline(always)]
-    pub(crate) fn encap<const N: usize>(
+    pub(crate) fn encap<const N: usize, const SUMS: bool>(
         &self,
         packet: &mut Packet<'_>,
         template: &mut impl Template,
@@ -86,12 +103,27 @@ impl<P: Protocol> Straight<'_, P> {
         let room: &mut [u8; N] = room.first_chunk_mut()?;
         template.fill(room);
         let meta = EncapMeta { vni: Some(template.vni()), ..EncapMeta::new() };
-        let ipv4_sum = Facts::ipv4_sum(template.facts::<0>());
-        self.0.patch_usual(room, ipv4_sum, inner, &meta, look.ecn as u8, look.hash)?;
+        let (facts, ecn) = (template.facts::<0>(), look.ecn as u8);
+        if is_ipv6(N) {
+            self.0.patch_usual_v6(room, inner, &meta, ecn, look.hash)?;
+        } else {
+            self.0.patch_usual(room, Facts::ipv4_sum(facts), inner, &meta, ecn, look.hash)?;
+        }
+        if SUMS && self.sums() {
+            let (version, len) = if is_ipv6(N) { (IpVersion::V6, USUAL_V6) } else { (IpVersion::V4, USUAL) };
+            let headers = room.get_mut(N.saturating_sub(len)..)?;
+            self.0.sum(version, Facts::udp_sum(facts), headers, true, inner, template.inner_checksum())?;
+        }
         if !template.finish::<N>() {
             return None;
         }
         packet.grow_front(N);
         Some(len)
     }
+}
+
+/// Whether outer headers of so many bytes, Ethernet before them or not, are those of IPv6: of no two kinds are there as
+/// many.
+const fn is_ipv6(len: usize) -> bool {
+    len == USUAL_V6 || len == USUAL_V6_FRAME
 }

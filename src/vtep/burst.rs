@@ -1,12 +1,15 @@
 //! A burst of frames that local hosts send: the tables are asked for all of them together, so that the processor waits
 //! for memory once and not for each frame by itself.
 
-use super::{Engine, Output, OverlayMeta, Proxy, Worker, arp_proxy, straight::Straight};
+use super::{
+    Engine, Output, OverlayMeta, Proxy, Worker, arp_proxy,
+    straight::{Kind, Straight},
+};
 use crate::{
     packet::Packet,
     table::{Destination, Lookup, Record},
     time::Instant,
-    tunnel::{Look, Plain, USUAL, USUAL_FRAME},
+    tunnel::{Look, Plain, USUAL, USUAL_FRAME, USUAL_V6, USUAL_V6_FRAME},
     wire::{MacAddr, Vni},
 };
 
@@ -59,12 +62,20 @@ impl<'t> Engine<'t> {
         }
         let keys = burst.keys.get(..burst.plain).unwrap_or_default();
         self.fdb.lookup_batch(now, keys, &mut burst.found);
-        match &self.straight {
-            Some(straight) if straight.outer == USUAL => {
-                self.send_all::<USUAL>(worker, straight, burst, metas, packets, outputs);
+        match self.straight.as_ref().map(|straight| (straight, straight.kind)) {
+            Some((straight, Kind::Ipv4)) => {
+                self.send_all::<USUAL, 0>(worker, straight, burst, metas, packets, outputs);
             }
-            Some(straight) => {
-                self.send_all::<USUAL_FRAME>(worker, straight, burst, metas, packets, outputs);
+            Some((straight, Kind::Ipv4Frame)) => {
+                self.send_all::<USUAL_FRAME, 0>(worker, straight, burst, metas, packets, outputs);
+            }
+            Some((straight, Kind::Any)) => {
+                self.send_all::<USUAL, USUAL_V6>(worker, straight, burst, metas, packets, outputs);
+            }
+            Some((straight, Kind::AnyFrame)) => {
+                self.send_all::<USUAL_FRAME, USUAL_V6_FRAME>(
+                    worker, straight, burst, metas, packets, outputs,
+                );
             }
             None => burst.left = u32::MAX,
         }
@@ -116,7 +127,7 @@ impl<'t> Engine<'t> {
     /// Sends the frames that go straight.
     // In two loops, so that the processor fetches what the table keeps of all the remotes at the same time.
     #[inline(always)]
-    fn send_all<const N: usize>(
+    fn send_all<const V4: usize, const V6: usize>(
         &self,
         worker: &mut Worker,
         straight: &Straight<'_>,
@@ -125,15 +136,17 @@ impl<'t> Engine<'t> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) {
-        self.find_all::<N>(straight, burst);
-        let bytes = self.encap_all::<N>(straight, burst, metas, &mut *packets, outputs);
+        self.find_all::<V4, V6>(straight, burst);
+        let bytes = self.encap_all::<V4, V6>(straight, burst, metas, &mut *packets, &mut *outputs);
         let sent = (metas.len() as u64).wrapping_sub(burst.left.count_ones().into());
         worker.counters.sent = worker.counters.sent.wrapping_add(sent);
         worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
         if worker.slot.is_some() {
-            for (at, (meta, packet)) in (0..BURST).zip(metas.iter().zip(packets)) {
-                if burst.left & bit(at) == 0 {
-                    self.tally_sent(worker, meta.vni, packet.len().wrapping_sub(N) as u64);
+            for (at, (meta, (packet, output))) in
+                (0..BURST).zip(metas.iter().zip(packets.iter().zip(outputs)))
+            {
+                if let (0, &Output::Send { outer, .. }) = (burst.left & bit(at), &*output) {
+                    self.tally_sent(worker, meta.vni, packet.len().wrapping_sub(outer.into()) as u64);
                 }
             }
         }
@@ -141,12 +154,12 @@ impl<'t> Engine<'t> {
 
     /// Finds the remotes of the frames that go straight.
     #[inline(never)]
-    fn find_all<const N: usize>(&self, straight: &Straight<'_>, burst: &mut Burst<'t>) {
+    fn find_all<const V4: usize, const V6: usize>(&self, straight: &Straight<'_>, burst: &mut Burst<'t>) {
         let records = burst.records.get_mut(..burst.plain).unwrap_or_default();
         for ((record, found), look) in records.iter_mut().zip(&burst.found).zip(&burst.looks) {
             *record = match found {
                 &Lookup::Found(Destination::Remote(remote)) => {
-                    self.find_straight::<N>(straight, look, remote)
+                    self.find_straight::<V4, V6>(straight, look, remote)
                 }
                 _ => None,
             };
@@ -155,7 +168,7 @@ impl<'t> Engine<'t> {
 
     /// Sends those whose remotes were found; answers how many bytes they had.
     #[inline(never)]
-    fn encap_all<const N: usize>(
+    fn encap_all<const V4: usize, const V6: usize>(
         &self,
         straight: &Straight<'_>,
         burst: &mut Burst<'_>,
@@ -181,7 +194,7 @@ impl<'t> Engine<'t> {
             else {
                 break;
             };
-            let sent = record.as_ref().and_then(|to| straight.send::<N>(meta, look, to, packet, output));
+            let sent = record.as_ref().and_then(|to| straight.send::<V4, V6>(meta, look, to, packet, output));
             match sent {
                 Some(len) => bytes = bytes.wrapping_add(len as u64),
                 None => burst.left |= bit(at),

@@ -57,16 +57,16 @@ impl<'t> Engine<'t> {
     pub(super) fn new(
         tables: TableSet<'t>,
         config: &'t Config,
-        [ipv4, ipv6]: [Option<&'t vxlan::Endpoint>; 2],
+        endpoints: [Option<&'t vxlan::Endpoint>; 2],
         own: &'t Own,
     ) -> Self {
-        let fdb = tables.fdb();
+        let (fdb, [ipv4, ipv6]) = (tables.fdb(), endpoints);
         Self {
             config,
             ipv4,
             ipv6,
             own,
-            straight: Straight::of(config, ipv4),
+            straight: Straight::of(config, endpoints),
             fdb,
             neighbors: tables.neighbors(fdb.vnis),
             tally: tables.tally(),

@@ -1,5 +1,5 @@
-//! The straight way of a frame: to a remote over IPv4 whose headers are made and whose next hop is known, if there is
-//! nothing to be asked, told or made first. Most frames go this way, in three steps: the frame is looked at, its remote
+//! The straight way of a frame: to a remote whose headers are made and whose next hop is known, if there is nothing to
+//! be asked, told or made first. Most frames go this way, in three steps: the frame is looked at, its remote
 //! is found, its headers are written.
 
 use core::net::IpAddr;
@@ -9,7 +9,8 @@ use crate::{
     packet::Packet,
     table::{Record, RemoteId, Words},
     tunnel::{
-        self, Framing, InnerChecksum, Link, Look, Payload, Plain, Template, USUAL, USUAL_FRAME,
+        self, Framing, InnerChecksum, Link, Look, Payload, Plain, Template, USUAL, USUAL_FRAME, USUAL_V6,
+        USUAL_V6_FRAME,
         vxlan::{self, Vxlan},
     },
     wire::{MacAddr, Vni},
@@ -18,25 +19,43 @@ use crate::{
 /// What is the same for all frames that go straight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Straight<'t> {
+    /// What looks at frames: an endpoint of either family, since both take the same from them.
     endpoint: tunnel::Straight<'t, Vxlan>,
+    ipv4: Option<tunnel::Straight<'t, Vxlan>>,
+    ipv6: Option<tunnel::Straight<'t, Vxlan>>,
     /// The port of remotes, and so ours.
     port: u16,
-    /// Bytes of outer headers.
-    pub(super) outer: usize,
-    /// Whether the next hop is in them, where a remote has none of its own.
+    pub(super) kind: Kind,
+    /// Whether the next hop is in the headers, where a remote has none of its own.
     is_complete: bool,
+}
+
+/// What outer headers there are. Most VTEPs have those of IPv4, without UDP checksums: for these nothing else is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// Those, from IP on,
+    Ipv4,
+    /// or from Ethernet on.
+    Ipv4Frame,
+    /// Of either IP, with or without UDP checksums, from IP on,
+    Any,
+    /// or from Ethernet on.
+    AnyFrame,
 }
 
 impl<'t> Straight<'t> {
     /// `None` where no frame goes straight.
-    pub(super) fn of(config: &Config, ipv4: Option<&'t vxlan::Endpoint>) -> Option<Self> {
-        let endpoint = ipv4?.straight()?;
-        let (outer, is_complete) = match config.framing {
-            Framing::Ip => (USUAL, true),
-            Framing::Ethernet(Link { next_hop, vlan: None, .. }) => (USUAL_FRAME, next_hop != MacAddr::ZERO),
+    pub(super) fn of(config: &Config, endpoints: [Option<&'t vxlan::Endpoint>; 2]) -> Option<Self> {
+        let [ipv4, ipv6] = endpoints.map(|endpoint| endpoint?.straight());
+        let is_ipv4 = ipv6.is_none() && !ipv4?.sums();
+        let (kind, is_complete) = match config.framing {
+            Framing::Ip => (if is_ipv4 { Kind::Ipv4 } else { Kind::Any }, true),
+            Framing::Ethernet(Link { next_hop, vlan: None, .. }) => {
+                (if is_ipv4 { Kind::Ipv4Frame } else { Kind::AnyFrame }, next_hop != MacAddr::ZERO)
+            }
             _ => return None,
         };
-        let straight = Self { endpoint, port: config.dstport, outer, is_complete };
+        let straight = Self { endpoint: ipv4.or(ipv6)?, ipv4, ipv6, port: config.dstport, kind, is_complete };
         (config.too_big != TooBig::Fragment && config.rsc == ShortCircuit::Off).then_some(straight)
     }
 
@@ -57,22 +76,26 @@ impl<'t> Straight<'t> {
 }
 
 impl<'t> Engine<'t> {
-    /// Finds the remote that a frame goes to, with `N` bytes of outer headers before it; `None` where there is no
-    /// straight way for this frame.
+    /// Finds the remote that a frame goes to, with `V4` bytes of outer headers before it or, over IPv6, `V6`, which is zero
+    /// where all are [`Kind::Ipv4`] or [`Kind::Ipv4Frame`]; `None` where there is no straight way for this frame.
     #[inline(always)]
-    pub(super) fn find_straight<const N: usize>(
+    pub(super) fn find_straight<const V4: usize, const V6: usize>(
         &self,
         straight: &Straight<'_>,
         look: &Look,
         id: RemoteId,
     ) -> Option<Record<'t>> {
         let record = self.fdb.remotes.record_of(id)?;
-        // Of the headers of VXLAN over IPv4 the usual ones have such a length, and no others.
-        if !record.is_ipv4_with(tunnel::Remote::FACTS + N) {
+        // Of the headers of VXLAN the usual ones have such a length, and no others.
+        let is_local = if V6 != 0 && record.is_ipv6_with(tunnel::Remote::FACTS + V6) {
+            straight.ipv6?.local() == record.ipv6()
+        } else if record.is_ipv4_with(tunnel::Remote::FACTS + V4) {
+            straight.ipv4::<V6>()?.local_ipv4() == record.ipv4()
+        } else {
             return None;
-        }
+        };
         // We ourselves, maybe with another segment.
-        if record.ipv4() == straight.endpoint.local() && record.port() == straight.port {
+        if is_local && record.port() == straight.port {
             return None;
         }
         if !straight.is_complete && record.next_hop().is_none() {
@@ -94,24 +117,42 @@ impl<'t> Engine<'t> {
         let frame = packet.bytes()?;
         let mut look = Look::default();
         straight.look(meta, frame, Plain::new(Payload::Ethernet, frame)?, &mut look)?;
-        match straight.outer {
-            USUAL => {
-                let to = self.find_straight::<USUAL>(straight, &look, id)?;
-                straight.send::<USUAL>(meta, &look, &to, packet, output)
-            }
-            _ => {
-                let to = self.find_straight::<USUAL_FRAME>(straight, &look, id)?;
-                straight.send::<USUAL_FRAME>(meta, &look, &to, packet, output)
+        match straight.kind {
+            Kind::Ipv4 => self.try_kind::<USUAL, 0>(straight, &look, meta, id, packet, output),
+            Kind::Ipv4Frame => self.try_kind::<USUAL_FRAME, 0>(straight, &look, meta, id, packet, output),
+            Kind::Any => self.try_kind::<USUAL, USUAL_V6>(straight, &look, meta, id, packet, output),
+            Kind::AnyFrame => {
+                self.try_kind::<USUAL_FRAME, USUAL_V6_FRAME>(straight, &look, meta, id, packet, output)
             }
         }
     }
+
+    #[inline(always)]
+    fn try_kind<const V4: usize, const V6: usize>(
+        &self,
+        straight: &Straight<'_>,
+        look: &Look,
+        meta: &OverlayMeta,
+        id: RemoteId,
+        packet: &mut Packet<'_>,
+        output: &mut Output,
+    ) -> Option<usize> {
+        let to = self.find_straight::<V4, V6>(straight, look, id)?;
+        straight.send::<V4, V6>(meta, look, &to, packet, output)
+    }
 }
 
-impl Straight<'_> {
-    /// Puts `N` bytes of outer headers before a frame that was looked at, and whose remote was found. Answers how long
-    /// it was; `None` for those that go another way, which are left as they were. The caller counts.
+impl<'t> Straight<'t> {
+    /// The endpoint of IPv4, which is there if all are of that kind.
     #[inline(always)]
-    pub(super) fn send<const N: usize>(
+    const fn ipv4<const V6: usize>(&self) -> Option<tunnel::Straight<'t, Vxlan>> {
+        if V6 == 0 { Some(self.endpoint) } else { self.ipv4 }
+    }
+
+    /// Puts outer headers before a frame that was looked at, and whose remote was found. Answers how long it was; `None`
+    /// for those that go another way, which are left as they were. The caller counts.
+    #[inline(always)]
+    pub(super) fn send<const V4: usize, const V6: usize>(
         &self,
         meta: &OverlayMeta,
         look: &Look,
@@ -119,7 +160,16 @@ impl Straight<'_> {
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) -> Option<usize> {
-        self.endpoint.encap::<N>(packet, &mut Sending { to, meta, output }, look)
+        let mut sending = Sending { to, meta, output };
+        if V6 != 0 && to.is_ipv6_with(tunnel::Remote::FACTS + V6) {
+            return self.ipv6?.encap::<V6, true>(packet, &mut sending, look);
+        }
+        let endpoint = self.ipv4::<V6>()?;
+        if V6 != 0 {
+            endpoint.encap::<V4, true>(packet, &mut sending, look)
+        } else {
+            endpoint.encap::<V4, false>(packet, &mut sending, look)
+        }
     }
 }
 
@@ -141,7 +191,7 @@ impl Template for Sending<'_, '_> {
     fn fill<const N: usize>(&self, room: &mut [u8; N]) {
         self.to.copy_header(tunnel::Remote::FACTS, room);
         // One of its own, or the one that all have.
-        if N != USUAL {
+        if N == USUAL_FRAME || N == USUAL_V6_FRAME {
             if let (Some(mac), Some(to)) = (self.to.next_hop(), room.first_chunk_mut()) {
                 *to = mac.0;
             }
@@ -153,13 +203,19 @@ impl Template for Sending<'_, '_> {
         self.to.vni().unwrap_or(self.meta.vni)
     }
 
+    #[inline(always)]
+    fn inner_checksum(&self) -> InnerChecksum {
+        self.meta.inner_checksum
+    }
+
     // Who finds that not all of it holds writes the output once more.
     #[inline(always)]
     fn finish<const N: usize>(&mut self) -> bool {
         let to = self.to;
+        let address = if N < USUAL_V6 { IpAddr::V4(to.ipv4()) } else { IpAddr::V6(to.ipv6()) };
         *self.output = Output::Send {
             remote: to.id,
-            address: IpAddr::V4(to.ipv4()),
+            address,
             port: to.port(),
             egress: to.egress(),
             outer: N as u16,

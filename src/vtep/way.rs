@@ -116,7 +116,8 @@ impl Way<'_, '_> {
     pub(super) fn meta(&self, worker: &mut Worker, meta: &OverlayMeta) -> EncapMeta {
         EncapMeta {
             hash: meta.hash,
-            identification: Some(worker.next_identification()),
+            // IPv6 has none.
+            identification: self.address.is_ipv4().then(|| worker.next_identification()),
             vni: Some(self.raw.vni().unwrap_or(meta.vni)),
             sequence: None,
             group_policy: meta.policy,

@@ -22,7 +22,7 @@ fn pick<T: Copy, const N: usize>(choice: u8, from: [T; N]) -> T {
 }
 
 fn config(choices: &Choices, rsc: ShortCircuit) -> Config {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, ..] = *choices;
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, _, n, o] = *choices;
     let vlan = pick(a / 16, [None, None, Some((VlanId::truncate(7), Pcp::truncate(1)))]);
     let link = |next_hop| Framing::Ethernet(Link { source: MacAddr([2; 6]), next_hop, vlan });
     let too_big = pick(b, [TooBig::Tell, TooBig::Tell, TooBig::Drop, TooBig::Fragment]);
@@ -36,6 +36,7 @@ fn config(choices: &Choices, rsc: ShortCircuit) -> Config {
     config.tos = pick(e, [OuterDscp::default(), OuterDscp::Fixed(Dscp::truncate(46)), OuterDscp::Inherit]);
     config.ecn = pick(f, [ecn::Mode::Normal, ecn::Mode::Linux, ecn::Mode::Compatibility]);
     config.udpcsum = g % 4 == 0;
+    config.udp6zerocsumtx = n % 2 == 0;
     config.gbp = g % 5 == 0;
     config.inner_vlan = h % 2 == 0;
     config.proxy = pick(i, [Proxy::Off, Proxy::NeighSuppress, Proxy::KernelProxy]);
@@ -44,7 +45,11 @@ fn config(choices: &Choices, rsc: ShortCircuit) -> Config {
     config.l2miss = l % 2 == 0;
     config.l3miss = m % 2 == 0;
     config.rsc = rsc;
-    config.local(v6(1).into())
+    match o % 5 {
+        0 => config.local(v6(1).into()),
+        1 => config.local(address(1)),
+        _ => config.local(v6(1).into()).local(address(1)),
+    }
 }
 
 fn v6(last: u8) -> Ipv6Addr {
@@ -59,7 +64,7 @@ fn changed(mut remote: Remote, change: impl FnOnce(&mut Remote)) -> Remote {
 /// Hosts behind remotes of all kinds, and in all other places.
 fn node(choices: &Choices, rsc: ShortCircuit) -> (Node, RemoteId) {
     let capacity = Capacity { neighbors: 64, ..Capacity::fdb(256) };
-    let vtep = Vtep::with_capacity(config(choices, rsc).local(address(1)), capacity, [7, 1]).unwrap();
+    let vtep = Vtep::with_capacity(config(choices, rsc), capacity, [7, 1]).unwrap();
     vtep.fdb().add_vni(VNI).unwrap();
     let node = Node { vtep, worker: Worker::new(1).with_miss_capacity(16) };
     let (vtep, fdb) = (&node.vtep, node.vtep.fdb());
@@ -80,18 +85,29 @@ fn node(choices: &Choices, rsc: ShortCircuit) -> (Node, RemoteId) {
         known(Remote::new(address(1), 99)),
         to(v6(2).into()),
         known(to(v6(3).into())),
+        changed(known(to(v6(4).into())), |remote| remote.mtu = 160),
+        changed(known(to(v6(5).into())), |remote| remote.vni = Some(Vni::truncate(77))),
+        to(v6(1).into()),
+        known(Remote::new(v6(1).into(), 99).egress(5)),
         to([239, 1, 1, 1].into()),
         to(Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 1).into()),
     ];
     let mut ids = vec![];
-    for (host, remote) in (2..).zip(&remotes) {
+    let is_ours = |address: IpAddr| {
+        if address.is_ipv4() { vtep.config().local.is_some() } else { vtep.config().local6.is_some() }
+    };
+    for (host, remote) in (2..).zip(&remotes).filter(|(_, remote)| is_ours(remote.address)) {
         let id = vtep.add_remote(remote).unwrap();
         fdb.add(VNI, mac(host), NewEntry::to(id)).unwrap();
         ids.push(id);
     }
-    // One whose headers are made by the first frame.
-    let late = vtep.remotes().add(&known(to(address(30)))).unwrap();
-    fdb.add(VNI, mac(20), NewEntry::to(late)).unwrap();
+    // Those whose headers are made by the first frame.
+    for (host, late) in [(20, address(30)), (23, v6(30).into())] {
+        if is_ours(late) {
+            let late = vtep.remotes().add(&known(to(late))).unwrap();
+            fdb.add(VNI, mac(host), NewEntry::to(late)).unwrap();
+        }
+    }
     fdb.add(VNI, mac(21), NewEntry::to(Destination::Local)).unwrap();
     fdb.add(VNI, mac(22), NewEntry::to(Destination::Blackhole)).unwrap();
     if choices[13] % 2 == 0 {

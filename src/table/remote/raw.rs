@@ -1,7 +1,7 @@
 //! A remote as packets need it: its record copied out in one go, or read where it lies.
 
 use core::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::atomic::Ordering::{Acquire, Relaxed},
 };
 
@@ -213,11 +213,23 @@ impl Record<'_> {
         Ipv4Addr::from_bits(self.word::<1>())
     }
 
+    /// The remote's address, where that is [one of IPv6](Self::is_ipv6_with).
+    #[inline(always)]
+    pub(crate) fn ipv6(&self) -> Ipv6Addr {
+        super::address(self.word::<1>(), self.word::<2>(), self.word::<3>(), self.word::<4>())
+    }
+
     /// Whether it is a remote over IPv4, with a header of so many bytes, and nothing is known of the MTU on the way
     /// there.
     #[inline(always)]
     pub(crate) fn is_ipv4_with(&self, header: usize) -> bool {
         self.word::<0>() == (header as u32) << 8 | 4
+    }
+
+    /// The same over IPv6.
+    #[inline(always)]
+    pub(crate) fn is_ipv6_with(&self, header: usize) -> bool {
+        self.word::<0>() == (header as u32) << 8 | 6
     }
 
     /// Four bytes of the header.
