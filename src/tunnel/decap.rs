@@ -151,6 +151,19 @@ impl<P: Protocol> Endpoint<P> {
         plain(Some(glance.facts), glance.end, opened)
     }
 
+    /// The same over IPv6.
+    #[inline(always)]
+    pub(crate) fn checked_plain_ipv6(&self, packet: &[u8], meta: &DecapMeta) -> Option<(Inner, usize)> {
+        let IpAddr::V6(local) = self.outer.local else { return None };
+        let is_plain = self.outer.framing != Framing::Payload && self.protocol.opens_plain();
+        if !is_plain || meta.outer.is_some() {
+            return None;
+        }
+        let glance = self.outer.glance_ipv6(P::IS_UDP, local, packet, meta, &self.policy)?;
+        let opened = self.protocol.open_plain(glance.payload, &self.policy, self.fatal)?;
+        plain(Some(glance.facts), glance.end, opened)
+    }
+
     /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
     #[inline(always)]
     pub(crate) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {

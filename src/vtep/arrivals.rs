@@ -1,14 +1,14 @@
 //! Packets from the underlay: what most of them are goes straight, those of a burst in two steps, so that the processor
 //! waits for memory once and not for each packet by itself.
 //!
-//! First all packets are opened that are nothing but VXLAN over IPv4, and where their sources are in the forwarding
+//! First all packets are opened that are nothing but VXLAN over the VTEP's family of IP, of two over IPv4, and where their sources are in the forwarding
 //! database is touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
 //! else, and whatever is to be learned, goes the long way when its turn comes. So of two packets of one host the second
 //! finds what the first has changed.
 
 use core::{
     hint::black_box,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use super::{Accept, Engine, Output, Worker, burst::BURST};
@@ -30,11 +30,27 @@ impl<'t> Engine<'t> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        let mut arrivals = [None; BURST];
+        if self.ipv4.is_none() {
+            return self.arrive::<Ipv6Addr>(worker, now, metas, packets, outputs);
+        }
+        self.arrive::<Ipv4Addr>(worker, now, metas, packets, outputs)
+    }
+
+    /// A burst of which most packets are from senders of one family.
+    #[inline(always)]
+    fn arrive<S: Sender>(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        metas: &[DecapMeta],
+        packets: &mut [Packet<'_>],
+        outputs: &mut [Output],
+    ) -> usize {
+        let mut arrivals: [Option<Arrival<'t, S>>; BURST] = [None; BURST];
         let bursts = metas.chunks(BURST).zip(packets.chunks_mut(BURST)).zip(outputs.chunks_mut(BURST));
         bursts.fold(0, |done, ((metas, packets), outputs)| {
             let moment = self.fdb.moment(now);
-            if let Some(endpoint) = self.ipv4.filter(|_| self.may_deliver_straight()) {
+            if let Some(endpoint) = S::endpoint(self).filter(|_| self.may_deliver_straight()) {
                 self.open_all(endpoint, metas, packets, &mut arrivals);
             }
             let arrived = arrivals.iter().zip(metas).zip(packets).zip(outputs);
@@ -53,12 +69,28 @@ impl<'t> Engine<'t> {
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
     ) -> Output {
-        let moment = self.fdb.moment(now);
-        let endpoint = self.ipv4.filter(|_| self.may_deliver_straight());
-        let arrival = endpoint.and_then(|endpoint| self.open(endpoint, meta, packet.bytes()?));
         let mut output = Output::Pass;
-        self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, &mut output);
+        if self.ipv4.is_none() {
+            self.arrive_alone::<Ipv6Addr>(worker, now, meta, packet, &mut output);
+        } else {
+            self.arrive_alone::<Ipv4Addr>(worker, now, meta, packet, &mut output);
+        }
         output
+    }
+
+    #[inline(always)]
+    fn arrive_alone<S: Sender>(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+        output: &mut Output,
+    ) {
+        let moment = self.fdb.moment(now);
+        let endpoint = S::endpoint(self).filter(|_| self.may_deliver_straight());
+        let arrival = endpoint.and_then(|endpoint| self.open::<S>(endpoint, meta, packet.bytes()?));
+        self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, output);
     }
 
     /// Whether packets may go straight, and each frame need not be looked at more closely.
@@ -66,14 +98,14 @@ impl<'t> Engine<'t> {
         !(self.config.remcsumrx || self.config.l3 || self.tables.has_vlans())
     }
 
-    /// Opens those packets of a burst that are plain VXLAN over IPv4, and touches where their sources are known.
+    /// Opens those packets of a burst that are plain VXLAN from such senders, and touches where their sources are known.
     #[inline(never)]
-    fn open_all(
+    fn open_all<S: Sender>(
         &self,
         endpoint: &vxlan::Endpoint,
         metas: &[DecapMeta],
         packets: &[Packet<'_>],
-        arrivals: &mut [Option<Arrival<'t, Ipv4Addr>>; BURST],
+        arrivals: &mut [Option<Arrival<'t, S>>; BURST],
     ) {
         let mut touched = 0;
         for ((meta, packet), arrival) in metas.iter().zip(packets).zip(arrivals) {
@@ -84,14 +116,13 @@ impl<'t> Engine<'t> {
     }
 
     #[inline(always)]
-    fn open(
+    fn open<S: Sender>(
         &self,
         endpoint: &vxlan::Endpoint,
         meta: &DecapMeta,
         packet: &[u8],
-    ) -> Option<Arrival<'t, Ipv4Addr>> {
-        let (inner, end) = endpoint.checked_plain(packet, meta)?;
-        let IpAddr::V4(sender) = inner.outer?.source else { return None };
+    ) -> Option<Arrival<'t, S>> {
+        let (inner, end, sender) = S::open(endpoint, meta, packet)?;
         self.arrival(packet, &inner, end, sender)
     }
 
@@ -117,11 +148,11 @@ impl<'t> Engine<'t> {
 
     /// Delivers what goes straight, and does all that is to be done with another packet.
     #[inline(always)]
-    fn deliver(
+    fn deliver<S: Sender>(
         &self,
         worker: &mut Worker,
         at: (Instant, Moment),
-        arrival: Option<&Arrival<'_, Ipv4Addr>>,
+        arrival: Option<&Arrival<'_, S>>,
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
         output: &mut Output,
@@ -135,7 +166,8 @@ impl<'t> Engine<'t> {
         self.deliver_other(worker, at, arrival.is_none(), meta, packet, output);
     }
 
-    /// Delivers what did not go straight as it was opened, or is `unopened`: other than plain VXLAN over IPv4.
+    /// Delivers what did not go straight as it was opened, or is `unopened`: other than plain VXLAN, or of the other family
+    /// of two.
     #[inline(never)]
     fn deliver_other(
         &self,
@@ -147,7 +179,8 @@ impl<'t> Engine<'t> {
         output: &mut Output,
     ) {
         // Otherwise it would be opened in vain a second time.
-        let is_other = self.ipv6.is_some() || self.config.gbp || meta.outer.is_some();
+        let has_both = self.ipv4.is_some() && self.ipv6.is_some();
+        let is_other = has_both || self.config.gbp || meta.outer.is_some();
         if unopened && is_other && self.may_deliver_straight() {
             if let Some(arrival) = self.open_other(meta, packet.as_slice()) {
                 let (sender, policy) = arrival.from;
@@ -203,6 +236,43 @@ impl<'t> Engine<'t> {
         packet.narrow(start, end);
         *output = Output::Deliver { vni, source: Some(source), port: None, policy, vlan: None };
         self.count_delivered(worker, vni, packet.len() as u64);
+    }
+}
+
+/// The address of whom a packet is from: one of either family. (What holds both takes as long as a third of the rest.)
+trait Sender: Copy + Into<IpAddr> {
+    /// What opens such packets.
+    fn endpoint<'t>(engine: &Engine<'t>) -> Option<&'t vxlan::Endpoint>;
+
+    /// Opens a packet if it is plain VXLAN from such a sender; answers where in the packet the frame ends, too.
+    fn open(endpoint: &vxlan::Endpoint, meta: &DecapMeta, packet: &[u8]) -> Option<(Inner, usize, Self)>;
+}
+
+impl Sender for Ipv4Addr {
+    #[inline(always)]
+    fn endpoint<'t>(engine: &Engine<'t>) -> Option<&'t vxlan::Endpoint> {
+        engine.ipv4
+    }
+
+    #[inline(always)]
+    fn open(endpoint: &vxlan::Endpoint, meta: &DecapMeta, packet: &[u8]) -> Option<(Inner, usize, Self)> {
+        let (inner, end) = endpoint.checked_plain(packet, meta)?;
+        let IpAddr::V4(sender) = inner.outer?.source else { return None };
+        Some((inner, end, sender))
+    }
+}
+
+impl Sender for Ipv6Addr {
+    #[inline(always)]
+    fn endpoint<'t>(engine: &Engine<'t>) -> Option<&'t vxlan::Endpoint> {
+        engine.ipv6
+    }
+
+    #[inline(always)]
+    fn open(endpoint: &vxlan::Endpoint, meta: &DecapMeta, packet: &[u8]) -> Option<(Inner, usize, Self)> {
+        let (inner, end) = endpoint.checked_plain_ipv6(packet, meta)?;
+        let IpAddr::V6(sender) = inner.outer?.source else { return None };
+        Some((inner, end, sender))
     }
 }
 

@@ -16,11 +16,29 @@ use crate::{common::*, frames::*};
 
 const OTHER: Vni = Vni::truncate(43);
 
+/// What the underlay is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Over {
+    Ipv4,
+    Ipv6,
+    Both,
+}
+
+impl Over {
+    fn of(choice: u8) -> Self {
+        [Self::Ipv4, Self::Ipv6, Self::Both][usize::from(choice / 4) % 3]
+    }
+}
+
 /// Hosts 1 to 12 of both segments: some learned, some said, some nowhere.
 fn node(choices: [u8; 8], long: bool) -> Node {
     let [a, b, c, d, e, f, g, h] = choices;
-    let local = Config::new().local(address(2));
-    let local = if a % 2 == 0 { local.local(v6(2).into()) } else { local };
+    let over = Over::of(a);
+    let local = match over {
+        Over::Ipv4 => Config::new().local(address(2)),
+        Over::Ipv6 => Config::new().local(v6(2).into()),
+        Over::Both => Config::new().local(address(2)).local(v6(2).into()),
+    };
     let config = with(local, |config| {
         let link = Link { source: mac(200), next_hop: mac(201), vlan: None };
         config.framing = if a % 3 == 0 { Framing::Ethernet(link) } else { Framing::Ip };
@@ -31,6 +49,7 @@ fn node(choices: [u8; 8], long: bool) -> Node {
         config.gbp = e % 4 == 1;
         config.l3 = f % 6 == 0;
         config.address = if f % 2 == 0 { mac(9) } else { MacAddr::ZERO };
+        config.udp6zerocsumrx = h % 3 == 0;
         config.move_rate = if g % 2 == 0 { config.move_rate } else { u32::MAX };
         if f % 6 == 0 {
             config.address = mac(9);
@@ -50,21 +69,23 @@ fn node(choices: [u8; 8], long: bool) -> Node {
     if h % 8 == 0 {
         vtep.vlans().map(VlanId::new(5).unwrap(), OTHER).unwrap();
     }
-    let [one, three] = [1, 3].map(|last| vtep.remote(address(last)).unwrap());
+    let peer = |last| if over == Over::Ipv6 { v6(last).into() } else { address(last) };
+    let [one, three] = [1, 3].map(|last| vtep.remote(peer(last)).unwrap());
     fdb.add(VNI, mac(5), one).unwrap();
     fdb.add(VNI, mac(6), NewEntry::to(three).sticky()).unwrap();
     fdb.add(OTHER, mac(5), three).unwrap();
     // What nothing may come from; and one behind somebody whom nobody configured.
     fdb.add(VNI, MacAddr([3, 0, 0, 0, 0, 1]), one).unwrap();
     fdb.add(VNI, mac(9), one).unwrap();
-    let stranger = vtep.remotes().find_or_learn(&Remote::new(address(77), vtep.config().dstport)).unwrap();
+    let stranger = vtep.remotes().find_or_learn(&Remote::new(peer(77), vtep.config().dstport)).unwrap();
     fdb.add(VNI, mac(7), stranger).unwrap();
     Node { vtep, worker }
 }
 
 /// A packet of some sender with some host's frame; most are as most are.
-fn packet(ethernet: bool, port: u16, choices: [u8; 10], noise: &[u8]) -> Vec<u8> {
+fn packet(over: Over, ethernet: bool, port: u16, choices: [u8; 10], noise: &[u8]) -> Vec<u8> {
     let [a, b, c, d, e, f, g, h, i, j] = choices;
+    let is_ipv6 = (over == Over::Ipv6) ^ (h < 20);
     let source = match a {
         0..=250 => mac(1 + a % 12),
         251 => MacAddr::ZERO,
@@ -80,7 +101,8 @@ fn packet(ethernet: bool, port: u16, choices: [u8; 10], noise: &[u8]) -> Vec<u8>
         _ => datagram(destination, source, noise.len()),
     };
     let mut outer = Outer::new(port, &frame);
-    outer.source = address([1, 1, 3, 4, 77][usize::from(d % 5)]);
+    let from = [1, 1, 3, 4, 77][usize::from(d % 5)];
+    outer.source = address(from);
     outer.ds_field = if e % 4 == 0 { e / 4 % 4 } else { 0 };
     outer.checksum = e % 7 == 0;
     outer = match f {
@@ -97,12 +119,12 @@ fn packet(ethernet: bool, port: u16, choices: [u8; 10], noise: &[u8]) -> Vec<u8>
         48..=63 => outer = outer.bits(0x8040_0007_0000_0000),
         _ => {}
     }
-    if h < 20 {
-        (outer.source, outer.destination, outer.checksum) = (v6(1).into(), v6(2).into(), true);
+    if is_ipv6 {
+        (outer.source, outer.destination, outer.checksum) = (v6(from).into(), v6(2).into(), e % 7 != 0);
     }
     let mut packet = outer.bytes();
     if ethernet {
-        let ethertype = if h < 20 { 0x86dd } else { 0x0800 };
+        let ethertype = if is_ipv6 { 0x86dd } else { 0x0800 };
         packet = self::frame(mac(200), mac(201), ethertype, &packet);
     }
     if i < 12 {
@@ -133,13 +155,13 @@ proptest! {
     ) {
         let [mut long, mut alone, mut burst] = [true, false, false].map(|long| node(choices, long));
         let ethernet = alone.vtep.config().framing != Framing::Ip;
-        let port = alone.vtep.config().dstport;
+        let (over, port) = (Over::of(choices[0]), alone.vtep.config().dstport);
         let mut now = NOW;
         for (later, arrivals) in bursts {
             // Some bursts come in the same tick, some in another one, and what was learned is confirmed.
             now = now.saturating_add(Duration::from_secs(later.into()));
-            let packets: Vec<_> =
-                arrivals.iter().map(|(choices, noise)| packet(ethernet, port, *choices, noise)).collect();
+            let packet = |choices: &_, noise: &[u8]| packet(over, ethernet, port, *choices, noise);
+            let packets: Vec<_> = arrivals.iter().map(|(choices, noise)| packet(choices, noise)).collect();
             let one_by_one = |node: &mut Node| -> Vec<_> {
                 packets.iter().map(|packet| node.receive(now, packet)).collect()
             };

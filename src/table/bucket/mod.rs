@@ -173,7 +173,7 @@ impl<'t> Map<'t> {
     }
 
     /// Where to look for `key` first; `None` in a table without buckets.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn home(&self, key: Key) -> Option<Home<'t>> {
         self.buckets.get(self.seed.places(key.0).first(self.buckets.len())).map(Home)
     }
