@@ -28,12 +28,13 @@ impl Engine<'_> {
         if !meta.trunk {
             return Ok(Membership { vni: meta.vni, tagged: false });
         }
-        let tag = match meta.vlan {
-            Some(_) => None,
-            None if front.tagged => vlan::skip_tags(front.link.ethertype, after_link(frame)).ok(),
-            None => None,
+        // The first tag is the trunk's, whatever is behind it: more tags than are followed, or one that is cut off.
+        let outer = match meta.vlan {
+            None if front.tagged => {
+                Some(vlan::Header::parse(after_link(frame)).map_err(|_| DropReason::FrameTruncated)?.0)
+            }
+            _ => None,
         };
-        let outer = tag.and_then(|tags| tags.outer);
         let vlan = meta.vlan.or(outer.map(|tag| tag.id)).unwrap_or_default();
         if let Some(outer) = outer {
             front.tagged = outer.ethertype.is_vlan();

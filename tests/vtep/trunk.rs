@@ -205,3 +205,20 @@ fn without_a_vlan_there_is_no_tag() {
     assert!(matches!(output, Output::Deliver { vlan: None, .. }));
     assert_eq!(packet.as_slice(), frame);
 }
+
+/// More tags than are followed, or one that is cut off, are the hosts' own: they lead into no other segment.
+#[test]
+fn rfc7348_s6_1_the_first_tag_says_the_segment_whatever_is_behind_it() {
+    let mut near = node(1, Config::linux(), &[2]);
+    let mut frame = datagram(MacAddr::BROADCAST, mac(1), 30);
+    for tags in 1..=12 {
+        frame = tagged(100, &frame);
+        let (output, packet) = trunk(&mut near, &frame);
+        assert!(matches!(output, Output::Send { .. }), "{tags} tags: {output:?}");
+        assert_eq!(packet[32..35], [0, 0, 42], "{tags} tags");
+    }
+    for len in 14..18 {
+        let cut = &tagged(100, &datagram(MacAddr::BROADCAST, mac(1), 30))[..len];
+        assert_eq!(trunk(&mut near, cut).0, Output::Drop(DropReason::FrameTruncated));
+    }
+}
