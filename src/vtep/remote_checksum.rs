@@ -18,6 +18,7 @@ use crate::wire::{checksum::Sum, vxlan};
 pub(super) struct Offload {
     start: usize,
     at: usize,
+    is_udp: bool,
 }
 
 impl Offload {
@@ -28,19 +29,22 @@ impl Offload {
             return Ok(None);
         }
         let start = ((bits & START) as usize).saturating_mul(2);
-        let field = if bits & O == 0 { TCP_CHECKSUM } else { UDP_CHECKSUM };
+        let is_udp = bits & O != 0;
+        let field = if is_udp { UDP_CHECKSUM } else { TCP_CHECKSUM };
         let at = start.saturating_add(field);
         if at.saturating_add(2) > frame_len {
             return Err(DropReason::RemoteChecksum);
         }
-        Ok(Some(Self { start, at }))
+        Ok(Some(Self { start, at, is_udp }))
     }
 
     /// Writes the checksum.
     pub(super) fn finish(self, frame: &mut [u8]) {
-        let sum = Sum::ZERO.add_bytes(frame.get(self.start..).unwrap_or_default()).checksum();
+        let sum = Sum::ZERO.add_bytes(frame.get(self.start..).unwrap_or_default());
+        // Zero would say that there is none (RFC 768).
+        let checksum = if self.is_udp { sum.udp_checksum() } else { sum.checksum() };
         if let Some(field) = frame.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) {
-            *field = sum.to_be_bytes();
+            *field = checksum.to_be_bytes();
         }
     }
 }

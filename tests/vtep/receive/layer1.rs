@@ -4,12 +4,34 @@ use encap::{
     table::{NewEntry, Remote},
     tunnel::{self},
     vtep::{Config, DropReason, Output},
-    wire::{MacAddr, Vni},
+    wire::{IpProtocol, MacAddr, Vni, checksum::Sum},
 };
 
 use crate::{common::*, frames::*};
 
 use super::{FRAME, both, node, outer, where_is};
+
+/// RFC 768: a checksum that comes out as zero is sent as all ones, since zero would say that there is none. TCP has no
+/// such rule.
+#[test]
+fn a3_9_a_udp_checksum_of_zero_that_was_left_to_us_is_sent_as_ones() {
+    for (protocol, field, bit, expected) in [(17, 6, 0x80, 0xffff), (6, 16, 0, 0)] {
+        let (from, to) = (v6(1), v6(2));
+        let mut segment = [0x5a; 24];
+        let pseudo = Sum::pseudo_ipv6(from, to, IpProtocol(protocol), 24);
+        segment[field..field + 2].copy_from_slice(&pseudo.value().to_be_bytes());
+        // Whatever makes the sum all ones.
+        segment[22..].fill(0);
+        let rest = Sum::ZERO.add_bytes(&segment).checksum();
+        segment[22..].copy_from_slice(&rest.to_be_bytes());
+        let frame = frame(mac(2), mac(1), 0x86dd, &ip(from.into(), to.into(), protocol, 0, &segment));
+        let start = frame.len() - 24;
+        let mut node = node(with(Config::new(), |c| c.remcsumrx = true));
+        let packet = outer(&node, &frame).bits(0x0020_0000_0000_0000 | bit | (start / 2) as u64);
+        let got = node.delivers(&packet.bytes());
+        assert_eq!(u16::from_be_bytes([got[start + field], got[start + field + 1]]), expected);
+    }
+}
 
 /// Section F: the field held the sum of the pseudo header, and holds the checksum then.
 #[test]
