@@ -51,7 +51,8 @@ drop_reasons! {
     RemoteChecksum "remote-checksum";
     /// A frame out of a tunnel that has our own MAC address as its source: a loop, or an echo.
     OwnMac "own-mac";
-    /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast.
+    /// A frame out of a tunnel from a MAC address that no host has: all-zero or multicast. Or an IP packet to be routed
+    /// into a segment, where we have no MAC address ourselves.
     InvalidSource "invalid-source";
     /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from
     /// an address whose route does not lead to the peer that sent it.

@@ -21,6 +21,9 @@ impl Engine<'_> {
     /// the answer is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not
     /// touched: who routes it here counts that down.
     ///
+    /// The frames come from [`Config::address`](super::Config::address): without one, packets are dropped
+    /// ([`DropReason::InvalidSource`]), since who learns from frames takes none from nobody.
+    ///
     /// Of `meta`, the segment means nothing; the route says which. A [`remote`](OverlayMeta::remote) takes the place of
     /// the entry that the gateway's MAC address has in the forwarding database. An IP packet has no tag, so one of a
     /// [`trunk`](OverlayMeta::trunk) is dropped.
@@ -33,13 +36,7 @@ impl Engine<'_> {
     ) -> Output {
         let mut vni = None;
         let output = self.route_ip(worker, now, meta, &mut vni, packet);
-        output.unwrap_or_else(|reason| match vni {
-            Some(vni) => self.refuse(worker, vni, reason),
-            None => {
-                worker.drop(reason);
-                Output::Drop(reason)
-            }
-        })
+        output.unwrap_or_else(|reason| self.refuse(worker, vni, reason))
     }
 
     /// A burst of IP packets that are to be routed, as [`handle_overlay_batch`](Self::handle_overlay_batch).
@@ -80,6 +77,9 @@ impl Engine<'_> {
             return Err(DropReason::Loop);
         }
         let (vni, address) = gateway.ok_or(DropReason::NoRoute)?;
+        if !self.config.address.is_unicast() {
+            return Err(DropReason::InvalidSource);
+        }
         let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
         let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
             worker.miss_l3(self.config, Miss::L3 { vni, address });

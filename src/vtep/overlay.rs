@@ -65,7 +65,8 @@ impl Engine<'_> {
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) {
-        let mut vni = meta.vni;
+        // That of a trunk's frame is told by its tag.
+        let mut vni = (!meta.trunk).then_some(meta.vni);
         let refused = match self.plain_remote(now, meta, packet.as_slice()) {
             Some(remote) => match self.try_straight(meta, remote, packet, output) {
                 Some(len) => {
@@ -88,9 +89,11 @@ impl Engine<'_> {
     }
 
     #[cold]
-    pub(super) fn refuse(&self, worker: &mut Worker, vni: Vni, reason: DropReason) -> Output {
+    pub(super) fn refuse(&self, worker: &mut Worker, vni: Option<Vni>, reason: DropReason) -> Output {
         worker.drop(reason);
-        self.tally(worker, vni, &VniCounters { send_drops: 1, ..VniCounters::default() });
+        if let Some(vni) = vni {
+            self.tally(worker, vni, &VniCounters { send_drops: 1, ..VniCounters::default() });
+        }
         Output::Drop(reason)
     }
 
@@ -155,13 +158,13 @@ impl Engine<'_> {
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
-        vni: &mut Vni,
+        vni: &mut Option<Vni>,
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) -> Result<(), DropReason> {
         let mut front = Front::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
         let member = self.membership(meta, &mut front, packet.as_slice())?;
-        *vni = member.vni;
+        let vni = *vni.insert(member.vni);
         if front.tagged && !self.config.inner_vlan {
             return Err(DropReason::InnerVlan);
         }
@@ -174,15 +177,15 @@ impl Engine<'_> {
             return Err(DropReason::Loop);
         }
         if let Some(remote) = meta.remote {
-            let meta = OverlayMeta { vni: *vni, ..*meta };
+            let meta = OverlayMeta { vni, ..*meta };
             *output =
                 self.untagged(member, packet, |packet| self.send(worker, now, &meta, remote, packet))?;
             return Ok(());
         }
         if self.config.proxy != Proxy::Off {
             let answered = match front.ethertype {
-                EtherType::ARP => arp_proxy::handle(self, worker, now, *vni, &front, packet)?,
-                EtherType::IPV6 => nd_proxy::handle(self, worker, now, *vni, &front, packet)?,
+                EtherType::ARP => arp_proxy::handle(self, worker, now, vni, &front, packet)?,
+                EtherType::IPV6 => nd_proxy::handle(self, worker, now, vni, &front, packet)?,
                 _ => false,
             };
             if answered {
@@ -191,8 +194,8 @@ impl Engine<'_> {
                 return Ok(());
             }
         }
-        let meta = OverlayMeta { vni: *vni, ..*meta };
-        if let Some(group) = self.group(*vni, &front, packet.as_slice()) {
+        let meta = OverlayMeta { vni, ..*meta };
+        if let Some(group) = self.group(vni, &front, packet.as_slice()) {
             *output =
                 self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet))?;
             return Ok(());
@@ -210,7 +213,7 @@ impl Engine<'_> {
             *output = sent?;
             return Ok(());
         }
-        let destination = self.destination(worker, now, *vni, front.link.destination)?;
+        let destination = self.destination(worker, now, vni, front.link.destination)?;
         *output =
             self.untagged(member, packet, |packet| self.forward(worker, now, &meta, destination, packet))?;
         Ok(())

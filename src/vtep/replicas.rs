@@ -69,7 +69,7 @@ impl Iterator for Replicas<'_, '_> {
             match self.copy(id) {
                 Ok(replica) => return Some(replica),
                 Err(reason) => {
-                    let _ = self.engine.refuse(self.worker, self.flood.vni, reason);
+                    let _ = self.engine.refuse(self.worker, Some(self.flood.vni), reason);
                 }
             }
         }

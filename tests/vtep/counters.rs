@@ -5,7 +5,7 @@ use std::time::Duration;
 use encap::{
     table::{Ageing, Capacity, VniCounters},
     tunnel,
-    vtep::{Config, DropReason, Output, Vtep, Worker},
+    vtep::{Config, DropReason, Output, OverlayMeta, Vtep, Worker},
     wire::{MacAddr, Vni},
 };
 
@@ -54,6 +54,21 @@ fn every_vni_has_counters_of_its_own() {
 }
 
 /// A copy that is dropped is a drop of the segment whose frame it is.
+/// What a trunk's frame says of its segment is its tag: one of no segment counts for none, be it for VNI 0.
+#[test]
+fn frames_of_unknown_vlans_count_in_no_vni() {
+    let capacity = Capacity { vni_counters: true, vlans: 4_096, ..Capacity::fdb(64) };
+    let vtep = Vtep::with_capacity(Config::new().local(address(2)), capacity, [7, 2]).unwrap();
+    let zero = Vni::truncate(0);
+    vtep.fdb().add_vni(zero).unwrap();
+    let worker = Worker::new(2).counting_as(&vtep.register().unwrap());
+    let mut node = Node { vtep, worker };
+    let sent = node.send_with(NOW, &OverlayMeta::trunk(), &tagged(100, &datagram(mac(2), mac(1), 30)));
+    assert_eq!(sent.0, Output::Drop(DropReason::UnknownVlan));
+    assert_eq!(node.vtep.vni_counters(zero), VniCounters::default());
+    assert_eq!(node.worker.counters().dropped(DropReason::UnknownVlan), 1);
+}
+
 #[test]
 fn dropped_copies_count_in_their_vni() {
     let mut node = node(1, Config::new());
