@@ -1,5 +1,7 @@
 //! How often something may be done: ICMP errors (RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)), learning.
 
+use core::time::Duration;
+
 use crate::time::Instant;
 
 /// A bucket of tokens, one for each time.
@@ -14,7 +16,10 @@ impl Bucket {
     /// Whether it may be done now; then it counts. So often in a second, and so often at once.
     pub(super) fn take(&mut self, now: Instant, per_second: u32, at_once: u32) -> bool {
         self.used = self.used(now, per_second);
-        self.last = self.last.max(now);
+        // A clock that was set back goes on from there, and a little backwards brings nothing.
+        if now >= self.last || self.last.saturating_since(now) > SET_BACK {
+            self.last = now;
+        }
         let used = self.used.saturating_add(TOKEN);
         let may = per_second > 0 && used <= TOKEN.saturating_mul(at_once.into());
         if may {
@@ -32,6 +37,9 @@ impl Bucket {
 
 const TOKEN: u64 = 1_000_000;
 
+/// A clock that goes backwards by more was set.
+const SET_BACK: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +55,15 @@ mod tests {
         assert!(!bucket.take(now, 1_000, 50));
         assert!(!bucket.take(later, 1_000, 50));
         assert!(!Bucket::default().take(now, 0, 50), "none at all");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_starves_nobody() {
+        let mut bucket = Bucket::default();
+        let (late, early) = (Instant::from_secs(5_000), Instant::from_secs(1_000));
+        assert_eq!((0..100).filter(|_| bucket.take(late, 10, 10)).count(), 10);
+        assert!(!bucket.take(early, 10, 10));
+        let seconds = (1..=20).map(|second| early.saturating_add(Duration::from_secs(second)));
+        assert_eq!(seconds.filter(|&now| bucket.take(now, 10, 10)).count(), 20);
     }
 }
