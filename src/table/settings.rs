@@ -29,7 +29,8 @@ pub struct Settings {
     pub unconfigured_remotes: u32,
     /// What addresses remotes may have. Default: both families.
     pub underlay: Underlay,
-    /// Whether neighbours are learned from ARP and Neighbor Discovery. Default: not.
+    /// Whether neighbours are learned from ARP and Neighbor Discovery; a VTEP learns them from whom it learns MAC
+    /// addresses, and as fast. Default: not.
     pub snooping: Snooping,
     /// How long a learned neighbour counts as reachable without being confirmed; then it is stale. Default: 30 s
     /// (RFC 4861, section 10, REACHABLE_TIME).

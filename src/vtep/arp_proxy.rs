@@ -1,6 +1,9 @@
 //! ARP requests answered in place of the hosts behind tunnels (RFC 826; RFC 1027 for proxies).
 
-use core::{hint::black_box, net::Ipv4Addr};
+use core::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use super::{DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, burst::BURST, overlay::Front};
 use crate::{
@@ -86,9 +89,16 @@ fn asked_for(frame: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::new(a, b, c, d))
 }
 
-/// Learns what an ARP packet says of its sender.
-pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, message: &[u8]) {
-    if let Some(arp) = message.first_chunk().and_then(|bytes| arp::Header::from_bytes(bytes).ok()) {
+/// Learns what an ARP packet says of its sender, if anything may be said of that address.
+pub(super) fn snoop(
+    engine: &Engine<'_>,
+    now: Instant,
+    vni: Vni,
+    message: &[u8],
+    may_say: impl FnOnce(IpAddr) -> bool,
+) {
+    let arp = message.first_chunk().and_then(|bytes| arp::Header::from_bytes(bytes).ok());
+    if let Some(arp) = arp.filter(|arp| may_say(arp.sender_ip.into())) {
         let _ = engine.neighbors.snoop_arp(now, vni, &arp);
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Config, DropReason, Engine, Worker};
+use super::{DropReason, Engine, Worker};
 use crate::{
     table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId},
     time::Instant,
@@ -26,17 +26,55 @@ impl Engine<'_> {
         self.fdb.remotes.is_at(remote, outer?.source, ingress).then_some(remote)
     }
 
-    /// The remote that sent a packet, if it is one that we know: one to which we send as to most, or else one at this
-    /// address with a port, a VNI or an egress of its own.
-    pub(super) fn sender(&self, outer: &OuterFacts, meta: &DecapMeta) -> Option<RemoteId> {
-        let remote = self.stranger(outer.source, meta.ingress);
+    /// The remote that sent a packet of this segment, if it is one that we know: one to which we send as to most, or
+    /// else one at this address with a port, a VNI or an egress of its own.
+    pub(super) fn sender(
+        &self,
+        now: Instant,
+        vni: Vni,
+        outer: &OuterFacts,
+        meta: &DecapMeta,
+    ) -> Option<RemoteId> {
         let remotes = self.fdb.remotes;
-        let exact = remotes.find(&remote);
+        let exact = remotes.find(&self.stranger(outer.source, meta.ingress));
         if exact.is_some_and(|exact| remotes.is_configured(exact)) {
             return exact;
         }
         let by_address = remotes.find_by_address(outer.source, meta.ingress);
+        let by_address = by_address.and_then(|id| self.of_segment(now, vni, id, outer.source, meta.ingress));
         by_address.filter(|&id| remotes.is_configured(id)).or(exact).or(by_address)
+    }
+
+    /// Whether somebody configured a remote at this address, of whatever segment.
+    pub(super) fn is_configured(&self, outer: &OuterFacts, meta: &DecapMeta) -> bool {
+        let remotes = self.fdb.remotes;
+        let by_address = remotes.find_by_address(outer.source, meta.ingress);
+        by_address.is_some_and(|id| remotes.is_configured(id))
+    }
+
+    /// A remote, or the one at its address that the segment's unknown frames go to: what is sent to one with a VNI of
+    /// its own is in that segment there, and so it stands for no other one's hosts.
+    fn of_segment(
+        &self,
+        now: Instant,
+        vni: Vni,
+        id: RemoteId,
+        address: IpAddr,
+        ingress: u32,
+    ) -> Option<RemoteId> {
+        let remotes = self.fdb.remotes;
+        if remotes.get(id)?.vni.is_none_or(|own| own == vni) {
+            return Some(id);
+        }
+        match self.fdb.lookup_apart(now, vni, MacAddr::ZERO) {
+            Lookup::Found(Destination::Remote(id)) => {
+                Some(id).filter(|&id| remotes.is_at(id, address, ingress))
+            }
+            Lookup::Found(Destination::List(list)) => {
+                self.fdb.lists().members(list).find(|&id| remotes.is_at(id, address, ingress))
+            }
+            _ => None,
+        }
     }
 
     /// What a sender is of whom nothing else is known.
@@ -59,7 +97,7 @@ impl Engine<'_> {
             return Err(DropReason::InvalidSource);
         }
         let Sender { outer, ingress, known, .. } = *sender;
-        let teaches = sender.teaches && self.may_learn(worker, now, vni, source, sender);
+        let teaches = self.may_learn(worker, now, vni, source, sender);
         if let Some(remote) = known.filter(|_| teaches) {
             match self.fdb.learn(now, vni, source, remote) {
                 Learned::Refused(Refusal::Static | Refusal::Sticky) => {
@@ -72,7 +110,7 @@ impl Engine<'_> {
         let Some(outer) = outer else { return Ok(known) };
         // Who teaches nothing is held to what is certain all the same: else a stranger could send in the name of
         // hosts in whose name no remote can.
-        self.check(now, vni, source, &outer)?;
+        self.check(now, vni, source, outer.source, ingress)?;
         // Without an interface a link-local address names nobody.
         let somebody = !is_link_local(outer.source) || ingress != 0;
         if !(known.is_none() && teaches && somebody) {
@@ -80,9 +118,10 @@ impl Engine<'_> {
         }
         let remote = self.stranger(outer.source, ingress);
         let stranger = self.fdb.remotes.find_or_learn(&remote).ok();
-        Ok(stranger.inspect(|&stranger| {
-            let _ = self.fdb.learn(now, vni, source, stranger);
-        }))
+        match stranger.map(|stranger| self.fdb.learn(now, vni, source, stranger)) {
+            Some(Learned::Refused(Refusal::Static | Refusal::Sticky)) => Err(DropReason::SourceElsewhere),
+            _ => Ok(stranger),
+        }
     }
 
     /// Whether this sender is learned from, and it is not too much now.
@@ -94,37 +133,57 @@ impl Engine<'_> {
         source: MacAddr,
         sender: &Sender,
     ) -> bool {
-        let Config { learn_rate, move_rate, tables, .. } = *self.config;
-        let configured = sender.known.is_some_and(|known| self.fdb.remotes.is_configured(known));
-        if !configured && tables.learn_from == LearnFrom::Configured {
+        if !self.teaches(sender) {
             return false;
         }
         let Some(outer) = sender.outer else { return true };
-        let may = match self.fdb.lookup_apart(now, vni, source) {
+        let move_rate = self.config.move_rate;
+        match self.fdb.lookup_apart(now, vni, source) {
             Lookup::Found(Destination::Remote(there))
                 if self.fdb.remotes.is_at(there, outer.source, sender.ingress) =>
             {
                 true
             }
-            Lookup::Found(_) if move_rate < u32::MAX => worker.pace.may_move(now, vni, source, move_rate),
-            Lookup::Unknown if learn_rate < u32::MAX => {
-                worker.pace.may_discover(now, outer.source, learn_rate)
+            Lookup::Found(_) if move_rate < u32::MAX => {
+                let may = worker.pace.may_move(now, vni, source, move_rate);
+                worker.count_unlearned(!may);
+                may
             }
+            Lookup::Unknown => self.may_discover(worker, now, outer.source),
             _ => true,
-        };
-        if !may {
-            worker.counters.unlearned = worker.counters.unlearned.wrapping_add(1);
         }
+    }
+
+    /// Whether anything is learned from this sender: it may say that nothing is to be, and others than configured ones
+    /// count where that is wanted.
+    pub(super) fn teaches(&self, sender: &Sender) -> bool {
+        let is_configured = || sender.known.is_some_and(|known| self.fdb.remotes.is_configured(known));
+        sender.teaches && (self.config.tables.learn_from != LearnFrom::Configured || is_configured())
+    }
+
+    /// Whether something new may be learned from this sender now; then it counts.
+    pub(super) fn may_discover(&self, worker: &mut Worker, now: Instant, sender: IpAddr) -> bool {
+        let learn_rate = self.config.learn_rate;
+        let may = learn_rate == u32::MAX || worker.pace.may_discover(now, sender, learn_rate);
+        worker.count_unlearned(!may);
         may
     }
 
     /// Whether an entry that nothing learned can change leaves the source where the packet comes from.
-    fn check(&self, now: Instant, vni: Vni, source: MacAddr, outer: &OuterFacts) -> Result<(), DropReason> {
+    fn check(
+        &self,
+        now: Instant,
+        vni: Vni,
+        source: MacAddr,
+        sender: IpAddr,
+        ingress: u32,
+    ) -> Result<(), DropReason> {
         let Lookup::Found(destination) = self.fdb.lookup_apart(now, vni, source) else { return Ok(()) };
-        if let Destination::Remote(id) = destination {
-            if self.fdb.remotes.get(id).is_some_and(|remote| remote.address == outer.source) {
-                return Ok(());
-            }
+        match destination {
+            Destination::Remote(id) if self.fdb.remotes.is_at(id, sender, ingress) => return Ok(()),
+            // Several places, be it one after the other: nobody speaks for all of them.
+            Destination::List(_) | Destination::Group(_) => return Err(DropReason::SourceElsewhere),
+            _ => {}
         }
         match self.fdb.get(now, vni, source) {
             Ok(entry) if !entry.state.moves() || entry.sticky => Err(DropReason::SourceElsewhere),
@@ -143,6 +202,6 @@ pub(super) struct Sender {
     pub(super) teaches: bool,
 }
 
-const fn is_link_local(address: IpAddr) -> bool {
+pub(super) const fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

@@ -47,14 +47,24 @@ pub(super) fn handle(
 }
 
 /// Learns what a valid solicitation or advertisement says of its sender or target.
-pub(super) fn snoop(engine: &Engine<'_>, now: Instant, vni: Vni, packet: &[u8]) {
+pub(super) fn snoop(
+    engine: &Engine<'_>,
+    now: Instant,
+    vni: Vni,
+    packet: &[u8],
+    may_say: impl FnOnce(IpAddr) -> bool,
+) {
     if !is_neighbor_discovery(packet) {
         return;
     }
     if let Ok(solicitation) = ndp_check::check_solicitation(packet) {
-        let _ = engine.neighbors.snoop_ns(now, vni, &solicitation);
+        if may_say(solicitation.ip.source.into()) {
+            let _ = engine.neighbors.snoop_ns(now, vni, &solicitation);
+        }
     } else if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
-        let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
+        if may_say(advertisement.message.target.into()) {
+            let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
+        }
     }
 }
 

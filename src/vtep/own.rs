@@ -5,7 +5,7 @@
 
 use core::net::IpAddr;
 
-use super::{Config, Engine};
+use super::{Config, Engine, learn::is_link_local};
 use crate::wire::{IpProtocol, ipv4, ipv6, udp};
 
 /// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there
@@ -41,8 +41,9 @@ impl Engine<'_> {
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
         let Some((remote, datagram)) = self.own_datagram(ip) else { return false };
         let udp = udp::Header::parse(datagram).ok();
+        // Whose link-local address it is depends on the interface, which nobody knows here.
         udp.is_some_and(|(udp, _)| udp.destination_port == self.config.dstport)
-            && self.fdb.remotes.find_by_address(remote, 0).is_some()
+            && (is_link_local(remote) || self.fdb.remotes.find_by_address(remote, 0).is_some())
     }
 
     /// A datagram from our address, or the first fragment of one, and whom it is to.

@@ -1,12 +1,14 @@
 //! A packet from the underlay.
 
+use core::net::{IpAddr, Ipv4Addr};
+
 use super::{
     Accept, DropReason, Engine, Output, Worker, arp_proxy, learn::Sender, nd_proxy, overlay::Front,
     remote_checksum::Offload, trunk::Tag,
 };
 use crate::{
     packet::Packet,
-    table::VniCounters,
+    table::{Snooping, VniCounters},
     time::Instant,
     tunnel::{self, DecapMeta, Encapsulation, Framing, vxlan},
     wire::{EtherType, MacAddr, Vni},
@@ -59,10 +61,12 @@ impl<'t> Engine<'t> {
         let policy = inner.encapsulation.group_policy();
         // Most hosts are where they were a moment ago.
         let settled = self.settled(now, vni, source, inner.outer, meta.ingress);
-        let sender = settled.or_else(|| inner.outer.and_then(|outer| self.sender(&outer, meta)));
-        if self.config.accept == Accept::Configured
-            && !sender.is_some_and(|sender| self.fdb.remotes.is_configured(sender))
-        {
+        let sender = settled.or_else(|| inner.outer.and_then(|outer| self.sender(now, vni, &outer, meta)));
+        let is_configured = || {
+            sender.is_some_and(|sender| self.fdb.remotes.is_configured(sender))
+                || inner.outer.is_some_and(|outer| self.is_configured(&outer, meta))
+        };
+        if self.config.accept == Accept::Configured && !is_configured() {
             return Err(DropReason::UnknownSender);
         }
         let offload = match inner.encapsulation {
@@ -72,18 +76,16 @@ impl<'t> Engine<'t> {
             _ => None,
         };
         // Last of all checks, since everything before it may have refused the packet.
-        let remote = if self.config.learning && settled.is_some() {
-            self.snoop(now, vni, &front, frame);
-            settled
-        } else if self.config.learning {
-            let teaches = !policy.is_some_and(|policy| policy.dont_learn);
-            let sender = Sender { outer: inner.outer, ingress: meta.ingress, known: sender, teaches };
-            let remote = self.learn(worker, now, vni, source, &sender)?;
-            self.snoop(now, vni, &front, frame);
-            remote
+        let teaches = !policy.is_some_and(|policy| policy.dont_learn);
+        let sender = Sender { outer: inner.outer, ingress: meta.ingress, known: sender, teaches };
+        let remote = if self.config.learning && settled.is_none() {
+            self.learn(worker, now, vni, source, &sender)?
         } else {
-            sender
+            sender.known
         };
+        if self.config.learning && self.snoops() {
+            self.snoop(worker, now, vni, &sender, &front, frame);
+        }
         carried.strip_from(packet);
         if let Some(offload) = offload {
             offload.finish(packet.as_mut_slice());
@@ -100,15 +102,30 @@ impl<'t> Engine<'t> {
         Ok(Output::Deliver { vni, source: remote, port: None, policy, vlan })
     }
 
-    /// What hosts behind tunnels say of themselves is worth knowing, where that is wanted.
-    fn snoop(&self, now: Instant, vni: Vni, front: &Front, frame: &[u8]) {
-        if !self.snoops() {
+    /// What hosts behind tunnels say of themselves is worth knowing, if it comes from whom MAC addresses are learned
+    /// from, and no more neighbours come from one sender than addresses may.
+    fn snoop(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        vni: Vni,
+        sender: &Sender,
+        front: &Front,
+        frame: &[u8],
+    ) {
+        if !self.teaches(sender) {
             return;
         }
+        let from = sender.outer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |outer| outer.source);
+        let may_say = |of: IpAddr| {
+            let is_known = || self.neighbors.lookup(now, vni, of).is_ok_and(|known| known.is_some());
+            let adds = self.config.tables.snooping == Snooping::All && !is_known();
+            !adds || self.may_discover(worker, now, from)
+        };
         let message = frame.get(front.l3..).unwrap_or_default();
         match front.ethertype {
-            EtherType::ARP => arp_proxy::snoop(self, now, vni, message),
-            EtherType::IPV6 => nd_proxy::snoop(self, now, vni, message),
+            EtherType::ARP => arp_proxy::snoop(self, now, vni, message, may_say),
+            EtherType::IPV6 => nd_proxy::snoop(self, now, vni, message, may_say),
             _ => {}
         }
     }

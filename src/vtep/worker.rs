@@ -158,6 +158,10 @@ impl<'a> Worker<'a> {
         self.counters.drop(reason);
     }
 
+    pub(super) fn count_unlearned(&mut self, unlearned: bool) {
+        self.counters.unlearned = self.counters.unlearned.wrapping_add(unlearned.into());
+    }
+
     /// Where that is wanted.
     pub(super) fn miss_l3(&mut self, config: &Config, miss: Miss) {
         if config.l3miss {

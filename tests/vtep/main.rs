@@ -36,5 +36,6 @@ mod stop;
 mod story;
 mod transmit;
 mod trunk;
+mod trust;
 #[allow(dead_code, reason = "the fuzz target uses more of it")]
 mod vtep_model;
