@@ -141,7 +141,7 @@ fn who_reads_meanwhile_reads_what_is_true() {
         for _ in 0..20_000 {
             let mut buffer = [&[0; ROOM][..], &frame].concat();
             let mut packet = encap::Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
-            let meta = encap::vtep::OverlayMeta::new(VNI);
+            let meta = OverlayMeta::new(VNI);
             let output = vtep.handle_overlay(worker, NOW, &meta, &mut packet);
             assert!(matches!(output, Output::Send { .. }));
         }

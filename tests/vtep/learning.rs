@@ -10,7 +10,7 @@ use encap::{
     table::{Capacity, Destination, Lookup, NewEntry, Remote, Snooping, State},
     tunnel::DecapMeta,
     vtep::{Accept, Config, DropReason, Output, Vtep, Worker},
-    wire::{MacAddr, Vni},
+    wire::MacAddr,
 };
 
 use crate::{
