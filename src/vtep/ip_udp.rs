@@ -210,7 +210,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
         let Some(endpoint) = endpoint else { return Output::Pass };
         match self.receive(endpoint, worker, meta, packet) {
             Ok(()) => Output::Deliver,
-            Err(DropReason::Decap(reason)) if reason.is_not_ours() => Output::Pass,
+            Err(DropReason::Decap(_)) if endpoint.is_for_others(packet.as_slice(), meta) => Output::Pass,
             Err(reason) => {
                 worker.counters.drop(reason);
                 Output::Drop(reason)
@@ -252,10 +252,10 @@ impl<S: AsRef<[Line]>> Backend<S> {
         let ip = Ip::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
         let route = self.tables.routes().lookup(ip.destination).ok().flatten();
         let Some(NextHop::Peer { address, port }) = route.map(|route| route.via) else {
-            return self.report(worker, now, packet, Trouble::NoRoute);
+            return self.report(worker, now, ip, packet, Trouble::NoRoute);
         };
         if ip.ttl <= 1 {
-            return self.report(worker, now, packet, Trouble::TtlExpired);
+            return self.report(worker, now, ip, packet, Trouble::TtlExpired);
         }
         let endpoint = if address.is_ipv6() { &self.ipv6 } else { &self.ipv4 };
         let endpoint = endpoint.as_ref().ok_or(DropReason::NoRemote)?;
@@ -264,11 +264,12 @@ impl<S: AsRef<[Line]>> Backend<S> {
             return Err(DropReason::Loop);
         }
         let remote = endpoint.remote_at(address, port).map_err(|_| DropReason::NoRemote)?;
-        if packet.len() > remote.max_inner() {
+        if ip.len > remote.max_inner() {
             let mtu = remote.max_inner() as u16;
-            let may_tell = ip.dont_fragment;
+            // Below the least MTU that a host heeds nobody is told.
+            let may_tell = ip.dont_fragment && mtu >= ip.least_mtu;
             return if may_tell {
-                self.report(worker, now, packet, Trouble::TooBig(mtu))
+                self.report(worker, now, ip, packet, Trouble::TooBig(mtu))
             } else {
                 Err(DropReason::TooBig)
             };
@@ -276,6 +277,9 @@ impl<S: AsRef<[Line]>> Backend<S> {
         if packet.headroom() < remote.overhead() {
             return Err(DropReason::NoHeadroom);
         }
+        // What is behind the packet is none of it.
+        let truncated = |_| DropReason::FrameTruncated;
+        packet.trim(ip.len).map_err(truncated)?;
         rewrite::decrement_ttl(packet.as_mut_slice()).map_err(|_| DropReason::FrameTruncated)?;
         let len = packet.len() as u64;
         let mut meta = EncapMeta::new();
@@ -291,13 +295,13 @@ impl<S: AsRef<[Line]>> Backend<S> {
         &self,
         worker: &mut Worker,
         now: Instant,
+        Ip { source, len, .. }: Ip,
         packet: &mut Packet<'_>,
         trouble: Trouble,
     ) -> Result<Output, DropReason> {
         let silent = trouble.reason();
-        let ip = packet.as_slice();
-        let is_ipv6 = ip.first().is_some_and(|first| first >> 4 == 6);
-        let answer = match (is_ipv6, self.config.address, self.config.address6) {
+        let ip = packet.as_slice().get(..len).unwrap_or_default();
+        let answer = match (source.is_ipv6(), self.config.address, self.config.address6) {
             (false, Some(source), _) => Answer::v4(ip, trouble.ipv4(), source, TTL),
             (true, _, Some(source)) => Answer::v6(ip, trouble.ipv6(), source, TTL),
             _ => None,
@@ -317,21 +321,28 @@ struct Ip {
     ttl: u8,
     /// IPv6 packets are never fragmented on the way.
     dont_fragment: bool,
+    /// Bytes of the packet, of which there may be more in a buffer.
+    len: usize,
+    /// The least MTU that its sender may be told.
+    least_mtu: u16,
 }
 
 impl Ip {
     fn of(packet: &[u8]) -> Option<Self> {
         if packet.first()? >> 4 == 6 {
             let (header, rest) = ipv6::Header::parse(packet).ok()?;
-            header.payload(rest).ok()?;
+            let len = ipv6::Header::LEN.saturating_add(header.payload(rest).ok()?.len());
             let ipv6::Header { source, destination, hop_limit: ttl, .. } = header;
             let (source, destination) = (source.into(), destination.into());
-            return Some(Self { source, destination, ttl, dont_fragment: true });
+            let least_mtu = ipv6::MIN_MTU;
+            return Some(Self { source, destination, ttl, dont_fragment: true, len, least_mtu });
         }
         let (header, rest) = ipv4::Header::parse(packet).ok()?;
         header.payload(rest).ok()?;
-        let ipv4::Header { source, destination, ttl, dont_fragment, .. } = header;
-        Some(Self { source: source.into(), destination: destination.into(), ttl, dont_fragment })
+        let ipv4::Header { source, destination, ttl, dont_fragment, total_len, .. } = header;
+        let (source, destination) = (source.into(), destination.into());
+        let (len, least_mtu) = (total_len.into(), ipv4::MIN_ACCEPTED);
+        Some(Self { source, destination, ttl, dont_fragment, len, least_mtu })
     }
 }
 

@@ -1,6 +1,7 @@
 //! flannel's `udp` backend, with its defects mended.
 
 mod errors;
+mod others;
 
 use encap::{
     Packet,
