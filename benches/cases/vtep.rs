@@ -1,11 +1,11 @@
 //! A VTEP with hosts behind remotes, and what they send each other.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use encap::{
     Packet,
     table::{Capacity, Learned, Line, Remote, RemoteId},
-    tunnel::Framing,
+    tunnel::{Framing, Policy, UdpChecksum, vxlan},
     vtep::{Config, OverlayMeta, Proxy, Vtep},
     wire::{MacAddr, Vni},
 };
@@ -13,15 +13,64 @@ use encap::{
 use super::{
     Random,
     fdb::{Key, NOW, VNIS, key, vni},
-    traffic::{Buffer, Frames, HEADROOM, LINK, LOCAL, address, endpoint},
+    traffic::{Buffer, Frames, HEADROOM, LINK, LOCAL, OVERHEAD, SEED, address},
 };
 
 /// Packets that are under way at the same time.
 pub const PACKETS: usize = 512;
 
+/// What packets go over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Over {
+    Ipv4,
+    /// IPv6 without UDP checksums,
+    Ipv6,
+    /// or with them.
+    Ipv6Summed,
+}
+
+impl Over {
+    /// Bytes of outer headers.
+    pub const fn overhead(self) -> usize {
+        match self {
+            Self::Ipv4 => OVERHEAD,
+            Self::Ipv6 | Self::Ipv6Summed => OVERHEAD + 20,
+        }
+    }
+
+    /// Puts the outer headers, which are still there, before a packet again.
+    pub fn give_back(self, packet: &mut Packet<'_>) {
+        packet.prepend::<OVERHEAD>().unwrap();
+        if self != Self::Ipv4 {
+            packet.prepend::<20>().unwrap();
+        }
+    }
+
+    /// An address: of IPv6, the one that ends in it.
+    fn address(self, address: Ipv4Addr) -> IpAddr {
+        const PREFIX: u128 = 0x2001_0db8 << 96;
+        match self {
+            Self::Ipv4 => address.into(),
+            Self::Ipv6 | Self::Ipv6Summed => {
+                Ipv6Addr::from_bits(PREFIX | u128::from(address.to_bits())).into()
+            }
+        }
+    }
+
+    /// Another VTEP, at this address.
+    fn endpoint(self, address: Ipv4Addr) -> vxlan::Endpoint {
+        let checksum = if self == Self::Ipv6Summed { UdpChecksum::Full } else { UdpChecksum::Zero };
+        let mut policy = Policy::RFC;
+        policy.allow_zero_checksum_ipv6 = self == Self::Ipv6;
+        let endpoint = vxlan::Endpoint::new(self.address(address)).framing(Framing::Ethernet(LINK));
+        endpoint.seed(SEED).policy(policy).udp_checksum(checksum).build().unwrap()
+    }
+}
+
 /// A VTEP that knows `hosts` behind `remotes`.
 pub struct Overlay {
     pub vtep: Vtep<Box<[Line]>>,
+    pub over: Over,
     hosts: usize,
     remotes: Vec<RemoteId>,
 }
@@ -38,8 +87,13 @@ fn ip(number: usize) -> Ipv4Addr {
 
 impl Overlay {
     pub fn new(hosts: usize, remotes: usize) -> Self {
-        let mut config = Config::new();
-        config.local = Some(LOCAL);
+        Self::over(Over::Ipv4, hosts, remotes)
+    }
+
+    pub fn over(over: Over, hosts: usize, remotes: usize) -> Self {
+        let mut config = Config::new().local(over.address(LOCAL));
+        config.udp6zerocsumtx = over == Over::Ipv6;
+        config.udp6zerocsumrx = over == Over::Ipv6;
         config.framing = Framing::Ethernet(LINK);
         config.mtu = 9_000;
         config.proxy = Proxy::NeighSuppress;
@@ -53,15 +107,15 @@ impl Overlay {
         for number in 0..VNIS {
             vtep.fdb().add_vni(vni(number)).unwrap();
         }
-        let ids: Vec<_> =
-            (0..remotes).map(|n| vtep.add_remote(&Remote::new(address(n).into(), 4789)).unwrap()).collect();
+        let remote = |n| Remote::new(over.address(address(n)), 4789);
+        let ids: Vec<_> = (0..remotes).map(|n| vtep.add_remote(&remote(n)).unwrap()).collect();
         for number in 0..hosts {
             let (vni, mac) = host(number);
             let learned = vtep.fdb().learn(NOW, vni, mac, ids[number % remotes]);
             assert_eq!(learned, Learned::New { evicted: None });
             vtep.neighbors().add(vni, IpAddr::V4(ip(number)), mac).unwrap();
         }
-        Self { vtep, hosts, remotes: ids }
+        Self { vtep, over, hosts, remotes: ids }
     }
 
     /// The remote behind which a host is.
@@ -86,11 +140,18 @@ impl Overlay {
             let number = random.below(self.hosts);
             let (vni, mac) = host(number);
             packet.as_mut_slice()[6..12].copy_from_slice(&mac.0);
-            let sender = endpoint(address(self.remote_of(number)));
-            let remote = sender.remote(LOCAL.into(), vni).unwrap();
+            let sender = self.over.endpoint(address(self.remote_of(number)));
+            let remote = sender.remote(self.over.address(LOCAL), vni).unwrap();
             sender.encap(packet, &remote).unwrap();
         }
         packets
+    }
+
+    /// The VTEP that a packet was sent to, which opens it.
+    pub fn receiver(&self, address: IpAddr) -> vxlan::Endpoint {
+        let of_remote = |&n: &usize| self.over.address(self::address(n)) == address;
+        let number = (0..self.remotes.len()).find(of_remote).unwrap();
+        self.over.endpoint(self::address(number))
     }
 
     /// Rooms for ARP requests.

@@ -76,7 +76,8 @@ fn is_neighbor_discovery(ip: &[u8]) -> bool {
 }
 
 /// All solicitations end here, answered or not; as in Linux, nobody asks whether they are valid. The answer's traffic
-/// class is zero; Linux leaves half of the question's in it.
+/// class is zero; Linux leaves half of the question's in it. And an option of another length than Ethernet's (RFC 2464,
+/// section 6) says no MAC address; Linux takes the first six bytes of a longer one.
 fn kernel_proxy(
     engine: &Engine<'_>,
     worker: &mut Worker,

@@ -71,6 +71,19 @@ pub fn vtep_transmit(
     vtep.handle_overlay_batch(worker, NOW, metas, packets, outputs);
 }
 
+/// The same over IPv6.
+#[inline(never)]
+pub fn vtep_transmit_ipv6(
+    vtep: &Vtep<Box<[Line]>>,
+    worker: &mut Worker,
+    metas: &[OverlayMeta],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+) {
+    // Another argument than the other function has, so that the two are not merged.
+    vtep.handle_overlay_batch(worker, NOW, metas, black_box(packets), outputs);
+}
+
 /// The same, one call for each.
 #[inline(never)]
 pub fn vtep_transmit_alone(
@@ -109,6 +122,19 @@ pub fn vtep_receive(
     outputs: &mut [Output],
 ) {
     vtep.handle_underlay_batch(worker, NOW, metas, packets, outputs);
+}
+
+/// The same over IPv6.
+#[inline(never)]
+pub fn vtep_receive_ipv6(
+    vtep: &Vtep<Box<[Line]>>,
+    worker: &mut Worker,
+    metas: &[DecapMeta],
+    packets: &mut [Packet<'_>],
+    outputs: &mut [Output],
+) {
+    // Another argument than the other function has, so that the two are not merged.
+    vtep.handle_underlay_batch(worker, NOW, metas, black_box(packets), outputs);
 }
 
 /// The same, one call for each.

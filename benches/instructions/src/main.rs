@@ -19,7 +19,7 @@ use cases::{
     Random,
     fdb::{BATCH, Contestant, Ours, Work},
     traffic::{BURST, Frames, HEADROOM, LOCAL, OVERHEAD, Step, endpoint, plan_of, plans, remotes},
-    vtep::{Overlay, PACKETS},
+    vtep::{Over, Overlay, PACKETS},
 };
 use encap::{
     Packet,
@@ -38,19 +38,21 @@ type Count = fn() -> usize;
 type Counted<Meta> = fn(&Vtep<Box<[Line]>>, &mut Worker<'_>, &[Meta], &mut [Packet<'_>], &mut [Output]);
 
 /// What is counted, by name.
-const COUNTED: [(&str, Count); 13] = [
+const COUNTED: [(&str, Count); 15] = [
     ("encap_hash_given", || encap(true)),
     ("encap", || encap(false)),
     ("decap", decap),
     ("checksum_1500", checksum),
     ("fdb_hit", fdb_hit),
     ("fdb_hit_batch", fdb_hit_batch),
-    ("vtep_transmit", || vtep_transmit(counted::vtep_transmit)),
-    ("vtep_transmit_alone", || vtep_transmit(counted::vtep_transmit_alone)),
-    ("vtep_transmit_kept", || vtep_transmit(counted::vtep_transmit_kept)),
-    ("vtep_receive", || vtep_receive(counted::vtep_receive)),
-    ("vtep_receive_alone", || vtep_receive(counted::vtep_receive_alone)),
-    ("vtep_receive_kept", || vtep_receive(counted::vtep_receive_kept)),
+    ("vtep_transmit", || vtep_transmit(Over::Ipv4, counted::vtep_transmit)),
+    ("vtep_transmit_alone", || vtep_transmit(Over::Ipv4, counted::vtep_transmit_alone)),
+    ("vtep_transmit_kept", || vtep_transmit(Over::Ipv4, counted::vtep_transmit_kept)),
+    ("vtep_transmit_ipv6", || vtep_transmit(Over::Ipv6, counted::vtep_transmit_ipv6)),
+    ("vtep_receive", || vtep_receive(Over::Ipv4, counted::vtep_receive)),
+    ("vtep_receive_alone", || vtep_receive(Over::Ipv4, counted::vtep_receive_alone)),
+    ("vtep_receive_kept", || vtep_receive(Over::Ipv4, counted::vtep_receive_kept)),
+    ("vtep_receive_ipv6", || vtep_receive(Over::Ipv6, counted::vtep_receive_ipv6)),
     ("arp_reply", arp_reply),
 ];
 
@@ -143,44 +145,42 @@ fn fdb_hit_batch() -> usize {
 }
 
 /// A VTEP, a worker, and what it is told of packets and answers.
-fn vtep() -> (Overlay, Worker<'static>, Vec<OverlayMeta>, Vec<Output>) {
+fn vtep(over: Over) -> (Overlay, Worker<'static>, Vec<OverlayMeta>, Vec<Output>) {
     (
-        Overlay::new(1 << 12, 64),
+        Overlay::over(over, 1 << 12, 64),
         Worker::new(1),
         vec![OverlayMeta::default(); PACKETS],
         vec![Output::Pass; PACKETS],
     )
 }
 
-fn vtep_transmit(count: Counted<OverlayMeta>) -> usize {
-    let (overlay, mut worker, mut metas, mut outputs) = vtep();
+fn vtep_transmit(over: Over, count: Counted<OverlayMeta>) -> usize {
+    let (overlay, mut worker, mut metas, mut outputs) = vtep(over);
     let mut packets: Vec<Packet<'_>> = Frames::imix(PACKETS).packets();
     let mut random = Random(7);
     for _ in 0..CALLS {
         overlay.aim(&mut random, &mut packets, &mut metas);
         count(&overlay.vtep, &mut worker, &metas, &mut packets, &mut outputs);
         assert!(outputs.iter().all(|output| matches!(output, Output::Send { .. })));
-        packets.iter_mut().for_each(|packet| packet.strip(OVERHEAD).unwrap());
+        packets.iter_mut().for_each(|packet| packet.strip(over.overhead()).unwrap());
     }
     CALLS * PACKETS
 }
 
-fn vtep_receive(count: Counted<DecapMeta>) -> usize {
-    let (overlay, mut worker, _, mut outputs) = vtep();
+fn vtep_receive(over: Over, count: Counted<DecapMeta>) -> usize {
+    let (overlay, mut worker, _, mut outputs) = vtep(over);
     let metas = vec![DecapMeta::new(); PACKETS];
     let mut packets = overlay.arrivals();
     for _ in 0..CALLS {
         count(&overlay.vtep, &mut worker, &metas, &mut packets, &mut outputs);
         assert!(outputs.iter().all(|output| matches!(output, Output::Deliver { source: Some(_), .. })));
-        packets.iter_mut().for_each(|packet| {
-            packet.prepend::<OVERHEAD>().unwrap();
-        });
+        packets.iter_mut().for_each(|packet| over.give_back(packet));
     }
     CALLS * PACKETS
 }
 
 fn arp_reply() -> usize {
-    let (overlay, mut worker, mut metas, mut outputs) = vtep();
+    let (overlay, mut worker, mut metas, mut outputs) = vtep(Over::Ipv4);
     let mut packets = Overlay::rooms();
     let mut random = Random(7);
     for _ in 0..CALLS {

@@ -120,7 +120,7 @@ fn sums(report: &mut Report, len: usize) {
         Contestant::new(format!("memcpy of {len} B"), move |_| {
             for _ in 0..passes(len) {
                 for (to, from) in copies.iter_mut().zip(black_box(buffers.as_slice())) {
-                    black_box(to.as_mut()).copy_from_slice(from);
+                    black_box(&mut **to).copy_from_slice(from);
                 }
                 black_box(&mut copies);
             }

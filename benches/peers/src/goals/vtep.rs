@@ -18,12 +18,12 @@ use crate::{
     cases::{
         Random,
         fdb::{BATCH, NOW},
-        vtep::{Overlay, PACKETS},
+        vtep::{Over, Overlay, PACKETS},
     },
     machine,
     measure::{Contestant, Ratio, Series, interleave},
     report::{Goal, Report},
-    traffic::{Frames, LOCAL, OVERHEAD, endpoint, plans, remotes},
+    traffic::{Frames, LOCAL, endpoint, plans, remotes},
 };
 
 const HOSTS: usize = 1 << 16;
@@ -72,6 +72,9 @@ pub fn run(report: &mut Report) {
         &bursts(received),
         Goal::Info,
     );
+    for (over, name) in [(Over::Ipv6, "over IPv6"), (Over::Ipv6Summed, "over IPv6 with UDP checksums")] {
+        beside_ipv4(report, &overlay, over, name);
+    }
     match machine::ticks_per_ns() {
         Some(ticks) => {
             cycles(report, "VTEP transmit", sent, ticks);
@@ -85,6 +88,23 @@ pub fn run(report: &mut Report) {
             Err(why) => report.skip("V3", "VTEP receive; beside the kernel's", &why),
         }
     }
+}
+
+/// The same over IPv6, beside IPv4.
+fn beside_ipv4(report: &mut Report, ipv4: &Overlay, over: Over, name: &str) {
+    let ipv6 = Overlay::over(over, HOSTS, REMOTES);
+    check(&ipv6);
+    let mut everybody = [
+        transmit(&ipv6, Calls::Bursts),
+        transmit(ipv4, Calls::Bursts),
+        receive(&ipv6, Calls::Bursts),
+        receive(ipv4, Calls::Bursts),
+    ];
+    let series = interleave(report.effort, &mut everybody);
+    let [sent, sent_v4, received, received_v4] = series.as_slice() else { unreachable!("one series each") };
+    let beside = |series: &Series| named(series, "over IPv4");
+    report.row("V1", &format!("VTEP transmit; {name}"), sent, &beside(sent_v4), Goal::Info);
+    report.row("V1", &format!("VTEP receive; {name}"), received, &beside(received_v4), Goal::Info);
 }
 
 fn cycles(report: &mut Report, work: &str, series: &Series, ticks: f64) {
@@ -129,10 +149,8 @@ fn check(overlay: &Overlay) {
     for (((packet, meta), output), frame) in
         sent.packets.iter_mut().zip(&sent.metas).zip(outputs).zip(&frames)
     {
-        let Output::Send { address: std::net::IpAddr::V4(address), .. } = output else {
-            panic!("{output:?}")
-        };
-        let inner = endpoint(address).decap(packet).unwrap();
+        let Output::Send { address, .. } = output else { panic!("{output:?}") };
+        let inner = overlay.receiver(address).decap(packet).unwrap();
         assert_eq!((inner.encapsulation.vni(), packet.as_slice()), (Some(meta.vni), frame.as_slice()));
     }
     assert_eq!(worker.counters().sent, PACKETS as u64);
@@ -161,7 +179,7 @@ fn transmit(overlay: &Overlay, calls: Calls) -> Contestant<'_> {
         Sent::new(),
         |sent| {
             sent.packets.iter_mut().filter(|packet| packet.headroom() < 128).for_each(|packet| {
-                packet.strip(OVERHEAD).unwrap();
+                packet.strip(overlay.over.overhead()).unwrap();
             });
             sent.aim(overlay);
         },
@@ -191,9 +209,8 @@ fn receive(overlay: &Overlay, calls: Calls) -> Contestant<'_> {
         "encap",
         overlay.arrivals(),
         |packets| {
-            packets.iter_mut().filter(|packet| packet.headroom() >= 128).for_each(|packet| {
-                packet.prepend::<OVERHEAD>().unwrap();
-            });
+            let stripped = packets.iter_mut().filter(|packet| packet.headroom() >= 128);
+            stripped.for_each(|packet| overlay.over.give_back(packet));
         },
         move |packets, _| {
             let each = metas.iter().zip(&mut *packets).zip(&mut outputs);
