@@ -75,6 +75,39 @@ fn limit_of_the_quota_group() {
     assert_eq!(fdb.learn(NOW, VNI, mac(6), shared[1]), NEW);
 }
 
+/// Who moves within an account takes nothing more of it, be it full: nothing goes, nothing comes, and no count drifts.
+#[test]
+fn a_move_within_a_full_account_is_not_refused() {
+    for configured in [true, false] {
+        let tables = with(small(), |settings| {
+            (settings.quota_limit, settings.learn_from) = (2, LearnFrom::Any);
+        });
+        let new = |last| {
+            let remote = Remote::new([192, 0, 2, last].into(), 4789).quota(Quota::Shared(0));
+            let remotes = tables.remotes();
+            if configured { remotes.add(&remote) } else { remotes.find_or_learn(&remote) }.unwrap()
+        };
+        let (fdb, a, b, own) = (tables.fdb(), new(1), new(2), remote(&tables, 3));
+        let learned = || [a, b].map(|id| tables.remotes().learned(id).unwrap());
+        let refused = Learned::Refused(Refusal::QuotaLimit);
+        assert_eq!([1, 2, 3].map(|number| fdb.learn(NOW, VNI, mac(number), a)), [NEW, NEW, refused]);
+        for (to, from, counts) in [(b, a, [1, 1]), (a, b, [2, 0]), (b, a, [1, 1])] {
+            assert_eq!(fdb.learn(NOW, VNI, mac(1), to), Learned::Moved { from: from.into() });
+            assert_eq!(learned(), counts);
+            assert_eq!(fdb.learn(NOW, VNI, mac(3), to), refused);
+        }
+        // Out of it is a move to another account: it makes room for one, and no more.
+        assert_eq!(fdb.learn(NOW, VNI, mac(1), own), Learned::Moved { from: b.into() });
+        assert_eq!([3, 4].map(|number| fdb.learn(NOW, VNI, mac(number), b)), [NEW, refused]);
+        // Empty again, it has room for as many as at first.
+        for number in 1..=3 {
+            fdb.delete(NOW, VNI, mac(number)).unwrap();
+        }
+        assert_eq!(learned(), [0, 0]);
+        assert_eq!([4, 5, 6].map(|number| fdb.learn(NOW, VNI, mac(number), b)), [NEW, NEW, refused]);
+    }
+}
+
 /// What expired in the newcomer's own place does not stand in its way, swept or not.
 #[test]
 fn an_address_that_expired_is_learned_again_at_the_limit() {

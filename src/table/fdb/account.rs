@@ -38,6 +38,11 @@ impl Account {
         }
     }
 
+    /// Whether this is one account of several remotes, and the other one is it, too.
+    fn is_shared_with(self, other: Self) -> bool {
+        self == other && self != Self::Own
+    }
+
     pub(super) const fn to_cookie(self) -> u32 {
         match self {
             Self::Own => 0,
@@ -139,11 +144,7 @@ impl<'t> Fdb<'t> {
         account: Account,
     ) -> Result<(), Limit> {
         let own = if account == Account::Own { self.limits.quota } else { u32::MAX };
-        let before = match self.remotes.learned_at(handle.index()).add(handle.generation(), own) {
-            Ok(before) => before,
-            Err(Refused::Full) => return Err(Limit::Quota),
-            Err(Refused::Over) => return Err(Limit::Over),
-        };
+        let before = self.count_at(handle, own)?;
         let first = match self.counter(domain, account) {
             None => before == 0,
             Some(counter) => {
@@ -162,6 +163,39 @@ impl<'t> Fdb<'t> {
             self.note_active();
         }
         Ok(())
+    }
+
+    /// Counts a learned entry at its remote; answers how many there were.
+    fn count_at(&self, handle: Handle, limit: u32) -> Result<u32, Limit> {
+        let counted = self.remotes.learned_at(handle.index()).add(handle.generation(), limit);
+        counted.map_err(|refused| match refused {
+            Refused::Full => Limit::Quota,
+            Refused::Over => Limit::Over,
+        })
+    }
+
+    /// [`take_account`](Self::take_account) for an entry that comes from another account. Where both are the same one
+    /// it takes nothing of that: it is on it already, and a full account is not in its way.
+    pub(super) fn take_over(
+        &self,
+        domain: &Domain<'t>,
+        handle: Handle,
+        account: Account,
+        from: Account,
+    ) -> Result<(), Limit> {
+        if account.is_shared_with(from) {
+            return self.count_at(handle, u32::MAX).map(|_| ());
+        }
+        self.take_account(domain, handle, account)
+    }
+
+    /// [`give_account`](Self::give_account) for an entry that was [taken over](Self::take_over).
+    pub(super) fn give_over(&self, domain: &Domain<'t>, handle: Handle, account: Account, to: Account) {
+        if account.is_shared_with(to) {
+            self.remotes.learned_at(handle.index()).remove(handle.generation());
+        } else {
+            self.give_account(domain, handle, account);
+        }
     }
 
     /// Notes that an account has its first learned entry.

@@ -225,8 +225,9 @@ impl<'t> Fdb<'t> {
             _ => return Learned::Busy,
         };
         let state = Attributes::of(slot.content).state;
+        let before = Account::from_cookie(slot.cold.cookie);
         let value = if state == State::Learned {
-            if let Err(limit) = self.take_account(&source.domain, source.handle, account) {
+            if let Err(limit) = self.take_over(&source.domain, source.handle, account, before) {
                 return refused(limit);
             }
             if slot.cold.cookie != account.to_cookie() {
@@ -245,8 +246,7 @@ impl<'t> Fdb<'t> {
         }
         drop(held);
         if state == State::Learned {
-            let (old, account) = (Handle(slot.content.value), Account::from_cookie(slot.cold.cookie));
-            self.give_account(&source.domain, old, account);
+            self.give_over(&source.domain, Handle(slot.content.value), before, account);
         }
         Learned::Moved { from }
     }

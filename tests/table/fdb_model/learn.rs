@@ -42,7 +42,10 @@ impl Run {
             _ => {}
         }
         let learned = known.learned.map(|_| self.learning(segment, from));
-        if let Some(learning) = learned {
+        // Within an account nobody moves away from it, and it may be full.
+        let moves =
+            |learning: &Learning| known.learned.map(|before| before.account) != Some(learning.account);
+        if let Some(learning) = learned.filter(moves) {
             let (count, limit) = (model.count_account(learning.account), model.limits.quota);
             if answer == Learned::Refused(Refusal::QuotaLimit) {
                 return assert!(count.may_be_full(limit));
