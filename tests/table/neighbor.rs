@@ -213,6 +213,30 @@ fn reachable_becomes_stale_and_goes() {
     assert_eq!(neighbors.count(), 1);
 }
 
+/// As entries of the forwarding database are: what nobody would find is not said to be there.
+#[test]
+fn what_ages_is_refused_while_a_sweep_is_overdue() {
+    let tables = tables(small(), Settings::default());
+    let neighbors = tables.neighbors();
+    let ages = |now| NewNeighbor::new(mac(1)).state(NeighborState::Reachable, now);
+    neighbors.add(VNI, HOST, ages(NOW)).unwrap();
+    neighbors.add(VNI, HOST6.into(), mac(1)).unwrap();
+    let late = after(1_000_000);
+    let (other, pending) = (IpAddr::from([10, 1, 0, 3]), Error::SweepPending);
+    assert_eq!(neighbors.add(VNI, other, ages(late)), Err(pending));
+    assert_eq!(neighbors.add(Vni::truncate(43), other, ages(late)), Err(pending));
+    assert!(!tables.fdb().knows(Vni::truncate(43)), "what is refused adds no VNI");
+    // Be it what is there already, or a permanent one.
+    assert_eq!(neighbors.replace(VNI, HOST, ages(late)), Err(pending));
+    assert_eq!(neighbors.replace(VNI, HOST6.into(), ages(late)), Err(pending));
+    assert_eq!(state(&neighbors, late, HOST6.into()), Some(NeighborState::Permanent));
+    // What does not age needs no time.
+    neighbors.add(VNI, other, NewNeighbor::new(mac(1)).state(NeighborState::NoArp, late)).unwrap();
+    assert!(tables.age(late, usize::MAX, |_| {}).complete);
+    assert_eq!(neighbors.replace(VNI, HOST, ages(late)), Ok(Change::Created));
+    assert_eq!(state(&neighbors, late, HOST), Some(NeighborState::Reachable));
+}
+
 #[test]
 fn never_ageing_neighbours_become_stale_but_stay() {
     let mut settings = Settings::default();

@@ -23,7 +23,9 @@ impl<'t> Neighbors<'t> {
     ///
     /// [`Error::Exists`], also for one that has expired unless the new one says what time it is; [`Error::Full`];
     /// [`Error::NotUnicast`] for the address of a group or of nobody; [`Error::MacKind`] for the all-zero MAC in a
-    /// state that has one; [`Error::Busy`], [`Error::SweepPending`].
+    /// state that has one; [`Error::SweepPending`] for one that ages in a table that was not swept in time, and for any
+    /// that needs a VNI where there is only room that a sweep or a worker's quiescent point has not freed yet;
+    /// [`Error::Busy`].
     pub fn add(&self, vni: Vni, address: IpAddr, neighbor: impl Into<NewNeighbor>) -> Result<(), Error> {
         self.put(vni, address, neighbor.into(), false).map(|_| ())
     }
@@ -73,13 +75,17 @@ impl<'t> Neighbors<'t> {
         if new.state.is_valid() && new.mac == MacAddr::ZERO {
             return Err(Error::MacKind { operation: "a neighbour", kind: MacKind::Zero });
         }
+        let now = new.now.map_or(Now::UNKNOWN, |now| self.start(now));
+        // Its age could not be told: nobody would find it.
+        if new.state.ages() && now.is_overdue() {
+            return Err(Error::SweepPending);
+        }
         let domain = match self.vnis.find(vni)? {
             Some(domain) => domain,
             // Nothing of this VNI can be there: a full table refuses before it adds the VNI.
             None if self.meta.neighbors().load(Relaxed) >= self.store.limit => return Err(self.store.full()),
             None => self.vnis.find_or_add(vni)?,
         };
-        let now = new.now.map_or(Now::UNKNOWN, |now| self.start(now));
         let NewNeighbor { mac, state, router, .. } = new;
         let words = Record { domain: domain.number, address, mac, state, router }.to_words();
         let new = Stored { words, stamp: if state.ages() { now.stamp() } else { ETERNAL } };
