@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::{
     super::{
         Destination, Error, Event, GroupId, RemoteId,
-        bucket::{SLOTS, Slot},
+        bucket::{Busy, SLOTS, Slot},
         clock::Now,
         cursor::Cursor,
         handle::Handle,
@@ -104,7 +104,7 @@ pub struct Flushed {
 
 impl Fdb<'_> {
     /// Removes the entries that `filter` names from at most `budget` buckets, and tells each. A bucket that
-    /// somebody else keeps locked ends the step early.
+    /// somebody else keeps locked ends the step early, and so does a replication list from which remotes are to go.
     pub fn flush(
         &self,
         now: Instant,
@@ -151,7 +151,7 @@ impl Fdb<'_> {
         for (place, slot) in (0..SLOTS).zip(locked.slots()) {
             let Some(slot) = slot.filter(|slot| !self.is_dead(now, slot)) else { continue };
             let Some(entry) = self.entry(now, &slot).filter(|entry| filter.matches(entry)) else { continue };
-            let (remotes, whole) = self.flush_remotes(filter, &slot, &entry);
+            let Ok((remotes, whole)) = self.flush_remotes(filter, &slot, &entry) else { return false };
             if whole {
                 locked.remove(place);
                 self.settle(&slot);
@@ -166,9 +166,9 @@ impl Fdb<'_> {
     }
 
     /// Takes the remotes that the filter names out of an entry; answers how many, and whether the entry goes.
-    fn flush_remotes(&self, filter: &Filter, slot: &Slot, entry: &Entry) -> (usize, bool) {
+    fn flush_remotes(&self, filter: &Filter, slot: &Slot, entry: &Entry) -> Result<(usize, bool), Busy> {
         if !filter.names_remotes() {
-            return (0, true);
+            return Ok((0, true));
         }
         let named = |id: RemoteId| {
             self.remotes.get(id).is_some_and(|remote| {
@@ -178,14 +178,16 @@ impl Fdb<'_> {
                     && filter.egress.is_none_or(|egress| remote.egress == egress)
             })
         };
-        match entry.destination {
+        Ok(match entry.destination {
             Destination::Remote(remote) => (0, named(remote)),
-            Destination::List(_) => {
-                let deleted = self.lists().delete_where(Handle(slot.content.value), named);
-                deleted.map_or((0, false), |(remotes, left)| (remotes, remotes > 0 && !left))
-            }
+            Destination::List(_) => match self.lists().delete_where(Handle(slot.content.value), named) {
+                Ok((remotes, left)) => (remotes, remotes > 0 && !left),
+                Err(Error::Busy) => return Err(Busy),
+                // The list was removed just now, and the entry is nobody's.
+                Err(_) => (0, false),
+            },
             _ => (0, false),
-        }
+        })
     }
 
     /// Forgets at once, however much it is, what was learned in a VNI; answers how many entries that were.

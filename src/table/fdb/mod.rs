@@ -70,3 +70,6 @@ pub(crate) struct Limits {
     pub(crate) vni: u32,
     pub(crate) learn_from: LearnFrom,
 }
+
+#[cfg(test)]
+mod tests;

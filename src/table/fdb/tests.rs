@@ -1,0 +1,58 @@
+//! What is promised while somebody else is between two steps.
+
+extern crate std;
+
+use core::cell::Cell;
+use std::vec::Vec;
+
+use super::{
+    super::{Capacity, Cursor, Destination, Line, Remote, RemoteId, Tables},
+    Filter, Lookup,
+};
+use crate::{
+    time::Instant,
+    wire::{MacAddr, Vni},
+};
+
+fn tables() -> Tables<Vec<Line>> {
+    let capacity = Capacity::fdb(64);
+    let lines = (0..capacity.lines()).map(|_| Line::new()).collect();
+    let tables = Tables::new(lines, capacity, [1, 2]).unwrap();
+    tables.fdb().add_vni(VNI).unwrap();
+    tables
+}
+
+fn remote(tables: &Tables<Vec<Line>>, last: u8) -> RemoteId {
+    tables.remotes().add(&Remote::new([192, 0, 2, last].into(), 4789)).unwrap()
+}
+
+/// Who asks for a remote to be flushed is not told that all is done while it is still in a list.
+#[test]
+fn a_flush_does_not_pass_by_a_list_that_is_locked() {
+    let tables = tables();
+    let (fdb, lists) = (tables.fdb(), tables.lists());
+    let [a, b] = [1, 2].map(|last| remote(&tables, last));
+    for remote in [a, b] {
+        let _ = fdb.append(VNI, MacAddr::ZERO, remote).unwrap();
+    }
+    let Lookup::Found(Destination::List(list)) = fdb.lookup(NOW, VNI, MacAddr::ZERO) else {
+        panic!("a list of its own")
+    };
+    let filter = Filter { address: Some([192, 0, 2, 1].into()), ..Filter::ALL };
+    let flush = |from| fdb.flush(NOW, &filter, from, usize::MAX, |_| {});
+    let first = Cell::new(None);
+    // Asked under the list's lock.
+    let while_locked = |_| {
+        first.set(Some(flush(Cursor::default())));
+        false
+    };
+    assert_eq!(lists.delete_where(list.0, while_locked), Ok((0, true)));
+    let first = first.get().unwrap();
+    assert_eq!((first.entries, first.remotes), (0, 0));
+    let then = flush(first.next.expect("not at its end"));
+    assert_eq!((then.entries, then.remotes, then.next), (0, 1, None));
+    assert!(lists.members(list).eq([b]));
+}
+
+const VNI: Vni = Vni::truncate(42);
+const NOW: Instant = Instant::from_secs(1_000);
