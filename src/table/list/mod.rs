@@ -45,7 +45,7 @@ impl<'t> Lists<'t> {
     /// # Errors
     ///
     /// [`Error::Full`]; [`Error::SweepPending`] where there is only room that a worker's quiescent point has not freed
-    /// yet; [`Error::Stale`] for a remote that was removed.
+    /// yet; [`Error::Stale`] for a remote that was removed; [`Error::Busy`] where a sweep comes by just then.
     pub fn add_list(&self, members: &[RemoteId]) -> Result<ListId, Error> {
         self.create(0, members).map(ListId)
     }
@@ -134,15 +134,22 @@ impl<'t> Lists<'t> {
         let line = self.lines.get(index).ok_or_else(|| self.full())?;
         let generation = line.word(STATE).load(Relaxed) >> GENERATION_SHIFT;
         let handle_kind = if kind & GROUP == 0 { Handle::LIST } else { Handle::GROUP };
-        let head = Handle::new(handle_kind, generation, index as u32);
-        for &member in members {
-            if let Err(error) = self.push(head, member) {
-                self.lock(head)?;
-                self.free(head);
-                return Err(error);
-            }
+        self.fill(Handle::new(handle_kind, generation, index as u32), members)
+    }
+
+    /// Puts the members into a new list, which is freed where that fails.
+    fn fill(&self, head: Handle, members: &[RemoteId]) -> Result<Handle, Error> {
+        let pushed = members.iter().try_for_each(|&member| self.push(head, member).map(|_| ()));
+        pushed.inspect_err(|_| self.doom(head)).map(|()| head)
+    }
+
+    /// Frees a list, or has whoever holds its lock free it.
+    fn doom(&self, head: Handle) {
+        let Some(line) = self.lines.get(head.index()) else { return };
+        line.word(STATE).fetch_or(DOOMED, AcqRel);
+        if self.lock(head).is_ok() {
+            self.free(head);
         }
-        Ok(head)
     }
 
     /// Deletes the members that `which` names; answers how many went and whether others are left.
@@ -180,11 +187,7 @@ impl<'t> Lists<'t> {
         let Some(line) = self.lines.get(head.index()) else { return };
         let state = line.word(STATE).load(Acquire);
         if self.is_head(head, state) && state & OWNED != 0 {
-            // Who holds the lock, if somebody does, frees it instead.
-            line.word(STATE).fetch_or(DOOMED, AcqRel);
-            if self.lock(head).is_ok() {
-                self.free(head);
-            }
+            self.doom(head);
         }
     }
 
@@ -290,3 +293,6 @@ pub(crate) const OWNED: u32 = 8;
 pub(crate) const GROUP: u32 = 16;
 const DOOMED: u32 = 32;
 const GENERATION_SHIFT: u32 = 6;
+
+#[cfg(test)]
+mod tests;
