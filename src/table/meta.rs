@@ -49,7 +49,7 @@ words! {
     configured = written[0],
     /// Those that were.
     learned = written[1],
-    /// Quota groups that have learned entries.
+    /// [`NO_QUOTAS`], and one for each quota group that has learned entries.
     active_quotas = written[2],
     /// Entries moved between buckets.
     relocations = written[3],
@@ -88,6 +88,16 @@ impl<'t> Meta<'t> {
             [read, written, ..] => Self { read, written },
             _ => Self { read: nowhere(), written: nowhere() },
         }
+    }
+
+    /// What new tables say.
+    pub(crate) fn found(self) {
+        self.active_quotas().store(NO_QUOTAS, Relaxed);
+    }
+
+    /// Quota groups that have learned entries.
+    pub(crate) fn active(self) -> u32 {
+        self.active_quotas().load(Relaxed).saturating_sub(NO_QUOTAS)
     }
 
     /// The ageing of the forwarding database.
@@ -168,6 +178,10 @@ impl Room<'_> {
 
 /// Room that is left by who counts ahead: for 32 that do so at the same time, 32 each.
 const SPARE: u32 = 1024;
+
+/// Where the count of quota groups that have learned entries begins. The first entry of a group is counted in two steps,
+/// and a flush between them counts it out before it was counted in: a count that stopped at none would keep that one.
+const NO_QUOTAS: u32 = 1 << 31;
 
 /// Counts one fewer, never below none.
 pub(crate) fn uncount(counter: &AtomicU32) -> u32 {

@@ -106,6 +106,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let layout = Layout::of(&capacity);
         let tables = Self { storage, plan: Plan { capacity, layout, settings, clocks, seeds } };
         let meta = tables.set().meta;
+        meta.found();
         meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
         meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
         meta.mtu_limit().store(remote::ticks(settings.mtu_expires), Relaxed);

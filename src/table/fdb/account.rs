@@ -317,7 +317,7 @@ impl<'t> Fdb<'t> {
         let room = self.limits.learned.min(self.limits.entries);
         let configured = self.meta.configured().load(Relaxed);
         let room = room.min(self.limits.entries.saturating_sub(configured));
-        let accounts = self.meta.active_quotas().load(Relaxed).saturating_add(newcomer_is_first.into());
+        let accounts = self.meta.active().saturating_add(newcomer_is_first.into());
         let share = room / accounts.max(1);
         let balance = |slot: &Slot| {
             let handle = Handle(slot.content.value);

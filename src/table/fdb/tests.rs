@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use super::{
     super::{Capacity, Cursor, Destination, Line, Remote, RemoteId, Tables},
-    Filter, Lookup,
+    Filter, Learned, Lookup,
 };
 use crate::{
     time::Instant,
@@ -54,5 +54,26 @@ fn a_flush_does_not_pass_by_a_list_that_is_locked() {
     assert!(lists.members(list).eq([b]));
 }
 
+/// Else the fair share of everybody would be less, for ever.
+#[test]
+fn a_flush_between_the_steps_of_a_first_entry_leaves_no_account_behind() {
+    let tables = tables();
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    let handle = tables.remotes().learned_handle(a).unwrap();
+    for _ in 0..3 {
+        // As in `enter_learned`, where the flush comes between the two.
+        let generation = tables.remotes().learned_handle(a).unwrap().generation();
+        assert_eq!(tables.remotes().learned_at(handle.index()).add(generation, u32::MAX), Ok(0));
+        assert_eq!(fdb.flush_learned_from(a), Ok(1));
+        fdb.note_active();
+        assert_eq!(fdb.meta.active(), 0);
+    }
+    assert_eq!(fdb.learn(NOW, VNI, MAC, a), Learned::New { evicted: None });
+    assert_eq!(fdb.meta.active(), 1);
+    fdb.delete(NOW, VNI, MAC).unwrap();
+    assert_eq!(fdb.meta.active(), 0);
+}
+
 const VNI: Vni = Vni::truncate(42);
 const NOW: Instant = Instant::from_secs(1_000);
+const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);

@@ -189,6 +189,7 @@ impl Tables {
     /// What new tables say.
     fn found(&self) {
         let limit = Clock::new(Ageing::default()).ticks(Ageing::default()).expect("the default");
+        self.meta().found();
         self.meta().fdb_limit().store(limit.into(), Relaxed);
         self.meta().mtu_limit().store(ticks(Ageing::After(MTU_EXPIRES)), Relaxed);
         self.remotes().found();
