@@ -142,11 +142,12 @@ impl<'t> Locked<'t> {
         self.guard(place.second).set_value(place.slot, value);
     }
 
-    /// Changes a tag, after the value does not need it any more.
-    pub(crate) fn set_tag(&mut self, place: Place, tag: u8) {
+    /// Changes tag and stamp, after the value does not need the old ones: who has read the one before looks again.
+    pub(crate) fn set_said(&mut self, place: Place, tag: u8, stamp: u16) {
         let guard = self.guard(place.second);
         guard.begin();
         guard.set_tag(place.slot, tag);
+        guard.set_stamp(place.slot, stamp);
     }
 
     pub(crate) fn set_stamp(&mut self, place: Place, stamp: u16) {

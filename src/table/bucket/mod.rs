@@ -23,7 +23,8 @@
 //!   every stress test on x86 and is wrong.)
 //! - Publishing, moving to another destination and deleting are one store of the value.
 //! - A tag changes as a key does or, later, once a value does not need it any more; the version has changed between,
-//!   for those who have read the value before.
+//!   for those who have read the value before. So does the stamp of an entry that is pointed elsewhere by somebody who
+//!   does not know its age: what has expired must not be found with the new one.
 //! - A relocated entry is copied first and cleared second, under both locks. Between the two the first bucket's
 //!   control word changes: the overflow is counted or, on the way back, the version is changed once more, for those
 //!   who began after the copy was announced and before it was there.

@@ -308,16 +308,14 @@ impl<'t> Fdb<'t> {
             domain.configured().fetch_add(1, Relaxed);
             self.meta.configured().fetch_add(1, Relaxed);
         }
-        locked.set_stamp(place, self.stamp(self.now(new), new.state));
         if slot.cold != new.cold() {
             locked.set_cold(place, new.cold());
         }
         if slot.content.value != value.0 {
             locked.set_value(place, value.0);
         }
-        if slot.content.tag != new.tag() {
-            locked.set_tag(place, new.tag());
-        }
+        // After the value, which may have expired: who says no time is not told.
+        locked.set_said(place, new.tag(), self.stamp(self.now(new), new.state));
         if learned {
             self.settle(slot);
         }

@@ -6,7 +6,7 @@ use crate::{
     model::{check, places},
     planted::assert_fails,
     table::{
-        Destination, Learned, Lookup, Remote, RemoteId,
+        Change, Destination, Learned, Lookup, Remote, RemoteId,
         bucket::{Dead, Key},
         handle::Handle,
         line::{Access, Kind, looking, observed},
@@ -108,6 +108,36 @@ pub fn what_was_flushed_does_not_come_back() {
         writer.join().expect("the writer");
         assert_eq!(READERS[0](&tables, MAC), known[1]);
     });
+}
+
+/// An entry that has expired is replaced by somebody who says no time: whoever looks it up finds the new one, or nothing.
+/// At most 2 preemptions, 1 for batches.
+pub fn an_expired_entry_that_is_replaced_is_not_found_again() {
+    let modelled = |part, _| match part {
+        Part::Fdb => CONTROL | TAGS | STAMPS | VALUE_0,
+        _ => 0,
+    };
+    let ways: [fn(&Tables) -> Lookup; 2] = [
+        |tables| tables.fdb().lookup(LATE, FIRST, MAC),
+        |tables| {
+            let mut answers = [Lookup::Busy];
+            tables.fdb().lookup_batch(LATE, &[(FIRST, MAC)], &mut answers);
+            answers[0]
+        },
+    ];
+    for (find, preemptions) in ways.into_iter().zip([2, 1]) {
+        let (image, ()) = Image::new(Shape { buckets: 2, ..SHAPE }, modelled, fill);
+        check(preemptions, move || {
+            let tables = image.tables();
+            let writer = spawn(&tables, |tables| {
+                assert_eq!(tables.fdb().replace(FIRST, MAC, OTHER), Ok(Change::Updated));
+            });
+            let found = find(&tables);
+            assert!([Lookup::Unknown, found_at(OTHER)].contains(&found), "came back: {found:?}");
+            writer.join().expect("the writer");
+            assert_eq!(find(&tables), found_at(OTHER));
+        });
+    }
 }
 
 /// An entry moves to its second bucket, or back, while it is looked up: it is found. At most 1 preemption. What comes
@@ -222,6 +252,8 @@ pub fn planted_number_given_again_in_the_same_epoch() {
 }
 
 const NOW: Instant = Instant::from_secs(1);
+/// When all that was learned has expired.
+const LATE: Instant = Instant::from_secs(400);
 const FIRST: Vni = Vni::truncate(0x0100);
 const SECOND: Vni = Vni::truncate(0x0201);
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -239,6 +271,7 @@ const AWAY: usize = 2;
 // Words of a bucket that change.
 const CONTROL: u16 = 1;
 const TAGS: u16 = 1 << 1;
+const STAMPS: u16 = 0b11 << 2;
 const STAMP_3: u16 = 1 << 3;
 const VALUES: u16 = 0b1111 << 4;
 const VALUE_0: u16 = 1 << 4;

@@ -43,7 +43,7 @@ pub(crate) use self::{
     clock::{Ageing, Clock},
     error::{BuildError, Error, HandleKind, MacKind, Resource},
     event::Event,
-    fdb::{Fdb, Learned, Limits, Lookup, NewEntry},
+    fdb::{Change, Fdb, Learned, Limits, Lookup, NewEntry},
     handle::{Destination, GroupId, ListId, RemoteId},
     list::Lists,
     remote::{Quota, Raw, Record, Remote, Remotes, Words, record_lines, ticks},
