@@ -1,11 +1,11 @@
-//! Who pays for an entry: counts per table, VNI, remote and quota group, and what gives way in a full table.
+//! Who pays for an entry: counts per table, VNI, remote and quota group.
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     super::{
         Destination, Quota, RemoteId,
-        bucket::{Key, Locked, Place, SLOTS, Slot},
+        bucket::{Key, Locked, Place, Slot},
         census::{Census, Refused, Seen},
         clock::Now,
         handle::Handle,
@@ -90,7 +90,7 @@ impl<'t> Fdb<'t> {
     }
 
     /// How many learned entries an account has.
-    fn balance(&self, domain: &Domain<'t>, remote: usize, account: Account) -> u32 {
+    pub(super) fn balance(&self, domain: &Domain<'t>, remote: usize, account: Account) -> u32 {
         match self.counter(domain, account) {
             Some(counter) => counter.load(Relaxed),
             None => self.remotes.learned_at(remote).read().1,
@@ -298,78 +298,6 @@ impl<'t> Fdb<'t> {
         self.settle(slot);
     }
 
-    /// Removes the dead from both buckets of a locked pair; answers whether there were any.
-    pub(super) fn bury(&self, now: Now, locked: &mut Locked<'t>) -> bool {
-        let mut any = false;
-        for (place, slot) in locked.slots().into_iter().flatten() {
-            if self.is_dead(now, &slot) {
-                self.remove_from(locked, place, &slot);
-                any = true;
-            }
-        }
-        any
-    }
-
-    /// In a full table: removes, from two buckets, the learned entry whose account is furthest above its fair
-    /// share; none, where none is above. The share is what there is room for, divided by the accounts that have
-    /// entries, the newcomer's included.
-    pub(super) fn evict(&self, now: Now, locked: &mut Locked<'t>, newcomer_is_first: bool) -> Option<Entry> {
-        let room = self.limits.learned.min(self.limits.entries);
-        let configured = self.meta.configured().load(Relaxed);
-        let room = room.min(self.limits.entries.saturating_sub(configured));
-        let accounts = self.meta.active().saturating_add(newcomer_is_first.into());
-        let share = room / accounts.max(1);
-        let balance = |slot: &Slot| {
-            let handle = Handle(slot.content.value);
-            let domain = (handle.kind() == Handle::LEARNED).then(|| self.domain_of(slot.key)).flatten()?;
-            Some(self.balance(&domain, handle.index(), Account::from_cookie(slot.cold.cookie)))
-        };
-        let candidates = locked.slots().into_iter().flatten();
-        let candidates = candidates.filter_map(|(place, slot)| Some((balance(&slot)?, place, slot)));
-        let (most, place, slot) = candidates.max_by_key(|(balance, ..)| *balance)?;
-        if most <= share {
-            return None;
-        }
-        let evicted = self.entry(now, &slot);
-        self.remove_from(locked, place, &slot);
-        evicted
-    }
-
-    /// Whether an account has no learned entry yet.
-    pub(super) fn is_new(&self, domain: &Domain<'t>, handle: Handle, account: Account) -> bool {
-        self.balance(domain, handle.index(), account) == 0
-    }
-
-    /// In a full table with dead entries somewhere: goes on looking for them until there is room for one more;
-    /// answers whether there is. Two that look at the same time look at the same buckets: that costs time and
-    /// nothing else.
-    pub(super) fn help(&self, now: Now) -> bool {
-        let left = self.meta.dead_buckets();
-        for _ in 0..HELP {
-            let before = left.load(Relaxed);
-            let Some(bucket) = before.min(self.map.len() as u32).checked_sub(1) else { return false };
-            let any = self.bury_bucket(now, bucket as usize);
-            let _ = left.compare_exchange(before, bucket, Relaxed, Relaxed);
-            if any {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn bury_bucket(&self, now: Now, bucket: usize) -> bool {
-        let Ok(mut locked) = self.map.lock_bucket(bucket) else { return false };
-        let mut any = false;
-        for (place, slot) in (0..SLOTS).zip(locked.slots()) {
-            if let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) {
-                locked.remove(place);
-                self.settle(&slot);
-                any = true;
-            }
-        }
-        any
-    }
-
     /// The remote of a destination, where that is one.
     pub(super) const fn remote_of(destination: Destination) -> Option<RemoteId> {
         match destination {
@@ -391,6 +319,3 @@ fn is_current(domain: &Domain<'_>, slot: &Slot) -> bool {
     Handle(slot.content.value).kind() != Handle::LEARNED
         || u32::from(slot.content.tag) == domain.learned().read().0
 }
-
-/// Buckets looked through for dead entries when the table is full, by each that finds it so.
-const HELP: usize = 64;

@@ -9,6 +9,7 @@ mod burst;
 mod dump;
 mod enter;
 mod entry;
+mod evict;
 mod flush;
 mod learn;
 mod lookup;
