@@ -32,6 +32,13 @@ impl Census<'_> {
         (word >> 24, word & COUNT)
     }
 
+    /// How many there are, for who has counted something else by a SeqCst update before: of two who count and then ask
+    /// for what the other one counts, the later one sees the other.
+    #[inline]
+    pub(crate) fn count(self) -> u32 {
+        self.0.load(SeqCst) & COUNT
+    }
+
     /// What is there now, for [`add_to`](Self::add_to).
     #[inline]
     pub(crate) fn peek(self) -> Seen {

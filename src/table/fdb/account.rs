@@ -1,6 +1,6 @@
 //! Who pays for an entry: counts per table, VNI, remote and quota group.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{
     super::{
@@ -108,8 +108,14 @@ impl<'t> Fdb<'t> {
     /// Counts an entry that somebody adds; for the table it is one of those that are `paid`, if there are any.
     #[inline(always)]
     pub(super) fn take_configured(&self, domain: &Domain<'_>, paid: &mut u32) -> Result<(), Limit> {
-        let learned = domain.learned().read().1;
-        if !meta::count_below(domain.configured(), self.vni_limit(domain).saturating_sub(learned)) {
+        let (limit, learned) = (self.vni_limit(domain), domain.learned().read().1);
+        let count = |count: u32| (count < limit.saturating_sub(learned)).then(|| count.wrapping_add(1));
+        let counted = domain.configured().fetch_update(SeqCst, Relaxed, count);
+        let before = counted.map_err(|_| Limit::Vni)?;
+        // Somebody may have learned meanwhile: whoever counts later sees the other, and is one too many.
+        let now = domain.learned().count();
+        if now > learned && before.saturating_add(now) >= limit {
+            meta::uncount(domain.configured());
             return Err(Limit::Vni);
         }
         if !spend(paid) && !self.room_for_configured().count(1) {
@@ -223,12 +229,19 @@ impl<'t> Fdb<'t> {
         generation: u32,
         paid: &mut u32,
     ) -> Result<(), Limit> {
-        let limit = self.vni_limit(domain).saturating_sub(domain.configured().load(Relaxed));
+        let (limit, configured) = (self.vni_limit(domain), domain.configured().load(Relaxed));
         let counted: Census<'_> = domain.learned();
-        counted.add_to(seen, generation, limit).map_err(|refused| match refused {
+        let before = counted.add_to(seen, generation, limit.saturating_sub(configured));
+        let before = before.map_err(|refused| match refused {
             Refused::Full => Limit::Vni,
             Refused::Over => Limit::Over,
         })?;
+        // As for those that somebody adds.
+        let now = domain.configured().load(SeqCst);
+        if now > configured && before.saturating_add(now) >= limit {
+            counted.remove(generation);
+            return Err(Limit::Vni);
+        }
         if !spend(paid) && !self.room_for_learned().count(1) {
             counted.remove(generation);
             return Err(Limit::Table);

@@ -1,6 +1,9 @@
 //! Entries on their way into the forwarding database while what they name goes, and its number is given again.
 
-use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::{
+    num::NonZeroU32,
+    sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst},
+};
 
 use crate::{
     model::check,
@@ -100,6 +103,49 @@ fn replace(tables: &Tables) -> bool {
     fdb.add_vni(SECOND).is_ok()
 }
 
+/// One entry is added and another one learned where a VNI has room for one: there are never two. Both may be refused. At
+/// most 2 preemptions.
+pub fn a_vni_has_no_more_entries_than_its_limit() {
+    LAST_ROOM.into_iter().for_each(|ways| sequential(|| last_room(ways)));
+}
+
+fn last_room([add, learn]: [fn(&Tables); 2]) {
+    let modelled = |part, _| match part {
+        Part::Vnis => LEARNED | CONFIGURED,
+        Part::Fdb => CONTROL | VALUES,
+        _ => 0,
+    };
+    let (image, ()) = Image::new(SHAPE, modelled, |tables| {
+        tables.fdb().set_limit(FIRST, NonZeroU32::new(1)).expect("room");
+        assert_eq!(tables.remotes().add(&Remote::new([192, 0, 2, 1].into(), 4_789)), Ok(ONE));
+        // Time has begun.
+        tables.meta().fdb_swept().store(1, Release);
+    });
+    check(2, move || {
+        let tables = image.tables();
+        let writer = spawn(&tables, add);
+        learn(&tables);
+        writer.join().expect("the writer");
+        let fdb = tables.fdb();
+        let found = [MAC, BESIDE].map(|mac| fdb.lookup(NOW, FIRST, mac) != Lookup::Unknown);
+        assert_eq!(fdb.count_vni(FIRST), (found[0].into(), found[1].into()), "what is there is counted");
+        assert_ne!(found, [true; 2], "more than the limit");
+    });
+}
+
+/// The ways of an entry that is added, and of one that is learned.
+const LAST_ROOM: [[fn(&Tables); 2]; 2] = [
+    [
+        |tables| {
+            let _ = tables.fdb().add(FIRST, MAC, ONE);
+        },
+        |tables| {
+            let _: Learned = tables.fdb().learn(NOW, FIRST, BESIDE, ONE);
+        },
+    ],
+    [|tables| add_all(tables, &[MAC]), |tables| learn_all(tables, &[BESIDE])],
+];
+
 /// Locks are taken without a place in the order of all: who has one may still see the VNI that a sweep has seen go.
 pub fn planted_lock_taken_out_of_order() {
     let fault: Observer = |access| match access {
@@ -108,6 +154,17 @@ pub fn planted_lock_taken_out_of_order() {
     };
     for way in WAYS {
         assert_fails("another one's", || observed(fault, || coming(way)));
+    }
+}
+
+/// Counts are taken without a place in the order of all: who counts and then looks at the other one may miss it.
+pub fn planted_counts_of_a_vni_taken_out_of_order() {
+    let fault: Observer = |access| match access {
+        Access { kind: Kind::Update, word: 1 | 2, order: SeqCst } => AcqRel,
+        access => access.order,
+    };
+    for ways in LAST_ROOM {
+        assert_fails("more than the limit", || observed(fault, || sequential(|| last_room(ways))));
     }
 }
 

@@ -11,5 +11,7 @@ macro_rules! tests {
 
 tests! {
     an_entry_that_comes_is_not_that_of_the_next_vni
+    a_vni_has_no_more_entries_than_its_limit
     planted_lock_taken_out_of_order
+    planted_counts_of_a_vni_taken_out_of_order
 }
