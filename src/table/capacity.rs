@@ -19,7 +19,8 @@
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct Capacity {
-    /// Entries of the forwarding database, all VNIs together, at most 2^28.
+    /// Entries of the forwarding database, all VNIs together, at most 2^28. Of learned ones, a VNI has at most
+    /// 16,777,215, and so has a remote.
     pub entries: u32,
     /// VNIs, at most 65,535.
     pub vnis: u32,

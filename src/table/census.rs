@@ -4,7 +4,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 use super::line::AtomicU32;
 
-/// A generation and the number of entries that carry it, in one word.
+/// A generation and the number of entries that carry it, in one word. More than 24 bits count are refused, as the
+/// settings of the limits say.
 ///
 /// ```text
 ///  0               8                                              32

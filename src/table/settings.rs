@@ -20,10 +20,11 @@ pub struct Settings {
     pub learn_from: LearnFrom,
     /// The most learned entries, so that there is room left for others. Default: no limit but the capacity.
     pub learned_limit: u32,
-    /// The most learned entries of one quota group. Default: no limit but the capacity.
+    /// The most learned entries of one quota group. Default: no limit but the capacity. One remote never has more than
+    /// 16,777,215.
     pub quota_limit: u32,
     /// The most entries of a VNI that has no limit of its own. (Linux: `maxaddress`.) Default: no limit but the
-    /// capacity.
+    /// capacity. No more than 16,777,215 are learned ones, with any limit.
     pub vni_limit: u32,
     /// The most remotes that are not configured. Default: 64.
     pub unconfigured_remotes: u32,

@@ -1,13 +1,13 @@
-//! What is promised while somebody else is between two steps.
+//! What is promised while somebody else is between two steps, and at limits that nobody has memory for.
 
 extern crate std;
 
-use core::cell::Cell;
+use core::{cell::Cell, sync::atomic::Ordering::Relaxed};
 use std::vec::Vec;
 
 use super::{
-    super::{Capacity, Cursor, Destination, Line, Remote, RemoteId, Tables},
-    Filter, Learned, Lookup,
+    super::{Capacity, Cursor, Destination, Line, Remote, RemoteId, Tables, census::Census},
+    Filter, Learned, Lookup, Refusal,
 };
 use crate::{
     time::Instant,
@@ -72,6 +72,25 @@ fn a_flush_between_the_steps_of_a_first_entry_leaves_no_account_behind() {
     assert_eq!(fdb.meta.active(), 1);
     fdb.delete(NOW, VNI, MAC).unwrap();
     assert_eq!(fdb.meta.active(), 0);
+}
+
+/// What the settings call no limit is one of 24 bits, for what is learned.
+#[test]
+fn a_vni_and_a_remote_learn_no_more_than_16_777_215_addresses() {
+    let tables = tables();
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    let handle = tables.remotes().learned_handle(a).unwrap();
+    let of_vni = fdb.vnis.find(VNI).unwrap().unwrap().learned();
+    let of_remote = tables.remotes().learned_at(handle.index());
+    for (Census(census), limit) in [(of_vni, Refusal::VniLimit), (of_remote, Refusal::QuotaLimit)] {
+        let none = census.load(Relaxed);
+        census.store(none + 16_777_215, Relaxed);
+        assert_eq!(fdb.learn(NOW, VNI, MAC, a), Learned::Refused(limit));
+        census.store(none + 16_777_214, Relaxed);
+        assert_eq!(fdb.learn(NOW, VNI, MAC, a), Learned::New { evicted: None });
+        fdb.delete(NOW, VNI, MAC).unwrap();
+        census.store(none, Relaxed);
+    }
 }
 
 const VNI: Vni = Vni::truncate(42);
