@@ -179,8 +179,9 @@ impl Room<'_> {
 /// Room that is left by who counts ahead: for 32 that do so at the same time, 32 each.
 const SPARE: u32 = 1024;
 
-/// Where the count of quota groups that have learned entries begins. The first entry of a group is counted in two steps,
-/// and a flush between them counts it out before it was counted in: a count that stopped at none would keep that one.
+/// Where the count of quota groups that have learned entries begins. The first entry of a group is counted in two
+/// steps, and a flush between them counts it out before it was counted in: a count that stopped at none would keep that
+/// one.
 const NO_QUOTAS: u32 = 1 << 31;
 
 /// Counts one fewer, never below none.

@@ -103,8 +103,8 @@ fn replace(tables: &Tables) -> bool {
     fdb.add_vni(SECOND).is_ok()
 }
 
-/// One entry is added and another one learned where a VNI has room for one: there are never two. Both may be refused. At
-/// most 2 preemptions.
+/// One entry is added and another one learned where a VNI has room for one: there are never two. Both may be refused.
+/// At most 2 preemptions.
 pub fn a_vni_has_no_more_entries_than_its_limit() {
     LAST_ROOM.into_iter().for_each(|ways| sequential(|| last_room(ways)));
 }

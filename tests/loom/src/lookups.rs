@@ -110,8 +110,8 @@ pub fn what_was_flushed_does_not_come_back() {
     });
 }
 
-/// An entry that has expired is replaced by somebody who says no time: whoever looks it up finds the new one, or nothing.
-/// At most 2 preemptions, 1 for batches.
+/// An entry that has expired is replaced by somebody who says no time: whoever looks it up finds the new one, or
+/// nothing. At most 2 preemptions, 1 for batches.
 pub fn an_expired_entry_that_is_replaced_is_not_found_again() {
     let modelled = |part, _| match part {
         Part::Fdb => CONTROL | TAGS | STAMPS | VALUE_0,

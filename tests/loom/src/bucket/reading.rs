@@ -127,9 +127,9 @@ pub fn present_entry_is_found_beside_others() {
     }
 }
 
-/// An entry that counts by its tag becomes one that does not, and then gets another tag and another stamp: whoever looks
-/// for it finds it all the time, with either value, and never the old one with the new tag or the new stamp. At most 3
-/// preemptions.
+/// An entry that counts by its tag becomes one that does not, and then gets another tag and another stamp: whoever
+/// looks for it finds it all the time, with either value, and never the old one with the new tag or the new stamp. At
+/// most 3 preemptions.
 pub fn an_entry_that_is_rewritten_never_vanishes() {
     let [key, ..] = crossed_keys();
     let image = Image::new(2, |world| world.add(&entry(key, 0)));
