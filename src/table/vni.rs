@@ -150,6 +150,11 @@ impl<'t> Vnis<'t> {
             if line.word(NAME).compare_exchange(name, CLAIMED, AcqRel, Relaxed).is_err() {
                 continue;
             }
+            // Another VNI may have come and gone since the name was read: its entries are still in their buckets.
+            if name == REMOVED && !self.forgotten(line) {
+                line.word(NAME).store(REMOVED, Release);
+                continue;
+            }
             let (generation, _) = Census(line.word(LEARNED)).read();
             Census(line.word(LEARNED)).begin(generation.max(1));
             line.word(LIMIT).store(0, Relaxed);

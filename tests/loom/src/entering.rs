@@ -146,6 +146,41 @@ const LAST_ROOM: [[fn(&Tables); 2]; 2] = [
     [|tables| add_all(tables, &[MAC]), |tables| learn_all(tables, &[BESIDE])],
 ];
 
+/// While a VNI is added, another one takes the number that was free, has an entry, and goes; no sweep comes by. The
+/// entry is still in its bucket, and not that of the VNI which is added. At most 1 preemption.
+pub fn an_entry_of_a_vni_that_came_and_went_is_not_that_of_the_next() {
+    let modelled = |part, line| match (part, line) {
+        (Part::VniFront, 0) => 0b1111,
+        (Part::VniMap, _) => CONTROL | VALUES,
+        (Part::Vnis, _) => NAME | LEARNED | CONFIGURED,
+        (Part::Meta, 1) => META_VNIS,
+        (Part::Fdb, _) => CONTROL | VALUES,
+        _ => 0,
+    };
+    let (image, ()) = Image::new(Shape { vnis: 3, ..SHAPE }, modelled, |tables| {
+        let others = [0x0300, 0x0401, 0x0502].map(Vni::truncate);
+        others.into_iter().for_each(|vni| tables.fdb().add_vni(vni).expect("room"));
+        tables.fdb().remove_vni(others[1]).expect("nobody is at work");
+        // Two sweeps, which find nothing: one number is free, and another one will be.
+        tables.meta().passes().fetch_add(2, Release);
+        tables.fdb().remove_vni(others[0]).expect("nobody is at work");
+        assert_eq!(tables.remotes().add(&Remote::new([192, 0, 2, 1].into(), 4_789)), Ok(ONE));
+    });
+    check(1, move || {
+        let tables = image.tables();
+        let writer = spawn(&tables, |tables| {
+            if tables.fdb().add(FIRST, MAC, ONE).is_ok() {
+                tables.fdb().remove_vni(FIRST).expect("nobody else removes it");
+            }
+        });
+        let added = tables.fdb().add_vni(SECOND);
+        writer.join().expect("the writer");
+        if added.is_ok() {
+            assert_eq!(tables.fdb().lookup(NOW, SECOND, MAC), Lookup::Unknown, "another one's");
+        }
+    });
+}
+
 /// Locks are taken without a place in the order of all: who has one may still see the VNI that a sweep has seen go.
 pub fn planted_lock_taken_out_of_order() {
     let fault: Observer = |access| match access {
@@ -185,3 +220,6 @@ const VALUES: u16 = 0b1111 << 4;
 const NAME: u16 = 1;
 const LEARNED: u16 = 1 << 1;
 const CONFIGURED: u16 = 1 << 2;
+
+// A word that all tables share.
+const META_VNIS: u16 = 1 << 11;

@@ -60,6 +60,29 @@ pub fn a_vni_that_is_flushed_while_it_is_added_again() {
     changing(1, add, again, flush, |_| ());
 }
 
+/// A VNI comes while another one takes the only number there is and goes again: no sweep has come by, so that number
+/// is not given to both. At most 1 preemption.
+pub fn a_number_is_not_given_twice_without_a_sweep() {
+    let fill = |tables: &Tables| {
+        add(tables);
+        remove(tables);
+        tables.meta().passes().fetch_add(2, Relaxed);
+    };
+    let (image, ()) = Image::new(Shape { vnis: 1, ..Shape::NONE }, modelled, fill);
+    check(1, move || {
+        let tables = image.tables();
+        let thread = spawn(&tables, |tables| {
+            let added = tables.vnis().find_or_add(SECOND).is_ok();
+            if added {
+                tables.vnis().remove(SECOND).expect("nobody else removes it");
+            }
+            added
+        });
+        let added = tables.vnis().find_or_add(FIRST).is_ok();
+        assert!(!(thread.join().expect("the other") && added), "given twice");
+    });
+}
+
 fn add(tables: &Tables) {
     add_one(tables, FIRST);
 }

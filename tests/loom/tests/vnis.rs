@@ -16,4 +16,5 @@ tests! {
     a_vni_that_two_remove_and_one_adds
     a_vni_that_takes_the_place_of_another
     a_vni_that_is_flushed_while_it_is_added_again
+    a_number_is_not_given_twice_without_a_sweep
 }
