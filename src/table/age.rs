@@ -33,7 +33,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// sweep comes by. It should come around once in an ageing time, and must come around within 20 ageing times: from
     /// then on everything that ages counts as expired, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
-        let (fdb, neighbors) = (self.fdb(), self.neighbors());
+        let (fdb, groups, neighbors) = (self.fdb(), self.groups(), self.neighbors());
         let meta = fdb.meta;
         let mut aged = Aged::default();
         if meta.sweep_state().fetch_or(SWEEPING, Acquire) & SWEEPING != 0 {
@@ -50,7 +50,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         }
         let present = fdb.clock.at(now, meta.fdb_ages());
         let present_neighbors = neighbors.clock.at(now, meta.neighbor_ages());
-        let lines = Lines::of(&fdb, neighbors.buckets());
+        let lines = Lines::of(&fdb, groups.buckets(), neighbors.buckets());
         for _ in 0..budget {
             let done = match lines.at(at) {
                 Place::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
@@ -61,6 +61,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
                         Err(Busy)
                     }
                 }
+                Place::Groups(bucket) => groups.sweep_bucket(bucket),
                 Place::Remotes(first) => {
                     for index in first..first.saturating_add(REMOTES) {
                         fdb.remotes.remove_unused(index);
@@ -119,7 +120,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
 
     /// How many lines a whole sweep looks at.
     pub fn sweep_lines(&self) -> usize {
-        Lines::of(&self.fdb(), self.neighbors().buckets()).total()
+        Lines::of(&self.fdb(), self.groups().buckets(), self.neighbors().buckets()).total()
     }
 }
 
@@ -155,11 +156,12 @@ impl Fdb<'_> {
     }
 }
 
-/// The parts of a sweep, in their order.
+/// The parts of a sweep, in their order: all that names remotes comes before those.
 #[derive(Clone, Copy, Debug)]
 struct Lines {
     entries: usize,
     lists: usize,
+    groups: usize,
     remotes: usize,
     neighbors: usize,
 }
@@ -167,33 +169,40 @@ struct Lines {
 enum Place {
     Entries(usize),
     Lists(usize),
+    Groups(usize),
     Remotes(usize),
     Neighbors(usize),
     End,
 }
 
 impl Lines {
-    fn of(fdb: &Fdb<'_>, neighbors: usize) -> Self {
+    fn of(fdb: &Fdb<'_>, groups: usize, neighbors: usize) -> Self {
         Self {
             entries: fdb.map.len(),
             lists: fdb.lists().lines.len(),
+            groups,
             remotes: (fdb.remotes.count as usize).div_ceil(REMOTES),
             neighbors,
         }
     }
 
-    const fn total(self) -> usize {
-        self.entries.saturating_add(self.lists).saturating_add(self.remotes).saturating_add(self.neighbors)
+    fn total(self) -> usize {
+        [self.entries, self.lists, self.groups, self.remotes, self.neighbors]
+            .into_iter()
+            .fold(0, usize::saturating_add)
     }
 
     const fn at(self, at: usize) -> Place {
         let lists = at.wrapping_sub(self.entries);
-        let remotes = lists.wrapping_sub(self.lists);
+        let groups = lists.wrapping_sub(self.lists);
+        let remotes = groups.wrapping_sub(self.groups);
         let neighbors = remotes.wrapping_sub(self.remotes);
         if at < self.entries {
             Place::Entries(at)
         } else if lists < self.lists {
             Place::Lists(lists)
+        } else if groups < self.groups {
+            Place::Groups(groups)
         } else if remotes < self.remotes {
             Place::Remotes(remotes.saturating_mul(REMOTES))
         } else if neighbors < self.neighbors {

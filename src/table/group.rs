@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     Change, Destination, Error, Fdb, HandleKind,
-    bucket::Key,
+    bucket::{Busy, Key},
     clock::ETERNAL,
     cursor::Cursor,
     handle::Handle,
@@ -36,7 +36,8 @@ pub struct Group {
     pub destination: Destination,
 }
 
-/// The groups of [`Tables`](super::Tables). They belong to the number of a VNI, and stay when that is removed.
+/// The groups of [`Tables`](super::Tables). They belong to the number of a VNI, and stay when that is removed. One
+/// whose destination is removed is not found any more, and a sweep gives its room back.
 ///
 /// ```
 /// use encap::{table::{Capacity, Remote, Settings, Tables}, wire::Vni};
@@ -146,6 +147,19 @@ impl<'t> Groups<'t> {
         self.store.count()
     }
 
+    /// How many buckets a sweep looks at.
+    pub(crate) fn buckets(&self) -> usize {
+        self.store.map.len()
+    }
+
+    /// Removes from a bucket the groups whose destination was removed, before anything else has its handle; answers how
+    /// many went.
+    pub(crate) fn sweep_bucket(&self, bucket: usize) -> Result<usize, Busy> {
+        let goes = |stored: &Stored<RECORD_WORDS>| self.group(*stored).is_none();
+        // Looked at first without a lock: most buckets have none.
+        if self.store.any_in_bucket(bucket, goes)? { self.store.sweep_bucket(bucket, goes) } else { Ok(0) }
+    }
+
     fn put(&self, new: &Group, replace: bool) -> Result<Change, Error> {
         let Group { vni, group, source, destination } = *new;
         if !group.is_multicast() && !group.is_unspecified() {
@@ -158,9 +172,6 @@ impl<'t> Groups<'t> {
             }
             _ => {}
         }
-        if self.fdb.destination(destination.handle()).is_none() {
-            return Err(Error::Stale(HandleKind::of(destination)));
-        }
         let name = name(vni, group, source);
         let [flags, a, b, c, d, e, f, g, h] = name;
         let words = [flags, a, b, c, d, e, f, g, h, destination.handle().0];
@@ -170,6 +181,10 @@ impl<'t> Groups<'t> {
             |words| name_of(words) == name,
             |stored| self.group(*stored).is_none(),
             |old| match old.filter(|old| self.group(*old).is_some()) {
+                // Asked under the lock: a sweep that finds nothing of what was removed comes later.
+                _ if self.fdb.destination(destination.handle()).is_none() => {
+                    Err(Error::Stale(HandleKind::of(destination)))
+                }
                 None => Ok((Change::Created, Step::Put(new))),
                 Some(_) if !replace => Err(Error::Exists),
                 Some(old) if old.words == new.words => Ok((Change::Unchanged, Step::Keep)),

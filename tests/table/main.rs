@@ -17,6 +17,7 @@ mod fdb_burst;
 mod fdb_model;
 mod fdb_operations;
 mod fdb_properties;
+mod groups;
 mod learning;
 mod limits;
 mod lists;
