@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     Event, Tables,
-    bucket::{Busy, SLOTS},
+    bucket::{Busy, SLOTS, Slot},
     clock::{Clock, Now},
     fdb::Fdb,
     handle::Handle,
@@ -136,13 +136,20 @@ impl Fdb<'_> {
             let named = named.filter(|handle| handle.kind() == Handle::REMOTE);
             named.for_each(|handle| self.remotes.note_use(handle));
         }
-        if !slots.iter().flatten().any(|slot| self.is_dead(now, slot)) {
+        let held_back = |slot: &Slot| now.held_back(slot.content.stamp);
+        if !slots.iter().flatten().any(|slot| held_back(slot).is_some() || self.is_dead(now, slot)) {
             return Ok(0);
         }
         let mut removed = 0usize;
         let mut locked = self.map.lock_bucket(bucket)?;
         for (place, slot) in (0..SLOTS).zip(locked.slots()) {
-            let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) else { continue };
+            let Some(slot) = slot else { continue };
+            if !self.is_dead(now, &slot) {
+                if let Some(stamp) = held_back(&slot) {
+                    locked.set_stamp(place, stamp);
+                }
+                continue;
+            }
             let expired = self.entry(now, &slot).filter(|_| self.is_current(&slot));
             locked.remove(place);
             self.settle(&slot);

@@ -15,7 +15,8 @@ use crate::time::{Instant, micros};
 pub enum Ageing {
     /// So long.
     After(Duration),
-    /// For ever.
+    /// For ever. Ages are then told up to 12,288 ticks: more than 100 minutes, or more than 12 times as long as a
+    /// neighbour counts as reachable.
     Never,
 }
 
@@ -130,13 +131,24 @@ impl Now {
     fn unless_overdue(self, since: u32, words: Ages<'_>) -> Self {
         // Neither since then nor, for a clock that was set back, a little before.
         let overdue = words.swept.load(Relaxed) != 0 && since < (FUTURE as u32).wrapping_neg();
-        Self { limit: if overdue && self.limit != NEVER { 0 } else { self.limit }, ..self }
+        let limit = match self.limit {
+            limit if !overdue => limit,
+            NEVER => NEVER_UNSWEPT,
+            _ => 0,
+        };
+        Self { limit, ..self }
     }
 
-    /// Whether the table was not swept in time, so that no stamp is trusted.
+    /// Whether the table was not swept in time, so that no stamp is trusted and everything that ages counts as expired.
     #[inline]
     pub(crate) const fn is_overdue(self) -> bool {
         self.limit == 0
+    }
+
+    /// The same, also of a table in which nothing expires.
+    #[inline]
+    const fn trusts_no_stamp(self) -> bool {
+        matches!(self.limit, 0 | NEVER_UNSWEPT)
     }
 
     /// The stamp of what is confirmed now; never [`ETERNAL`].
@@ -186,7 +198,19 @@ impl Now {
     /// The same by another age than the table's; a table that was not swept in time trusts no stamp.
     #[inline]
     pub(crate) const fn expired_after(self, stamp: u16, limit: u16) -> bool {
-        stamp != ETERNAL && limit != NEVER && (self.is_overdue() || self.age(stamp) >= limit)
+        stamp != ETERNAL && limit != NEVER && (self.trusts_no_stamp() || self.age(stamp) >= limit)
+    }
+
+    /// The stamp that a sweep gives to what is too old for its own one, and does not expire: else that would come
+    /// round, and old things were young again. Where no stamp is trusted, everything is as old as can be told.
+    pub(crate) const fn held_back(self, stamp: u16) -> Option<u16> {
+        let since = self.since(stamp);
+        let old = since > LONGEST && since <= FUTURE || since != LONGEST && self.trusts_no_stamp();
+        if stamp == ETERNAL || !old {
+            return None;
+        }
+        // Past the stamp that there is not, as `since` is.
+        Some(self.stamp.wrapping_sub(LONGEST).wrapping_sub((self.stamp <= LONGEST) as u16))
     }
 }
 
@@ -202,13 +226,16 @@ pub(crate) const ETERNAL: u16 = 0;
 /// The limit of a table in which nothing expires.
 pub(crate) const NEVER: u16 = u16::MAX;
 
+/// The same, where it was not swept in time: no age that is told reaches it either.
+const NEVER_UNSWEPT: u16 = NEVER - 1;
+
 /// Ages above are stamps from the future: a clock may jump back by as many ticks, and nothing is older for it.
 const FUTURE: u16 = 0x8000;
 
 /// Ticks without a complete sweep after which no stamp is trusted.
 const OVERDUE: u32 = 0x5000;
 
-/// The longest age that can be told: with the time between two sweeps it stays below [`FUTURE`].
+/// The longest age that can be told: with the time between two sweeps it does not come past [`FUTURE`].
 const LONGEST: u16 = 0x3000;
 
-const _: () = assert!(LONGEST as u32 + OVERDUE <= FUTURE as u32 && FUTURE < NEVER);
+const _: () = assert!(LONGEST as u32 + OVERDUE <= FUTURE as u32 && FUTURE < NEVER_UNSWEPT);

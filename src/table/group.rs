@@ -157,7 +157,10 @@ impl<'t> Groups<'t> {
     pub(crate) fn sweep_bucket(&self, bucket: usize) -> Result<usize, Busy> {
         let goes = |stored: &Stored<RECORD_WORDS>| self.group(*stored).is_none();
         // Looked at first without a lock: most buckets have none.
-        if self.store.any_in_bucket(bucket, goes)? { self.store.sweep_bucket(bucket, goes) } else { Ok(0) }
+        if !self.store.any_in_bucket(bucket, goes)? {
+            return Ok(0);
+        }
+        self.store.sweep_bucket(bucket, goes, |_| None)
     }
 
     fn put(&self, new: &Group, replace: bool) -> Result<Change, Error> {

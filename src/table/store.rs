@@ -140,21 +140,23 @@ impl<const N: usize> Store<'_, N> {
         Ok(slots.into_iter().flatten().any(|slot| self.stored(slot.content).is_none_or(|stored| is(&stored))))
     }
 
-    /// Removes from a bucket what `goes`; answers how many went.
+    /// Removes from a bucket what `goes`, and gives others the stamp that `stamp` says; answers how many went.
     pub(crate) fn sweep_bucket(
         &self,
         bucket: usize,
         mut goes: impl FnMut(&Stored<N>) -> bool,
+        stamp: impl Fn(u16) -> Option<u16>,
     ) -> Result<usize, Busy> {
         let mut gone = 0usize;
         let mut locked = self.map.lock_bucket(bucket)?;
         for (place, slot) in (0..SLOTS).zip(locked.slots()) {
-            if let Some(slot) =
-                slot.filter(|slot| self.stored(slot.content).is_some_and(|stored| goes(&stored)))
-            {
+            let Some(slot) = slot else { continue };
+            if self.stored(slot.content).is_some_and(|stored| goes(&stored)) {
                 locked.remove(place);
                 self.free(Handle(slot.content.value));
                 gone = gone.saturating_add(1);
+            } else if let Some(stamp) = stamp(slot.content.stamp) {
+                locked.set_stamp(place, stamp);
             }
         }
         Ok(gone)

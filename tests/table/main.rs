@@ -27,6 +27,7 @@ mod neighbor;
 mod neighbor_model;
 mod neighbor_snoop;
 mod neighbor_stress;
+mod never;
 mod remotes;
 mod route;
 mod route_stress;

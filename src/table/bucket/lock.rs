@@ -65,11 +65,6 @@ impl<'t> Map<'t> {
         let found = |guard: Guard<'t>| guard.find(self, key).map(|(at, slot)| (guard, at, slot));
         Ok([Some(first), second].into_iter().flatten().find_map(found))
     }
-
-    /// One bucket, locked, for the sweep.
-    pub(crate) fn lock_bucket(&self, index: usize) -> Result<Single<'t>, Busy> {
-        Ok(Single { map: *self, guard: Some(self.guard(index)?), moved: [None; SLOTS] })
-    }
 }
 
 /// What became of an entry that was to be added.
@@ -222,43 +217,10 @@ impl<'t> Locked<'t> {
     }
 }
 
-/// One bucket, locked until dropped.
-#[derive(Debug)]
-pub(crate) struct Single<'t> {
-    map: Map<'t>,
-    /// `Some` until dropped.
-    guard: Option<Guard<'t>>,
-    /// First buckets of those that were removed from here, their second: to be told when this one is free again,
-    /// since no writer waits for a lower bucket while it holds a higher one.
-    moved: [Option<usize>; SLOTS],
-}
-
-impl Single<'_> {
-    /// Whatever is in the bucket.
-    pub(crate) fn slots(&self) -> [Option<Slot>; SLOTS] {
-        let slot = |slot| self.guard.as_ref().and_then(|guard| self.map.slot(guard.line, guard.index, slot));
-        core::array::from_fn(slot)
-    }
-
-    pub(crate) fn remove(&mut self, slot: usize) {
-        let (Some(guard), Some(moved)) = (&mut self.guard, self.moved.get_mut(slot)) else { return };
-        let first = self.map.places(guard.key(slot)).0;
-        *moved = (first != guard.index).then_some(first);
-        guard.clear(&self.map, slot);
-    }
-}
-
-impl Drop for Single<'_> {
-    fn drop(&mut self) {
-        self.guard = None;
-        self.moved.into_iter().flatten().for_each(|first| self.map.uncount_overflow(first));
-    }
-}
-
 impl Map<'_> {
     /// One entry fewer lies in its second bucket. Where the lock of the first is not to be had the count stays:
     /// too high costs misses one more line, too low would cost a hit.
-    fn uncount_overflow(&self, first: usize) {
+    pub(super) fn uncount_overflow(&self, first: usize) {
         if let Ok(mut guard) = self.guard(first) {
             guard.count_overflow(false);
         }
@@ -300,11 +262,16 @@ impl<'t> Guard<'t> {
         self.line
     }
 
+    /// The number of the bucket.
+    pub(super) const fn index(&self) -> usize {
+        self.index
+    }
+
     pub(super) const fn overflows(&self) -> bool {
         self.control & OVERFLOW != 0
     }
 
-    fn key(&self, slot: usize) -> Key {
+    pub(super) fn key(&self, slot: usize) -> Key {
         key_of(self.line, slot)
     }
 
@@ -362,7 +329,7 @@ impl<'t> Guard<'t> {
     }
 
     /// Frees a slot, and clears the cold words for who comes next.
-    fn clear(&mut self, map: &Map<'_>, slot: usize) {
+    pub(super) fn clear(&mut self, map: &Map<'_>, slot: usize) {
         self.set_value(slot, 0);
         if map.cold(self.index, slot) != Cold::default() {
             self.set_cold(map, slot, Cold::default());

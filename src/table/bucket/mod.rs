@@ -50,6 +50,7 @@ mod held;
 mod home;
 mod lock;
 mod relocate;
+mod single;
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 

@@ -62,10 +62,11 @@ impl<'t> Neighbors<'t> {
         let mut bucket = from.0.bucket as usize;
         let end = bucket.saturating_add(budget).min(self.buckets());
         while bucket < end {
-            let gone = self.store.sweep_bucket(bucket, |stored| {
+            let goes = |stored: &Stored<RECORD_WORDS>| {
                 let vni = self.vni_of(&Record::from_words(stored.words));
                 vni.and_then(|vni| self.live(now, vni, *stored)).is_some_and(|neighbor| goes(&neighbor))
-            });
+            };
+            let gone = self.store.sweep_bucket(bucket, goes, |_| None);
             let Ok(gone) = gone else { break };
             flushed.neighbors = flushed.neighbors.saturating_add(gone);
             bucket = bucket.saturating_add(1);
@@ -88,10 +89,11 @@ impl<'t> Neighbors<'t> {
         each: &mut dyn FnMut(Neighbor),
     ) -> Result<usize, Busy> {
         // Looked at first without a lock: most buckets have no dead.
-        if !self.store.any_in_bucket(bucket, |stored| self.is_dead(now, stored))? {
+        let is_old = |stored: &Stored<RECORD_WORDS>| now.held_back(stored.stamp).is_some();
+        if !self.store.any_in_bucket(bucket, |stored| is_old(stored) || self.is_dead(now, stored))? {
             return Ok(0);
         }
-        self.store.sweep_bucket(bucket, |stored: &Stored<RECORD_WORDS>| {
+        let goes = |stored: &Stored<RECORD_WORDS>| {
             let record = Record::from_words(stored.words);
             let Some(vni) = self.vni_of(&record) else { return true };
             let expired = has_expired(now, &record, stored.stamp);
@@ -99,7 +101,8 @@ impl<'t> Neighbors<'t> {
                 each(self.show(now, vni, record, stored.stamp));
             }
             expired
-        })
+        };
+        self.store.sweep_bucket(bucket, goes, |stamp| now.held_back(stamp))
     }
 }
 

@@ -1,0 +1,78 @@
+//! Where nothing expires: stamps come round all the same, and ages must not.
+
+use std::time::Duration;
+
+use encap::table::{Ageing, Line, Lookup, NeighborLearned, NeighborState, Snooping, Tables};
+
+use crate::{
+    common::{NEW, VNI, is_at, later, mac, remote, small, with},
+    neighbor::{HOST, state},
+};
+
+fn never() -> Tables<Box<[Line]>> {
+    with(small(), |settings| {
+        (settings.ageing, settings.neighbor_ageing) = (Ageing::Never, Ageing::Never);
+        settings.snooping = Snooping::All;
+    })
+}
+
+fn sweep(tables: &Tables<Box<[Line]>>, seconds: u64) {
+    assert!(tables.age(later(seconds), usize::MAX, |event| panic!("{event:?}")).complete);
+}
+
+/// 65,535 ticks of half a second are nine and a half hours.
+#[test]
+fn what_is_old_does_not_get_younger() {
+    let (tables, mut last) = (never(), Duration::ZERO);
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    assert_eq!(fdb.learn(later(0), VNI, mac(1), a), NEW);
+    for minutes in 0..3_000 {
+        let seconds = 60 * minutes;
+        sweep(&tables, seconds);
+        let age = fdb.get(later(seconds), VNI, mac(1)).unwrap().age.unwrap();
+        let told = Duration::from_secs(seconds.min(100 * 60));
+        assert!(age >= last && age + Duration::from_secs(1) > told, "{minutes} minutes: {age:?}");
+        last = age;
+    }
+    // Nor is it young where ages count again.
+    let now = 3_000 * 60;
+    assert_eq!(fdb.learn(later(now), VNI, mac(2), a), NEW);
+    is_at(&fdb, later(now), mac(1), a);
+    tables.set_ageing(Ageing::After(Duration::from_secs(300))).unwrap();
+    assert_eq!(fdb.lookup(later(now), VNI, mac(1)), Lookup::Unknown);
+    is_at(&fdb, later(now), mac(2), a);
+}
+
+#[test]
+fn a_stale_neighbour_is_not_reachable_again() {
+    let tables = never();
+    let neighbors = tables.neighbors();
+    assert_eq!(neighbors.learn(later(0), VNI, HOST, mac(1), None), NeighborLearned::New);
+    assert_eq!(state(&neighbors, later(0), HOST), Some(NeighborState::Reachable));
+    for minutes in 1..300 {
+        sweep(&tables, 60 * minutes);
+        assert_eq!(state(&neighbors, later(60 * minutes), HOST), Some(NeighborState::Stale), "{minutes}");
+    }
+    assert_eq!(neighbors.learn(later(18_000), VNI, HOST, mac(1), None), NeighborLearned::Refreshed);
+    assert_eq!(state(&neighbors, later(18_000), HOST), Some(NeighborState::Reachable));
+}
+
+/// Without sweeps nobody knows how old anything is: it stays, and is not said to be young.
+#[test]
+fn what_is_not_swept_in_time_is_old() {
+    let tables = never();
+    let (fdb, neighbors, a) = (tables.fdb(), tables.neighbors(), remote(&tables, 1));
+    assert_eq!(fdb.learn(later(0), VNI, mac(1), a), NEW);
+    assert_eq!(neighbors.learn(later(0), VNI, HOST, mac(1), None), NeighborLearned::New);
+    for minutes in (1..=600).chain([6_000, 60_000]) {
+        assert_eq!(state(&neighbors, later(60 * minutes), HOST), Some(NeighborState::Stale), "{minutes}");
+        is_at(&fdb, later(60 * minutes), mac(1), a);
+    }
+    // As old as it was, or older: its stamp is round again.
+    let round = 0xffff * (1 << 19) / 1_000_000 + 1;
+    sweep(&tables, round);
+    assert!(fdb.get(later(round), VNI, mac(1)).unwrap().age.unwrap() > Duration::from_secs(6_000));
+    is_at(&fdb, later(round), mac(1), a);
+    tables.set_ageing(Ageing::After(Duration::from_secs(300))).unwrap();
+    assert_eq!(fdb.lookup(later(round), VNI, mac(1)), Lookup::Unknown);
+}
