@@ -152,10 +152,16 @@ impl<'t> Groups<'t> {
         self.store.map.len()
     }
 
-    /// Removes from a bucket the groups whose destination was removed, before anything else has its handle; answers how
-    /// many went.
+    /// Removes from a bucket the groups whose destination was removed, before anything else has its handle, and notes
+    /// that the remotes of others are in use; answers how many went.
     pub(crate) fn sweep_bucket(&self, bucket: usize) -> Result<usize, Busy> {
-        let goes = |stored: &Stored<RECORD_WORDS>| self.group(*stored).is_none();
+        let goes = |stored: &Stored<RECORD_WORDS>| {
+            let destination = self.group(*stored).map(|group| group.destination);
+            if let Some(Destination::Remote(remote)) = destination {
+                self.fdb.remotes.note_use(remote.0);
+            }
+            destination.is_none()
+        };
         // Looked at first without a lock: most buckets have none.
         if !self.store.any_in_bucket(bucket, goes)? {
             return Ok(0);
@@ -185,15 +191,21 @@ impl<'t> Groups<'t> {
             |stored| self.group(*stored).is_none(),
             |old| match old.filter(|old| self.group(*old).is_some()) {
                 // Asked under the lock: a sweep that finds nothing of what was removed comes later.
-                _ if self.fdb.destination(destination.handle()).is_none() => {
-                    Err(Error::Stale(HandleKind::of(destination)))
-                }
+                _ if !self.is_usable(destination) => Err(Error::Stale(HandleKind::of(destination))),
                 None => Ok((Change::Created, Step::Put(new))),
                 Some(_) if !replace => Err(Error::Exists),
                 Some(old) if old.words == new.words => Ok((Change::Unchanged, Step::Keep)),
                 Some(_) => Ok((Change::Updated, Step::Put(new))),
             },
         )
+    }
+
+    /// Whether a destination is there; one that is stays for this sweep.
+    fn is_usable(&self, destination: Destination) -> bool {
+        if let Destination::Remote(remote) = destination {
+            self.fdb.remotes.note_use(remote.0);
+        }
+        self.fdb.destination(destination.handle()).is_some()
     }
 
     /// The group of a record, unless its destination was removed.

@@ -115,6 +115,8 @@ impl<'t> Lists<'t> {
             return Err(Error::Stale(HandleKind::Remote));
         }
         self.lock(head)?;
+        // Under the lock, which no sweep passes by: it finds the remote in the list, or this note.
+        self.remotes.note_use(remote.0);
         let pushed = self.push_locked(head, remote);
         self.unlock(head);
         pushed

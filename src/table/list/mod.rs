@@ -196,8 +196,8 @@ impl<'t> Lists<'t> {
         self.lines.get(head.index()).is_some_and(|line| self.is_head(head, line.word(STATE).load(Acquire)))
     }
 
-    /// Takes out of the list in this line, if one begins there, the members that were removed; for the sweep.
-    /// Answers whether it could look.
+    /// Takes out of the list in this line, if one begins there, the members that were removed, and notes that the
+    /// others are in use; for the sweep. Answers whether it could look.
     pub(crate) fn sweep(&self, index: usize) -> bool {
         let Some(state) = self.lines.get(index).map(|line| line.word(STATE).load(Acquire)) else {
             return true;
@@ -209,7 +209,13 @@ impl<'t> Lists<'t> {
         let head = Handle::new(kind, state >> GENERATION_SHIFT, index as u32);
         match self.lock(head) {
             Ok(_) => {
-                self.take_out(head, |member| self.remotes.resolve(member).is_none());
+                self.take_out(head, |member| {
+                    let gone = self.remotes.resolve(member).is_none();
+                    if !gone {
+                        self.remotes.note_use(member);
+                    }
+                    gone
+                });
                 self.unlock(head);
                 true
             }

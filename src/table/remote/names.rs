@@ -47,8 +47,8 @@ impl Remotes<'_> {
         self.names.get(handle.line()).is_some_and(|line| line.word(handle.word()).load(SeqCst) == handle.0)
     }
 
-    /// Notes that an entry which was not learned names a remote, so that this sweep leaves it. Such entries come to
-    /// remotes that nobody configured when their host moves there.
+    /// Notes that something which was not learned names a remote, so that this sweep leaves it: a list, a multicast
+    /// group or an entry, which comes to remotes that nobody configured also when its host moves there.
     #[inline(always)]
     pub(crate) fn note_use(&self, handle: Handle) {
         // One that nobody configured was counted before anybody could find it.
@@ -60,7 +60,7 @@ impl Remotes<'_> {
         }
     }
 
-    /// Removes a remote that was not configured if no entry names it any more; for the sweep.
+    /// Removes a remote that was not configured if nothing names it any more; for the sweep.
     pub(crate) fn remove_unused(&self, index: usize) {
         let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
         let used = self.account(index, USED_PASS).map_or(0, |pass| pass.load(Relaxed));

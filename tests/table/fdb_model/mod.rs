@@ -212,7 +212,7 @@ impl Run {
         aged.complete
     }
 
-    /// Remotes that came by themselves go when no entry names them any more.
+    /// Remotes that came by themselves go when nothing names them any more.
     fn remove_unused(&mut self, all: bool) {
         let unused: Vec<_> = self
             .model
@@ -224,7 +224,7 @@ impl Run {
         for id in unused {
             let gone = self.tables.remotes().get(id).is_none();
             let named = self.model.count_learned_from(id).live > 0 || self.model.is_named(id);
-            assert!(!gone || !named, "an entry names it");
+            assert!(!gone || !named, "something names it");
             assert!(!all || gone || named, "nothing names it");
             if gone {
                 self.model.remove_remote(id);

@@ -267,6 +267,44 @@ fn a_remote_that_nobody_configured_stays_as_long_as_an_entry_names_it() {
     assert_eq!(remotes.get(stranger), None);
 }
 
+/// So does one that a list, a next-hop group or a multicast group names.
+#[test]
+fn a_remote_that_nobody_configured_stays_as_long_as_a_list_or_a_group_names_it() {
+    let tables = tables(Capacity { groups: 8, ..small() }, Settings::default());
+    let (fdb, remotes, lists, groups) = (tables.fdb(), tables.remotes(), tables.lists(), tables.groups());
+    let (a, group) = (remote(&tables, 1), [239, 1, 1, 1].into());
+    let [flooded, listed, chosen, joined] =
+        [2, 3, 4, 5].map(|last| remotes.find_or_learn(&at(last)).unwrap());
+    for to in [a, flooded] {
+        fdb.append(VNI, MacAddr::ZERO, to).unwrap();
+    }
+    let list = lists.add_list(&[a, listed]).unwrap();
+    let choice = lists.add_group(&[chosen]).unwrap();
+    groups.add(VNI, group, None, joined).unwrap();
+    for _ in 0..4 {
+        sweep(&tables);
+        let flood = fdb.lookup(NOW, VNI, MacAddr::ZERO).destination().unwrap();
+        assert_eq!(fdb.remotes_of(flood).collect::<Vec<_>>(), [a, flooded]);
+        assert_eq!(lists.members(list).collect::<Vec<_>>(), [a, listed]);
+        assert_eq!(lists.members(choice).collect::<Vec<_>>(), [chosen]);
+        assert_eq!(groups.lookup(VNI, group, at(9).address), Some(joined.into()));
+    }
+    // Also one that comes to a list between the sweep's look at that and its look at the remotes.
+    let late = remotes.find_or_learn(&at(6)).unwrap();
+    sweep(&tables);
+    while !tables.age(NOW, 1, |_| {}).complete {
+        assert_eq!(lists.append(list, late).map(|_| ()), Ok(()));
+    }
+    assert_eq!(lists.members(list).collect::<Vec<_>>(), [a, listed, late]);
+    // They go when nobody names them any more.
+    fdb.delete_destination(NOW, VNI, MacAddr::ZERO, flooded).unwrap();
+    lists.remove(list).unwrap();
+    lists.remove(choice).unwrap();
+    groups.delete(VNI, group, None).unwrap();
+    (0..2).for_each(|_| sweep(&tables));
+    assert_eq!([flooded, listed, chosen, joined, late].map(|id| remotes.get(id)), [None; 5]);
+}
+
 #[test]
 fn generations_of_a_remote_are_reused_only_after_sweeps() {
     let tables = tables(small(), Settings::default());

@@ -183,9 +183,12 @@ impl Model {
         self.count(|_, known| known.to == Destination::Remote(id) && known.learned.is_some_and(current))
     }
 
-    /// Whether an entry of somebody's names it.
+    /// Whether an entry, a list or a group of somebody's names it.
     pub(crate) fn is_named(&self, id: RemoteId) -> bool {
+        let mut lists = self.lists.iter().filter(|(list, _)| !self.is_orphan(**list));
         self.count(|_, known| known.to == Destination::Remote(id) && known.learned.is_none()).live > 0
+            || lists.any(|(_, list)| list.members.contains(&id))
+            || self.groups.values().any(|members| members.contains(&id))
     }
 
     pub(crate) fn count_account(&self, account: Account) -> Count {
