@@ -178,3 +178,6 @@ const HAS_VNI: u32 = 1 << 24;
 
 /// Marks a next hop that is there.
 const HAS_MAC: u32 = 1 << 16;
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use core::{
 
 use super::{
     super::{
-        Error, RemoteId, Resource,
+        Error, RemoteId,
         bucket::{Added, Busy, Cold, Content, Key, Slot},
         handle::Handle,
         line::fence,
@@ -38,7 +38,7 @@ impl Remotes<'_> {
         match self.map.add(&Slot { key, content, cold: Cold::default() }, self.meta.relocations()) {
             Ok(Added::New) => return Ok(()),
             Ok(Added::There(_)) => {}
-            Ok(Added::Full) => return Err(Error::Full { what: Resource::Remotes, limit: self.count }),
+            Ok(Added::Full) => return Err(self.full()),
             Err(Busy) => return Err(Error::Busy),
         }
         let mut locked = self.map.lock(key)?;

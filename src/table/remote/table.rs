@@ -116,12 +116,7 @@ impl<'t> Remotes<'t> {
             return Ok(id);
         }
         self.check(remote, false)?;
-        if !meta::count_below(self.meta.unconfigured(), self.unconfigured_limit) {
-            return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit: self.unconfigured_limit });
-        }
-        self.insert(remote, 0, LEARN_SEARCH).map_err(is_there_now).inspect_err(|_| {
-            meta::uncount(self.meta.unconfigured());
-        })
+        self.insert(remote, 0, LEARN_SEARCH).map_err(is_there_now)
     }
 
     /// Packets are sent to a group, and come from none.
@@ -145,12 +140,9 @@ impl<'t> Remotes<'t> {
         if self.find(remote).is_some() {
             return Err(Error::Exists);
         }
-        let full = Error::Full { what: Resource::Remotes, limit: self.count };
-        if !meta::count_below(self.meta.remotes(), self.count) {
-            return Err(full);
-        }
+        self.count_in(configured)?;
         let Some((index, state)) = self.claim(search) else {
-            meta::uncount(self.meta.remotes());
+            self.count_out(configured);
             return Err(Error::SweepPending);
         };
         let learned = self.learned_at(index).read().0.max(1);
@@ -164,7 +156,7 @@ impl<'t> Remotes<'t> {
         let free = |answer: Error| {
             // Nobody has seen the handle.
             self.set_state(index, flipped & !(LIVE | LOCK | CONFIGURED));
-            meta::uncount(self.meta.remotes());
+            self.count_out(configured);
             Err(answer)
         };
         let content = Content { value: handle.0, tag: 0, stamp: 0 };
@@ -176,13 +168,42 @@ impl<'t> Remotes<'t> {
                 // Alive when it is in the index, not before: nobody removes what is only half there.
                 self.set_state(index, flipped & !(LOCK | CONFIGURED) | LIVE | configured);
                 let id = RemoteId(handle);
-                // Nobody would know it by its packets.
+                // Nobody would know it by its packets. Where it cannot even go, it stays as it is, and counts.
                 self.stand(id, remote).map(|()| id).or_else(|error| self.remove(id).and(Err(error)))
             }
             Ok(Added::There(_)) => free(Error::Exists),
-            Ok(Added::Full) => free(full),
+            Ok(Added::Full) => free(self.full()),
             Err(Busy) => free(Error::Busy),
         }
+    }
+
+    /// Counts a remote that is to come, in this state.
+    fn count_in(&self, state: u32) -> Result<(), Error> {
+        let limit = self.unconfigured_limit;
+        if state & CONFIGURED == 0 && !meta::count_below(self.meta.unconfigured(), limit) {
+            return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit });
+        }
+        if meta::count_below(self.meta.remotes(), self.count) {
+            return Ok(());
+        }
+        self.count_out_unconfigured(state);
+        Err(self.full())
+    }
+
+    /// Counts one out that was in this state, and is not alive any more or never was.
+    fn count_out(&self, state: u32) {
+        self.count_out_unconfigured(state);
+        meta::uncount(self.meta.remotes());
+    }
+
+    fn count_out_unconfigured(&self, state: u32) {
+        if state & CONFIGURED == 0 {
+            meta::uncount(self.meta.unconfigured());
+        }
+    }
+
+    pub(super) const fn full(&self) -> Error {
+        Error::Full { what: Resource::Remotes, limit: self.count }
     }
 
     /// Removes a remote: entries and members that name it are as if they were not there. Its room is used again
@@ -213,9 +234,6 @@ impl<'t> Remotes<'t> {
         let removed = state & !(LIVE | GENERATIONS << GENERATION_SHIFT) | next << GENERATION_SHIFT;
         // Withdrawn first: who reads the epoch that begins now does not find it any more.
         self.set_state(index, removed);
-        if state & CONFIGURED == 0 {
-            meta::uncount(self.meta.unconfigured());
-        }
         let store = |word, value| {
             if let Some(word) = self.account(index, word) {
                 word.store(value, Release);
@@ -225,7 +243,7 @@ impl<'t> Remotes<'t> {
         store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
         self.set_state(index, removed & !LOCK);
         drop(index_of);
-        meta::uncount(self.meta.remotes());
+        self.count_out(state);
         self.meta.note_deaths();
         self.stand_down(&remote);
         Ok(())
