@@ -69,12 +69,14 @@ impl<S: AsRef<[Line]>> Tables<S> {
                         if looked {
                             fdb.remotes.remove_unused(index);
                         }
+                        fdb.remotes.see_to_place(index);
                         if let Some((remote, mtu)) = fdb.remotes.expire_mtu(now, index) {
                             each(Event::MtuExpired { remote, mtu });
                         }
                     }
                     Ok(0)
                 }
+                Place::Addresses(bucket) => fdb.remotes.sweep_places(bucket).map(|()| 0),
                 Place::Neighbors(bucket) => {
                     let mut tell = |gone| each(Event::NeighborExpired(gone));
                     neighbors.sweep_bucket(present_neighbors, bucket, &mut tell)
@@ -174,6 +176,7 @@ struct Lines {
     lists: usize,
     groups: usize,
     remotes: usize,
+    addresses: usize,
     neighbors: usize,
 }
 
@@ -182,6 +185,8 @@ enum Place {
     Lists(usize),
     Groups(usize),
     Remotes(usize),
+    /// Who stands for an address.
+    Addresses(usize),
     Neighbors(usize),
     End,
 }
@@ -193,12 +198,13 @@ impl Lines {
             lists: fdb.lists().lines.len(),
             groups,
             remotes: (fdb.remotes.count as usize).div_ceil(REMOTES),
+            addresses: fdb.remotes.map.len(),
             neighbors,
         }
     }
 
     fn total(self) -> usize {
-        [self.entries, self.lists, self.groups, self.remotes, self.neighbors]
+        [self.entries, self.lists, self.groups, self.remotes, self.addresses, self.neighbors]
             .into_iter()
             .fold(0, usize::saturating_add)
     }
@@ -207,7 +213,8 @@ impl Lines {
         let lists = at.wrapping_sub(self.entries);
         let groups = lists.wrapping_sub(self.lists);
         let remotes = groups.wrapping_sub(self.groups);
-        let neighbors = remotes.wrapping_sub(self.remotes);
+        let addresses = remotes.wrapping_sub(self.remotes);
+        let neighbors = addresses.wrapping_sub(self.addresses);
         if at < self.entries {
             Place::Entries(at)
         } else if lists < self.lists {
@@ -216,6 +223,8 @@ impl Lines {
             Place::Groups(groups)
         } else if remotes < self.remotes {
             Place::Remotes(remotes.saturating_mul(REMOTES))
+        } else if addresses < self.addresses {
+            Place::Addresses(addresses)
         } else if neighbors < self.neighbors {
             Place::Neighbors(neighbors)
         } else {

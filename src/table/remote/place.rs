@@ -17,7 +17,7 @@ use super::{
         line::fence,
     },
     Remote, Remotes,
-    slot::is_alive,
+    slot::{is_alive, name},
 };
 
 impl Remotes<'_> {
@@ -51,13 +51,20 @@ impl Remotes<'_> {
         Ok(())
     }
 
-    /// Has a remote that is configured from now on stand for its address, if none did that was configured before.
+    /// Has a remote stand for its address where it could not when it came, or is configured and who stands is not.
     pub(super) fn step_up(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
         let key = self.place_key(remote.address, remote.egress);
+        // Looked at first without a lock: mostly there is nothing to do.
+        if self.map.find(key, |_, _| true)?.is_some_and(|found| !self.gives_way(Handle(found.value), id)) {
+            return Ok(());
+        }
         let mut locked = self.map.lock(key)?;
-        if let Some((place, _)) =
-            locked.find(key).filter(|(_, slot)| self.gives_way(Handle(slot.content.value), id))
-        {
+        let Some((place, slot)) = locked.find(key) else {
+            drop(locked);
+            return self.stand(id, remote);
+        };
+        // One that is gone by now has looked for another one, or will.
+        if self.lives(id.0) && self.gives_way(Handle(slot.content.value), id) {
             locked.set_value(place, id.0.0);
         }
         Ok(())
@@ -69,7 +76,8 @@ impl Remotes<'_> {
     }
 
     /// Counts a remote that is gone out at its address; if it stood for that, another one does from now on, if there is
-    /// one. Where somebody else is at work in the same place, that is left to the next one that is added there.
+    /// one. Where somebody else is at work in the same place, that is left to the next one that is added there, or to
+    /// the sweep.
     pub(super) fn stand_down(&self, remote: &Remote) {
         let key = self.place_key(remote.address, remote.egress);
         // Whether another one has to be found.
@@ -85,29 +93,57 @@ impl Remotes<'_> {
             }
             (!alone && !self.lives(Handle(slot.content.value))).then_some(())
         };
-        let mut seek = count_out();
-        for _ in 0..TRIES {
-            if seek.is_none() {
-                return;
-            }
-            fence(SeqCst);
-            let mut heirs =
-                self.iter().filter(|(_, other)| place(other) == place(remote)).map(|(heir, _)| heir);
-            let first = heirs.next();
-            let heir = first.into_iter().chain(heirs).find(|&heir| self.is_configured(heir)).or(first);
-            // It may have gone meanwhile, and found that it does not stand for the address.
-            seek = self.point(key, heir).ok().and(heir).filter(|heir| !self.lives(heir.0)).map(|_| ());
+        if count_out().is_some() {
+            let _ = self.pass_on(key, |other| place(other) == place(remote));
         }
     }
 
+    /// Has another remote that is there stand for an address, in place of one that is gone; or nobody.
+    fn pass_on(&self, key: Key, is_there: impl Fn(&Remote) -> bool) -> Result<(), Busy> {
+        for _ in 0..TRIES {
+            fence(SeqCst);
+            let mut heirs = self.iter().filter(|(_, other)| is_there(other)).map(|(heir, _)| heir);
+            let first = heirs.next();
+            let heir = first.into_iter().chain(heirs).find(|&heir| self.is_configured(heir)).or(first);
+            self.point(key, heir)?;
+            // It may have gone meanwhile, and found that it does not stand for the address.
+            if heir.is_none_or(|heir| self.lives(heir.0)) {
+                return Ok(());
+            }
+        }
+        Err(Busy)
+    }
+
     /// Points the key of an address that names one which is gone to another one, or to none.
-    fn point(&self, key: Key, to: Option<RemoteId>) -> Result<(), Error> {
+    fn point(&self, key: Key, to: Option<RemoteId>) -> Result<(), Busy> {
         let mut locked = self.map.lock(key)?;
         let Some((place, slot)) = locked.find(key) else { return Ok(()) };
         match to {
             _ if self.lives(Handle(slot.content.value)) => {}
             Some(to) => locked.set_value(place, to.0.0),
             None => locked.remove(place),
+        }
+        Ok(())
+    }
+
+    /// Has a remote be known by its address, if it is not for what somebody else was doing there; for the sweep.
+    pub(crate) fn see_to_place(&self, index: usize) {
+        let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
+        let id = RemoteId(name(index, state));
+        if let Some(remote) = self.get(id) {
+            // Somebody at work there again leaves it for next time.
+            let _ = self.step_up(id, &remote);
+        }
+    }
+
+    /// Has nobody who is gone stand for an address by a bucket of the index, before anything else has its handle; for
+    /// the sweep.
+    pub(crate) fn sweep_places(&self, bucket: usize) -> Result<(), Busy> {
+        for slot in self.map.bucket(bucket)?.into_iter().flatten() {
+            // The key of a remote itself counts nobody, and goes with that.
+            if slot.content.stamp != 0 && !self.lives(Handle(slot.content.value)) {
+                self.pass_on(slot.key, |other| self.place_key(other.address, other.egress) == slot.key)?;
+            }
         }
         Ok(())
     }
