@@ -79,9 +79,14 @@ impl<'t> Remotes<'t> {
     }
 
     fn configure(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
-        if self.is_configured(id) {
-            return Ok(());
+        if !self.is_configured(id) {
+            self.mark_configured(id, remote)?;
         }
+        // Also for one that is configured since a call which came as far as that.
+        self.step_up(id, remote)
+    }
+
+    fn mark_configured(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
         self.check(remote, true)?;
         let (index, state) = (id.0.index(), self.lock(id)?);
         let unlock = |answer| {
@@ -100,7 +105,7 @@ impl<'t> Remotes<'t> {
         self.set_state(index, (changed | CONFIGURED) & !LOCK);
         meta::uncount(self.meta.unconfigured());
         self.meta.note_deaths();
-        self.step_up(id, remote)
+        Ok(())
     }
 
     /// The remote of this name, added as one that was not configured if it is not there: for learning from

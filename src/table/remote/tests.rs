@@ -113,3 +113,23 @@ fn a_sweep_finds_who_could_not_be_known_by_an_address() {
     }
     assert!(unknown > 0);
 }
+
+/// What was refused asks again, and is done then.
+#[test]
+fn a_remote_that_is_configured_stands_for_its_address_or_it_is_refused() {
+    let tables = tables();
+    let remotes = tables.remotes();
+    let mut refused = 0;
+    for host in 0..50 {
+        let (usual, other) = (at(host), Remote { port: 9, ..at(host) });
+        let [first, second] = [usual, other].map(|remote| remotes.find_or_learn(&remote).unwrap());
+        let answer = while_place_is_held(&remotes, first, || remotes.find_or_add(&other));
+        assert_eq!(answer, Err(Error::Busy));
+        refused += u32::from(remotes.is_configured(second));
+        assert_eq!(remotes.find_or_add(&other), Ok(second));
+        assert_eq!(remotes.find_by_address(usual.address, 0), Some(second), "host {host}");
+        [first, second].into_iter().for_each(|id| remotes.remove(id).unwrap());
+        (0..2).for_each(|_| sweep(&tables));
+    }
+    assert!(refused > 0);
+}
