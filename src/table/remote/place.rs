@@ -84,7 +84,11 @@ impl Remotes<'_> {
         let count_out = || {
             let mut locked = self.map.lock(key).ok()?;
             let (place, slot) = locked.find(key)?;
-            let left = slot.content.stamp.saturating_sub(1);
+            // A count that was ever full stays so: it may be too low.
+            let left = match slot.content.stamp {
+                u16::MAX => u16::MAX,
+                count => count.saturating_sub(1),
+            };
             let alone = left == 0 && !self.lives(Handle(slot.content.value));
             if alone {
                 locked.remove(place);

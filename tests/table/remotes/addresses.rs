@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use encap::table::{Capacity, Error, Remote, RemoteId, Settings};
+use encap::{
+    table::{Capacity, Error, Remote, RemoteId, Settings},
+    wire::Vni,
+};
 
 use crate::common::{VNI, small, tables};
 
@@ -71,6 +74,21 @@ fn addresses_lead_to_somebody_as_long_as_there_is_somebody() {
             assert!(found.is_none_or(|id| there.iter().any(|(known, _)| *known == id)));
         }
     }
+}
+
+/// More than 16 bits of a stamp can count.
+#[test]
+fn an_address_leads_to_somebody_however_many_were_there() {
+    let tables = tables(Capacity { remotes: 65_700, ..small() }, Settings::default());
+    let remotes = tables.remotes();
+    let all: Vec<_> = (0..65_700).map(|vni| remotes.add(&at(1).vni(Vni::truncate(vni))).unwrap()).collect();
+    // Who stands for the address goes last of those that go.
+    let (go, stay) = all.split_at(65_600);
+    go.iter().rev().for_each(|&id| remotes.remove(id).unwrap());
+    let found = remotes.find_by_address(at(1).address, 0);
+    assert!(found.is_some_and(|id| stay.contains(&id)), "{found:?}");
+    stay.iter().for_each(|&id| remotes.remove(id).unwrap());
+    assert_eq!(remotes.find_by_address(at(1).address, 0), None);
 }
 
 /// Somebody's word counts more than a packet's.
