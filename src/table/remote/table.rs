@@ -258,7 +258,7 @@ impl<'t> Remotes<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed 254 times without
+    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed more than 250 times without
     /// sweeps in between: four are enough.
     pub fn flush_learned(&self, id: RemoteId) -> Result<u32, Error> {
         let state = self.lock(id)?;

@@ -340,6 +340,22 @@ fn generations_of_a_remote_are_reused_only_after_sweeps() {
     tables.remotes().remove(a).unwrap();
 }
 
+/// However often it was flushed before them, and whether or not anybody flushed between.
+#[test]
+fn after_four_sweeps_anything_can_be_flushed() {
+    let tables = tables(small(), Settings::default());
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    fdb.add_vni(VNI).unwrap();
+    for sweeps in [4, 5, 1_000] {
+        while fdb.flush_learned(VNI).is_ok() {}
+        while fdb.flush_learned_from(a).is_ok() {}
+        assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
+        (0..sweeps).for_each(|_| sweep(&tables));
+        assert_eq!(fdb.flush_learned(VNI), Ok(1), "{sweeps} sweeps");
+        assert_eq!(fdb.flush_learned_from(a), Ok(1), "{sweeps} sweeps");
+    }
+}
+
 #[test]
 fn generations_of_a_vni_are_reused_only_after_sweeps() {
     let tables = tables(small(), Settings::default());
