@@ -30,8 +30,13 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// Goes on with the sweep for at most `budget` lines of [`sweep_lines`](Self::sweep_lines), and tells what
     /// expired. Entries that are expired are not used before that either; a sweep gives their room back, and
     /// numbers of what was flushed or removed. Only an MTU that was [learned](super::Remotes::learn_mtu) holds until a
-    /// sweep comes by. It should come around once in an ageing time, and must come around within 20 ageing times: from
-    /// then on everything that ages counts as expired, until the next one.
+    /// sweep comes by.
+    ///
+    /// It should come around once in an ageing time, as [`next_sweep`](Self::next_sweep) says, and must come around in
+    /// time: for the forwarding database within 20 times the [ageing](super::Settings::ageing) that the tables were
+    /// built with, whatever was [set](Self::set_ageing) since, or two and a half hours where that is for ever; for
+    /// neighbours within 20 times what [`Settings::reachable`](super::Settings::reachable) says. From then on
+    /// everything that ages counts as expired, or as old where nothing expires, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let (fdb, groups, neighbors) = (self.fdb(), self.groups(), self.neighbors());
         let meta = fdb.meta;

@@ -229,7 +229,7 @@ pub(crate) const NEVER: u16 = u16::MAX;
 /// The same, where it was not swept in time: no age that is told reaches it either.
 const NEVER_UNSWEPT: u16 = NEVER - 1;
 
-/// Ages above are stamps from the future: a clock may jump back by as many ticks, and nothing is older for it.
+/// Ages above are stamps from the future: a clock may jump back by two ticks less, and nothing is older for it.
 const FUTURE: u16 = 0x8000;
 
 /// Ticks without a complete sweep after which no stamp is trusted.

@@ -191,7 +191,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.set().workers().unregister(worker);
     }
 
-    /// Changes how long entries that age stay; what is there ages by it at once.
+    /// Changes how long entries that age stay; what is there ages by it at once. How often a sweep has to come around
+    /// stays as it is: see [`age`](Self::age).
     ///
     /// # Errors
     ///

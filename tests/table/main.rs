@@ -28,6 +28,7 @@ mod neighbor_model;
 mod neighbor_snoop;
 mod neighbor_stress;
 mod never;
+mod overdue;
 mod remotes;
 mod route;
 mod route_stress;

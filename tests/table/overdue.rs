@@ -1,0 +1,58 @@
+//! How late a sweep may be, and how far a clock may run back.
+
+use std::time::Duration;
+
+use encap::{
+    table::{Ageing, Learned, Lookup, NeighborLearned, NeighborRefusal, Refusal, Snooping},
+    time::Instant,
+};
+
+use crate::{
+    common::{NEW, NOW, VNI, is_at, later, mac, remote, small, with},
+    neighbor::HOST,
+};
+
+/// By the ageing time that they were built with, whatever it is now.
+#[test]
+fn entries_wait_20_ageing_times_for_a_sweep() {
+    for ageing in [20, 300, 3_600] {
+        let tables = with(small(), |_| {});
+        let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+        tables.set_ageing(Ageing::After(Duration::from_secs(ageing))).unwrap();
+        assert_eq!(fdb.learn(NOW, VNI, mac(1), a), NEW);
+        for seconds in (0..=6_000).step_by(10) {
+            assert_eq!(fdb.learn(later(seconds), VNI, mac(1), a), Learned::Refreshed, "{seconds} s");
+            is_at(&fdb, later(seconds), mac(1), a);
+        }
+        let late = later(12_000);
+        assert_eq!(fdb.learn(late, VNI, mac(1), a), Learned::Refused(Refusal::SweepPending));
+        assert_eq!(fdb.lookup(late, VNI, mac(1)), Lookup::Unknown);
+    }
+}
+
+/// By the time that they count as reachable, however long they stay.
+#[test]
+fn neighbours_wait_20_times_as_long_as_they_are_reachable_for_a_sweep() {
+    let tables = with(small(), |settings| settings.snooping = Snooping::All);
+    let neighbors = tables.neighbors();
+    let learn = |seconds| neighbors.learn(later(seconds), VNI, HOST, mac(1), None);
+    assert_eq!(learn(0), NeighborLearned::New);
+    for seconds in (0..=600).step_by(10) {
+        assert_eq!(learn(seconds), NeighborLearned::Refreshed, "{seconds} s");
+    }
+    assert_eq!(learn(1_200), NeighborLearned::Refused(NeighborRefusal::SweepPending));
+    assert_eq!(neighbors.lookup(later(1_200), VNI, HOST), Ok(None));
+}
+
+/// A tick is the largest power of two of microseconds that is not longer than 300 s / 512.
+#[test]
+fn a_clock_may_run_back_by_0x7ffe_ticks() {
+    for (ticks, is_there) in [(1, true), (0x7ffd, true), (0x7ffe, true), (0x8001, false), (0x1_0000, false)] {
+        let tables = with(small(), |_| {});
+        let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+        let ahead = Instant::from_micros(later(1 << 16).as_micros() + (ticks << 19));
+        assert_eq!(fdb.learn(ahead, VNI, mac(1), a), NEW);
+        let found = fdb.lookup(later(1 << 16), VNI, mac(1));
+        assert_eq!(found, if is_there { Lookup::Found(a.into()) } else { Lookup::Unknown }, "{ticks:#x}");
+    }
+}
