@@ -67,14 +67,19 @@ impl Handle {
 pub(crate) const GENERATIONS: u32 = 0x1ff;
 
 /// Names a remote, as long as it is not removed.
+///
+/// What was removed finds nothing, whoever has its place next. A handle has nine bits for that: it would name the 512th
+/// that has the place after. Sweeps see to it that no table has such a handle; who keeps one himself, while others
+/// remove what it names, is a [registered](super::Tables::register) worker, and drops it before his next quiescent
+/// point.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RemoteId(pub(crate) Handle);
 
-/// Names a replication list, as long as it is not removed.
+/// Names a replication list, as long as it is not removed; to be kept as a [`RemoteId`] is.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListId(pub(crate) Handle);
 
-/// Names a next-hop group, as long as it is not removed.
+/// Names a next-hop group, as long as it is not removed; to be kept as a [`RemoteId`] is.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct GroupId(pub(crate) Handle);
 

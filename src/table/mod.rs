@@ -15,7 +15,7 @@
 //! | [`Routes`] | prefix | the gateway or peer behind which it is |
 //!
 //! What one table says of another is a handle of 32 bits with a generation: a handle of what was removed finds
-//! nothing, whatever takes its place.
+//! nothing, whatever takes its place. [`RemoteId`] says how long others may keep one.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

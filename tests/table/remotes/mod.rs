@@ -1,6 +1,7 @@
 //! Remotes: what names them, when they go, and when their place is taken again.
 
 mod addresses;
+mod handles;
 mod mtu;
 mod storage;
 
