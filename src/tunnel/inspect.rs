@@ -6,7 +6,7 @@
 use core::{fmt, ops::Range};
 
 use super::{
-    Anomalies, DropReason, Encapsulation, OuterFacts, Profile, Start, decap::Carried, find::find,
+    Anomalies, DropReason, Encapsulation, OuterFacts, Profile, Start, carried::Carried, find::find,
     protocol::Opened, underlay::View,
 };
 use crate::{packet::Packet, wire::EtherType};

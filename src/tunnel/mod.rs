@@ -8,6 +8,7 @@
 //!
 //! [`inspect()`] reads like decapsulation, but for analysers: all tunnels of a packet, nothing dropped.
 
+mod carried;
 mod decap;
 mod drop_reason;
 pub mod ecn;

@@ -6,7 +6,7 @@ use crate::{
     time::Instant,
     tunnel::{
         Anomalies, DecapMeta, DropReason, Encapsulation, Framing, Inner,
-        decap::{Carried, ecn_of},
+        carried::{Carried, ecn_of},
         protocol::Opened,
         underlay::View,
     },
