@@ -261,26 +261,31 @@ impl<P: Protocol> Endpoint<P> {
         meta: &DecapMeta,
         seen: &mut Anomalies,
     ) -> Result<(Option<OuterFacts>, Carried), DropReason> {
-        let (outer, opened) = self.open(view, meta, seen)?;
+        let (outer, opened) = self.open(view, meta, seen, |_, _, _| {})?;
         Ok((outer, Carried::new(opened, ecn_of(outer), &self.policy, seen)?))
     }
 
-    /// Reads down to the tunnel's own header, and not into what it carries.
+    /// Reads down to the tunnel's own header, and not into what it carries. `judge` sees source and destination as soon
+    /// as they are known: before whatever else may be wrong with a packet that is for others.
     #[inline(always)]
     pub(crate) fn open<'a>(
         &self,
         view: View<'a>,
         meta: &DecapMeta,
         seen: &mut Anomalies,
+        judge: impl FnOnce(IpAddr, IpAddr, &mut Anomalies),
     ) -> Result<(Option<OuterFacts>, Opened<'a>), DropReason> {
         let start = match (meta.outer, self.outer.framing) {
             (Some(_), _) | (None, Framing::Payload) => {
+                if let Some(outer) = &meta.outer {
+                    judge(outer.source, outer.destination, seen);
+                }
                 return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?));
             }
             (None, Framing::Ip) => Start::Ip,
             (None, Framing::Ethernet(_)) => Start::Ethernet,
         };
-        let ip = underlay::ip(view, start, seen)?;
+        let ip = underlay::header(view, start, seen)?;
         let (source, destination, local) = (ip.header.source(), ip.header.destination(), self.outer.local);
         if ip.header.is_v4() != local.is_ipv4() {
             return Err(DropReason::NotIp);
@@ -288,6 +293,8 @@ impl<P: Protocol> Endpoint<P> {
         seen.insert_if(source == local, DropReason::MartianSource);
         let ours = destination == local || destination.is_multicast();
         seen.insert_if(!ours, DropReason::OtherDestination);
+        judge(source, destination, seen);
+        let ip = ip.upper(seen)?;
         if ip.protocol != P::PROTOCOL {
             return Err(DropReason::OtherProtocol);
         }

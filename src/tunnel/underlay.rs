@@ -128,13 +128,13 @@ impl<'a> View<'a> {
     }
 }
 
-/// An outer packet down to its IP header.
+/// An outer packet down to its IP header, or to what is behind the extensions of that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ip<'a> {
     pub(crate) header: IpHeader<'a>,
     /// VLAN of the outermost tag.
     vlan: Option<VlanId>,
-    /// What follows the IP header and its extensions.
+    /// What follows the headers that were read.
     pub(crate) protocol: IpProtocol,
     pub(crate) payload: View<'a>,
     /// Whether this is a fragment other than the first: the payload does not start with a header.
@@ -194,6 +194,13 @@ impl IpHeader<'_> {
 }
 
 impl Ip<'_> {
+    /// The same packet with its upper layer, or the part of it that a later fragment holds.
+    #[inline(always)]
+    pub(crate) fn upper(self, seen: &mut Anomalies) -> Result<Self, DropReason> {
+        let has_extensions = !self.header.is_v4() && ipv6::is_extension(self.protocol);
+        if has_extensions { behind_extensions(self, seen) } else { Ok(self) }
+    }
+
     /// What the headers said, those of UDP not included.
     #[inline(always)]
     pub(crate) fn facts(&self) -> OuterFacts {
@@ -209,6 +216,12 @@ impl Ip<'_> {
 /// Reads down to the IP payload.
 #[inline(always)]
 pub(crate) fn ip<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
+    header(view, start, seen)?.upper(seen)
+}
+
+/// Reads down to the IP header, and not its extensions: whose the packet is stands before them.
+#[inline(always)]
+pub(crate) fn header<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let (ethertype, l3, vlan) = match start {
         Start::Ethernet => {
             let (header, _) = ethernet::Header::parse(view.bytes()).map_err(|_| DropReason::Ethernet)?;
@@ -298,17 +311,15 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         || source.is_multicast()
         || source.is_loopback() && !header.destination.is_loopback();
     seen.insert_if(martian, DropReason::MartianSource);
-    let ip = Ip {
+    Ok(Ip {
         header: IpHeader::V6(head),
         vlan: None,
         protocol: header.next_header,
         payload,
         is_later_fragment: false,
-    };
-    if ipv6::is_extension(ip.protocol) { behind_extensions(ip, seen) } else { Ok(ip) }
+    })
 }
 
-/// The same packet with its upper layer, or the part of it that a later fragment holds.
 fn behind_extensions<'a>(ip: Ip<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let mut chain = ipv6::Extensions::new(ip.protocol, ip.payload.bytes());
     let mut is_later_fragment = false;

@@ -70,10 +70,9 @@ impl Counters {
         count(&mut self.multicast, is_multicast as u64);
     }
 
+    /// A packet of this tunnel was dropped.
     pub(super) fn dropped(&mut self, reason: DropReason) {
-        if !reason.is_not_ours() {
-            self.drops.add(reason, 1);
-        }
+        self.drops.add(reason, 1);
         let counter = match reason {
             DropReason::GreChecksumFlag => &mut self.rx_crc_errors,
             DropReason::GreSequence | DropReason::GreSequenceMissing => &mut self.rx_fifo_errors,

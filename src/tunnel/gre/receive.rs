@@ -1,5 +1,7 @@
 //! A tunnel's packets on receipt: whose they are, whether they are in order, and keepalives among them.
 
+use core::net::IpAddr;
+
 use super::{ChecksumRule, Tunnel, keepalive};
 use crate::{
     packet::Packet,
@@ -52,14 +54,20 @@ impl Tunnel {
         packet: &mut Packet<'_>,
         meta: &DecapMeta,
     ) -> Result<Received, DropReason> {
-        let received = self.receive(now, packet, meta);
+        let mut seen = Anomalies::NONE;
+        let received = self.receive(now, packet, meta, &mut seen);
         match &received {
             Ok(Received::Packet(inner)) => {
                 let is_multicast = inner.outer.is_some_and(|outer| outer.destination.is_multicast());
                 self.counters.delivered(packet.len(), is_multicast);
             }
             Ok(_) => self.counters.keepalive(),
-            Err(reason) => self.counters.dropped(*reason),
+            Err(reason) => {
+                // What is for others is not this tunnel's to count, whatever else is wrong with it.
+                if !seen.with(*reason).into_iter().any(DropReason::is_not_ours) {
+                    self.counters.dropped(*reason);
+                }
+            }
         }
         if received.is_ok() {
             self.last_received = Some(now);
@@ -73,19 +81,10 @@ impl Tunnel {
         now: Instant,
         packet: &mut Packet<'_>,
         meta: &DecapMeta,
+        seen: &mut Anomalies,
     ) -> Result<Received, DropReason> {
-        let mut seen = Anomalies::NONE;
-        let fatal = self.endpoint.fatal;
-        let (outer, opened) = self
-            .endpoint
-            .open(View::whole(packet.as_slice()), meta, &mut seen)
-            .map_err(|reason| seen.and(fatal).with(reason).first().unwrap_or(reason))?;
-        let Opened { encapsulation: Encapsulation::Gre { header, .. }, protocol, payload } = opened else {
-            return Err(DropReason::OtherProtocol);
-        };
-        let remote = self.address;
-        if let Some(outer) = outer {
-            let (from, to) = (outer.source, outer.destination);
+        let (fatal, remote) = (self.endpoint.fatal, self.address);
+        let judge = |from: IpAddr, to: IpAddr, seen: &mut Anomalies| {
             let is_group = remote.is_multicast();
             let is_from_any = is_group || remote.is_unspecified();
             seen.insert_if(!is_from_any && from != remote, DropReason::OtherSource);
@@ -93,11 +92,20 @@ impl Tunnel {
                 if is_group { to != remote } else { to.is_multicast() },
                 DropReason::OtherDestination,
             );
-        }
+        };
+        let opened = self.endpoint.open(View::whole(packet.as_slice()), meta, seen, judge);
+        *seen = seen.and(fatal);
+        let (outer, opened) = opened.map_err(|reason| {
+            *seen = seen.with(reason);
+            seen.first().unwrap_or(reason)
+        })?;
+        let Opened { encapsulation: Encapsulation::Gre { header, .. }, protocol, payload } = opened else {
+            return Err(DropReason::OtherProtocol);
+        };
         if self.rules.key_by_value && value(header.key) != value(self.rules.ikey) {
-            return Err(seen.and(fatal).with(DropReason::GreKey).first().unwrap_or(DropReason::GreKey));
+            return Err(seen.with(DropReason::GreKey).first().unwrap_or(DropReason::GreKey));
         }
-        let wrong = seen.and(fatal);
+        let wrong = *seen;
         let of_keepalives = Anomalies::NONE.with(DropReason::GreKeepalive).with(DropReason::GreProtocol);
         if self.rules.keepalives && wrong == of_keepalives {
             return Ok(Received::KeepaliveAnswer);
@@ -115,7 +123,7 @@ impl Tunnel {
             self.filter.accept(now, header.sequence)?;
         }
         let inner = payload.bytes();
-        let carried = Carried::new(opened, ecn_of(outer), &self.endpoint.policy, &mut seen)?;
+        let carried = Carried::new(opened, ecn_of(outer), &self.endpoint.policy, seen)?;
         if let Some(reason) = seen.and(fatal).first() {
             return Err(reason);
         }
