@@ -295,6 +295,10 @@ impl<P: Protocol> Endpoint<P> {
         seen.insert_if(!ours, DropReason::OtherDestination);
         judge(source, destination, seen);
         let ip = ip.upper(seen)?;
+        if ip.leads_on {
+            // No policy makes this ours: a socket of any address does not get it either.
+            return Err(DropReason::OtherDestination);
+        }
         if ip.protocol != P::PROTOCOL {
             return Err(DropReason::OtherProtocol);
         }

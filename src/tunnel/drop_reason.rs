@@ -52,12 +52,16 @@ drop_reasons! {
     /// The outer source cannot have sent this: unspecified, multicast, broadcast, loopback to another than loopback, or
     /// our own address.
     MartianSource "martian-source";
-    /// The outer destination is neither this endpoint nor a multicast group. Not a tunnel packet.
+    /// The outer destination is neither this endpoint nor a multicast group, or is only one on the way: a source route
+    /// (RFC 791, section 3.1) or a routing header (RFC 8200, section 4.4) leads on. Not a tunnel packet.
     OtherDestination "other-destination";
     /// The outer source is not this tunnel's remote. Not a packet of this tunnel.
     OtherSource "other-source";
-    /// An extension header is cut off, or there are too many of them.
+    /// An extension header or an option in it is cut off, or there are too many headers.
     Ipv6Extensions "ipv6-extensions";
+    /// An option that is not known here, and that says that whoever does not know it must discard the packet (RFC 8200,
+    /// section 4.2).
+    Ipv6Option "ipv6-option";
     /// The outer packet is a fragment; a receiver may discard those (RFC 7348, section 4.3).
     Fragment "fragment";
     /// The outer IP packet carries another protocol. Not a tunnel packet.

@@ -28,6 +28,7 @@ pub(crate) fn find<'a>(
     if ip.is_later_fragment {
         return Ok(None);
     }
+    seen.insert_if(ip.leads_on, DropReason::OtherDestination);
     let mut facts = ip.facts();
     match ip.protocol {
         IpProtocol::GRE if profile.gre => Ok(Some((facts, open_gre(ip.payload, policy, seen)?))),

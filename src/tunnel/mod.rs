@@ -23,6 +23,7 @@ pub mod gre;
 pub mod icmp;
 mod inner;
 mod inspect;
+mod ip_options;
 pub mod ip_udp;
 pub mod nvgre;
 mod offload;

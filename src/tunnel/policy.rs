@@ -43,7 +43,8 @@ pub struct Policy {
     /// Whether VXLAN-GPE messages with the O flag are taken, by a receiver that handles them.
     pub allow_gpe_oam: bool,
     /// Whether packets to any address are taken, as by a socket that is bound to the wildcard address, and
-    /// not just those to the endpoint's own address or a multicast group.
+    /// not just those to the endpoint's own address or a multicast group. Those that a source route or a routing header
+    /// leads on from there are nobody's: decapsulation refuses them in any case.
     pub allow_any_destination: bool,
     /// Inspection only: whether extensions are guessed by their form, Group Based Policy by its G flag, NVGRE by a
     /// key before Ethernet without checksum and sequence number.

@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Anomalies, DropReason, Policy};
+use super::{Anomalies, DropReason, Policy, ip_options};
 use crate::wire::{
     Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
     checksum::{State, Sum},
@@ -139,6 +139,8 @@ pub(crate) struct Ip<'a> {
     pub(crate) payload: View<'a>,
     /// Whether this is a fragment other than the first: the payload does not start with a header.
     pub(crate) is_later_fragment: bool,
+    /// Whether the packet is to go on to another host, by a source route or a routing header.
+    pub(crate) leads_on: bool,
 }
 
 /// The fixed part of an IP header, where it was found: what it says is read when it is asked for.
@@ -271,10 +273,12 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         }
     };
     let header_len = ipv4::Header::MIN_LEN.saturating_add(options);
-    let checksum = if options == 0 {
-        ipv4::verify_fixed(head)
+    let (checksum, leads_on) = if options == 0 {
+        (ipv4::verify_fixed(head), false)
     } else {
-        ipv4::verify(bytes.get(..header_len).ok_or(DropReason::Ipv4Truncated)?)
+        let header = bytes.get(..header_len).ok_or(DropReason::Ipv4Truncated)?;
+        let options = header.get(ipv4::Header::MIN_LEN..).unwrap_or_default();
+        (ipv4::verify(header), ip_options::leads_on(options))
     };
     seen.insert_if(checksum != State::Good, DropReason::Ipv4Checksum);
     let total_len = if is_unfinished { view.len() } else { header.total_len.into() };
@@ -292,6 +296,7 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         protocol: header.protocol,
         payload: view.take(total_len.min(view.len())).skip(header_len),
         is_later_fragment: header.fragment_offset.value() != 0,
+        leads_on,
     })
 }
 
@@ -317,20 +322,23 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         protocol: header.next_header,
         payload,
         is_later_fragment: false,
+        leads_on: false,
     })
 }
 
 fn behind_extensions<'a>(ip: Ip<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let mut chain = ipv6::Extensions::new(ip.protocol, ip.payload.bytes());
-    let mut is_later_fragment = false;
+    let (mut is_later_fragment, mut leads_on) = (false, false);
     while let (false, Some(extension)) = (is_later_fragment, chain.next()) {
         let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
         if let Some(fragment) = extension.fragment() {
             seen.insert_if(!fragment.is_atomic(), DropReason::Fragment);
             is_later_fragment = fragment.offset.value() != 0;
         }
+        leads_on |= ip_options::examine(&extension, seen);
     }
-    Ok(Ip { protocol: chain.protocol(), payload: ip.payload.skip_to(chain.rest()), is_later_fragment, ..ip })
+    let payload = ip.payload.skip_to(chain.rest());
+    Ok(Ip { protocol: chain.protocol(), payload, is_later_fragment, leads_on, ..ip })
 }
 
 /// A UDP datagram in an IP payload.

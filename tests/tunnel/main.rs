@@ -20,5 +20,6 @@ mod laws;
 mod outer_fields;
 mod properties;
 mod udp_checksum;
+mod underway;
 mod vectors;
 mod vxlan_receive;

@@ -9,7 +9,10 @@
 //! +-----------------+------------+------------+------------+
 //! ```
 
-use crate::wire::{IpProtocol, ipv6};
+use crate::{
+    tunnel::ip_options::Ipv6Options,
+    wire::{IpProtocol, ipv6},
+};
 
 /// Bytes of the options header.
 pub(super) const LEN: usize = 8;
@@ -58,16 +61,10 @@ pub(super) fn find(packet: &[u8]) -> Option<Found> {
 
 /// Where in an options header the limit stands, and what it is.
 fn option(header: &[u8]) -> Option<(usize, u8)> {
-    let mut at: usize = 2;
-    loop {
-        let step = match *header.get(at..)? {
-            [0, ..] => 1, // Pad1
-            [OPTION, 1, limit, ..] => return Some((at.saturating_add(2), limit)),
-            [_, len, ..] => usize::from(len).saturating_add(2),
-            _ => return None,
-        };
-        at = at.saturating_add(step);
-    }
+    Ipv6Options::new(header).flatten().find_map(|option| match (option.kind, option.data) {
+        (OPTION, &[limit]) => Some((option.at, limit)),
+        _ => None,
+    })
 }
 
 /// RFC 2473, section 4.1.1.

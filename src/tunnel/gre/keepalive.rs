@@ -84,7 +84,7 @@ pub(super) fn find_request(packet: &[u8], local: IpAddr, remote: IpAddr) -> Opti
     let ip = underlay::ip(View::whole(packet), Start::Ip, &mut seen).ok()?;
     let facts = ip.facts();
     let is_back = (facts.source, facts.destination) == (local, remote) && facts.ttl > 1;
-    if !is_back || ip.protocol != IpProtocol::GRE || ip.is_later_fragment || !seen.is_empty() {
+    if !is_back || ip.protocol != IpProtocol::GRE || ip.is_later_fragment || ip.leads_on || !seen.is_empty() {
         return None;
     }
     let (header, payload) = gre::Header::parse(ip.payload.bytes()).ok()?;

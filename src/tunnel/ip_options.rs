@@ -1,0 +1,93 @@
+//! Options of outer IP headers, as far as they concern whoever receives the packet.
+
+use super::{Anomalies, DropReason};
+use crate::wire::{IpProtocol, ipv6::Extension};
+
+/// Whether a source route among the options of an IPv4 header has hops left, so that the packet is to go on (RFC 791,
+/// section 3.1). Options that do not make sense end the list.
+pub(super) fn leads_on(mut options: &[u8]) -> bool {
+    loop {
+        match *options {
+            [NO_OPERATION, ref rest @ ..] => options = rest,
+            [END, ..] | [_, 0 | 1, ..] => return false,
+            // The pointer counts from one, and is behind the end once all hops were made.
+            [LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE, len, pointer, ..] if len > 2 && pointer <= len => {
+                return true;
+            }
+            [_, len, ..] => options = options.get(len.into()..).unwrap_or_default(),
+            _ => return false,
+        }
+    }
+}
+
+/// Takes in what an extension header of IPv6 says of the packet's fate; answers whether the packet is to go on (RFC
+/// 8200, section 4.4).
+pub(super) fn examine(extension: &Extension<'_>, seen: &mut Anomalies) -> bool {
+    match extension.protocol {
+        IpProtocol::HOP_BY_HOP | IpProtocol::DESTINATION_OPTIONS => {
+            for option in Ipv6Options::new(extension.bytes) {
+                // RFC 8200, section 4.2: whoever does not know an option skips it where these bits are clear.
+                let is_fatal = option.as_ref().is_some_and(|option| option.kind & ACTION != 0);
+                seen.insert_if(is_fatal, DropReason::Ipv6Option);
+                seen.insert_if(option.is_none(), DropReason::Ipv6Extensions);
+            }
+            false
+        }
+        IpProtocol::ROUTING => matches!(*extension.bytes, [_, _, _, left, ..] if left > 0),
+        _ => false,
+    }
+}
+
+/// An option in an extension header of IPv6.
+pub(super) struct Ipv6Option<'a> {
+    pub(super) kind: u8,
+    pub(super) data: &'a [u8],
+    /// Where in the header the data starts.
+    pub(super) at: usize,
+}
+
+/// The options of an extension header (RFC 8200, section 4.2), without padding of one byte; ends with `None` where one
+/// runs past the end.
+pub(super) struct Ipv6Options<'a> {
+    header: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Ipv6Options<'a> {
+    /// Those of this header, which begins with its two bytes of next header and length.
+    pub(super) const fn new(header: &'a [u8]) -> Self {
+        Self { header, at: 2 }
+    }
+}
+
+impl<'a> Iterator for Ipv6Options<'a> {
+    type Item = Option<Ipv6Option<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = loop {
+            match self.header.get(self.at..).unwrap_or_default() {
+                [] => return None,
+                [PAD1, ..] => self.at = self.at.saturating_add(1),
+                rest => break rest,
+            }
+        };
+        let option = match *rest {
+            [kind, len, ref data @ ..] => {
+                data.get(..len.into()).map(|data| Ipv6Option { kind, data, at: self.at.saturating_add(2) })
+            }
+            _ => None,
+        };
+        self.at = option.as_ref().map_or(self.header.len(), |it| it.at.saturating_add(it.data.len()));
+        Some(option)
+    }
+}
+
+// RFC 791, section 3.1.
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const LOOSE_SOURCE_ROUTE: u8 = 131;
+const STRICT_SOURCE_ROUTE: u8 = 137;
+
+// RFC 8200, section 4.2.
+const PAD1: u8 = 0;
+const ACTION: u8 = 0xc0;
