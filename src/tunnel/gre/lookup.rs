@@ -186,14 +186,13 @@ impl Rank {
 }
 
 /// The keys that suit a header.
-fn keys(header: &gre::Header, by_value: bool) -> [Option<InputKey>; 2] {
+fn keys(header: &gre::Header, by_value: bool) -> [Option<InputKey>; 3] {
+    let (absent, zero) = (Some(InputKey::Absent), Some(InputKey::Key(Key(0))));
+    let segment = nvgre::Header::from_gre(header).map(|header| InputKey::Vsid(header.vsid));
     match header.key {
-        None | Some(Key(0)) if by_value => [Some(InputKey::Absent), Some(InputKey::Key(Key(0)))],
-        None => [Some(InputKey::Absent), None],
-        Some(key) => {
-            let segment = nvgre::Header::from_gre(header).map(|header| InputKey::Vsid(header.vsid));
-            [Some(InputKey::Key(key)), segment]
-        }
+        None | Some(Key(0)) if by_value => [absent, zero, segment],
+        None => [absent, None, None],
+        Some(key) => [Some(InputKey::Key(key)), segment, None],
     }
 }
 

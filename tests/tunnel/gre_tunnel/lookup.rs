@@ -243,6 +243,25 @@ fn rfc7637_s3_2_a_segment_is_found_whatever_the_flow() {
     assert_eq!(find(&[very], of(5001 << 8 | 4)), None, "Linux's gretap does not mask");
 }
 
+/// Over IPv6, and for any addresses, no key is the same as key zero; a segment is none of the two.
+#[test]
+fn rfc7637_s3_2_segment_zero_is_found_whatever_the_flow() {
+    for v6 in [false, true] {
+        let ((a, b), any) = (ends(v6), any_of(v6));
+        for (remote, local) in [(a, b), (a, any), (any, b), (any, any)] {
+            let frames = |id, key| Selector::new(id, Payload::Ethernet, local, remote).key(key);
+            let segment = frames(1, InputKey::Vsid(Vni::truncate(0)));
+            for flow in 0..=255 {
+                let packet = arrived(v6, Header { protocol: EtherType::TEB, ..keyed(flow) });
+                assert_eq!(find(&[segment], packet), Some(1), "{remote} {local} {flow}");
+                let very = frames(2, InputKey::Key(Key(flow)));
+                assert_eq!(find(&[segment, very], packet), Some(2), "it comes first");
+            }
+            assert_eq!(find(&[segment], arrived(v6, Header::new(EtherType::TEB))), None, "no key");
+        }
+    }
+}
+
 #[test]
 fn packets_say_whose_they_are() {
     let (a, b) = ends(false);
