@@ -108,7 +108,7 @@ impl<'s, T> Reorder<'s, T> {
             return Pushed::Held;
         }
         // One too many: the first of all goes, in spite of the gap before it.
-        let distance = sequence.wrapping_sub(self.filter.expected());
+        let distance = sequence.wrapping_sub(self.filter.expected()) as i32;
         let first = match self.first() {
             Some((of_first, slot)) if of_first < distance => match slot.0.replace(new) {
                 Some(first) => first,
@@ -116,23 +116,20 @@ impl<'s, T> Reorder<'s, T> {
             },
             _ => new,
         };
-        self.deliver(now, Some(first.sequence), first.packet)
+        Pushed::Deliver(self.release(now, first))
     }
 
     /// The next packet to deliver: one that is in sequence now; or the first, where one has waited for so long that
-    /// gaps do not count any more. Ask until there is none, after each packet that was delivered and at
-    /// [`poll_timeout`](Self::poll_timeout).
+    /// gaps do not count any more. Ask until there is none, after each packet that was delivered, at
+    /// [`poll_timeout`](Self::poll_timeout), and after the [`sequence_filter`](Self::sequence_filter) was reset: what
+    /// waits and is late by its new count comes out at once, as it was sent before all that is still to come.
     pub fn poll(&mut self, now: Instant) -> Option<T> {
         let is_due = self.poll_timeout().is_some_and(|due| due <= now);
         let (distance, slot) = self.first()?;
-        if distance != 0 && !is_due {
+        if distance > 0 && !is_due {
             return None;
         }
-        let first = slot.0.take()?;
-        match self.deliver(now, Some(first.sequence), first.packet) {
-            Pushed::Deliver(packet) => Some(packet),
-            _ => None,
-        }
+        slot.0.take().map(|first| self.release(now, first))
     }
 
     /// When to call [`poll`](Self::poll) if nothing arrives meanwhile.
@@ -158,10 +155,21 @@ impl<'s, T> Reorder<'s, T> {
         }
     }
 
-    /// The packet that comes first of those that wait, and how many should come before it.
-    fn first(&mut self) -> Option<(u32, &mut Slot<T>)> {
+    /// A packet that has waited, which is delivered in any case. The filter has no say where it has been reset
+    /// meanwhile: the packet is of the flow that it has forgotten.
+    fn release(&mut self, now: Instant, waiting: Waiting<T>) -> T {
+        if !self.filter.is_late(waiting.sequence) {
+            // What is not late is accepted.
+            let _ = self.filter.accept(now, Some(waiting.sequence));
+        }
+        waiting.packet
+    }
+
+    /// The packet that comes first of those that wait, and how many should come before it; less than zero where it is
+    /// late.
+    fn first(&mut self) -> Option<(i32, &mut Slot<T>)> {
         let expected = self.filter.expected();
-        let distance = |slot: &Slot<T>| slot.0.as_ref().map(|it| it.sequence.wrapping_sub(expected));
+        let distance = |slot: &Slot<T>| slot.0.as_ref().map(|it| it.sequence.wrapping_sub(expected) as i32);
         let waiting = self.slots.iter_mut().filter_map(|slot| Some((distance(slot)?, slot)));
         waiting.min_by_key(|(distance, _)| *distance)
     }
@@ -237,6 +245,34 @@ mod tests {
         let linux = SequenceFilter::new(SequenceRule::Linux, None);
         let mut buffer = Reorder::new(&mut slots, linux, TIMER);
         assert_eq!(buffer.push(at(0), None, 77), Pushed::Late(77));
+    }
+
+    #[test]
+    fn rfc2890_s2_2_what_waits_comes_out_when_the_filter_is_reset() {
+        for reset_after in [None, Some(Duration::from_secs(10))] {
+            let mut slots = [const { Slot::EMPTY }; 3];
+            let filter = SequenceFilter::new(SequenceRule::Rfc2890, reset_after);
+            let mut buffer = Reorder::new(&mut slots, filter, TIMER);
+            for n in [0x7fff_ffff, 0xffff_fff0] {
+                assert_eq!(buffer.push(at(0), Some(n), n), Pushed::Held);
+                assert_eq!(buffer.poll(at(50)), Some(n));
+            }
+            let old = [0xffff_fff7, 0xffff_fff5];
+            assert_eq!(old.map(|n| buffer.push(at(60), Some(n), n)), [Pushed::Held; 2]);
+            buffer.sequence_filter().reset();
+            assert_eq!([(); 2].map(|()| buffer.poll(at(60))), [Some(old[1]), Some(old[0])]);
+            assert!(buffer.is_empty());
+            // The new count is not disturbed by them.
+            assert_eq!(buffer.push(at(61), Some(0), 0), Pushed::Deliver(0));
+            // Nor is anything lost where the buffer is full of them.
+            let gap = [0x4000_0000, 0x4000_0002, 0x4000_0001].map(|n| buffer.push(at(61), Some(n), n));
+            assert_eq!(gap, [Pushed::Held; 3]);
+            assert_eq!(buffer.sequence_filter().accept(at(61), Some(0x7000_0000)), Ok(()));
+            assert_eq!(buffer.push(at(61), Some(0x7000_0002), 2), Pushed::Deliver(0x4000_0000));
+            assert_eq!([(); 3].map(|()| buffer.poll(at(61))), [Some(0x4000_0001), Some(0x4000_0002), None]);
+            assert_eq!(buffer.push(at(61), Some(0x7000_0001), 1), Pushed::Deliver(1));
+            assert_eq!((buffer.poll(at(61)), buffer.is_empty()), (Some(2), true));
+        }
     }
 
     #[test]
