@@ -145,6 +145,8 @@ drop_reasons! {
     /// The packet is for the end of the tunnel that encapsulated it: forwarded, it would run in circles (RFC 2784,
     /// section 3.1).
     InnerLoop "inner-loop";
+    /// A keepalive, whose answer has an Ethernet header for which there is no room before it.
+    KeepaliveHeadroom "keepalive-headroom";
     /// Tunnels nested deeper than the reader follows.
     TooDeep "too-deep";
 }

@@ -23,7 +23,8 @@ pub enum Received {
     /// An inner packet, which is what the packet is now.
     Packet(Inner),
     /// A keepalive of the remote's. The packet is now its answer, with the outer headers of the tunnel's framing: to
-    /// be sent like those that were encapsulated.
+    /// be sent like those that were encapsulated. Where a socket has taken outer headers, and answers go out with an
+    /// Ethernet header, the packet needs headroom for that, 18 bytes at most.
     KeepaliveRequest,
     /// Our own keepalive, which the remote has sent back. The packet is left as it was.
     KeepaliveAnswer,
@@ -135,6 +136,10 @@ impl Tunnel {
                 let request = keepalive::find_request(inner, self.local(), encapsulator);
                 match request.filter(|_| self.rules.keepalives) {
                     Some(request) => {
+                        let room = packet.headroom().saturating_add(carried.inner(outer).stripped);
+                        if room < self.endpoint.outer.link_len() {
+                            return Err(DropReason::KeepaliveHeadroom);
+                        }
                         carried.strip_from(packet);
                         self.answer(packet, &request);
                         return Ok(Received::KeepaliveRequest);
@@ -150,7 +155,7 @@ impl Tunnel {
 
     /// Makes the answer of what was inside a keepalive: one hop less, and the framing of this tunnel.
     fn answer(&self, packet: &mut Packet<'_>, request: &keepalive::Request) {
-        // The packet is as long, has hops left, and stands where longer headers stood: nothing fails here.
+        // The packet is as long, has hops left, and the room before it was measured: nothing fails here.
         let _ = packet.trim(request.end);
         let _ = rewrite::decrement_ttl(packet.as_mut_slice());
         match self.endpoint.outer.framing {

@@ -4,7 +4,7 @@ use encap::{
     Packet, packet,
     time::Instant,
     tunnel::{
-        DropReason, EncapError, Framing, Link, Payload, Policy,
+        DecapMeta, DropReason, EncapError, Framing, Link, OuterFacts, Payload, Policy,
         gre::{Config, Received, Tunnel},
     },
     wire::{
@@ -112,6 +112,34 @@ fn b7_answers_through_a_socket() {
     let expected = Header { key: Some(Key(1)), ..ANSWER };
     assert_eq!((received, &answer[..]), (Received::KeepaliveRequest, &expected.to_bytes()[..8]));
     assert_eq!(receive(&mut here, &answer).unwrap().0, Received::KeepaliveAnswer);
+}
+
+/// A socket that has taken the outer headers leaves no room for those of another kind.
+#[test]
+fn b7_an_answer_needs_room_for_its_ethernet_header() {
+    for (vlan, len) in [(None, 14), (Some((VlanId::truncate(7), Pcp::truncate(1))), 18)] {
+        let link = Link { source: MacAddr([2; 6]), next_hop: MacAddr([4; 6]), vlan };
+        let request = keepalive(&mut tunnel(false, |c| c)).unwrap();
+        let (a, b) = ends(false);
+        let meta = DecapMeta::new().outer(OuterFacts::new(a, b));
+        // What is stripped, GRE's four bytes, is room as well.
+        for room in 0..20 {
+            let mut there = peer(false, |c| c.framing(Framing::Ethernet(link)));
+            let mut buffer = [&vec![7; room][..], &request[20..]].concat();
+            let before = buffer.clone();
+            let mut packet = Packet::new(&mut buffer, room, request.len() - 20).unwrap();
+            let received = there.decap_with(Instant::ZERO, &mut packet, &meta);
+            if room + 4 >= len {
+                assert_eq!(received, Ok(Received::KeepaliveRequest));
+                assert_eq!(packet.as_slice()[..12], [[4; 6], [2; 6]].concat());
+                assert_eq!(packet.len(), len + 24);
+                continue;
+            }
+            assert_eq!(received, Err(DropReason::KeepaliveHeadroom));
+            assert_eq!(there.counters().drops.of(DropReason::KeepaliveHeadroom), 1);
+            assert_eq!((packet.into_range(), buffer), ((room, request.len() - 20), before));
+        }
+    }
 }
 
 #[test]
