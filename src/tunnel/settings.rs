@@ -372,8 +372,8 @@ pub enum EncapError {
     #[error("no destination in a tunnel to any remote")]
     NoDestination,
     /// A GRE keepalive is an IP packet between two hosts: not for a tunnel of frames, to a group, or to
-    /// any remote.
-    #[error("no keepalives on a tunnel of frames, to a group, or to any remote")]
+    /// any remote, nor from an address that is left to a socket.
+    #[error("no keepalives on a tunnel of frames, to a group, to any remote, or from no address of its own")]
     NoKeepalives,
     /// The packet has not enough memory before it.
     #[error(transparent)]

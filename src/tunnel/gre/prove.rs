@@ -23,7 +23,7 @@ impl Config {
     pub fn build(self) -> Result<Tunnel, ConfigError> {
         let (is_v4, local, remote) = (self.local.is_ipv4(), self.local, self.remote);
         let ttl = self.ttl.unwrap_or(if self.linux && is_v4 { Ttl::Inherit } else { Ttl::Auto });
-        if local == remote {
+        if local == remote && !remote.is_unspecified() {
             return Err(ConfigError::RemoteIsLocal(remote));
         }
         if !is_v4 && (!self.pmtudisc || self.ignore_df) {

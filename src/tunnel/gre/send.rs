@@ -9,7 +9,7 @@ use crate::{
         ConfigError, EncapError, EncapMeta, Payload, Remote,
         inner::{IpVersion, Peek},
     },
-    wire::{EtherType, gre, ipv6},
+    wire::{EtherType, gre, ipv6, is_unicast},
 };
 
 impl Tunnel {
@@ -104,11 +104,11 @@ impl Tunnel {
     ///
     /// # Errors
     ///
-    /// [`EncapError::NoKeepalives`] on a tunnel of frames, to a multicast group, or to any remote, and those of
-    /// [`encap`](Self::encap); the packet is left as it was.
+    /// [`EncapError::NoKeepalives`] on a tunnel of frames, to a multicast group, or to any remote, and from no address
+    /// of our own, which the answer would be for; and those of [`encap`](Self::encap). The packet is left as it was.
     pub fn keepalive(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
         let remote = self.address;
-        if self.rules.payload != Payload::Ip || remote.is_multicast() || remote.is_unspecified() {
+        if self.rules.payload != Payload::Ip || !is_unicast(remote) || !is_unicast(self.local()) {
             return Err(EncapError::NoKeepalives);
         }
         let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };

@@ -58,6 +58,9 @@ fn b6_addresses_that_cannot_be() {
     assert_eq!(build(a, ip("::")), Some(ConfigError::FamilyMismatch { local: a, remote: ip("::") }));
     assert_eq!(build(ip("0.0.0.0"), b), Some(ConfigError::LocalNotUnicast(ip("0.0.0.0"))));
     assert_eq!(build(ip("224.0.0.9"), b), Some(ConfigError::LocalNotUnicast(ip("224.0.0.9"))));
+    // Any to any, where a socket writes the addresses.
+    assert_eq!(build(any, any), Some(ConfigError::LocalNotUnicast(any)));
+    assert!(Tunnel::new(any, any).framing(Framing::Payload).build().is_ok());
     let remote = ends(true).1;
     assert_eq!(build(a, remote), Some(ConfigError::FamilyMismatch { local: a, remote }));
     assert_eq!(build(a, b), None);
