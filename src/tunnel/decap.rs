@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    wire::{EtherType, VlanId, checksum::State},
+    wire::{EtherType, VlanId, checksum::State, is_unicast},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -55,7 +55,9 @@ pub struct DecapMeta {
     /// What the outer headers said that a socket has taken: the packet then starts with the tunnel's own header,
     /// whatever the [`Framing`], so that one endpoint sends by a raw socket and receives by one of UDP. Without it
     /// packets start as the framing says; with [`Framing::Payload`] the outer ECN field then counts as Not-ECT, so that
-    /// congestion marks are lost.
+    /// congestion marks are lost. The addresses are judged as those of headers are, by
+    /// [`Policy::allow_any_destination`](super::Policy::allow_any_destination) and against martians; an unspecified
+    /// destination is one that is not known, and taken to be right.
     pub outer: Option<OuterFacts>,
     /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
     pub udp_checksum_verified: bool,
@@ -169,8 +171,12 @@ impl<P: Protocol> Endpoint<P> {
     /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
     #[inline(always)]
     pub(crate) fn checked_at_a_glance(&self, packet: &[u8], meta: DecapMeta) -> Option<(Inner, usize)> {
+        let mut seen = Anomalies::NONE;
         let (outer, payload, end) = match (self.outer.framing, self.outer.local) {
-            _ if meta.outer.is_some() => (meta.outer, packet, packet.len()),
+            _ if meta.outer.is_some() => {
+                meta.outer.iter().for_each(|outer| self.judge(outer, &mut seen));
+                (meta.outer, packet, packet.len())
+            }
             (Framing::Payload, _) => (None, packet, packet.len()),
             (_, IpAddr::V4(_)) => {
                 let glance = self.outer.glance_ipv4(P::IS_UDP, 0, packet, &meta, &self.policy)?;
@@ -181,7 +187,6 @@ impl<P: Protocol> Endpoint<P> {
                 (Some(glance.facts), glance.payload, glance.end)
             }
         };
-        let mut seen = Anomalies::NONE;
         let opened = self.protocol.open(View::whole(payload), &self.policy, &mut seen).ok()?;
         let (protocol, inner) = (opened.protocol, opened.payload.bytes());
         if !seen.and(self.fatal).is_empty() {
@@ -278,6 +283,7 @@ impl<P: Protocol> Endpoint<P> {
         let start = match (meta.outer, self.outer.framing) {
             (Some(_), _) | (None, Framing::Payload) => {
                 if let Some(outer) = &meta.outer {
+                    self.judge(outer, seen);
                     judge(outer.source, outer.destination, seen);
                 }
                 return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?));
@@ -322,6 +328,20 @@ impl<P: Protocol> Endpoint<P> {
             };
         }
         Ok((Some(facts), self.protocol.open(packet, &self.policy, seen)?))
+    }
+}
+
+impl<P: Protocol> Endpoint<P> {
+    /// Takes in what is odd about the addresses of a packet of which somebody told us: the same as where we read them.
+    fn judge(&self, outer: &OuterFacts, seen: &mut Anomalies) {
+        let (source, local) = (outer.source, self.outer.local);
+        // Where the destination is not known, it is taken to be right.
+        let destination = if outer.destination.is_unspecified() { local } else { outer.destination };
+        seen.insert_if(underlay::is_martian(source, destination), DropReason::MartianSource);
+        seen.insert_if(source == local, DropReason::MartianSource);
+        // A socket with a wildcard address takes what is for any of the host's.
+        let ours = destination == local || destination.is_multicast() || !is_unicast(local);
+        seen.insert_if(!ours, DropReason::OtherDestination);
     }
 }
 

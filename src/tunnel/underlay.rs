@@ -9,7 +9,7 @@ use super::{Anomalies, DropReason, Policy, ip_options};
 use crate::wire::{
     Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
     checksum::{State, Sum},
-    ethernet, ipv4, ipv6, udp, vlan,
+    ethernet, ipv4, ipv6, is_unicast, udp, vlan,
 };
 
 /// What the outer headers of a packet said, once they are gone.
@@ -253,6 +253,12 @@ fn tagged(view: View<'_>, ethertype: EtherType) -> Result<(EtherType, View<'_>, 
     Ok((untagged.ethertype, view.skip_to(untagged.payload), untagged.outer.map(|tag| tag.id)))
 }
 
+/// Whether nobody can have sent a packet from `source` to `destination`.
+#[inline(always)]
+pub(crate) const fn is_martian(source: IpAddr, destination: IpAddr) -> bool {
+    !is_unicast(source) || source.is_loopback() && !destination.is_loopback()
+}
+
 #[inline(always)]
 fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let bytes = view.bytes();
@@ -283,11 +289,7 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     seen.insert_if(checksum != State::Good, DropReason::Ipv4Checksum);
     let total_len = if is_unfinished { view.len() } else { header.total_len.into() };
     seen.insert_if(total_len > view.len(), DropReason::Ipv4TotalLength);
-    let source = header.source;
-    let martian = source.is_unspecified()
-        || source.is_multicast()
-        || source == Ipv4Addr::BROADCAST
-        || source.is_loopback() && !header.destination.is_loopback();
+    let martian = is_martian(header.source.into(), header.destination.into());
     seen.insert_if(martian, DropReason::MartianSource);
     seen.insert_if(header.is_fragment(), DropReason::Fragment);
     Ok(Ip {
@@ -311,10 +313,7 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     } else {
         payload = payload.take(payload_len);
     }
-    let source = header.source;
-    let martian = source.is_unspecified()
-        || source.is_multicast()
-        || source.is_loopback() && !header.destination.is_loopback();
+    let martian = is_martian(header.source.into(), header.destination.into());
     seen.insert_if(martian, DropReason::MartianSource);
     Ok(Ip {
         header: IpHeader::V6(head),

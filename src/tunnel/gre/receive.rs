@@ -89,10 +89,9 @@ impl Tunnel {
             let is_group = remote.is_multicast();
             let is_from_any = is_group || remote.is_unspecified();
             seen.insert_if(!is_from_any && from != remote, DropReason::OtherSource);
-            seen.insert_if(
-                if is_group { to != remote } else { to.is_multicast() },
-                DropReason::OtherDestination,
-            );
+            let is_known = !to.is_unspecified();
+            let is_other = if is_group { to != remote && is_known } else { to.is_multicast() };
+            seen.insert_if(is_other, DropReason::OtherDestination);
         };
         let opened = self.endpoint.open(View::whole(packet.as_slice()), meta, seen, judge);
         *seen = seen.and(fatal);

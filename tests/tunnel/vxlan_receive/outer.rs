@@ -1,11 +1,12 @@
 //! Rows of the outer headers: IP and UDP.
 
 use encap::{
-    tunnel::{DecapMeta, DropReason, Policy},
-    wire::checksum::State,
+    time::Instant,
+    tunnel::{DecapMeta, DropReason, Framing, OuterFacts, Policy, gre, vxlan},
+    wire::{Ecn, checksum::State},
 };
 
-use crate::common::{any_frame, decap, edit, encap, fix_ipv4, vxlan_pair};
+use crate::common::{any_frame, decap, edit, encap, fix_ipv4, ip, ipv4_packet, vxlan_pair};
 
 use super::{changed, packet, packet6, reason, receive, receive_with};
 
@@ -135,6 +136,55 @@ fn a3_ip2_local_is_compared_unless_the_policy_says_otherwise() {
 #[test]
 fn a3_ip2_multicast_groups_are_taken() {
     assert!(changed(|p| p[16..20].copy_from_slice(&[239, 1, 1, 1])).is_ok());
+}
+
+/// Whoever tells us the addresses, they are judged as if we had read them.
+#[test]
+fn a3_ip1_a3_ip2_addresses_that_a_socket_has_taken() {
+    let verdict = |local: &str, policy: Policy, source: &str, destination: &str| {
+        let v6 = local.contains(':');
+        let framing = if ip(local).is_unspecified() { Framing::Payload } else { Framing::Ip };
+        let meta = DecapMeta::new().outer(OuterFacts::new(ip(source), ip(destination)));
+        let bytes = packet()[28..].to_vec();
+        let vxlan = vxlan::Endpoint::new(ip(local)).framing(framing).policy(policy).build().unwrap();
+        let gre = gre::Endpoint::new(ip(local)).framing(framing).policy(policy).build().unwrap();
+        let verdict = edit(&bytes, |packet| vxlan.decap_with(packet, &meta)).err();
+        let inner = ipv4_packet(Ecn::NotEct, false, 64, b"hello");
+        let bytes = [&[0, 0, 8, 0][..], &inner].concat();
+        assert_eq!(edit(&bytes, |packet| gre.decap_with(packet, &meta)).err(), verdict);
+        let remote = ip(if v6 { "2001:db8::1" } else { "192.0.2.1" });
+        let tunnel = gre::Tunnel::new(ip(local), remote).framing(framing).policy(policy);
+        let of_tunnel =
+            edit(&bytes, |packet| tunnel.build().unwrap().decap_with(Instant::ZERO, packet, &meta));
+        if ip(source) == remote && !ip(destination).is_multicast() {
+            assert_eq!(of_tunnel.err(), verdict);
+        }
+        verdict
+    };
+    let (martian, other) = (Some(DropReason::MartianSource), Some(DropReason::OtherDestination));
+    let mut wildcard = Policy::RFC;
+    wildcard.allow_any_destination = true;
+    for (local, remote, else_where, group) in [
+        ("192.0.2.2", "192.0.2.1", "192.0.2.99", "239.1.1.1"),
+        ("2001:db8::2", "2001:db8::1", "2001:db8::99", "ff0e::9"),
+    ] {
+        let any = if local.contains(':') { "::" } else { "0.0.0.0" };
+        assert_eq!(verdict(local, Policy::RFC, remote, local), None);
+        assert_eq!(verdict(local, Policy::RFC, remote, group), None);
+        assert_eq!(verdict(local, Policy::RFC, remote, else_where), other);
+        assert_eq!(verdict(local, wildcard, remote, else_where), None);
+        for policy in [Policy::RFC, wildcard] {
+            for source in [local, any, group, if any == "::" { "::1" } else { "127.0.0.1" }] {
+                assert_eq!(verdict(local, policy, source, local), martian, "{source}");
+            }
+        }
+        // Not known, or whatever a socket of any address gets.
+        assert_eq!(verdict(local, Policy::RFC, remote, any), None);
+        assert_eq!(verdict(any, Policy::RFC, remote, else_where), None);
+        assert_eq!(verdict(any, Policy::RFC, any, else_where), martian);
+    }
+    assert_eq!(verdict("192.0.2.2", Policy::RFC, "192.0.2.1", "255.255.255.255"), other);
+    assert_eq!(verdict("192.0.2.2", Policy::RFC, "255.255.255.255", "192.0.2.2"), martian);
 }
 
 #[test]

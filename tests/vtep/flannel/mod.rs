@@ -75,8 +75,8 @@ fn d1_the_datagram_is_the_packet_with_one_less_of_ttl() {
     assert_eq!(sent, ping([10, 5, 2, 9], 63), "checksum and all");
     // The other node hands it on as it is: a crossing costs one.
     let mut other = self::node(Config::new());
-    route(&other.0, "10.5.1.0/24", 1, 8_285);
-    assert_eq!(receive(&mut other, 1, &sent), Output::Deliver);
+    route(&other.0, "10.5.1.0/24", 3, 8_285);
+    assert_eq!(receive(&mut other, 3, &sent), Output::Deliver);
 }
 
 /// What comes of a datagram from that peer.
