@@ -8,20 +8,29 @@ use crate::{
         inner::{IpVersion, Peek},
         underlay::{self, View},
     },
-    wire::{EtherType, IpProtocol, gre},
+    wire::{
+        EtherType, IpProtocol,
+        gre::{self, Key},
+    },
 };
 
 /// Whether a tunnel from `local` must not wrap `packet`: this host has done that five times already, as often as Linux
-/// does; or once in the tunnel to `own`.
+/// does; or once in the tunnel to `own` with its key. Between two hosts there may be many tunnels.
 #[inline]
-pub(super) fn is_loop(packet: &[u8], payload: Payload, local: IpAddr, own: Option<IpAddr>) -> bool {
+pub(super) fn is_loop(
+    packet: &[u8],
+    payload: Payload,
+    local: IpAddr,
+    own: Option<(IpAddr, Option<Key>)>,
+) -> bool {
     may_be_gre(packet, payload) && {
         let (mut level, mut times) = (open(packet, payload), 0);
         loop {
             match level {
                 Some(outer) if outer.source == local => {
                     times += 1;
-                    if times == LIMIT || own == Some(outer.destination) {
+                    let is_own = own == Some((outer.destination, outer.key)) && outer.payload == payload;
+                    if times == LIMIT || is_own {
                         break true;
                     }
                     level = open(outer.inner, outer.payload);
@@ -49,6 +58,7 @@ fn may_be_gre(packet: &[u8], payload: Payload) -> bool {
 struct Level<'a> {
     source: IpAddr,
     destination: IpAddr,
+    key: Option<Key>,
     payload: Payload,
     inner: &'a [u8],
 }
@@ -65,7 +75,8 @@ fn open(packet: &[u8], payload: Payload) -> Option<Level<'_>> {
     }
     let (header, inner) = gre::Header::parse(ip.payload.bytes()).ok()?;
     let payload = if header.protocol == EtherType::TEB { Payload::Ethernet } else { Payload::Ip };
-    Some(Level { source: ip.header.source(), destination: ip.header.destination(), payload, inner })
+    let (source, destination) = (ip.header.source(), ip.header.destination());
+    Some(Level { source, destination, key: header.key, payload, inner })
 }
 
 /// The kernel's limit of tunnels that send one packet through one another.

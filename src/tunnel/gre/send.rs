@@ -134,7 +134,7 @@ impl Tunnel {
     #[inline]
     fn check(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
         self.check_len(packet)?;
-        let own = self.rules.discard_loops.then_some(destination);
+        let own = self.rules.discard_loops.then_some((destination, self.rules.okey));
         if nesting::is_loop(packet, self.rules.payload, self.local(), own) {
             return Err(EncapError::Loop);
         }

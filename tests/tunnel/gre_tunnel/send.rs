@@ -277,6 +277,33 @@ fn e_a_tunnel_does_not_wrap_its_own_packets() {
     }
 }
 
+/// The key tells tunnels between two hosts apart (RFC 2890, section 2.1), as what they carry does.
+#[test]
+fn e_rfc2890_s2_1_one_tunnel_in_another_between_the_same_hosts_is_no_loop() {
+    for v6 in [false, true] {
+        let inner = ipv4_packet(Ecn::NotEct, false, 64, b"x");
+        let mut tunnels = [None, Some(Key(0)), Some(Key(1))].map(|key| {
+            tunnel(v6, |c| match key {
+                Some(key) => c.ikey(Key(9)).okey(key),
+                None => c,
+            })
+        });
+        for one in 0..3 {
+            let made = send(&mut tunnels[one], &inner).unwrap();
+            for other in 0..3 {
+                match send(&mut tunnels[other], &made) {
+                    // Round and round through both is one.
+                    Ok(twice) => assert_eq!(send(&mut tunnels[one], &twice), Err(EncapError::Loop)),
+                    Err(error) => assert_eq!((error, one), (EncapError::Loop, other)),
+                }
+            }
+        }
+        let mut frames = tunnel(v6, |c| c.payload(Payload::Ethernet));
+        let made = send(&mut frames, &frame(&[], &inner)).unwrap();
+        assert!(send(&mut tunnels[0], &made).is_ok());
+    }
+}
+
 #[test]
 fn b5_a_host_wraps_a_packet_five_times_and_no_more() {
     for v6 in [false, true] {
