@@ -152,11 +152,15 @@ fn b5_recent_errors_are_told_to_as_many_senders() {
             assert_eq!(here.handle_icmp(at(seconds), &report), PathReport::Unreachable { problem: host(v6) });
         }
         assert_eq!([(); 3].map(|()| here.is_failing(at(30))), [true, true, false]);
-        // Each counts for 30 seconds after the last one.
-        let _ = here.handle_icmp(at(40), &report);
-        let _ = here.handle_icmp(at(50), &report);
-        assert!(here.is_failing(at(79)));
-        assert!(!here.is_failing(at(80)));
+        // Of errors that came one soon after the other, the age of the last one counts for all.
+        for seconds in [0, 20, 40] {
+            let _ = here.handle_icmp(at(seconds), &report);
+        }
+        assert_eq!([(); 4].map(|()| here.is_failing(at(60))), [true, true, true, false]);
+        let _ = here.handle_icmp(at(70), &report);
+        let _ = here.handle_icmp(at(80), &report);
+        assert!(here.is_failing(at(109)));
+        assert!(!here.is_failing(at(110)));
         let _ = here.handle_icmp(at(200), &report);
         let _ = here.handle_icmp(at(230), &report);
         assert_eq!([(); 2].map(|()| here.is_failing(at(231))), [true, false], "older ones are forgotten");
