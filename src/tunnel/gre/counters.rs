@@ -35,7 +35,7 @@ pub struct Counters {
     pub tx_packets: u64,
     /// Their bytes, without outer headers.
     pub tx_bytes: u64,
-    /// Packets that were refused, for whatever reason.
+    /// Packets and keepalives that were refused, for whatever reason.
     pub tx_errors: u64,
     /// Those without a way to go: [`EncapError::NoDestination`].
     pub tx_carrier_errors: u64,

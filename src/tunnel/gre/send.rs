@@ -107,16 +107,10 @@ impl Tunnel {
     /// [`EncapError::NoKeepalives`] on a tunnel of frames, to a multicast group, or to any remote, and from no address
     /// of our own, which the answer would be for; and those of [`encap`](Self::encap). The packet is left as it was.
     pub fn keepalive(&mut self, packet: &mut Packet<'_>) -> Result<(), EncapError> {
-        let remote = self.address;
-        if self.rules.payload != Payload::Ip || !is_unicast(remote) || !is_unicast(self.local()) {
-            return Err(EncapError::NoKeepalives);
-        }
-        let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };
-        if self.rules.ocsum {
-            answer = answer.with_checksum(&[]);
-        }
-        let inner = keepalive::request(self.local(), remote, &answer).ok_or(EncapError::NoKeepalives)?;
-        let need = self.overhead().saturating_add(inner.len());
+        let (inner, need) = match self.request(packet.headroom()) {
+            Ok(request) => request,
+            Err(error) => return self.count_sent(0, Err(error)),
+        };
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, _) = packet.split_headroom(need).ok_or(missing)?;
         let fits = self.check_len(&inner);
@@ -128,6 +122,24 @@ impl Tunnel {
         // It is at least as long.
         let _ = packet.trim(need);
         Ok(())
+    }
+
+    /// What is inside of a keepalive, and how much of `headroom` it takes with the headers of the tunnel.
+    fn request(&self, headroom: usize) -> Result<(Header, usize), EncapError> {
+        let (local, remote) = (self.local(), self.address);
+        if self.rules.payload != Payload::Ip || !is_unicast(remote) || !is_unicast(local) {
+            return Err(EncapError::NoKeepalives);
+        }
+        let mut answer = gre::Header { key: self.rules.ikey, ..gre::Header::new(EtherType(0)) };
+        if self.rules.ocsum {
+            answer = answer.with_checksum(&[]);
+        }
+        let inner = keepalive::request(local, remote, &answer).ok_or(EncapError::NoKeepalives)?;
+        let need = self.overhead().saturating_add(inner.len());
+        if headroom < need {
+            return Err(packet::Error::Headroom { need, have: headroom }.into());
+        }
+        Ok((inner, need))
     }
 
     /// What can stand against encapsulation towards this address besides what the endpoint finds.

@@ -244,6 +244,7 @@ fn b7_not_from_a_wildcard_address() {
     ] {
         let mut wildcard = Tunnel::new(ip(local), ip(remote)).framing(Framing::Payload).build().unwrap();
         assert_eq!(keepalive(&mut wildcard), Err(EncapError::NoKeepalives), "{local}");
+        assert_eq!(wildcard.counters().tx_errors, 1, "whatever the reason");
     }
 }
 
@@ -256,9 +257,11 @@ fn b7_a_keepalive_needs_room_and_leaves_the_packet_alone_without() {
     let error = packet::Error::Headroom { need, have: need - 1 };
     assert_eq!(here.keepalive(&mut packet), Err(error.into()));
     assert_eq!((packet.as_slice(), packet.headroom(), here.next_sequence()), (&[7; 3][..], need - 1, 0));
+    assert_eq!(here.counters().tx_errors, 1);
     let mut packet = Packet::new(&mut buffer, need, 0).unwrap();
     here.keepalive(&mut packet).unwrap();
     assert_eq!((packet.headroom(), packet.len()), (0, need));
     here.set_mtu(51).unwrap();
     assert!(matches!(keepalive(&mut here), Err(EncapError::TooLong { len: 24, max: 23 })));
+    assert_eq!((here.counters().tx_errors, here.counters().tx_packets), (2, 1));
 }
