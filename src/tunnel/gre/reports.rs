@@ -112,8 +112,8 @@ impl Tunnel {
 
     /// Whether the sender of the packet that comes next is to be told that its destination cannot be reached, besides
     /// the packet being sent: for as many packets as errors came, each less than 30 seconds after the one before, as
-    /// long as the last one is not 30 seconds old. Senders of IPv4 are told [`icmpv4::Unreachable::HOST`], those of IPv6
-    /// [`icmpv6::Unreachable::ADDRESS`].
+    /// long as the last one is not 30 seconds old. Senders of IPv4 are told [`icmpv4::Unreachable::HOST`], those of
+    /// IPv6 [`icmpv6::Unreachable::ADDRESS`].
     pub fn is_failing(&mut self, now: Instant) -> bool {
         self.failures.take(now)
     }
