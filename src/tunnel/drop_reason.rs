@@ -108,8 +108,12 @@ drop_reasons! {
     GreTruncated "gre-truncated";
     /// GRE source routing, of RFC 1701, which is not supported.
     GreRouting "gre-routing";
-    /// A GRE version other than 0.
+    /// A GRE version other than 0, and than 1 where enhanced GRE is inspected.
     GreVersion "gre-version";
+    /// Enhanced GRE, version 1, without a key or with a checksum, which is not its form (RFC 2637, section 4.1).
+    Gre1Flags "gre1-flags";
+    /// The payload length of enhanced GRE says more than there is (RFC 2637, section 4.1).
+    Gre1Length "gre1-length";
     /// A reserved bit of GRE is set that the policy refuses (RFC 2784, section 2.3).
     GreReservedBits "gre-reserved-bits";
     /// The GRE checksum is wrong (RFC 2784, section 2.5).

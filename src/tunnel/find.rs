@@ -54,7 +54,7 @@ pub(crate) fn find<'a>(
 /// GRE of every kind, directly over IP.
 fn open_gre<'a>(packet: View<'a>, policy: &Policy, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {
     let mut opened = match gre::open(packet, policy, seen) {
-        Err(DropReason::GreVersion) => return open_gre1(packet),
+        Err(DropReason::GreVersion) => return open_gre1(packet, seen),
         opened => opened?,
     };
     if let Encapsulation::Gre { header, .. } = opened.encapsulation {
@@ -69,12 +69,19 @@ fn open_gre<'a>(packet: View<'a>, policy: &Policy, seen: &mut Anomalies) -> Resu
     Ok(opened)
 }
 
-fn open_gre1(packet: View<'_>) -> Result<Opened<'_>, DropReason> {
+fn open_gre1<'a>(packet: View<'a>, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {
     let (header, payload) = gre1::Header::parse(packet.bytes()).map_err(|error| match error {
         Error::Truncated { .. } => DropReason::GreTruncated,
-        _ => DropReason::GreVersion,
+        Error::SourceRouting => DropReason::GreRouting,
+        Error::Version { .. } => DropReason::GreVersion,
+        _ => DropReason::Gre1Flags,
     })?;
-    let payload = packet.skip_to(payload);
+    let (mut payload, stated) = (packet.skip_to(payload), usize::from(header.payload_len));
+    if stated > payload.len() {
+        seen.insert_if(true, DropReason::Gre1Length);
+    } else {
+        payload = payload.take(stated);
+    }
     Ok(Opened { encapsulation: Encapsulation::Gre1(header), protocol: header.protocol, payload })
 }
 

@@ -4,7 +4,7 @@
 use encap::{
     tunnel::{
         DropReason, EncapMeta, Encapsulation, Inspection, Payload, Policy, Profile, Start, gre, inspect,
-        nvgre, vxlan,
+        inspect_capture, nvgre, vxlan,
     },
     wire::{Ecn, EtherType, Vni, erspan, gre::Key, vxlan_gbp::GroupPolicy},
 };
@@ -96,6 +96,44 @@ fn enhanced_gre_is_read_and_refused_by_endpoints() {
     let mut version = gre;
     version[1] = 0x82;
     assert_eq!(inspect(&over_ip(&version), &profile()).drop_reason(), Some(DropReason::GreVersion));
+}
+
+#[test]
+fn rfc2637_s4_1_the_form_of_enhanced_gre() {
+    let reason = |gre: &[u8]| {
+        let found = inspect(&over_ip(gre), &profile());
+        assert_eq!(found.layers().count(), 0);
+        found.drop_reason()
+    };
+    let rest = [0x88, 0x0b, 0, 4, 0, 6, 0, 0, 0, 1, 0xff, 3, 0, 33];
+    for (flags, expected) in [
+        ([0xb0, 1], DropReason::Gre1Flags),  // a checksum
+        ([0x10, 1], DropReason::Gre1Flags),  // no key
+        ([0x70, 1], DropReason::GreRouting), // routes
+        ([0x30, 2], DropReason::GreVersion),
+    ] {
+        assert_eq!(reason(&[&flags[..], &rest].concat()), Some(expected), "{flags:02x?}");
+    }
+    assert_eq!(reason(&[0x30, 1, 0x88, 0x0b, 0, 4, 0, 6, 0, 0, 0]), Some(DropReason::GreTruncated));
+}
+
+#[test]
+fn rfc2637_s4_1_the_payload_is_as_long_as_its_length_says() {
+    for (stated, there) in [(4, 10), (4, 4), (0, 3), (400, 4), (5, 4)] {
+        let [l0, l1] = u16::to_be_bytes(stated);
+        let head = [0x30, 1, 0x88, 0x0b, l0, l1, 0, 6, 0, 0, 0, 1];
+        let packet = over_ip(&[&head[..], &vec![7; there]].concat());
+        let found = inspect(&packet, &profile());
+        let layer = found.layers().next().unwrap();
+        let len = usize::from(stated).min(there);
+        assert_eq!((layer.payload.len(), layer.wire_len), (len, len), "{stated} of {there}");
+        let is_short = usize::from(stated) > there;
+        assert_eq!(found.drop_reason(), is_short.then_some(DropReason::Gre1Length));
+        // A capture that was cut lacks nothing.
+        let found = inspect_capture(&packet[..33], packet.len(), &profile());
+        assert_eq!(found.layers().next().unwrap().wire_len, len);
+        assert_eq!(found.drop_reason(), is_short.then_some(DropReason::Gre1Length));
+    }
 }
 
 #[test]
