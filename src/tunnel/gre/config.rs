@@ -149,8 +149,9 @@ impl Config {
     }
 
     /// Tunnel encapsulation limit of outer IPv6 packets (RFC 2473, section 4.1.1): how often they may be wrapped once
-    /// more. An inner packet that brings a limit gets one less; one that brings zero is refused in any case. Each
-    /// packet is longer by eight bytes. Where a socket writes the IP header, the limit is the socket's business.
+    /// more. Each packet is longer by eight bytes. An inner IPv6 packet that brings a limit gets one less, with those
+    /// eight bytes, on a tunnel without a limit of its own as well; one that brings zero is refused in any case. Where
+    /// a socket writes the IP header, the limit is the socket's business.
     pub const fn encap_limit(mut self, limit: Option<u8>) -> Self {
         self.encap_limit = Some(limit);
         self

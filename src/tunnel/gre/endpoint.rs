@@ -7,7 +7,7 @@ use crate::{
     tunnel::{
         self, Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload,
         Policy, Remote,
-        inner::{self, Peek},
+        inner::{self, IpVersion, Peek},
         offload,
         patch::Flow,
         protocol::{Opened, OverUdp, Rules},
@@ -223,7 +223,9 @@ impl<const UDP: bool> Rules for Gre<UDP> {
     fn patch(&self, mut header: &mut [u8], flow: &Flow<'_>) {
         if self.encap_limit.is_some() {
             let Some((options, gre)) = header.split_first_chunk_mut() else { return };
-            encap_limit::patch(options, flow.packet.get(flow.peek.l3()..).unwrap_or_default());
+            if flow.peek.version == Some(IpVersion::V6) {
+                encap_limit::patch(options, flow.packet.get(flow.peek.l3()..).unwrap_or_default());
+            }
             header = gre;
         }
         if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {

@@ -12,6 +12,7 @@ mod drops;
 mod encap_limit;
 mod endpoint;
 mod keepalive;
+mod limited;
 mod lookup;
 mod nesting;
 mod prove;

@@ -33,8 +33,8 @@ impl Tunnel {
     pub fn encap_with(&mut self, packet: &mut Packet<'_>, meta: &EncapMeta) -> Result<(), EncapError> {
         let (len, meta) = (packet.len(), self.numbered(meta));
         let made = match (self.check(packet.as_slice(), self.address), &self.remote) {
-            (Ok(()), Some(remote)) => self.endpoint.encap_with(packet, remote, &meta),
-            (Ok(()), None) => Err(EncapError::NoDestination),
+            (Ok(limit), Some(remote)) => self.wrap(packet, remote, &meta, limit),
+            (Ok(_), None) => Err(EncapError::NoDestination),
             (Err(error), _) => Err(error),
         };
         self.count_sent(len, made)
@@ -55,7 +55,7 @@ impl Tunnel {
     ) -> Result<(), EncapError> {
         let (len, meta) = (packet.len(), self.numbered(meta));
         let made = match self.check(packet.as_slice(), next_hop.address()) {
-            Ok(()) => self.endpoint.encap_with(packet, next_hop, &meta),
+            Ok(limit) => self.wrap(packet, next_hop, &meta, limit),
             Err(error) => Err(error),
         };
         self.count_sent(len, made)
@@ -86,12 +86,12 @@ impl Tunnel {
         &mut self,
         packet: &[u8],
         meta: &EncapMeta,
-        checked: Result<(), EncapError>,
+        checked: Result<Option<u8>, EncapError>,
     ) -> Result<Header, EncapError> {
         let meta = self.numbered(meta);
         let made = match (checked, &self.remote) {
-            (Ok(()), Some(remote)) => self.endpoint.header(packet, remote, &meta),
-            (Ok(()), None) => Err(EncapError::NoDestination),
+            (Ok(limit), Some(remote)) => self.headers(packet, remote, &meta, limit),
+            (Ok(_), None) => Err(EncapError::NoDestination),
             (Err(error), _) => Err(error),
         };
         self.count_sent(packet.len(), made)
@@ -113,7 +113,7 @@ impl Tunnel {
         };
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, _) = packet.split_headroom(need).ok_or(missing)?;
-        let fits = self.check_len(&inner);
+        let fits = self.check_len(&inner, 0).map(|()| None);
         let outer = self.checked_header(&inner, &EncapMeta::new(), fits)?;
         for (to, from) in room.iter_mut().zip(outer.iter().chain(inner.iter())) {
             *to = *from;
@@ -142,36 +142,40 @@ impl Tunnel {
         Ok((inner, need))
     }
 
-    /// What can stand against encapsulation towards this address besides what the endpoint finds.
+    /// What can stand against encapsulation towards this address besides what the endpoint finds; and the limit for
+    /// options that this packet alone gets.
     #[inline]
-    fn check(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
-        self.check_len(packet)?;
+    fn check(&self, packet: &[u8], destination: IpAddr) -> Result<Option<u8>, EncapError> {
+        self.check_len(packet, 0)?;
         let own = self.rules.discard_loops.then_some((destination, self.rules.okey));
         if nesting::is_loop(packet, self.rules.payload, self.local(), own) {
             return Err(EncapError::Loop);
         }
-        if destination.is_ipv6() { self.check_ipv6(packet, destination) } else { Ok(()) }
+        if destination.is_ipv6() { self.check_ipv6(packet, destination) } else { Ok(None) }
     }
 
     /// What RFC 2473 and Linux's `ip6gre` want of an IPv6 packet that goes over IPv6.
-    fn check_ipv6(&self, packet: &[u8], destination: IpAddr) -> Result<(), EncapError> {
+    fn check_ipv6(&self, packet: &[u8], destination: IpAddr) -> Result<Option<u8>, EncapError> {
         let peek = Peek::new(self.rules.payload, packet);
-        let Ok(peek @ Peek { version: Some(IpVersion::V6), .. }) = peek else { return Ok(()) };
+        let Ok(peek @ Peek { version: Some(IpVersion::V6), .. }) = peek else { return Ok(None) };
         let ip = packet.get(peek.l3()..).unwrap_or_default();
         let source = keepalive::ends(ip).map(|(source, _, _)| source);
         if self.rules.refuses_own_source && source == Some(destination) {
             return Err(EncapError::Loop);
         }
-        match encap_limit::find(ip) {
-            Some(encap_limit::Found { at, limit: 0 }) => Err(EncapError::EncapLimit { at }),
-            _ => Ok(()),
+        match (encap_limit::find(ip), self.limit_len()) {
+            (Some(encap_limit::Found { at, limit: 0 }), _) => Err(EncapError::EncapLimit { at }),
+            (None, _) | (_, 0) => Ok(None),
+            (Some(found), len) => self.check_len(packet, len).map(|()| Some(found.limit.saturating_sub(1))),
         }
     }
 
+    /// Whether the packet fits, with so many more bytes of headers than others have.
     #[inline]
-    fn check_len(&self, packet: &[u8]) -> Result<(), EncapError> {
-        if packet.len() > self.max_inner.into() && !self.may_fragment(packet) {
-            return Err(EncapError::TooLong { len: packet.len(), max: self.max_inner.into() });
+    fn check_len(&self, packet: &[u8], more: usize) -> Result<(), EncapError> {
+        let max = usize::from(self.max_inner).saturating_sub(more);
+        if packet.len() > max && !self.may_fragment(packet) {
+            return Err(EncapError::TooLong { len: packet.len(), max });
         }
         Ok(())
     }

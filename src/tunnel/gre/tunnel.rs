@@ -136,17 +136,20 @@ impl Tunnel {
         self.address
     }
 
-    /// Bytes that encapsulation puts before a packet.
+    /// Bytes that encapsulation puts before a packet: eight more before one that brings an
+    /// [encapsulation limit](Config::encap_limit) into a tunnel over IPv6 without one.
     pub const fn overhead(&self) -> usize {
         self.endpoint.overhead()
     }
 
     /// Bytes that a buffer should have before a packet.
     pub const fn headroom(&self) -> usize {
-        self.endpoint.headroom()
+        self.endpoint.headroom().saturating_add(self.limit_len())
     }
 
-    /// The longest inner IP packet, without VLAN tags, that fits into the underlay's MTU.
+    /// The longest inner IP packet, without VLAN tags, that fits into the underlay's MTU. One that brings an
+    /// encapsulation limit into a tunnel over IPv6 without one must be eight bytes shorter:
+    /// [`EncapError::TooLong`](crate::tunnel::EncapError::TooLong) says what fits.
     pub const fn mtu(&self) -> usize {
         let link = match self.rules.payload {
             Payload::Ethernet => ethernet::Header::LEN,
@@ -179,7 +182,8 @@ impl Tunnel {
 
     /// What the sender of an IPv6 packet that is too long is to be told: never less than 1280 bytes, which every path
     /// must carry (RFC 8200, section 5). A path MTU discovery that leaves less makes the tunnel useless for IPv6 (RFC
-    /// 7676, section 3.1).
+    /// 7676, section 3.1). For packets that must be shorter than the [`mtu`](Self::mtu), make it of what the error
+    /// says.
     pub const fn packet_too_big(&self) -> icmpv6::Problem {
         let (mtu, least) = (self.mtu() as u32, ipv6::MIN_MTU as u32);
         icmpv6::Problem::PacketTooBig { mtu: if mtu < least { least } else { mtu } }
