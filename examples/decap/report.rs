@@ -24,8 +24,11 @@ impl Display for Line<'_> {
         }
         let reason = found.drop_reason();
         if separator.is_empty() {
-            let is_plain = reason.is_none() && !found.is_truncated();
-            f.write_str(if is_plain { "no tunnel" } else { "a tunnel's header that cannot be read" })?;
+            f.write_str(match (reason, found.is_truncated()) {
+                (Some(_), _) => "a tunnel's header that cannot be read",
+                (None, true) => "headers that cannot be read",
+                (None, false) => "no tunnel",
+            })?;
         }
         if let Some(reason) = reason {
             write!(f, "  DROP {reason}")?;

@@ -10,32 +10,50 @@ use super::{
 };
 use crate::wire::{Error, EtherType, IpProtocol, erspan, gre1, nvgre};
 
-/// The next tunnel in a packet: what is around it, and what its own header says. What is wrong with a packet
-/// that is not known to be a tunnel's is none of our business: it is `None`. `around` is what was found around the
-/// layer before, for a header that follows GRE's.
+/// What comes next in a packet.
+pub(crate) enum Found<'a> {
+    /// A tunnel: what is around it, and what its own header says.
+    Tunnel(OuterFacts, Opened<'a>),
+    /// Something else. What is wrong with it is none of our business.
+    Nothing,
+    /// Nobody knows: a capture has cut off the headers that would say it.
+    Cut,
+}
+
+/// The next tunnel in a packet. `around` is what was found around the layer before, for a header that follows GRE's.
 pub(crate) fn find<'a>(
     view: View<'a>,
     start: Start,
     around: Option<OuterFacts>,
     profile: &Profile,
     seen: &mut Anomalies,
-) -> Result<Option<(OuterFacts, Opened<'a>)>, DropReason> {
+) -> Result<Found<'a>, DropReason> {
     if let (Start::EtherType(erspan::ETHERTYPE_II | erspan::ETHERTYPE_III), Some(facts)) = (start, around) {
-        return Ok(Some((facts, open_erspan(view)?)));
+        return Ok(Found::Tunnel(facts, open_erspan(view)?));
     }
     let policy = &profile.policy;
-    let Ok(ip) = underlay::ip(view, start, seen) else { return Ok(None) };
+    let header = match underlay::header(view, start, seen) {
+        Ok(header) => header,
+        Err(reason) => return Ok(Found::unread(view, reason)),
+    };
+    let ip = match header.upper(seen) {
+        Ok(ip) => ip,
+        Err(reason) => return Ok(Found::unread(header.payload, reason)),
+    };
     if ip.is_later_fragment {
-        return Ok(None);
+        return Ok(Found::Nothing);
     }
     seen.insert_if(ip.leads_on, DropReason::OtherDestination);
     let mut facts = ip.facts();
     match ip.protocol {
-        IpProtocol::GRE if profile.gre => Ok(Some((facts, open_gre(ip.payload, policy, seen)?))),
+        IpProtocol::GRE if profile.gre => Ok(Found::Tunnel(facts, open_gre(ip.payload, policy, seen)?)),
         IpProtocol::UDP => {
-            let Ok(udp) = underlay::udp(&ip, policy, seen) else { return Ok(None) };
+            let udp = match underlay::udp(&ip, policy, seen) {
+                Ok(udp) => udp,
+                Err(reason) => return Ok(Found::unread(ip.payload, reason)),
+            };
             let port = udp.header.destination_port;
-            let Some(kind) = profile.over_udp(port) else { return Ok(None) };
+            let Some(kind) = profile.over_udp(port) else { return Ok(Found::Nothing) };
             (facts.source_port, facts.destination_port) = (udp.header.source_port, port);
             facts.udp_checksum = underlay::verify_udp(&ip, &udp, policy, seen);
             let opened = match kind {
@@ -45,9 +63,16 @@ pub(crate) fn find<'a>(
                 UdpPayload::Gre => gre::open(udp.payload, policy, seen)?,
                 UdpPayload::Ip => ip_udp::open(udp.payload)?,
             };
-            Ok(Some((facts, opened)))
+            Ok(Found::Tunnel(facts, opened))
         }
-        _ => Ok(None),
+        _ => Ok(Found::Nothing),
+    }
+}
+
+impl Found<'_> {
+    /// A packet whose headers, in `view`, could not be read for this reason.
+    fn unread(view: View<'_>, reason: DropReason) -> Self {
+        if reason.is_truncation() && !view.is_complete() { Self::Cut } else { Self::Nothing }
     }
 }
 

@@ -6,8 +6,11 @@
 use core::{fmt, ops::Range};
 
 use super::{
-    Anomalies, DropReason, Encapsulation, OuterFacts, Profile, Start, carried::Carried, find::find,
-    protocol::Opened, underlay::View,
+    Anomalies, DropReason, Encapsulation, OuterFacts, Profile, Start,
+    carried::Carried,
+    find::{Found, find},
+    protocol::Opened,
+    underlay::View,
 };
 use crate::{packet::Packet, wire::EtherType};
 
@@ -74,7 +77,8 @@ impl Inspection {
         self.anomalies.and(self.fatal).first()
     }
 
-    /// Whether a capture cut the packet before all headers could be read.
+    /// Whether a capture cut the packet before all headers could be read that say whether there is a tunnel, or
+    /// another one, and those of the tunnels themselves: then there may have been more.
     pub const fn is_truncated(&self) -> bool {
         self.truncated
     }
@@ -114,12 +118,18 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
         let tunnel = find(view, start, around, profile, &mut seen);
         let slot = found.layers.get_mut(usize::from(depth)).filter(|_| depth < profile.max_depth);
         let Some(slot) = slot else {
-            found.anomalies.insert_if(!matches!(tunnel, Ok(None)), DropReason::TooDeep);
+            found.truncated |= matches!(tunnel, Ok(Found::Cut));
+            let is_none = matches!(tunnel, Ok(Found::Nothing | Found::Cut));
+            found.anomalies.insert_if(!is_none, DropReason::TooDeep);
             break;
         };
         let (outer, opened) = match tunnel {
-            Ok(Some(tunnel)) => tunnel,
-            Ok(None) => break,
+            Ok(Found::Tunnel(outer, opened)) => (outer, opened),
+            Ok(Found::Nothing) => break,
+            Ok(Found::Cut) => {
+                found.truncated = true;
+                break;
+            }
             Err(reason) => {
                 found.stop(view, seen, reason);
                 break;

@@ -53,13 +53,14 @@ fn decap_prints_what_is_in_its_own_capture() {
     for line in [
         "     1  no tunnel",
         "     3  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 51 bytes",
-        "    20  a tunnel's header that cannot be read  (cut by the capture)",
+        "    19  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 40 bytes  (cut by the capture)",
+        "    20  headers that cannot be read  (cut by the capture)",
         "    26  a tunnel's header that cannot be read  DROP gre-version",
         "tunnel                     headers  bytes inside",
         "ip-udp                           2           209",
         "drop reason                packets",
         "gre-version                      1",
-        "28 packets, 23 with tunnels, 7 to drop, 1 cut before their headers end",
+        "28 packets, 23 with tunnels, 7 to drop, 2 cut before their headers end",
     ] {
         assert!(stdout.lines().any(|printed| printed == line), "{line:?} is not in\n{stdout}");
     }

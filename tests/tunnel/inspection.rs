@@ -153,6 +153,50 @@ fn short_captures_are_read_as_far_as_they_go() {
     assert!(cut.is_truncated(), "in the middle of GRE's optional fields");
 }
 
+/// The headers of the test packet end where IP and UDP begin inside of the last tunnel: any cut before that is told.
+#[test]
+fn a_capture_that_was_cut_before_its_headers_end_says_so() {
+    let packet = nested();
+    let last = inspect(&packet, &raw_ip()).layers().last().unwrap().payload.start;
+    for len in 0..=packet.len() {
+        let found = inspect_capture(&packet[..len], packet.len(), &raw_ip());
+        // The innermost packet has headers of IP and of UDP, which might be another tunnel's.
+        assert_eq!(found.is_truncated(), len < last + 28, "{len} bytes");
+        assert!(!inspect(&packet[..len], &raw_ip()).is_truncated(), "nobody has cut it");
+    }
+    // Over IPv6, with extension headers, in Ethernet with tags; whatever else is odd is not told of what is cut.
+    let (tunnel, remote, _) = vxlan_pair(true, |b| b, |b| b);
+    let mut packet = encap(&tunnel, &remote, &EncapMeta::new(), &frame(&[], &[0x45; 20])).unwrap();
+    packet.splice(40..40, [17, 0, 1, 4, 0, 0, 0, 0]);
+    (packet[5], packet[6]) = (packet[5] + 8, 60);
+    packet[8..24].fill(0);
+    let packet = frame(&[0x81, 0, 0, 5], &packet);
+    let header = 18 + 40 + 8 + 8 + 8;
+    for len in 0..packet.len() {
+        let found = inspect_capture(&packet[..len], packet.len(), &Profile::ANALYSIS);
+        assert_eq!(found.is_truncated(), len < header + 14 + 20, "{len} bytes");
+        let anomalies = found.anomalies();
+        assert!(anomalies.without(DropReason::MartianSource).is_empty(), "{len} bytes: {anomalies:?}");
+        assert!(len >= header || found.layers().next().is_none());
+    }
+    // Other packets end their reading where they are known to be others.
+    for (packet, known) in [
+        (frame(&[], &ipv4_packet(Ecn::NotEct, false, 64, &[7; 40])), 14 + 20 + 8),
+        (frame(&[0x81, 0, 0, 5, 0x08, 0x06], &[0x45; 40]), 18),
+    ] {
+        for len in 0..packet.len() {
+            let found = inspect_capture(&packet[..len], packet.len(), &Profile::ANALYSIS);
+            assert_eq!(found.is_truncated(), len < known, "{len} bytes");
+            assert!(found.anomalies().is_empty() && found.layers().next().is_none());
+        }
+    }
+    // As deep as the reader follows, too.
+    let mut profile = raw_ip();
+    profile.max_depth = 1;
+    let packet = nested();
+    assert!(inspect_capture(&packet[..70], packet.len(), &profile).is_truncated());
+}
+
 #[test]
 fn ports_are_the_profiles() {
     let (a, b) = ends(false);
