@@ -45,7 +45,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified or
+    /// broadcast.
     pub fn remote(&self, address: IpAddr) -> Result<Remote, ConfigError> {
         self.remote_at(address, self.port())
     }

@@ -58,9 +58,9 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified, and for the
-    /// segments below 4096, which section 3.4 reserves. The last one, 0xffffff, is for the vendors' own use between
-    /// endpoints, and not refused.
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified or broadcast, and
+    /// for the segments below 4096, which section 3.4 reserves. The last one, 0xffffff, is for the vendors' own use
+    /// between endpoints, and not refused.
     pub fn remote(&self, address: IpAddr, vsid: Vni) -> Result<Remote, ConfigError> {
         if vsid < FIRST_VSID {
             return Err(ConfigError::ReservedVsid(vsid));

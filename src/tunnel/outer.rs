@@ -81,6 +81,9 @@ impl Outer {
         if address.is_unspecified() {
             return Err(ConfigError::RemoteUnspecified(address));
         }
+        if address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(ConfigError::RemoteBroadcast(address));
+        }
         if self.is_udp() && port == 0 {
             return Err(ConfigError::PortZero);
         }

@@ -245,6 +245,9 @@ pub enum ConfigError {
     /// An address that nothing can be sent to.
     #[error("remote address {0} is unspecified")]
     RemoteUnspecified(IpAddr),
+    /// The address of all hosts: a tunnel to many has a multicast group.
+    #[error("remote address {0} is the broadcast address")]
+    RemoteBroadcast(IpAddr),
     /// A flow label is set, but the underlay is IPv4.
     #[error("a flow label needs an IPv6 underlay, and local address {0} is IPv4")]
     FlowLabelOnIpv4(IpAddr),

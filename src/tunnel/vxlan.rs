@@ -89,7 +89,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified or
+    /// broadcast.
     pub fn remote(&self, address: IpAddr, vni: Vni) -> Result<Remote, ConfigError> {
         self.remote_at(address, self.port(), vni)
     }

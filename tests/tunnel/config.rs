@@ -4,7 +4,7 @@ use encap::{
     Packet, packet,
     tunnel::{
         Builder, ConfigError, DontFragment, EncapError, EncapMeta, Framing, OuterFlowLabel, Ttl, gre, ip_udp,
-        vxlan,
+        nvgre, vxlan,
     },
     wire::Vni,
 };
@@ -34,6 +34,30 @@ fn source_ports_upside_down_or_zero() {
     );
     assert_eq!(refused(|b| b.source_ports(0..=5000), false), ConfigError::SourcePorts { min: 0, max: 5000 });
     assert!(vxlan::Endpoint::new(ends(false).0).source_ports(5000..=5000).build().is_ok());
+}
+
+/// Broadcast is no host's: tunnels to many have a multicast group.
+#[test]
+fn rfc1122_s3_2_1_3_a_remote_is_a_host_or_a_group() {
+    let local = ends(false).0;
+    for (address, error) in [
+        ("255.255.255.255", Some(ConfigError::RemoteBroadcast(ip("255.255.255.255")))),
+        ("0.0.0.0", Some(ConfigError::RemoteUnspecified(ip("0.0.0.0")))),
+        ("239.0.0.1", None),
+        ("192.0.2.255", None), // whose subnet it is, nobody here knows
+    ] {
+        let (address, vni) = (ip(address), Vni::truncate(5001));
+        let vxlan = vxlan::Endpoint::new(local).build().unwrap();
+        assert_eq!(vxlan.remote(address, vni).err(), error);
+        assert_eq!(nvgre::Endpoint::new(local).build().unwrap().remote(address, vni).err(), error);
+        assert_eq!(gre::UdpEndpoint::new(local).build().unwrap().remote(address).err(), error);
+        assert_eq!(ip_udp::Endpoint::new(local).build().unwrap().remote(address).err(), error);
+        let gre = gre::Endpoint::new(local).build().unwrap();
+        assert_eq!(gre.remote(address).err(), error);
+        if !address.is_unspecified() {
+            assert_eq!(gre::Tunnel::new(local, address).build().err(), error);
+        }
+    }
 }
 
 #[test]

@@ -106,7 +106,8 @@ impl<const UDP: bool> tunnel::Endpoint<Gre<UDP>> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified or
+    /// broadcast.
     pub fn remote(&self, address: IpAddr) -> Result<Remote, ConfigError> {
         self.remote_with(address, self.port())
     }

@@ -65,7 +65,8 @@ impl Tunnel {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified.
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified or
+    /// broadcast.
     pub fn next_hop(&self, address: IpAddr) -> Result<Remote, ConfigError> {
         self.endpoint.remote(address)
     }
