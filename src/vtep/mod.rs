@@ -34,6 +34,39 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The main loop
+//!
+//! Tables need a sweep now and then, from one thread, whichever: it gives back the room of what has expired. Nobody
+//! but the caller has a clock, so nobody else can see to it. Where no sweep ends for 20 ageing times, stamps cannot be
+//! told apart any more: then nothing is learned, and all that was counts as expired, until one does.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use encap::{table::{Capacity, Line}, time::Instant, vtep::{Config, Vtep, Worker}};
+//! # const CAPACITY: Capacity = Capacity::fdb(1_024);
+//! # static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+//! # let config = Config::new().local("192.0.2.1".parse()?);
+//! # let vtep = Vtep::new(&LINES, config, CAPACITY, [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210])?;
+//! # let mut rounds = 3;
+//! # let mut stopped = || { rounds -= 1; rounds < 0 };
+//! let start = std::time::Instant::now();
+//! let clock = || Instant::ZERO.saturating_add(start.elapsed());
+//! let mut worker = Worker::new(1);
+//! while !stopped() {
+//!     // Wait for frames and packets, but not for longer than this; then handle those that are there.
+//!     let _wait = vtep.poll_timeout(clock()).saturating_since(clock());
+//!     // vtep.handle_overlay_batch(&mut worker, clock(), ...), vtep.handle_underlay_batch(...)
+//!
+//!     let now = clock();
+//!     if vtep.poll_timeout(now) <= now {
+//!         // Not all lines at once, which would keep the next burst waiting.
+//!         let _ = vtep.handle_timeout(now, 1_000, |event| println!("{event:?}"));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod access;
 mod arp_proxy;
@@ -234,7 +267,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.engine().replicas(worker, flood, frame)
     }
 
-    /// Goes on with the sweep of the tables for at most `budget` lines; see [`Tables::age`].
+    /// Goes on with the sweep of the tables for at most `budget` lines, and tells what expired; see [`Tables::age`].
+    /// Call this when [`poll_timeout`](Self::poll_timeout) says so, with a budget of 1,000, say. If nobody does for 20
+    /// [ageing times](crate::table::Settings::ageing), nothing is learned any more, and what was learned counts as
+    /// expired; so it is with neighbours after 20 times [`reachable`](crate::table::Settings::reachable).
     pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(Event)) -> Aged {
         self.tables.age(now, budget, each)
     }
