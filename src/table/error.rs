@@ -60,10 +60,15 @@ pub enum Error {
         /// Bytes that a remote holds.
         had: usize,
     },
-    /// What was freed may be used again only after a quiescent point of every worker, and some of it only after
-    /// complete sweeps: call [`Tables::quiesce`](super::Tables::quiesce) and
+    /// There is only room that was freed since a registered worker's last quiescent point, and sweeps do not change
+    /// that: each worker has to call [`Tables::quiesce`](super::Tables::quiesce) once per burst.
+    #[error("a registered worker may still use what was removed: room comes when each has called `quiesce`")]
+    QuiescePending,
+    /// A number or room may be used again only after complete sweeps, two as a rule: call
     /// [`Tables::age`](super::Tables::age).
-    #[error("a quiescent point of every worker, or a complete sweep, has to come first")]
+    #[error(
+        "complete sweeps have to come first: `age`, or a VTEP's `handle_timeout`, until they are through"
+    )]
     SweepPending,
     /// The quota group is not one of those that the tables were built with.
     #[error("quota group {quota}: the tables were built with {had}")]
@@ -73,6 +78,16 @@ pub enum Error {
         /// How many groups there are.
         had: u32,
     },
+}
+
+impl Error {
+    /// Why there is no room, of two reasons: what a quiescent point frees comes soonest, what nothing frees last.
+    pub(crate) const fn or_before(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::SweepPending, Self::QuiescePending) => other,
+            _ => self,
+        }
+    }
 }
 
 impl From<super::bucket::Busy> for Error {

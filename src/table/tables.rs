@@ -170,9 +170,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
         domain.map_or(VniCounters::default(), |domain| set.tally().sum(vni, &domain))
     }
 
-    /// Registers a worker: one that keeps handles ([`RemoteId`](super::RemoteId), members of a list) from one call
-    /// to the next while others remove what they name. From now on nothing that is removed makes room before this
-    /// worker has said [`quiesce`](Self::quiesce).
+    /// Registers a worker. Until it calls [`quiesce`](Self::quiesce), the room of what is removed is not used again.
+    /// Most users need not register. Who counts by VNI must
+    /// ([`Worker::counting_as`](crate::vtep::Worker::counting_as)), and who keeps handles
+    /// ([`RemoteId`](super::RemoteId), members of a list) from one call to the next while others remove what they name.
     ///
     /// # Errors
     ///
@@ -181,7 +182,9 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.set().workers().register()
     }
 
-    /// A quiescent point: the worker holds no handle from before. Once per burst of packets is well.
+    /// A quiescent point: the worker holds no handle from before. A registered worker must call this once per burst of
+    /// packets, also where it has none for a while: otherwise nothing that is removed ever makes room, and adding is
+    /// refused as [`Error::QuiescePending`] once all room was used.
     pub fn quiesce(&self, worker: &WorkerId) {
         self.set().workers().quiesce(worker);
     }

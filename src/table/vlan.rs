@@ -38,7 +38,7 @@ impl Vlans<'_> {
     ///
     /// [`Error::Exists`] where one of the two is mapped to another one; [`Error::Full`] for a VLAN that is not below
     /// [`Capacity::vlans`](super::Capacity::vlans), and where there are too many VNIs; [`Error::Busy`];
-    /// [`Error::SweepPending`].
+    /// [`Error::SweepPending`] and [`Error::QuiescePending`] as for [`Fdb::add_vni`](super::Fdb::add_vni).
     pub fn map(&self, vlan: VlanId, vni: Vni) -> Result<(), Error> {
         let full = Error::Full { what: Resource::Vlans, limit: self.count };
         let word = self.words.get(vlan.value().into()).filter(|_| u32::from(vlan.value()) < self.count);

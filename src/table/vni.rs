@@ -140,11 +140,16 @@ impl<'t> Vnis<'t> {
         if !meta::count_below(self.meta.vnis(), limit as u32) {
             return Err(self.full());
         }
+        let mut refused = Error::SweepPending;
         for at in 0..limit {
             let index = start.wrapping_add(at) % limit;
             let Some(line) = self.lines.get(index) else { break };
             let name = line.word(NAME).load(Acquire);
-            if name != 0 && (name != REMOVED || !self.forgotten(line)) {
+            if name != 0 && name != REMOVED {
+                continue;
+            }
+            if let (REMOVED, Err(pending)) = (name, self.check_forgotten(line)) {
+                refused = pending.or_before(refused);
                 continue;
             }
             if line.word(NAME).compare_exchange(name, CLAIMED, AcqRel, Relaxed).is_err() {
@@ -164,13 +169,13 @@ impl<'t> Vnis<'t> {
             return Ok(domain);
         }
         meta::uncount(self.meta.vnis());
-        Err(Error::SweepPending)
+        Err(refused)
     }
 
     /// Whether no entry and no worker can name the domain of this line any more.
-    fn forgotten(&self, line: &Line) -> bool {
+    fn check_forgotten(&self, line: &Line) -> Result<(), Error> {
         let passes = self.meta.passes().load(Acquire).wrapping_sub(line.word(WINDOW_PASSES).load(Relaxed));
-        passes >= 2 && self.workers.passed(line.word(EPOCH).load(Relaxed))
+        self.workers.check_passed(line.word(EPOCH).load(Relaxed), passes >= 2)
     }
 
     /// Forgets `vni` and with it, at once, all that is known of it.

@@ -52,8 +52,17 @@ impl Workers<'_> {
         }
     }
 
-    /// Whether no worker can hold what was freed when `epoch` began.
-    pub(crate) fn passed(self, epoch: u32) -> bool {
+    /// Whether what was freed when `epoch` began can be used again: it was swept as often as it has to be, and no
+    /// worker can hold it.
+    pub(crate) fn check_passed(self, epoch: u32, swept: bool) -> Result<(), Error> {
+        match (swept, self.passed(epoch)) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Error::QuiescePending),
+            (false, _) => Err(Error::SweepPending),
+        }
+    }
+
+    fn passed(self, epoch: u32) -> bool {
         fence(SeqCst);
         self.lines.iter().all(|line| {
             line.word(ONLINE).load(SeqCst) == 0

@@ -44,7 +44,7 @@
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use encap::{table::{Capacity, Line}, time::Instant, vtep::{Config, Vtep, Worker}};
-//! # const CAPACITY: Capacity = Capacity::fdb(1_024);
+//! # const CAPACITY: Capacity = Capacity { vni_counters: true, ..Capacity::fdb(1_024) };
 //! # static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
 //! # let config = Config::new().local("192.0.2.1".parse()?);
 //! # let vtep = Vtep::new(&LINES, config, CAPACITY, [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210])?;
@@ -52,7 +52,9 @@
 //! # let mut stopped = || { rounds -= 1; rounds < 0 };
 //! let start = std::time::Instant::now();
 //! let clock = || Instant::ZERO.saturating_add(start.elapsed());
-//! let mut worker = Worker::new(1);
+//! // Registered only because it counts by VNI.
+//! let id = vtep.register()?;
+//! let mut worker = Worker::new(1).counting_as(&id);
 //! while !stopped() {
 //!     // Wait for frames and packets, but not for longer than this; then handle those that are there.
 //!     let _wait = vtep.poll_timeout(clock()).saturating_since(clock());
@@ -63,6 +65,7 @@
 //!         // Not all lines at once, which would keep the next burst waiting.
 //!         let _ = vtep.handle_timeout(now, 1_000, |event| println!("{event:?}"));
 //!     }
+//!     vtep.quiesce(&id); // by whoever is registered: what was removed makes room again
 //! }
 //! # Ok(())
 //! # }
@@ -317,13 +320,23 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         outer.max(answer).saturating_add(link)
     }
 
-    /// Registers a worker's handles; see [`Tables::register`].
+    /// Registers a worker, which must then call [`quiesce`](Self::quiesce) once per burst; see [`Tables::register`].
     ///
     /// # Errors
     ///
     /// [`Error::Full`] where there are as many as [`Capacity::workers`] says.
     pub fn register(&self) -> Result<WorkerId, Error> {
         self.tables.register()
+    }
+
+    /// A registered worker holds no handle from before; see [`Tables::quiesce`].
+    pub fn quiesce(&self, worker: &WorkerId) {
+        self.tables.quiesce(worker);
+    }
+
+    /// A registered worker is gone; see [`Tables::unregister`].
+    pub fn unregister(&self, worker: WorkerId) {
+        self.tables.unregister(worker);
     }
 }
 

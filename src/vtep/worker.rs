@@ -137,7 +137,8 @@ impl<'a> Worker<'a> {
 
     /// Has the worker count by VNI, too, under this registration; the tables must have
     /// [`Capacity::vni_counters`](crate::table::Capacity::vni_counters). One registration is for one worker: of two
-    /// that count under the same one, counts are lost.
+    /// that count under the same one, counts are lost. A registered worker must call
+    /// [`Vtep::quiesce`](super::Vtep::quiesce) once per burst: otherwise nothing that is removed ever makes room.
     #[must_use]
     pub fn counting_as(mut self, id: &WorkerId) -> Self {
         self.slot = Some(id.0);

@@ -180,7 +180,7 @@ fn lines_are_taken_again_after_a_quiescent_point() {
     let worker = tables.register().unwrap();
     let list = lists.add_list(&[a]).unwrap();
     lists.remove(list).unwrap();
-    assert_eq!(lists.add_list(&[a]).map(|_| ()), Err(Error::SweepPending));
+    assert_eq!(lists.add_list(&[a]).map(|_| ()), Err(Error::QuiescePending));
     tables.quiesce(&worker);
     lists.add_list(&[a]).unwrap();
 }
@@ -242,10 +242,10 @@ fn what_quiescing_would_free_is_said_to_be_pending() {
     let [list, other] = [&all[..12], &all[..1]].map(|members| lists.add_list(members).unwrap());
     assert!(matches!(lists.append(list, all[12]), Err(Error::Full { .. })), "both are in use");
     lists.remove(other).unwrap();
-    assert_eq!(lists.append(list, all[12]), Err(Error::SweepPending));
-    assert_eq!(lists.add_list(&all[..1]).err(), Some(Error::SweepPending));
+    assert_eq!(lists.append(list, all[12]), Err(Error::QuiescePending));
+    assert_eq!(lists.add_list(&all[..1]).err(), Some(Error::QuiescePending));
     let zero = tables.fdb().add(VNI, MacAddr::ZERO, all[0]);
-    assert_eq!(zero, Err(Error::SweepPending), "a permanent entry needs a list, too");
+    assert_eq!(zero, Err(Error::QuiescePending), "a permanent entry needs a list, too");
     tables.quiesce(&worker);
     assert_eq!(lists.append(list, all[12]), Ok(true));
     assert_eq!(members(&lists, list), all);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use encap::{
-    table::{Ageing, Capacity, VniCounters},
+    table::{Ageing, Capacity, Error, VniCounters},
     tunnel,
     vtep::{Config, DropReason, Output, OverlayMeta, Vtep, Worker},
     wire::{MacAddr, Vni},
@@ -17,7 +17,7 @@ fn node(last: u8, config: Config) -> Node {
     vtep.fdb().add_vni(VNI).unwrap();
     let id = vtep.register().unwrap();
     let worker = Worker::new(last.into()).counting_as(&id);
-    vtep.tables().unregister(id);
+    vtep.unregister(id);
     Node { vtep, worker }
 }
 
@@ -110,7 +110,7 @@ fn counters_go_with_their_vni() {
     node.packets(NOW, &datagram(mac(9), mac(1), 10));
     node.vtep.fdb().remove_vni(VNI).unwrap();
     assert_eq!(node.vtep.vni_counters(VNI), VniCounters::default());
-    node.vtep.tables().quiesce(&id);
+    node.vtep.quiesce(&id);
     for _ in 0..3 {
         assert!(node.vtep.handle_timeout(NOW, usize::MAX, |_| {}).complete);
     }
@@ -118,6 +118,30 @@ fn counters_go_with_their_vni() {
         node.vtep.fdb().add_vni(Vni::truncate(vni)).unwrap();
         assert_eq!(node.vtep.vni_counters(Vni::truncate(vni)), VniCounters::default());
     }
+}
+
+/// A worker that is registered and never quiesces uses all room up; then it is told what is missing.
+#[test]
+fn room_comes_when_registered_workers_quiesce() {
+    let node = node(1, Config::new());
+    let limit = node.vtep.tables().capacity().remotes;
+    let id = node.vtep.register().unwrap();
+    let come_and_go = |from: u32| {
+        (from..from + limit).try_for_each(|number| {
+            let [_, _, c, d] = number.to_be_bytes();
+            let remote = node.vtep.remote([10, 9, c, d].into())?;
+            node.vtep.remotes().remove(remote)
+        })
+    };
+    assert_eq!(come_and_go(0), Ok(()));
+    let sweep = || while !node.vtep.handle_timeout(NOW, usize::MAX, |_| {}).complete {};
+    (0..3).for_each(|_| sweep());
+    assert_eq!(come_and_go(1_000), Err(Error::QuiescePending), "sweeps do not help");
+    node.vtep.quiesce(&id);
+    assert_eq!(come_and_go(1_000), Ok(()));
+    assert_eq!(come_and_go(2_000), Err(Error::QuiescePending));
+    node.vtep.unregister(id);
+    assert_eq!(come_and_go(2_000), Ok(()));
 }
 
 /// Somebody who reads while a worker counts never sees a number that was not there.

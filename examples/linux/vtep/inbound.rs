@@ -62,11 +62,11 @@ impl<'a> Inbound<'a> {
                 }
             }
             // No handle is kept from one turn to the next.
-            vtep.tables().quiesce(&id);
+            vtep.quiesce(&id);
             shared.publish(Way::In, self.worker.counters());
             waiter.wait(Some(QUIET))?;
         }
-        vtep.tables().unregister(id);
+        vtep.unregister(id);
         Ok(())
     }
 

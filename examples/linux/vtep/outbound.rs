@@ -131,12 +131,12 @@ impl<'a> Outbound<'a> {
                 }
             }
             // No handle is kept from one turn to the next.
-            vtep.tables().quiesce(&id);
+            vtep.quiesce(&id);
             shared.publish(Way::Out, self.worker.counters());
             self.tell_misses();
             waiter.wait(Some(QUIET))?;
         }
-        vtep.tables().unregister(id);
+        vtep.unregister(id);
         Ok(())
     }
 

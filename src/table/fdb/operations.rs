@@ -44,8 +44,9 @@ impl<'t> Fdb<'t> {
     /// one says what time it is; [`Error::Full`]; [`Error::Stale`] for a
     /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
     /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::SweepPending`] for a
-    /// dynamic entry in a table that was not swept in time, and for any that needs a VNI or a list where there is only
-    /// room that a sweep or a worker's quiescent point has not freed yet; [`Error::Busy`].
+    /// dynamic entry in a table that was not swept in time; that and [`Error::QuiescePending`] for any that needs a VNI
+    /// or a list where there is only room that sweeps, or a worker's quiescent point, have yet to free;
+    /// [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
         if let Some(aim) = self.aim(vni, &mac) {

@@ -10,13 +10,14 @@ impl Fdb<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::SweepPending`].
+    /// [`Error::Full`], [`Error::Busy`]; [`Error::SweepPending`] or [`Error::QuiescePending`] where there is only room
+    /// of a VNI that was removed, and that sweeps, or a worker's quiescent point, have yet to free.
     pub fn add_vni(&self, vni: Vni) -> Result<(), Error> {
         self.vnis.find_or_add(vni).map(|_| ())
     }
 
     /// Forgets `vni`: at once none of its entries and neighbours is found any more. Its room is used again after
-    /// two sweeps and a quiescent point of every worker.
+    /// two sweeps and a quiescent point of every registered worker.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl Fdb<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::SweepPending`] where the VNI has to be added first.
+    /// Those of [`add_vni`](Self::add_vni), where the VNI has to be added first.
     pub fn set_limit(&self, vni: Vni, limit: Option<NonZeroU32>) -> Result<(), Error> {
         let limit = limit.map_or(0, NonZeroU32::get);
         self.vnis.find_or_add(vni)?.limit().store(limit, Relaxed);

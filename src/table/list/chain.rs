@@ -16,7 +16,7 @@ impl<'t> Lists<'t> {
     pub(super) fn claim(&self, state: u32) -> Result<usize, Error> {
         let count = self.lines.len();
         let start = self.meta.list_rotor().load(Relaxed) as usize;
-        let mut pending = false;
+        let mut refused = self.full();
         for at in 0..count {
             let index = start.wrapping_add(at) % count;
             let Some(line) = self.lines.get(index) else { break };
@@ -24,8 +24,8 @@ impl<'t> Lists<'t> {
             if old & USED != 0 {
                 continue;
             }
-            if !self.is_nobodys(line, old) {
-                pending = true;
+            if let Err(pending) = self.check_free(line, old) {
+                refused = pending.or_before(refused);
                 continue;
             }
             // The next generation begins with the next use: who still walks the line of before notices.
@@ -42,14 +42,18 @@ impl<'t> Lists<'t> {
             self.meta.list_rotor().store(index.wrapping_add(1) as u32, Relaxed);
             return Ok(index);
         }
-        Err(if pending { Error::SweepPending } else { self.full() })
+        Err(refused)
     }
 
-    pub(super) fn is_nobodys(&self, line: &Line, state: u32) -> bool {
+    /// Whether a line that is not in use is nobody's any more.
+    fn check_free(&self, line: &Line, state: u32) -> Result<(), Error> {
         let epoch = line.word(EPOCH).load(Relaxed);
         let passes = self.meta.passes().load(Acquire).wrapping_sub(line.word(PASSES).load(Relaxed));
         let wrapped = next_generation(state) == 0;
-        epoch == 0 || (self.workers.passed(epoch) && (!wrapped || passes >= 2))
+        if epoch == 0 {
+            return Ok(());
+        }
+        self.workers.check_passed(epoch, !wrapped || passes >= 2)
     }
 
     /// Gives back a line that nothing leads to any more.

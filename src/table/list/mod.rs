@@ -44,8 +44,9 @@ impl<'t> Lists<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`]; [`Error::SweepPending`] where there is only room that a worker's quiescent point has not freed
-    /// yet; [`Error::Stale`] for a remote that was removed; [`Error::Busy`] where a sweep comes by just then.
+    /// [`Error::Full`]; [`Error::QuiescePending`], seldom [`Error::SweepPending`], where there is only room that a
+    /// worker's quiescent point, or sweeps, have yet to free; [`Error::Stale`] for a remote that was removed;
+    /// [`Error::Busy`] where a sweep comes by just then.
     pub fn add_list(&self, members: &[RemoteId]) -> Result<ListId, Error> {
         self.create(0, members).map(ListId)
     }
@@ -64,8 +65,8 @@ impl<'t> Lists<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`]; [`Error::SweepPending`] where there is only room that a
-    /// worker's quiescent point has not freed yet.
+    /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`]; [`Error::QuiescePending`] and [`Error::SweepPending`]
+    /// as for [`add_list`](Self::add_list).
     pub fn append(&self, list: impl Into<Members>, remote: RemoteId) -> Result<bool, Error> {
         self.push(list.into().0, remote)
     }

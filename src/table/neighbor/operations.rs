@@ -23,9 +23,9 @@ impl<'t> Neighbors<'t> {
     ///
     /// [`Error::Exists`], also for one that has expired unless the new one says what time it is; [`Error::Full`];
     /// [`Error::NotUnicast`] for the address of a group or of nobody; [`Error::MacKind`] for the all-zero MAC in a
-    /// state that has one; [`Error::SweepPending`] for one that ages in a table that was not swept in time, and for any
-    /// that needs a VNI where there is only room that a sweep or a worker's quiescent point has not freed yet;
-    /// [`Error::Busy`].
+    /// state that has one; [`Error::SweepPending`] for one that ages in a table that was not swept in time;
+    /// [`Error::SweepPending`] or [`Error::QuiescePending`] for any that needs a VNI where there is only room that a
+    /// sweep, or a worker's quiescent point, has not freed yet; [`Error::Busy`].
     pub fn add(&self, vni: Vni, address: IpAddr, neighbor: impl Into<NewNeighbor>) -> Result<(), Error> {
         self.put(vni, address, neighbor.into(), false).map(|_| ())
     }

@@ -17,34 +17,42 @@ use super::{
 
 impl<'t> Remotes<'t> {
     /// Locks a slot that nobody uses and that no worker can still name.
-    pub(super) fn claim(&self, search: usize) -> Option<(usize, u32)> {
+    pub(super) fn claim(&self, search: usize) -> Result<(usize, u32), Error> {
         let count = self.count as usize;
         let start = self.meta.remote_rotor().load(Relaxed) as usize;
+        let mut refused = Error::SweepPending;
         for at in 0..count.min(search) {
             let index = start.wrapping_add(at) % count;
-            let word = self.states.get(index)?;
+            let Some(word) = self.states.get(index) else { break };
             let state = word.load(Acquire);
-            if state & (LIVE | LOCK) != 0 || !self.is_nobodys(index, state) {
+            if state & (LIVE | LOCK) != 0 {
+                continue;
+            }
+            if let Err(pending) = self.check_nobodys(index, state) {
+                refused = pending.or_before(refused);
                 continue;
             }
             if word.compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
                 self.meta.remote_rotor().store(index.wrapping_add(1) as u32, Relaxed);
-                return Some((index, state | LOCK));
+                return Ok((index, state | LOCK));
             }
         }
         // The next search goes on where this one ended.
         self.meta
             .remote_rotor()
             .store(start.wrapping_add(search.min(count)) as u32 % self.count.max(1), Relaxed);
-        None
+        Err(refused)
     }
 
     /// Whether no worker can hold a handle of this slot, and no entry can carry the next generation.
-    pub(super) fn is_nobodys(&self, index: usize, state: u32) -> bool {
+    fn check_nobodys(&self, index: usize, state: u32) -> Result<(), Error> {
         let load = |word| self.account(index, word).map_or(0, |word| word.load(Relaxed));
         let passes = self.meta.passes().load(Acquire).wrapping_sub(load(REMOVED_PASSES));
         let wrapped = generation(state) == 0 && load(REMOVED_EPOCH) != 0;
-        load(REMOVED_EPOCH) == 0 || (self.workers.passed(load(REMOVED_EPOCH)) && (!wrapped || passes >= 2))
+        match load(REMOVED_EPOCH) {
+            0 => Ok(()),
+            epoch => self.workers.check_passed(epoch, !wrapped || passes >= 2),
+        }
     }
 
     /// Under the lock: the state with the next generation of what is learned, and how many entries that ends.

@@ -58,8 +58,8 @@ impl<'t> Remotes<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`] or [`Error::NotUnicast`] for an
-    /// address that the underlay cannot have; [`Error::NoSuchQuota`]; [`Error::SweepPending`] where there is only
-    /// room that a sweep or a worker's quiescent point has not freed yet.
+    /// address that the underlay cannot have; [`Error::NoSuchQuota`]; [`Error::QuiescePending`] or
+    /// [`Error::SweepPending`] where there is only room that a worker's quiescent point, or sweeps, have yet to free.
     pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         self.check(remote, true)?;
         self.insert(remote, CONFIGURED, usize::MAX)
@@ -146,10 +146,8 @@ impl<'t> Remotes<'t> {
             return Err(Error::Exists);
         }
         self.count_in(configured)?;
-        let Some((index, state)) = self.claim(search) else {
-            self.count_out(configured);
-            return Err(Error::SweepPending);
-        };
+        let claimed = self.claim(search);
+        let (index, state) = claimed.inspect_err(|_| self.count_out(configured))?;
         let learned = self.learned_at(index).read().0.max(1);
         self.learned_at(index).begin(learned);
         let state = with_learned(state, learned);
@@ -212,7 +210,7 @@ impl<'t> Remotes<'t> {
     }
 
     /// Removes a remote: entries and members that name it are as if they were not there. Its room is used again
-    /// when every worker has passed a quiescent point.
+    /// when every registered worker has passed a quiescent point.
     ///
     /// # Errors
     ///

@@ -130,7 +130,7 @@ pub fn reuse_waits_for_quiescence() {
             let worker = tables.workers().register().expect("room");
             let a = tables.remotes().add(&A).expect("room");
             tables.remotes().remove(a).expect("a free lock");
-            assert_eq!(tables.remotes().add(&B), Err(Error::SweepPending));
+            assert_eq!(tables.remotes().add(&B), Err(Error::QuiescePending));
             tables.workers().quiesce(&worker);
             let b = tables.remotes().add(&B).expect("room");
             assert_eq!((b.0.index(), tables.remotes().get(a)), (a.0.index(), None));

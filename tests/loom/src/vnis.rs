@@ -90,7 +90,10 @@ fn add(tables: &Tables) {
 /// Adds a VNI unless somebody is at work on it.
 fn add_one(tables: &Tables, vni: Vni) {
     let added = tables.vnis().find_or_add(vni).map(|_| ());
-    assert!(matches!(added, Ok(()) | Err(Error::Busy | Error::SweepPending)), "{added:?}");
+    assert!(
+        matches!(added, Ok(()) | Err(Error::Busy | Error::SweepPending | Error::QuiescePending)),
+        "{added:?}"
+    );
 }
 
 /// Removes the first VNI unless somebody is at work on it.

@@ -179,7 +179,7 @@ impl Run {
             lists.add_list(&members).map(|id| self.lists.push(id))
         };
         let all_there = members.iter().all(|&id| self.model.far(id).is_some());
-        if added == Err(Error::SweepPending) {
+        if added == Err(Error::QuiescePending) {
             return assert!(self.model.held_lines > 0);
         }
         if !all_there {

@@ -142,7 +142,7 @@ impl Run {
             Err(error) if error == full => {
                 return assert!(all.may_be_full(limits.entries) && !in_vni.must_be_full(limit));
             }
-            Err(Error::SweepPending) => return assert!(makes_list && model.held_lines > 0),
+            Err(Error::QuiescePending) => return assert!(makes_list && model.held_lines > 0),
             Err(error) => panic!("{error:?}"),
         }
         let mut known = known;

@@ -197,9 +197,9 @@ fn a_place_is_taken_again_after_every_workers_quiescent_point() {
     remote(&tables, 2);
     assert_eq!(remotes.add(&at(3)), Err(Error::Full { what: Resource::Remotes, limit: 2 }));
     remotes.remove(a).unwrap();
-    assert_eq!(remotes.add(&at(3)), Err(Error::SweepPending));
+    assert_eq!(remotes.add(&at(3)), Err(Error::QuiescePending));
     tables.quiesce(&workers[0]);
-    assert_eq!(remotes.add(&at(3)), Err(Error::SweepPending));
+    assert_eq!(remotes.add(&at(3)), Err(Error::QuiescePending));
     tables.quiesce(&workers[1]);
     let c = remotes.add(&at(3)).unwrap();
 
@@ -207,7 +207,7 @@ fn a_place_is_taken_again_after_every_workers_quiescent_point() {
     remotes.remove(c).unwrap();
     let [first, second] = workers;
     tables.quiesce(&first);
-    assert_eq!(remotes.add(&at(4)), Err(Error::SweepPending));
+    assert_eq!(remotes.add(&at(4)), Err(Error::QuiescePending));
     tables.unregister(second);
     remotes.add(&at(4)).unwrap();
 }

@@ -235,7 +235,9 @@ impl Model {
         }
         let free = |&(sweeps, held): &(u32, bool)| !held && self.sweeps - sweeps >= 2;
         if self.vnis.len() + self.removed_vnis.len() >= limit as usize {
-            let free = self.removed_vnis.iter().position(free).ok_or(Error::SweepPending)?;
+            let swept = self.removed_vnis.iter().any(|&(sweeps, _)| self.sweeps - sweeps >= 2);
+            let pending = if swept { Error::QuiescePending } else { Error::SweepPending };
+            let free = self.removed_vnis.iter().position(free).ok_or(pending)?;
             self.removed_vnis.remove(free);
         }
         self.segments += 1;
@@ -264,7 +266,7 @@ impl Model {
             (self.limits.remotes, self.remotes.iter().filter(|(_, far)| far.alive).count() as u32);
         match () {
             () if alive >= limit => Err(Error::Full { what: Resource::Remotes, limit }),
-            () if alive + self.held_remotes >= limit => Err(Error::SweepPending),
+            () if alive + self.held_remotes >= limit => Err(Error::QuiescePending),
             () => Ok(()),
         }
     }
