@@ -84,7 +84,8 @@ pub struct Config {
     pub prefix6: u8,
     /// UDP port that remotes send to.
     pub dstport: u16,
-    /// The outer headers that are ours.
+    /// The outer headers that are ours: by default IP and UDP, for a raw socket. For a UDP socket
+    /// [`Framing::Payload`], of which [`handle_underlay`](super::Engine::handle_underlay) has an example.
     pub framing: Framing,
     /// TTL of outer packets.
     pub ttl: Ttl,

@@ -2,7 +2,7 @@
 //!
 //! A [`Vtep`] is shared by all cores; each has a [`Worker`] of its own. It has no sockets and no clock: the caller
 //! hands in frames and packets with the time, and does what the [`Output`] says. Bursts cost least; whoever handles
-//! frames one by one keeps an [`Engine`].
+//! frames one by one keeps an [`Engine`]. [`Engine::handle_underlay`] has an example with a UDP socket.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -283,7 +283,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.tables.next_sweep(now)
     }
 
-    /// The remote at this address, with the configured port; added if it is not there.
+    /// The remote at this address, with the configured port; added if it is not there. From then on frames from it are
+    /// learned from, as they are from nobody else by default ([`learn_from`](crate::table::Settings::learn_from)).
     ///
     /// # Errors
     ///
