@@ -209,6 +209,11 @@ pub enum BuildError {
         /// Length of the storage.
         had: usize,
     },
+    /// The storage is not all zeroes: other tables lie on it, or lay on it before.
+    #[error(
+        "the storage was used before: tables, a VTEP and a backend each need lines of their own, all zeroes"
+    )]
+    Used,
     /// A number of the capacity is too large.
     #[error("capacity for {asked} {what}: at most {most}")]
     Capacity {

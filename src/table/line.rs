@@ -30,6 +30,11 @@ impl Line {
         Self([const { AtomicU32::new(0) }; Self::WORDS])
     }
 
+    /// Whether nobody has written on the line.
+    pub(crate) fn is_new(&self) -> bool {
+        self.0.iter().all(|word| word.load(Relaxed) == 0)
+    }
+
     /// A word, counted from 0 and around.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the index is in bounds by its mask")]

@@ -65,12 +65,12 @@ struct Seeds {
 }
 
 impl<S: AsRef<[Line]>> Tables<S> {
-    /// Tables on `storage`, which must be new: all zeroes. The seed must be nobody else's guess: from the
-    /// system's random numbers, say.
+    /// Tables on `storage`, which must be new: all zeroes, as [`Line::new`] makes lines. The seed must be nobody else's
+    /// guess: from the system's random numbers, say.
     ///
     /// # Errors
     ///
-    /// [`BuildError`] where the storage is too short, or the capacity larger than can be told apart.
+    /// [`BuildError`] where the storage is too short or was used before, or the capacity larger than can be told apart.
     pub fn new(storage: S, capacity: Capacity, seed: [u64; 2]) -> Result<Self, BuildError> {
         Self::with_settings(storage, capacity, Settings::default(), seed)
     }
@@ -93,6 +93,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let (needed, had) = (capacity.lines(), storage.as_ref().len());
         if had < needed {
             return Err(BuildError::Storage { needed, had });
+        }
+        // What lies there would be taken for entries.
+        if !storage.as_ref().iter().take(needed).all(Line::is_new) {
+            return Err(BuildError::Used);
         }
         let seeds = Seeds {
             fdb: Seed::derive(seed, 1),

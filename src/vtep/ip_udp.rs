@@ -146,11 +146,12 @@ pub struct Backend<S> {
 }
 
 impl<S: AsRef<[Line]>> Backend<S> {
-    /// A node whose routes lie on `storage`, which must be new.
+    /// A node whose routes lie on `storage`, which must be new: all zeroes.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where settings cannot work, or not with each other.
+    /// [`ConfigError`] where settings cannot work, or not with each other, or the storage is too short or was used
+    /// before.
     pub fn new(storage: S, config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
         let endpoint = |local: Option<IpAddr>| {
             local.map(|local| {

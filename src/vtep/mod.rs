@@ -135,11 +135,12 @@ pub struct Vtep<S> {
 }
 
 impl<S: AsRef<[Line]>> Vtep<S> {
-    /// A VTEP whose tables lie on `storage`, which must be new. The seed must be nobody else's guess.
+    /// A VTEP whose tables lie on `storage`, which must be new: all zeroes. The seed must be nobody else's guess.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where settings cannot work, or not with each other.
+    /// [`ConfigError`] where settings cannot work, or not with each other, or the storage is too short or was used
+    /// before.
     pub fn new(storage: S, config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
         let [entropy, _] = seed;
         let endpoint =

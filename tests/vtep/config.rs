@@ -146,6 +146,10 @@ fn settings_of_the_tables() {
     assert_eq!(tables(|c| c.tables.reachable = Duration::from_secs(1)), BuildError::NeighborAgeing);
     let short = Vtep::new(Vec::<Line>::new(), v4(), CAPACITY, [1, 2]).unwrap_err();
     assert!(matches!(short, ConfigError::Tables(BuildError::Storage { had: 0, .. })));
+    let lines: Box<[Line]> = (0..CAPACITY.lines()).map(|_| Line::new()).collect();
+    assert!(Vtep::new(&*lines, v4(), CAPACITY, [1, 2]).is_ok());
+    let again = Vtep::new(&*lines, v4(), CAPACITY, [1, 2]).unwrap_err();
+    assert_eq!(again, ConfigError::Tables(BuildError::Used));
     let huge = Capacity { vnis: 1 << 20, ..CAPACITY };
     let error = Vtep::new(Vec::<Line>::new(), v4(), huge, [1, 2]).unwrap_err();
     assert!(matches!(error, ConfigError::Tables(BuildError::Capacity { what: "vnis", .. })));

@@ -45,6 +45,22 @@ fn any_storage_does() {
     );
 }
 
+/// Lines that others wrote on would be taken for entries: wherever they are, they are refused.
+#[test]
+fn storage_that_was_used_is_refused() {
+    const CAPACITY: Capacity = Capacity { entries: 100, vnis: 1, remotes: 1, ..Capacity::NONE };
+    let build = |lines: &[Line]| Tables::new(lines, CAPACITY, [3, 4]).map(|_| ());
+    let lines: Box<[Line]> = (0..2 * CAPACITY.lines()).map(|_| Line::new()).collect();
+    // What refused it did not write on it either.
+    let huge = Capacity { vnis: 1 << 20, ..CAPACITY };
+    assert!(matches!(Tables::new(&*lines, huge, [3, 4]).map(|_| ()), Err(BuildError::Capacity { .. })));
+    fill(&Tables::new(&*lines, CAPACITY, [3, 4]).unwrap(), 100);
+    assert_eq!(build(&lines), Err(BuildError::Used));
+    // Tables write on their first lines when they are built, and on others later.
+    assert_eq!(build(&lines[CAPACITY.lines() / 2..]), Err(BuildError::Used));
+    assert_eq!(build(&lines[CAPACITY.lines()..]), Ok(()));
+}
+
 /// Storage that answers something else each time it is asked: nothing is found, nothing panics.
 #[test]
 fn storage_that_lies_is_survived() {

@@ -5,7 +5,7 @@ mod others;
 
 use encap::{
     Packet,
-    table::{Capacity, Line, NextHop},
+    table::{self, Capacity, Line, NextHop},
     tunnel::{self, DecapMeta, Framing, OuterFacts},
     vtep::{
         ConfigError, DropReason, Worker,
@@ -341,6 +341,15 @@ fn a_node_needs_an_address() {
     let capacity = Capacity { routes: 16, ..Capacity::NONE };
     let node = Backend::new(storage(capacity), Config::new(), capacity, [1, 2]);
     assert_eq!(node.err(), Some(ConfigError::NoLocal));
+}
+
+#[test]
+fn a_second_node_needs_storage_of_its_own() {
+    let capacity = Capacity { routes: 16, ..Capacity::NONE };
+    let lines = storage(capacity);
+    let build = || Backend::new(&*lines, Config::new().local(address(1)), capacity, [1, 2]).err();
+    assert_eq!(build(), None);
+    assert_eq!(build(), Some(ConfigError::Tables(table::BuildError::Used)));
 }
 
 /// A route that covers the peer itself would have every datagram come back, to be wrapped once more.
