@@ -5,10 +5,10 @@ use core::{
     ops::RangeInclusive,
 };
 
-use super::remote_checksum;
+use super::{ConfigError, remote_checksum};
 use crate::{
     table,
-    tunnel::{self, DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
+    tunnel::{DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
     wire::MacAddr,
 };
 
@@ -74,13 +74,14 @@ pub struct Config {
     /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
     /// All zeroes for none.
     pub address: MacAddr,
-    /// The gateway to IPv4 remotes that are not on the link, where outer Ethernet headers are ours; none if all are.
+    /// The gateway to IPv4 remotes that are not on the link; none if all are. It needs a `prefix`, and says something
+    /// only with [`Framing::Ethernet`]: otherwise whoever sends the packets on knows the way.
     pub gateway: Option<Ipv4Addr>,
-    /// Length of the prefix that the IPv4 link shares with `local`.
+    /// Length in bits of the prefix that the IPv4 link shares with `local`. By default 0: everybody is on the link.
     pub prefix: u8,
-    /// The gateway to IPv6 remotes that are not on the link.
+    /// The gateway to IPv6 remotes that are not on the link; as `gateway`.
     pub gateway6: Option<Ipv6Addr>,
-    /// Length of the prefix that the IPv6 link shares with `local6`.
+    /// Length in bits of the prefix that the IPv6 link shares with `local6`. By default 0: everybody is on the link.
     pub prefix6: u8,
     /// UDP port that remotes send to.
     pub dstport: u16,
@@ -216,44 +217,6 @@ pub enum TooBig {
     /// sends the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it. Needs
     /// [`Config::df`] not to be set.
     Fragment,
-}
-
-/// Why a VTEP cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// There is neither an IPv4 nor an IPv6 address.
-    #[error("a VTEP needs a local address, IPv4 or IPv6")]
-    NoLocal,
-    /// Settings of the tunnel do not work.
-    #[error(transparent)]
-    Tunnel(#[from] tunnel::ConfigError),
-    /// The tables cannot be built.
-    #[error(transparent)]
-    Tables(#[from] table::BuildError),
-    /// Remotes have less room than the outer headers need.
-    #[error("remotes keep {had} bytes of outer headers, {needed} are needed: see Capacity::header")]
-    Header {
-        /// Bytes that are needed.
-        needed: usize,
-        /// Bytes that there are.
-        had: usize,
-    },
-    /// Routing without a MAC address of our own.
-    #[error("routing needs a unicast MAC address of our own")]
-    L3WithoutAddress,
-    /// Packets that are too long are to be fragmented, and have DF set.
-    #[error("packets that are fragmented cannot have DF set")]
-    FragmentWithDf,
-    /// A prefix that is longer than an address.
-    #[error("a prefix of more than 32 bits for IPv4, or 128 for IPv6")]
-    PrefixLength,
-    /// A gateway that is not on the link, that is us, or in a family in which we have no address.
-    #[error("a gateway must be somebody else on our own link")]
-    Gateway,
-    /// A flow label without an IPv6 underlay.
-    #[error("a flow label needs an IPv6 address in the underlay")]
-    LabelWithoutIpv6,
 }
 
 impl Config {

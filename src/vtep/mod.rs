@@ -76,6 +76,7 @@ mod arp_proxy;
 mod arrivals;
 mod burst;
 mod config;
+mod config_error;
 mod drop_reason;
 mod engine;
 mod gso;
@@ -103,7 +104,8 @@ mod way;
 mod worker;
 
 pub use self::{
-    config::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig},
+    config::{Accept, Config, Proxy, ShortCircuit, TooBig},
+    config_error::ConfigError,
     drop_reason::DropReason,
     engine::Engine,
     icmp::PathReport,

@@ -43,18 +43,57 @@ impl Config {
         same || address.is_unicast_link_local()
     }
 
-    /// Whether the gateways can be reached.
+    /// Whether the gateways can be reached, and are of use.
     pub(super) fn check_gateways(&self) -> Result<(), ConfigError> {
-        if self.prefix > 32 || self.prefix6 > 128 {
-            return Err(ConfigError::PrefixLength);
+        let on_link = |gateway| self.local.is_some_and(|local| self.is_on_link(local, gateway));
+        OnLink {
+            local: self.local.map(IpAddr::V4),
+            gateway: self.gateway.map(IpAddr::V4),
+            on_link: self.gateway.is_some_and(on_link),
+            field: "prefix",
+            len: self.prefix,
+            max: 32,
         }
-        let v4 = self.gateway.is_none_or(|gateway| {
-            self.local.is_some_and(|local| local != gateway && self.is_on_link(local, gateway))
-        });
-        let v6 = self.gateway6.is_none_or(|gateway| {
-            self.local6.is_some_and(|local| local != gateway && self.is_on_link6(local, gateway))
-        });
-        if v4 && v6 { Ok(()) } else { Err(ConfigError::Gateway) }
+        .check()?;
+        let on_link6 = |gateway| self.local6.is_some_and(|local| self.is_on_link6(local, gateway));
+        OnLink {
+            local: self.local6.map(IpAddr::V6),
+            gateway: self.gateway6.map(IpAddr::V6),
+            on_link: self.gateway6.is_some_and(on_link6),
+            field: "prefix6",
+            len: self.prefix6,
+            max: 128,
+        }
+        .check()
+    }
+}
+
+/// What is said of the link in one family.
+struct OnLink {
+    local: Option<IpAddr>,
+    gateway: Option<IpAddr>,
+    /// Whether the gateway is on the link.
+    on_link: bool,
+    /// Name of the prefix's field.
+    field: &'static str,
+    len: u8,
+    max: u8,
+}
+
+impl OnLink {
+    fn check(self) -> Result<(), ConfigError> {
+        let Self { local, on_link, field, len, max, .. } = self;
+        if len > max {
+            return Err(ConfigError::PrefixLength { field, len, max });
+        }
+        let Some(gateway) = self.gateway else { return Ok(()) };
+        match local {
+            None => Err(ConfigError::GatewayFamily(gateway)),
+            Some(local) if local == gateway => Err(ConfigError::GatewayIsLocal(gateway)),
+            Some(_) if len == 0 => Err(ConfigError::GatewayUnused { gateway, field }),
+            Some(_) if !on_link => Err(ConfigError::GatewayOffLink { gateway, field, len }),
+            Some(_) => Ok(()),
+        }
     }
 }
 

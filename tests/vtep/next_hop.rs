@@ -233,13 +233,27 @@ fn gateways_that_cannot_be() {
         Vtep::with_capacity(config, Capacity::fdb(16), [1, 2]).map(|_| ())
     };
     assert_eq!(build(|c| c.gateway = Some([192, 0, 2, 254].into())), Ok(()));
-    for change in [
-        (|c| c.gateway = Some([192, 0, 3, 254].into())) as fn(&mut Config),
-        |c| c.gateway = Some([192, 0, 2, 1].into()),
-        |c| c.gateway6 = Some(v6(1)),
-    ] {
-        assert_eq!(build(change), Err(ConfigError::Gateway));
-    }
-    assert_eq!(build(|c| c.prefix = 33), Err(ConfigError::PrefixLength));
-    assert_eq!(build(|c| c.prefix6 = 129), Err(ConfigError::PrefixLength));
+    let (far, own) = (IpAddr::from([192, 0, 3, 254]), address(1));
+    let off = ConfigError::GatewayOffLink { gateway: far, field: "prefix", len: 24 };
+    assert_eq!(build(|c| c.gateway = Some([192, 0, 3, 254].into())), Err(off));
+    assert_eq!(build(|c| c.gateway = Some([192, 0, 2, 1].into())), Err(ConfigError::GatewayIsLocal(own)));
+    assert_eq!(build(|c| c.gateway6 = Some(v6(1))), Err(ConfigError::GatewayFamily(v6(1).into())));
+    let long = |field, len, max| Err(ConfigError::PrefixLength { field, len, max });
+    assert_eq!(build(|c| c.prefix = 33), long("prefix", 33, 32));
+    assert_eq!(build(|c| c.prefix6 = 129), long("prefix6", 129, 128));
+}
+
+/// By a prefix of 0 bits everybody is on the link, and nothing would go to the gateway.
+#[test]
+fn a_gateway_needs_a_prefix() {
+    let build = |change: fn(&mut Config)| {
+        let local = Config::new().local(address(1)).local(v6(1).into());
+        Vtep::with_capacity(with(local, change), Capacity::fdb(16), [1, 2]).map(|_| ())
+    };
+    let unused = |gateway, field| Err(ConfigError::GatewayUnused { gateway, field });
+    assert_eq!(build(|c| c.gateway = Some([192, 0, 2, 254].into())), unused(address(254), "prefix"));
+    assert_eq!(build(|c| c.gateway6 = Some(v6(254))), unused(v6(254).into(), "prefix6"));
+    let text = unused(address(254), "prefix").unwrap_err().to_string();
+    assert!(text.contains("gateway 192.0.2.254") && text.contains("`prefix` is 0"), "{text}");
+    assert_eq!(build(|c| (c.gateway, c.prefix) = (Some([192, 0, 2, 254].into()), 1)), Ok(()));
 }

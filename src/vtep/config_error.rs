@@ -1,0 +1,73 @@
+//! Why settings are refused.
+
+use core::net::IpAddr;
+
+use crate::{table, tunnel};
+
+/// Why a VTEP, or a node of flannel's backend, cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is neither an IPv4 nor an IPv6 address.
+    #[error("a local address is needed, IPv4 or IPv6: `local` or `local6`")]
+    NoLocal,
+    /// Settings of the tunnel do not work.
+    #[error(transparent)]
+    Tunnel(#[from] tunnel::ConfigError),
+    /// The tables cannot be built.
+    #[error(transparent)]
+    Tables(#[from] table::BuildError),
+    /// Remotes have less room than the outer headers need.
+    #[error("remotes keep {had} bytes of outer headers, {needed} are needed: see Capacity::header")]
+    Header {
+        /// Bytes that are needed.
+        needed: usize,
+        /// Bytes that there are.
+        had: usize,
+    },
+    /// Routing without a MAC address of our own.
+    #[error("routing needs a unicast MAC address of our own")]
+    L3WithoutAddress,
+    /// Packets that are too long are to be fragmented, and have DF set.
+    #[error("packets that are fragmented cannot have DF set")]
+    FragmentWithDf,
+    /// A prefix that is longer than an address.
+    #[error("`{field}` is {len}: at most {max} bits")]
+    PrefixLength {
+        /// Name of the field.
+        field: &'static str,
+        /// What it says.
+        len: u8,
+        /// The most that it may say.
+        max: u8,
+    },
+    /// A gateway in a family in which we have no address.
+    #[error("gateway {0}: the VTEP has no address of that family")]
+    GatewayFamily(IpAddr),
+    /// A gateway that is us.
+    #[error("gateway {0}: that is the VTEP's own address")]
+    GatewayIsLocal(IpAddr),
+    /// A gateway that is not on the link, so that there is no way to it.
+    #[error(
+        "gateway {gateway} is not on the link: it does not share the {len} bits of `{field}` with the VTEP's address"
+    )]
+    GatewayOffLink {
+        /// The gateway.
+        gateway: IpAddr,
+        /// Name of the field that says what is on the link.
+        field: &'static str,
+        /// What it says.
+        len: u8,
+    },
+    /// A gateway that would never be used, since everybody is on the link.
+    #[error("gateway {gateway} would never be used: `{field}` is 0, so that everybody is on the link")]
+    GatewayUnused {
+        /// The gateway.
+        gateway: IpAddr,
+        /// Name of the field that says what is on the link.
+        field: &'static str,
+    },
+    /// A flow label without an IPv6 underlay.
+    #[error("a flow label needs an IPv6 address in the underlay")]
+    LabelWithoutIpv6,
+}
