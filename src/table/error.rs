@@ -29,9 +29,16 @@ pub enum Error {
     /// The handle is of something that was freed.
     #[error("the handle is of a {0} that was freed")]
     Stale(HandleKind),
-    /// The address is not of the underlay that the tables were built for (Linux: EAFNOSUPPORT).
-    #[error("the address is not of the underlay's family")]
+    /// The address is not of the underlay that the tables were built for (Linux: EAFNOSUPPORT), or that of a group's
+    /// source not of the group's family.
+    #[error("the address is of the wrong family: the other of IPv4 and IPv6 is needed")]
     Family,
+    /// The VTEP has no address in the family of the remote's, so that there is no way to it.
+    #[error("there is no way to an address of this family: the VTEP's own is of the other of IPv4 and IPv6")]
+    NoLocal,
+    /// A remote of a VTEP at UDP port 0, to which nothing can be sent.
+    #[error("UDP port 0: a remote's port must be at least 1")]
+    PortZero,
     /// The address is no group's.
     #[error("the address is no multicast address")]
     NotMulticast,

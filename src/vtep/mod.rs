@@ -291,7 +291,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`Remotes::add`](crate::table::Remotes::add) but [`Error::Exists`].
+    /// Those of [`add_remote`](Self::add_remote).
     pub fn remote(&self, address: IpAddr) -> Result<RemoteId, Error> {
         self.add_remote(&Remote::new(address, self.config.dstport))
     }
@@ -300,14 +300,22 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     ///
     /// # Errors
     ///
-    /// Those of [`Remotes::add`](crate::table::Remotes::add) but [`Error::Exists`]; [`Error::Family`] also where we have
-    /// no address in its family, and for port 0.
+    /// Those of [`Remotes::add`](crate::table::Remotes::add) but [`Error::Exists`]; [`Error::NoLocal`] where we have no
+    /// address in its family, [`Error::PortZero`] for port 0.
     pub fn add_remote(&self, remote: &Remote) -> Result<RemoteId, Error> {
         // First, so that a remote to which there is no way is not left in the table.
-        let outer = self.engine().outer(remote).ok_or(Error::Family)?;
+        let outer = self.engine().outer(remote).ok_or_else(|| self.why_no_way(remote))?;
         let id = self.tables.remotes().find_or_add(remote)?;
         self.engine().keep(id, remote.address, &outer);
         Ok(id)
+    }
+
+    fn why_no_way(&self, remote: &Remote) -> Error {
+        match self.engine().endpoint(remote.address) {
+            None => Error::NoLocal,
+            Some(_) if remote.port == 0 => Error::PortZero,
+            Some(_) => Error::NotUnicast,
+        }
     }
 
     /// Bytes that a buffer should have before a frame or an IP packet: for outer headers, or for those of the answer to

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use encap::{
-    table::{Ageing, BuildError, Capacity, LearnFrom, Line},
+    table::{Ageing, BuildError, Capacity, Error, LearnFrom, Line, Remote},
     tunnel::{self, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, ecn},
     vtep::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig, Vtep},
     wire::{FlowLabel, MacAddr},
@@ -153,6 +153,24 @@ fn settings_of_the_tables() {
     let huge = Capacity { vnis: 1 << 20, ..CAPACITY };
     let error = Vtep::new(Vec::<Line>::new(), v4(), huge, [1, 2]).unwrap_err();
     assert!(matches!(error, ConfigError::Tables(BuildError::Capacity { what: "vnis", .. })));
+}
+
+/// Remotes to which nothing could be sent are refused, each for its own reason, and none is left in the table.
+#[test]
+fn remotes_that_cannot_be() {
+    let (ipv4, ipv6) = (v4(), Config::new().local(v6(1).into()));
+    for (config, to, port, expected) in [
+        (ipv4, "0.0.0.0", 4_789, Error::NotUnicast),
+        (ipv4, "255.255.255.255", 4_789, Error::NotUnicast),
+        (ipv4, "192.0.2.2", 0, Error::PortZero),
+        (ipv4, "2001:db8::2", 4_789, Error::NoLocal),
+        (ipv6, "192.0.2.2", 4_789, Error::NoLocal),
+        (ipv6, "::", 4_789, Error::NotUnicast),
+    ] {
+        let vtep = build(config, CAPACITY).unwrap();
+        let added = vtep.add_remote(&Remote::new(to.parse().unwrap(), port));
+        assert_eq!((added, vtep.remotes().count()), (Err(expected), 0), "{to} port {port}");
+    }
 }
 
 /// Every refusal can be told.
