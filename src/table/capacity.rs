@@ -31,7 +31,8 @@ pub struct Capacity {
     pub header: u32,
     /// Replication lists and next-hop groups. Each all-zero or multicast MAC with remotes needs a list.
     pub lists: u32,
-    /// Members of those lists and groups, all together; lists and members take at most 2^20 lines.
+    /// Members of those lists and groups, all together. Each list takes a line, with room for 12 members, and every 12
+    /// members here take another: at most 2^20 lines.
     pub members: u32,
     /// Quota groups that remotes can share, at most 65,535.
     pub quotas: u32,
@@ -75,13 +76,15 @@ impl Capacity {
 
     /// The first that is larger than it may be: its name, what was asked for, and the most.
     pub(crate) fn excess(&self) -> Option<(&'static str, u32, u32)> {
-        let lists = u32::try_from(super::list::lines(self.lists, self.members)).unwrap_or(u32::MAX);
+        // Lines are what there may be too many of; lists have one each, members share the others.
+        let members = MOST_LINES.saturating_sub(self.lists).saturating_mul(super::list::MEMBERS as u32);
         [
             ("entries", self.entries, 1 << 28),
             ("vnis", self.vnis, 0xffff),
             ("remotes", self.remotes, 1 << 20),
             ("header", self.header, 152),
-            ("lists", lists, 1 << 20),
+            ("lists", self.lists, MOST_LINES),
+            ("members", self.members, members),
             ("quotas", self.quotas, 0xffff),
             ("neighbors", self.neighbors, 1 << 19),
             ("routes", self.routes, 1 << 19),
@@ -110,3 +113,6 @@ impl Default for Capacity {
         }
     }
 }
+
+/// Lines of lists and members.
+const MOST_LINES: u32 = 1 << 20;

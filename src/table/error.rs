@@ -111,7 +111,8 @@ pub enum Resource {
     Entries,
     /// Entries of one VNI.
     EntriesOfVni,
-    /// Lines of replication lists and next-hop groups.
+    /// Lines of replication lists and next-hop groups: one for each of [`Capacity::lists`](super::Capacity::lists), and
+    /// one for each 12 of [`Capacity::members`](super::Capacity::members).
     Members,
     /// Multicast groups.
     Groups,
@@ -136,7 +137,7 @@ impl core::fmt::Display for Resource {
         f.write_str(match self {
             Self::Entries => "entries",
             Self::EntriesOfVni => "entries of the VNI",
-            Self::Members => "lines of members",
+            Self::Members => "lines for `Capacity::lists`, one each, and for `Capacity::members`, one for 12",
             Self::Groups => "groups",
             Self::Neighbors => "neighbours",
             Self::Remotes => "remotes",

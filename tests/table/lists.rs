@@ -220,6 +220,8 @@ fn without_a_line_to_spare_the_order_is_lost_before_a_member_is() {
     let all: Vec<_> = (1..=14).map(|last| remote(&tables, last)).collect();
     let list = lists.add_list(&all[..12]).unwrap();
     let full = Error::Full { what: Resource::Members, limit: 1 };
+    let text = full.to_string();
+    assert!(text.contains("Capacity::lists") && text.contains("Capacity::members"), "{text}");
     assert_eq!(lists.append(list, all[12]), Err(full));
     lists.delete(list, all[3]).unwrap();
     assert_eq!(lists.append(list, all[12]), Ok(true));

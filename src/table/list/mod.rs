@@ -283,7 +283,7 @@ impl Iterator for Walk<'_> {
 }
 
 /// Members of a line.
-const MEMBERS: usize = 12;
+pub(crate) const MEMBERS: usize = 12;
 
 // Words of a line.
 const STATE: usize = 0;

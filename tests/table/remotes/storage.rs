@@ -116,6 +116,14 @@ fn what_cannot_be_told_apart_is_refused() {
         ("remotes", Capacity { remotes: (1 << 20) + 1, ..Capacity::NONE }, (1 << 20) + 1, 1 << 20),
         ("header", Capacity { header: 153, ..Capacity::NONE }, 153, 152),
         ("lists", Capacity { lists: (1 << 20) + 1, ..Capacity::NONE }, (1 << 20) + 1, 1 << 20),
+        // A line for the list, all others for twelve members each.
+        (
+            "members",
+            Capacity { lists: 1, members: 12 * ((1 << 20) - 1) + 1, ..Capacity::NONE },
+            12 * ((1 << 20) - 1) + 1,
+            12 * ((1 << 20) - 1),
+        ),
+        ("members", Capacity { members: u32::MAX, ..Capacity::NONE }, u32::MAX, 12 << 20),
         ("quotas", Capacity { quotas: 65_536, ..Capacity::NONE }, 65_536, 65_535),
         ("workers", Capacity { workers: 65_536, ..Capacity::NONE }, 65_536, 65_535),
     ];
