@@ -53,6 +53,9 @@ pub enum Error {
         /// The kind of the address.
         kind: MacKind,
     },
+    /// The entry of a unicast MAC has another destination, and takes only one (Linux: success, and nothing appended).
+    #[error("the entry has another destination: only those of all-zero and multicast MACs take several")]
+    OneDestination,
     /// The entry or the request has a destination of another kind than the operation is for (Linux: EOPNOTSUPP).
     #[error("{operation} is not for this kind of destination")]
     DestinationKind {

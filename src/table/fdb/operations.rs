@@ -76,7 +76,7 @@ impl<'t> Fdb<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::MacKind`] for a unicast MAC that has another destination (Linux: success, and nothing appended);
+    /// [`Error::OneDestination`] for a unicast MAC that has another destination (Linux: success, and nothing appended);
     /// [`Error::DestinationKind`] where either destination is no remote; otherwise as for [`add`](Self::add).
     pub fn append(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<Change, Error> {
         let new = entry.into();
@@ -86,10 +86,9 @@ impl<'t> Fdb<'t> {
             return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
         };
         let handle = Handle(slot.content.value);
-        let kind = kind(mac);
-        let pushed = match (kind, new.destination) {
+        let pushed = match (kind(mac), new.destination) {
             (_, new) if handle.kind() != Handle::LIST && Some(new) == self.destination(handle) => false,
-            (MacKind::Unicast, _) => return Err(Error::MacKind { operation: "append", kind }),
+            (MacKind::Unicast, _) => return Err(Error::OneDestination),
             (_, Destination::Remote(remote)) if handle.kind() == Handle::LIST => {
                 self.lists().push(handle, remote)?
             }

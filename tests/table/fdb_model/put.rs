@@ -97,7 +97,7 @@ impl Run {
             (How::Append, Destination::List(_), _) => return other,
             (How::Append, old, new) if old == new => updated |= there.learned.is_some(),
             (How::Append, ..) if mac.is_unicast() => {
-                return Err(Error::MacKind { operation, kind: MacKind::Unicast });
+                return Err(Error::OneDestination);
             }
             (How::Append, ..) => return other,
             (How::Replace, old, new) => {

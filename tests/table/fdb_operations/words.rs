@@ -86,7 +86,7 @@ fn a6_append_to_unicast_reports_what_linux_keeps_silent() {
     let tables = tables(small(), Settings::default());
     let (fdb, a, b) = (tables.fdb(), remote(&tables, 1), remote(&tables, 2));
     fdb.add(VNI, mac(1), a).unwrap();
-    let refused = Err(Error::MacKind { operation: "append", kind: MacKind::Unicast });
+    let refused = Err(Error::OneDestination);
     assert_eq!(fdb.append(VNI, mac(1), NewEntry::to(b).as_static()), refused);
     assert_eq!(remotes(&fdb, VNI, mac(1)), [a]);
     assert_eq!(fdb.get(NOW, VNI, mac(1)).unwrap().state, State::Permanent);
