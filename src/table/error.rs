@@ -53,6 +53,9 @@ pub enum Error {
         /// The kind of the address.
         kind: MacKind,
     },
+    /// A neighbour with the all-zero MAC address, which is nobody's.
+    #[error("a neighbour's MAC address must not be all zeroes")]
+    ZeroMac,
     /// The entry of a unicast MAC has another destination, and takes only one (Linux: success, and nothing appended).
     #[error("the entry has another destination: only those of all-zero and multicast MACs take several")]
     OneDestination,

@@ -4,8 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::{
     table::{
-        Ageing, BuildError, Capacity, Change, Error, Line, MacKind, NeighborLearned, NeighborRefusal,
-        NeighborState, Neighbors, NewNeighbor, Resource, Settings, Snooping, Tables,
+        Ageing, BuildError, Capacity, Change, Error, Line, NeighborLearned, NeighborRefusal, NeighborState,
+        Neighbors, NewNeighbor, Resource, Settings, Snooping, Tables,
     },
     time::Instant,
     wire::{MacAddr, Vni},
@@ -139,8 +139,8 @@ fn addresses_of_nobody_are_refused() {
         let refused = NeighborLearned::Refused(NeighborRefusal::InvalidAddress);
         assert_eq!(neighbors.learn(NOW, VNI, address, mac(1), None), refused);
     }
-    let zero = Error::MacKind { operation: "a neighbour", kind: MacKind::Zero };
-    assert_eq!(neighbors.add(VNI, HOST, MacAddr::ZERO), Err(zero));
+    assert_eq!(neighbors.add(VNI, HOST, MacAddr::ZERO), Err(Error::ZeroMac));
+    assert_eq!(neighbors.replace(VNI, HOST, MacAddr::ZERO), Err(Error::ZeroMac));
     for mac in [MacAddr::ZERO, MacAddr::BROADCAST, MacAddr([1, 0, 0x5e, 0, 0, 1])] {
         let refused = NeighborLearned::Refused(NeighborRefusal::InvalidMac);
         assert_eq!(neighbors.learn(NOW, VNI, HOST, mac, None), refused);

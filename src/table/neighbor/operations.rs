@@ -4,7 +4,7 @@ use core::{net::IpAddr, sync::atomic::Ordering::Relaxed};
 
 use super::{
     super::{
-        Change, Error, MacKind,
+        Change, Error,
         clock::{ETERNAL, Now},
         store::{Step, Stored},
         vni::Domain,
@@ -17,12 +17,13 @@ use crate::{
 };
 
 impl<'t> Neighbors<'t> {
-    /// Adds a neighbour; a VNI that the tables do not know yet is added too.
+    /// Adds a neighbour; a VNI that the tables do not know yet is added too. A group's MAC address is taken, since a
+    /// cluster of servers may have one; it is never learned.
     ///
     /// # Errors
     ///
     /// [`Error::Exists`], also for one that has expired unless the new one says what time it is; [`Error::Full`];
-    /// [`Error::NotUnicast`] for the address of a group or of nobody; [`Error::MacKind`] for the all-zero MAC in a
+    /// [`Error::NotUnicast`] for the address of a group or of nobody; [`Error::ZeroMac`] for the all-zero MAC in a
     /// state that has one; [`Error::SweepPending`] for one that ages in a table that was not swept in time;
     /// [`Error::SweepPending`] or [`Error::QuiescePending`] for any that needs a VNI where there is only room that a
     /// sweep, or a worker's quiescent point, has not freed yet; [`Error::Busy`].
@@ -73,7 +74,7 @@ impl<'t> Neighbors<'t> {
             return Err(Error::NotUnicast);
         }
         if new.state.is_valid() && new.mac == MacAddr::ZERO {
-            return Err(Error::MacKind { operation: "a neighbour", kind: MacKind::Zero });
+            return Err(Error::ZeroMac);
         }
         let now = new.now.map_or(Now::UNKNOWN, |now| self.start(now));
         // Its age could not be told: nobody would find it.
