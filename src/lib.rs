@@ -67,8 +67,9 @@
 //!
 //! # Conventions
 //!
-//! All values are in host byte order, all lengths in bytes. Errors say which header, what was needed, and what
-//! there was.
+//! All values are in host byte order, all lengths in bytes. Errors of headers and packets say which header, what was
+//! needed, and what there was; errors of settings name the field and what is wrong with it. A reason to drop a packet
+//! is a name, which is also that of a counter.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]

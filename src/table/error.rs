@@ -1,5 +1,7 @@
 //! What the tables refuse.
 
+use core::time::Duration;
+
 use super::handle::Destination;
 
 /// Why a change to a table was refused; the table is as it was.
@@ -238,13 +240,26 @@ pub enum BuildError {
         /// The most that it may say.
         most: u32,
     },
-    /// The times after which a neighbour is stale and removed are too far apart to be told in the same ticks.
-    #[error("a neighbour must be removed at most 12 times as late as it is stale")]
-    NeighborAgeing,
-    /// The ageing time is too long for the ticks that the tables count in.
-    #[error("an ageing time that is too long for the ticks that the tables were built to count in")]
-    Ageing,
-    /// An ageing time of zero.
-    #[error("an ageing time of zero: nothing would ever be known")]
-    NoAge,
+    /// A neighbour would stay for too long after it is stale for both times to be told in the same ticks.
+    #[error("`neighbor_ageing` is {ageing:?} and `reachable` {reachable:?}: at most 12 times as long")]
+    NeighborAgeing {
+        /// [`Settings::neighbor_ageing`](super::Settings::neighbor_ageing).
+        ageing: Duration,
+        /// [`Settings::reachable`](super::Settings::reachable).
+        reachable: Duration,
+    },
+    /// The time is too long for the ticks that the tables count in.
+    #[error("`{field}` is {time:?}: at most 12 times what the tables were built with, and at most 300 days")]
+    Ageing {
+        /// Name of the field of [`Settings`](super::Settings).
+        field: &'static str,
+        /// What it says.
+        time: Duration,
+    },
+    /// A time of zero.
+    #[error("`{field}` is zero: nothing would ever be known")]
+    NoAge {
+        /// Name of the field of [`Settings`](super::Settings).
+        field: &'static str,
+    },
 }

@@ -115,17 +115,34 @@ pub(crate) struct Clocks {
 
 impl Settings {
     pub(crate) fn clocks(&self) -> Result<Clocks, BuildError> {
-        let zero = |ageing| matches!(ageing, Ageing::After(Duration::ZERO));
-        let ageing = [self.ageing, self.neighbor_ageing, self.mtu_expires];
-        if ageing.into_iter().any(zero) || self.reachable.is_zero() {
-            return Err(BuildError::NoAge);
+        let reachable = Ageing::After(self.reachable);
+        let times = [
+            ("ageing", self.ageing),
+            ("neighbor_ageing", self.neighbor_ageing),
+            ("mtu_expires", self.mtu_expires),
+            ("reachable", reachable),
+        ];
+        if let Some((field, _)) = times.into_iter().find(|&(_, time)| time == Ageing::After(Duration::ZERO)) {
+            return Err(BuildError::NoAge { field });
         }
-        let fdb = Clock::new(self.ageing);
-        let neighbors = Clock::new(Ageing::After(self.reachable));
-        let fdb_limit = fdb.ticks(self.ageing).ok_or(BuildError::Ageing)?;
-        let limits =
-            neighbors.ticks(self.neighbor_ageing).zip(neighbors.ticks(Ageing::After(self.reachable)));
-        let (neighbors_limit, reachable) = limits.ok_or(BuildError::NeighborAgeing)?;
+        let (fdb, neighbors) = (Clock::new(self.ageing), Clock::new(reachable));
+        let fdb_limit = ticks(fdb, "ageing", self.ageing)?;
+        let reachable = ticks(neighbors, "reachable", reachable)?;
+        let neighbors_limit = ticks(neighbors, "neighbor_ageing", self.neighbor_ageing).map_err(|_| {
+            BuildError::NeighborAgeing { ageing: time(self.neighbor_ageing), reachable: self.reachable }
+        })?;
         Ok(Clocks { fdb, fdb_limit, neighbors, neighbors_limit, reachable })
+    }
+}
+
+/// The ticks of what a field says.
+pub(crate) fn ticks(clock: Clock, field: &'static str, ageing: Ageing) -> Result<u16, BuildError> {
+    clock.ticks(ageing).ok_or(BuildError::Ageing { field, time: time(ageing) })
+}
+
+const fn time(ageing: Ageing) -> Duration {
+    match ageing {
+        Ageing::After(time) => time,
+        Ageing::Never => Duration::MAX,
     }
 }

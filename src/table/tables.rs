@@ -15,7 +15,7 @@ use super::{
     regions::{Layout, Regions},
     remote,
     route::{self, Lengths},
-    settings::Clocks,
+    settings::{self, Clocks},
     store::Store,
     tally::Tally,
     vni::Vnis,
@@ -207,9 +207,9 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// one that the tables were built with, which sets how finely they count.
     pub fn set_ageing(&self, ageing: Ageing) -> Result<(), BuildError> {
         if ageing == Ageing::After(core::time::Duration::ZERO) {
-            return Err(BuildError::NoAge);
+            return Err(BuildError::NoAge { field: "ageing" });
         }
-        let limit = self.plan.clocks.fdb.ticks(ageing).ok_or(BuildError::Ageing)?;
+        let limit = settings::ticks(self.plan.clocks.fdb, "ageing", ageing)?;
         self.set().meta.fdb_limit().store(limit.into(), Relaxed);
         Ok(())
     }

@@ -263,20 +263,20 @@ pub enum ConfigError {
         max: u16,
     },
     /// UDP destination port 0.
-    #[error("UDP destination port 0")]
+    #[error("UDP destination port 0: it must be at least 1")]
     PortZero,
     /// TTL 0: the packets would not leave this host.
-    #[error("TTL 0")]
+    #[error("TTL 0: it must be at least 1")]
     TtlZero,
     /// The remote's address is the local one: all that is received would come from ourselves.
     #[error("remote address {0} is the local address")]
     RemoteIsLocal(IpAddr),
     /// A GRE tunnel without path MTU discovery that does not inherit the TTL: packets in a loop would grow and never
     /// expire.
-    #[error("no path MTU discovery, which needs an inherited TTL")]
+    #[error("`pmtudisc(false)` needs `Ttl::Inherit`")]
     TtlWithoutPathMtuDiscovery,
     /// A GRE tunnel that ignores DF of inner packets and has path MTU discovery, which sets DF of all outer ones.
-    #[error("ignoring inner DF needs a tunnel without path MTU discovery")]
+    #[error("`ignore_df(true)` needs `pmtudisc(false)`")]
     IgnoreDfWithPathMtuDiscovery,
     /// A tunnel encapsulation limit is set, but the underlay is IPv4.
     #[error("a tunnel encapsulation limit needs an IPv6 underlay, and local address {0} is IPv4")]

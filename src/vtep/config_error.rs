@@ -26,10 +26,10 @@ pub enum ConfigError {
         had: usize,
     },
     /// Routing without a MAC address of our own.
-    #[error("routing needs a unicast MAC address of our own")]
+    #[error("`l3` needs a unicast MAC address of our own: `address`")]
     L3WithoutAddress,
     /// Packets that are too long are to be fragmented, and have DF set.
-    #[error("packets that are fragmented cannot have DF set")]
+    #[error("`too_big` is `Fragment`: then `df` must not be `Set`")]
     FragmentWithDf,
     /// A prefix that is longer than an address.
     #[error("`{field}` is {len}: at most {max} bits")]
@@ -68,6 +68,6 @@ pub enum ConfigError {
         field: &'static str,
     },
     /// A flow label without an IPv6 underlay.
-    #[error("a flow label needs an IPv6 address in the underlay")]
+    #[error("`label` needs an IPv6 address in the underlay: `local6`")]
     LabelWithoutIpv6,
 }

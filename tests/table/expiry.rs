@@ -337,8 +337,9 @@ fn a5_another_ageing_time_holds_at_once() {
     tables.set_ageing(Ageing::Never).unwrap();
     assert_eq!(fdb.lookup(at(1_000_000), VNI, mac(1)), Lookup::Found(a.into()));
 
-    assert_eq!(tables.set_ageing(Ageing::After(Duration::ZERO)), Err(BuildError::NoAge));
-    assert_eq!(tables.set_ageing(seconds(300 * 100)), Err(BuildError::Ageing));
+    assert_eq!(tables.set_ageing(Ageing::After(Duration::ZERO)), Err(BuildError::NoAge { field: "ageing" }));
+    let time = Duration::from_secs(300 * 100);
+    assert_eq!(tables.set_ageing(seconds(300 * 100)), Err(BuildError::Ageing { field: "ageing", time }));
 }
 
 /// Twelve times as long as it was built with can always be told.
@@ -357,8 +358,11 @@ fn ageing_times_that_cannot_be() {
         settings.ageing = ageing;
         Tables::with_capacity(Capacity::fdb(16), settings, [1, 2]).map(|_| ())
     };
-    assert_eq!(build(Ageing::After(Duration::ZERO)), Err(BuildError::NoAge));
-    assert_eq!(build(Ageing::After(Duration::MAX)), Err(BuildError::Ageing));
+    assert_eq!(build(Ageing::After(Duration::ZERO)), Err(BuildError::NoAge { field: "ageing" }));
+    assert_eq!(
+        build(Ageing::After(Duration::MAX)),
+        Err(BuildError::Ageing { field: "ageing", time: Duration::MAX })
+    );
     assert_eq!(build(Ageing::After(Duration::from_secs(300 * 86_400))), Ok(()));
     assert_eq!(build(Ageing::Never), Ok(()));
 }

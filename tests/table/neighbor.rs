@@ -251,7 +251,15 @@ fn never_ageing_neighbours_become_stale_but_stay() {
 fn times_too_far_apart_are_refused() {
     let mut settings = Settings::default();
     settings.reachable = Duration::from_millis(1);
-    assert_eq!(Tables::with_capacity(small(), settings, [1, 2]).map(|_| ()), Err(BuildError::NeighborAgeing));
+    let refused = |settings| Tables::with_capacity(small(), settings, [1, 2]).map(|_| ()).unwrap_err();
+    let (ageing, reachable) = (Duration::from_secs(300), Duration::from_millis(1));
+    assert_eq!(refused(settings), BuildError::NeighborAgeing { ageing, reachable });
+    let text = refused(settings).to_string();
+    assert_eq!(text, "`neighbor_ageing` is 300s and `reachable` 1ms: at most 12 times as long");
+    settings.reachable = Duration::ZERO;
+    assert_eq!(refused(settings), BuildError::NoAge { field: "reachable" });
+    settings.reachable = Duration::MAX;
+    assert_eq!(refused(settings), BuildError::Ageing { field: "reachable", time: Duration::MAX });
 }
 
 #[test]

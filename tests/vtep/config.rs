@@ -141,9 +141,12 @@ fn settings_of_the_tables() {
         ConfigError::Tables(error) => error,
         other => panic!("{other:?}"),
     };
-    assert_eq!(tables(|c| c.tables.ageing = Ageing::After(Duration::ZERO)), BuildError::NoAge);
-    assert_eq!(tables(|c| c.tables.mtu_expires = Ageing::After(Duration::ZERO)), BuildError::NoAge);
-    assert_eq!(tables(|c| c.tables.reachable = Duration::from_secs(1)), BuildError::NeighborAgeing);
+    let no_age = |field| BuildError::NoAge { field };
+    assert_eq!(tables(|c| c.tables.ageing = Ageing::After(Duration::ZERO)), no_age("ageing"));
+    assert_eq!(tables(|c| c.tables.mtu_expires = Ageing::After(Duration::ZERO)), no_age("mtu_expires"));
+    let [ageing, reachable] = [300, 1].map(Duration::from_secs);
+    let apart = BuildError::NeighborAgeing { ageing, reachable };
+    assert_eq!(tables(|c| c.tables.reachable = Duration::from_secs(1)), apart);
     let short = Vtep::new(Vec::<Line>::new(), v4(), CAPACITY, [1, 2]).unwrap_err();
     assert!(matches!(short, ConfigError::Tables(BuildError::Storage { had: 0, .. })));
     let lines: Box<[Line]> = (0..CAPACITY.lines()).map(|_| Line::new()).collect();
