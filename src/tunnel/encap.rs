@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl<P: Protocol> Endpoint<P> {
-    /// Puts the outer headers before `packet`, into its headroom.
+    /// Puts the outer headers before `packet`, into its headroom. `remote` must be one that this endpoint made.
     ///
     /// # Errors
     ///
@@ -22,7 +22,7 @@ impl<P: Protocol> Endpoint<P> {
         self.encap_with(packet, remote, &EncapMeta::new())
     }
 
-    /// Puts the outer headers before `packet`, into its headroom, with what the caller knows of it.
+    /// Puts the outer headers of a `remote` of this endpoint before `packet`, with what the caller knows of it.
     ///
     /// # Errors
     ///

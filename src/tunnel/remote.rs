@@ -9,6 +9,9 @@ use crate::{
 };
 
 /// The other end of a tunnel: prebuilt outer headers, and what is patched into them.
+///
+/// Only for the endpoint that made it: nothing tells it from another endpoint's, and with one of other settings packets
+/// are sent that are wrong, without an error.
 // What encapsulation reads of it, facts and up to 51 bytes of headers, lies in one cache line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
