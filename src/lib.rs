@@ -30,7 +30,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use encap::{Packet, tunnel::vxlan, wire::Vni};
 //!
-//! let tunnel = vxlan::Endpoint::new("192.0.2.1".parse()?).ttl(64).build()?;
+//! let tunnel = vxlan::Endpoint::new("192.0.2.1".parse()?).ttl(64).mtu(1_500).build()?;
 //! let remote = tunnel.remote("192.0.2.2".parse()?, Vni::truncate(42))?;
 //! let mut buffer = [0; 256];
 //! let mut packet = Packet::new(&mut buffer, tunnel.headroom(), 100)?;

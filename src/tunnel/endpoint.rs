@@ -171,8 +171,8 @@ impl<P: Protocol> Builder<P> {
         self
     }
 
-    /// MTU of the underlay in bytes: longer outer packets are refused. By default 65,535, the longest IP
-    /// packet.
+    /// MTU of the underlay in bytes: longer outer packets are refused. By default 65,535, the longest IP packet, since
+    /// nothing here knows the link: say 1,500 for Ethernet, or what is too long is sent and lost on the way.
     pub const fn mtu(mut self, mtu: usize) -> Self {
         self.mtu = mtu;
         self

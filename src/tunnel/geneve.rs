@@ -32,7 +32,7 @@ use crate::{
 /// let mut writer = Writer::new(&mut options);
 /// writer.push(OptionClass(0x0108), OptionType(3), &[0xca, 0xfe, 0xba, 0xbe])?;
 ///
-/// let tunnel = geneve::Endpoint::new("192.0.2.1".parse()?).build()?;
+/// let tunnel = geneve::Endpoint::new("192.0.2.1".parse()?).mtu(1_500).build()?; // that of the link; 65,535 without
 /// let remote = tunnel.remote_with_options("192.0.2.2".parse()?, Vni::truncate(42), writer.as_bytes())?;
 /// let mut buffer = [0; 256];
 /// let mut packet = Packet::new(&mut buffer, remote.overhead(), 100)?;

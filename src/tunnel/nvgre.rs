@@ -22,7 +22,7 @@ use crate::wire::{IpProtocol, Vni, ipv4, ipv6, nvgre};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use encap::{Packet, tunnel::nvgre, wire::Vni};
 ///
-/// let tunnel = nvgre::Endpoint::new("192.0.2.1".parse()?).build()?;
+/// let tunnel = nvgre::Endpoint::new("192.0.2.1".parse()?).mtu(1_500).build()?; // that of the link; 65,535 without
 /// let remote = tunnel.remote("192.0.2.2".parse()?, Vni::truncate(5001))?;
 /// let mut buffer = [0; 128];
 /// let mut packet = Packet::new(&mut buffer, 64, 60)?;

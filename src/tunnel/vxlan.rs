@@ -22,7 +22,8 @@ use crate::wire::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use encap::{Packet, tunnel::vxlan, wire::Vni};
 ///
-/// let tunnel = vxlan::Endpoint::new("192.0.2.1".parse()?).ttl(64).build()?;
+/// // Without an MTU all that fits into an IP packet is sent, and lost where the link takes less.
+/// let tunnel = vxlan::Endpoint::new("192.0.2.1".parse()?).ttl(64).mtu(1_500).build()?;
 /// let remote = tunnel.remote("192.0.2.2".parse()?, Vni::truncate(42))?;
 ///
 /// let mut buffer = [0; 256];

@@ -261,7 +261,8 @@ impl Config {
         self
     }
 
-    /// MTU of the underlay in bytes. By default 65,535, the longest IP packet.
+    /// MTU of the underlay in bytes. By default 65,535, the longest IP packet, since nothing here knows the link: say
+    /// 1,500 for Ethernet.
     pub const fn mtu(mut self, mtu: usize) -> Self {
         self.mtu = mtu;
         self

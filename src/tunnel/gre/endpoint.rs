@@ -30,7 +30,8 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use encap::{Packet, tunnel::gre, wire::gre::Key};
 ///
-/// let tunnel = gre::Endpoint::new("192.0.2.1".parse()?).key(Key(7)).checksum(true).build()?;
+/// // The MTU is that of the link; without one, 65,535.
+/// let tunnel = gre::Endpoint::new("192.0.2.1".parse()?).key(Key(7)).checksum(true).mtu(1_500).build()?;
 /// let remote = tunnel.remote("192.0.2.2".parse()?)?;
 /// let mut buffer = [0x45; 128];
 /// let mut packet = Packet::new(&mut buffer, 64, 20)?;

@@ -22,8 +22,9 @@ use crate::{
 ///
 /// let (a, b) = ("192.0.2.1".parse()?, "192.0.2.2".parse()?);
 /// let (one, two) = (Key(0x111111), Key(0x222222));
-/// let mut here = Tunnel::new(a, b).ikey(one).okey(two).csum(true).seq(true).ttl(255).build()?;
-/// let mut there = Tunnel::new(b, a).ikey(two).okey(one).csum(true).seq(true).ttl(255).build()?;
+/// // Without an MTU all that fits into an IP packet is sent, and lost where the link takes less.
+/// let mut here = Tunnel::new(a, b).ikey(one).okey(two).csum(true).seq(true).ttl(255).mtu(1_500).build()?;
+/// let mut there = Tunnel::new(b, a).ikey(two).okey(one).csum(true).seq(true).ttl(255).mtu(1_500).build()?;
 ///
 /// let mut buffer = [0x45; 128];
 /// let mut packet = Packet::new(&mut buffer, here.headroom(), 20)?;
