@@ -33,7 +33,7 @@ pub struct VniCounters {
     /// Frames of local hosts that were dropped, packets that were routed into the segment, and copies of flooded
     /// frames.
     pub send_drops: u64,
-    /// Frames that came out of tunnels.
+    /// Frames and packets for this side: out of tunnels, and those that need none because their remote is us.
     pub delivered: u64,
     /// Bytes of those.
     pub delivered_bytes: u64,

@@ -19,6 +19,9 @@ macro_rules! drop_reasons {
             /// Every reason but those of decapsulation.
             pub const OWN: &[Self] = &[$(Self::$variant),+];
 
+            /// Every reason: those of [`OWN`](Self::OWN), then those of decapsulation.
+            pub const ALL: &[Self] = &ALL;
+
             /// A short name for counters and logs.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -104,8 +107,25 @@ impl fmt::Display for DropReason {
     }
 }
 
+impl core::error::Error for DropReason {}
+
 impl From<tunnel::DropReason> for DropReason {
     fn from(reason: tunnel::DropReason) -> Self {
         Self::Decap(reason)
     }
 }
+
+/// How many reasons there are.
+pub(super) const COUNT: usize = DropReason::OWN.len() + tunnel::DropReason::ALL.len();
+
+#[expect(clippy::indexing_slicing, reason = "an index that is out of bounds does not compile")]
+const ALL: [DropReason; COUNT] = {
+    let (own, decap) = (DropReason::OWN, tunnel::DropReason::ALL);
+    let mut all = [DropReason::UnknownVni; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = if at < own.len() { own[at] } else { DropReason::Decap(decap[at - own.len()]) };
+        at += 1;
+    }
+    all
+};

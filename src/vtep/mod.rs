@@ -77,6 +77,7 @@ mod arrivals;
 mod burst;
 mod config;
 mod config_error;
+mod counters;
 mod drop_reason;
 mod engine;
 mod gso;
@@ -106,13 +107,14 @@ mod worker;
 pub use self::{
     config::{Accept, Config, Proxy, ShortCircuit, TooBig},
     config_error::ConfigError,
+    counters::Counters,
     drop_reason::DropReason,
     engine::Engine,
     icmp::PathReport,
     miss::Miss,
     output::{Flood, Gso, Output, OverlayMeta},
     replicas::{Replica, Replicas},
-    worker::{Counters, Worker},
+    worker::Worker,
 };
 
 use core::net::IpAddr;

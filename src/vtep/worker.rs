@@ -1,94 +1,12 @@
 //! What one core has for itself: counters, the IPv4 identification, misses to tell.
 
-use core::ops::AddAssign;
-
 use super::{
-    Config, DropReason,
+    Config, Counters, DropReason,
     miss::{Log, Miss},
     pace::Pace,
     rate::Bucket,
 };
-use crate::{table::WorkerId, time::Instant, tunnel};
-
-/// Counters of one worker; add those of several up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Packets sent into the underlay, one for each copy of a flooded frame.
-    pub sent: u64,
-    /// Bytes of frames that those carried.
-    pub sent_bytes: u64,
-    /// Frames that came out of tunnels.
-    pub delivered: u64,
-    /// Bytes of those.
-    pub delivered_bytes: u64,
-    /// Answers given in place of others.
-    pub replies: u64,
-    /// Lookups that found their place busy, and were treated as unknown.
-    pub busy: u64,
-    /// Misses that were not told, because there was no room for them.
-    pub misses_lost: u64,
-    /// Frames from which nothing was learned because of [`Config::learn_rate`] or [`Config::move_rate`].
-    pub unlearned: u64,
-    drops: [u64; DROPS],
-}
-
-const DROPS: usize = DropReason::OWN.len() + tunnel::DropReason::ALL.len();
-
-impl Counters {
-    /// Nothing counted.
-    pub const ZERO: Self = Self {
-        sent: 0,
-        sent_bytes: 0,
-        delivered: 0,
-        delivered_bytes: 0,
-        replies: 0,
-        busy: 0,
-        misses_lost: 0,
-        unlearned: 0,
-        drops: [0; DROPS],
-    };
-
-    /// How often something was dropped for this reason.
-    pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.drops.get(reason.index()).copied().unwrap_or(0)
-    }
-
-    /// Every reason that occurred, with its count.
-    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
-        let own = DropReason::OWN.iter().copied();
-        let decap = tunnel::DropReason::ALL.iter().copied().map(DropReason::Decap);
-        own.chain(decap).zip(self.drops).filter(|&(_, count)| count > 0)
-    }
-
-    pub(super) fn drop(&mut self, reason: DropReason) {
-        if let Some(count) = self.drops.get_mut(reason.index()) {
-            *count = count.wrapping_add(1);
-        }
-    }
-}
-
-impl Default for Counters {
-    fn default() -> Self {
-        Self::ZERO
-    }
-}
-
-impl AddAssign for Counters {
-    fn add_assign(&mut self, other: Self) {
-        self.sent = self.sent.wrapping_add(other.sent);
-        self.sent_bytes = self.sent_bytes.wrapping_add(other.sent_bytes);
-        self.delivered = self.delivered.wrapping_add(other.delivered);
-        self.delivered_bytes = self.delivered_bytes.wrapping_add(other.delivered_bytes);
-        self.replies = self.replies.wrapping_add(other.replies);
-        self.busy = self.busy.wrapping_add(other.busy);
-        self.misses_lost = self.misses_lost.wrapping_add(other.misses_lost);
-        self.unlearned = self.unlearned.wrapping_add(other.unlearned);
-        for (to, from) in self.drops.iter_mut().zip(other.drops) {
-            *to = to.wrapping_add(from);
-        }
-    }
-}
+use crate::{table::WorkerId, time::Instant};
 
 /// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was
 /// lent, and `'static` where none was.

@@ -101,6 +101,26 @@ fn workers_add_up_and_strangers_count_nothing() {
     assert_eq!(node.vtep.vni_counters(VNI).sent, 4);
 }
 
+#[test]
+fn counters_print_the_drops_that_there_were() {
+    let mut node = node(2, Config::new());
+    node.refuses_frame(&datagram(mac(9), mac(1), 10), DropReason::NoDestination);
+    let mut broken = Outer::new(4789, &datagram(mac(9), mac(1), 10)).bytes();
+    broken[28] = 0;
+    node.refuses(&broken, tunnel::DropReason::VxlanNoVni);
+    let text = format!("{:?}", node.worker.counters());
+    assert!(text.ends_with("drops: {NoDestination: 1, Decap(VxlanNoVni): 1} }"), "{text}");
+}
+
+#[test]
+fn there_is_a_list_of_all_reasons_to_drop() {
+    let decap = tunnel::DropReason::ALL.iter().copied().map(DropReason::Decap);
+    let all: Vec<_> = DropReason::OWN.iter().copied().chain(decap).collect();
+    assert_eq!(DropReason::ALL, all);
+    let error: &dyn std::error::Error = &DropReason::NoRoute;
+    assert_eq!(error.to_string(), "no-route");
+}
+
 /// A VNI that takes another one's place begins at nothing.
 #[test]
 fn counters_go_with_their_vni() {
