@@ -30,7 +30,8 @@ macro_rules! bounded {
                 if value <= $max { Some(Self(value)) } else { None }
             }
 
-            /// The low bits of `value`: those that [`MAX`](Self::MAX) has.
+            /// The low bits of `value`, those that [`MAX`](Self::MAX) has: for constants, and for what was masked
+            /// anyway. Of a number that somebody configured use `try_from`, which refuses what does not fit.
             pub const fn truncate(value: $int) -> Self {
                 Self(value & $max)
             }

@@ -68,7 +68,7 @@ pub use ip_protocol::IpProtocol;
 pub use ipv4::FragmentOffset;
 pub use mac_addr::{MacAddr, ParseMacAddrError};
 pub use vlan::{Pcp, VlanId};
-pub use vni::Vni;
+pub use vni::{ParseVniError, Vni};
 
 /// Writes the first `len` bytes of `bytes`, a header of kind `layer`, to the front of `out`.
 fn emit(layer: Layer, bytes: &[u8], len: usize, out: &mut [u8]) -> Result<usize, Error> {
