@@ -93,8 +93,8 @@ pub enum Destination {
     List(ListId),
     /// To one member of a next-hop group, chosen by the flow.
     Group(GroupId),
-    /// Nowhere: the owner is on this side of the tunnel. (Linux: a destination of 0.0.0.0.) Proxies leave its
-    /// ARP and ND to it.
+    /// Not into a tunnel: the host is on this side. (Linux: a destination of 0.0.0.0.) Proxies leave its ARP and ND to
+    /// it.
     Local,
     /// Nowhere: frames are dropped.
     Blackhole,

@@ -9,7 +9,7 @@ use crate::{
     wire::{VlanId, Vni, vxlan_gbp::GroupPolicy},
 };
 
-/// What to do with the frame or packet now. It is the caller's; this says what it is.
+/// What to do with the frame or packet now. It stays in the caller's buffer; this says what it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 #[non_exhaustive]
@@ -90,8 +90,8 @@ pub struct OverlayMeta {
     pub vni: Vni,
     /// What the frame came in by: a TAP device, a virtual function, a container. It says nothing to the VTEP, which
     /// does not learn who is behind which port, as Linux's vxlan device does not: that is for a bridge. Where a frame
-    /// stays on this side, it comes back in [`Output::Deliver`], so that the frame goes to all ports of its segment but
-    /// this one.
+    /// stays on this side, it comes back in [`Output::Deliver`], so that you can leave out the port that the frame came
+    /// from.
     pub port: u32,
     /// A flow hash, from a network card, say.
     pub hash: Option<u32>,

@@ -46,7 +46,7 @@ pub enum Target {
     /// The next-hop group of this number (`nhid`): the same for all its entries, and of no other group that there
     /// is at the same time.
     Group(u32),
-    /// Nowhere: the owner is on this side of the tunnel (`dst 0.0.0.0`).
+    /// Not into a tunnel: the host is on this side (`dst 0.0.0.0`).
     Local,
     /// Nowhere: frames are dropped. (`blackhole`, for which `bridge fdb` has no word.)
     Blackhole,
