@@ -39,6 +39,20 @@
 //! # }
 //! ```
 //!
+//! Some names mean one thing in each module:
+//!
+//! | name | `table` | `tunnel` | `vtep` |
+//! |---|---|---|---|
+//! | `Remote` | address, port, MTU… of a VTEP: a row | outer headers, made by one endpoint | |
+//! | `Config` | [`table::Settings`] | of one GRE tunnel ([`tunnel::gre`]) | of a VTEP; of a node ([`vtep::ip_udp`]) |
+//! | `ConfigError` | [`table::BuildError`] | what [`tunnel::Builder`] refuses | what a VTEP or node refuses |
+//! | `Error` | why a change is refused | [`tunnel::EncapError`] | |
+//! | `DropReason` | | of a packet that arrives | of either way; has the former as `Decap` |
+//! | `Counters` | [`table::VniCounters`], of one VNI | of one GRE tunnel ([`tunnel::gre`]) | of one worker |
+//! | `Output` | | | of a VTEP; of a node ([`vtep::ip_udp`]) |
+//!
+//! [`wire::Error`] is of bytes that are no header, [`packet::Error`] of buffers without room.
+//!
 //! # Promises
 //!
 //! Each of them is tested.

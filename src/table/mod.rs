@@ -53,8 +53,9 @@
 //!   not (32 and 10 in tables of some twenty).
 //! - An entry that is there during a whole call is found by it, also while others are moved about.
 //! - Places are chosen by a keyed hash: without the seed nobody can make entries meet.
-//! - An entry that ages is never given up before its time, and less than max(1 ms, ageing / 256) after it; it is
-//!   not used after that, swept or not. Call [`Tables::age`] now and then.
+//! - An entry that ages is never given up before its time, and less than max(1 ms, T / 256) after it; it is not used
+//!   after that, swept or not. T is the ageing time that the tables were built with, for neighbours
+//!   [`Settings::reachable`]; [`Tables::set_ageing`] does not change it. Call [`Tables::age`] now and then.
 //! - In a full table only a learned entry gives way, and only one whose quota group has more than its fair share:
 //!   who floods a table hurts himself.
 //! - Everything that was learned in a VNI, or from a remote, can be forgotten at once.

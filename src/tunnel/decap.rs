@@ -47,8 +47,8 @@ impl Inner {
     }
 }
 
-/// What the caller of decapsulation knows of a packet. Nothing, by default. A card's flow hash is not needed here; where
-/// the packet is sent on it is for [`EncapMeta::hash`](super::EncapMeta::hash).
+/// What the caller of decapsulation knows of a packet. Nothing, by default. A card's flow hash is not needed here; it
+/// is for [`EncapMeta::hash`](super::EncapMeta::hash) where the packet is sent on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DecapMeta {

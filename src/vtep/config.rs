@@ -122,7 +122,8 @@ pub struct Config {
     pub remcsumrx: bool,
     /// Whether frames to a router go to their destination at once where that is known.
     pub rsc: ShortCircuit,
-    /// Whether a MAC address that nobody knows is told by [`Worker::poll_miss`](super::Worker::poll_miss).
+    /// Whether a MAC address that nobody knows is told by [`Worker::poll_miss`](super::Worker::poll_miss). Not where
+    /// its VNI has a default destination, an entry of the all-zero MAC: frames to it then go there.
     pub l2miss: bool,
     /// Whether an IP address that nobody knows is told, where the VTEP had use for it.
     pub l3miss: bool,
@@ -174,10 +175,11 @@ pub enum Proxy {
     #[default]
     Off,
     /// The VTEP, for neighbours that it knows; questions for hosts on this side ([`Destination::Local`]) do not go into
-    /// tunnels, and what else there is goes on its way. As EVPN asks for (RFC 9161), and Linux's bridge does with
-    /// `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves and what it cannot
-    /// read, does not answer those who probe for an address, and floods the question for a neighbour whose MAC address
-    /// has no entry in the forwarding database, which here is answered.
+    /// tunnels, and what else there is goes on its way, but for ARP that is cut off
+    /// ([`DropReason::ArpTruncated`](super::DropReason::ArpTruncated)). As EVPN asks for (RFC 9161), and Linux's bridge
+    /// does with `neigh_suppress`; but the bridge also keeps from the tunnel what hosts say of themselves and what it
+    /// cannot read, does not answer those who probe for an address, and floods the question for a neighbour whose MAC
+    /// address has no entry in the forwarding database, which here is answered.
     ///
     /// [`Destination::Local`]: table::Destination::Local
     NeighSuppress,

@@ -53,10 +53,11 @@ pub struct Config {
     pub local: Option<Ipv4Addr>,
     /// Our address in an IPv6 underlay.
     pub local6: Option<Ipv6Addr>,
-    /// Our address in the overlay, which ICMP errors come from. Where that is an address of a TUN device, Linux takes
+    /// Our address in the overlay, which ICMP errors come from. Without one nobody is told: what cannot be forwarded is
+    /// dropped, [counted](super::Counters) and no more. Where that is an address of a TUN device, Linux takes
     /// the errors from the device only if its `accept_local` is set.
     pub address: Option<Ipv4Addr>,
-    /// Our IPv6 address in the overlay, which ICMPv6 errors come from.
+    /// Our IPv6 address in the overlay, which ICMPv6 errors come from; as `address`.
     pub address6: Option<Ipv6Addr>,
     /// UDP port that we listen on and send from. Default: 8285.
     pub port: u16,
