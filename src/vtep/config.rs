@@ -65,6 +65,8 @@ use crate::{
 /// In both, a packet from our own address to that of a remote and to `dstport` does not go into a tunnel
 /// ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Config {
     /// Our address in an IPv4 underlay.

@@ -6,6 +6,8 @@ use super::{DropReason, drop_reason::COUNT};
 
 /// Counters of one worker; add those of several up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Counters {
     /// Packets sent into the underlay, one for each copy of a flooded frame.
@@ -39,7 +41,7 @@ impl Counters {
         busy: 0,
         misses_lost: 0,
         unlearned: 0,
-        drops: Drops([0; COUNT]),
+        drops: Drops::NONE,
     };
 
     /// How often something was dropped for this reason.
@@ -53,9 +55,7 @@ impl Counters {
     }
 
     pub(super) fn drop(&mut self, reason: DropReason) {
-        if let Some(count) = self.drops.0.get_mut(reason.index()) {
-            *count = count.wrapping_add(1);
-        }
+        self.drops.add(reason, 1);
     }
 }
 
@@ -86,6 +86,14 @@ impl AddAssign for Counters {
 struct Drops([u64; COUNT]);
 
 impl Drops {
+    const NONE: Self = Self([0; COUNT]);
+
+    fn add(&mut self, reason: DropReason, count: u64) {
+        if let Some(counter) = self.0.get_mut(reason.index()) {
+            *counter = counter.wrapping_add(count);
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         DropReason::ALL.iter().copied().zip(self.0).filter(|&(_, count)| count > 0)
     }
@@ -94,5 +102,39 @@ impl Drops {
 impl fmt::Debug for Drops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Pairs of the reasons that occurred and their counts. Not a map: its keys would have to be texts in most formats, and
+/// some reasons of decapsulation have the same names as those of the VTEP.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Drops {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Drops {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Drops;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("pairs of reasons and counts")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut pairs: A) -> Result<Drops, A::Error> {
+                let mut drops = Drops::NONE;
+                while let Some((reason, count)) = pairs.next_element()? {
+                    drops.add(reason, count);
+                }
+                Ok(drops)
+            }
+        }
+
+        deserializer.deserialize_seq(Visitor)
     }
 }

@@ -8,6 +8,7 @@ macro_rules! drop_reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident $name:literal;)+) => {
         /// Why a VTEP dropped a frame or a packet. It is left as it was.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
         #[non_exhaustive]
         pub enum DropReason {
             /// The packet from the underlay is no good.

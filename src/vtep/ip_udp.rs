@@ -47,6 +47,8 @@ use crate::{
 
 /// Settings of a [`Backend`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Config {
     /// Our address in an IPv4 underlay.
@@ -312,6 +314,19 @@ impl<S: AsRef<[Line]>> Backend<S> {
         answer.allow(worker, now, self.config.icmp_rate, packet.headroom())?;
         answer.put(packet)?;
         Ok(Output::Reply)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Backend<alloc::boxed::Box<[Line]>> {
+    /// A node whose routes lie on storage of their own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_capacity(config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
+        let lines = (0..capacity.lines()).map(|_| Line::new()).collect();
+        Self::new(lines, config, capacity, seed)
     }
 }
 

@@ -29,6 +29,8 @@ mod options;
 mod pmtu;
 mod properties;
 mod receive;
+#[cfg(feature = "serde")]
+mod serde;
 mod short_circuit;
 mod short_ways;
 #[path = "../table/stop.rs"]

@@ -339,8 +339,13 @@ fn d1_over_ipv6_too() {
 #[test]
 fn a_node_needs_an_address() {
     let capacity = Capacity { routes: 16, ..Capacity::NONE };
-    let node = Backend::new(storage(capacity), Config::new(), capacity, [1, 2]);
-    assert_eq!(node.err(), Some(ConfigError::NoLocal));
+    let node = Backend::with_capacity(Config::new(), capacity, [1, 2]);
+    let error = node.err();
+    assert_eq!(error, Some(ConfigError::NoLocal));
+    // It is no VTEP, and is not called one.
+    let text = error.map(|error| error.to_string());
+    assert_eq!(text.as_deref(), Some("a local address is needed, IPv4 or IPv6: `local` or `local6`"));
+    assert!(Backend::with_capacity(Config::new().local(address(1)), capacity, [1, 2]).is_ok());
 }
 
 #[test]
