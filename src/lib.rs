@@ -76,8 +76,7 @@
 //! With feature `etherparse`, headers convert from and to those of `etherparse` by `From` (`TryFrom` where theirs
 //! can hold what ours cannot), and [`tunnel::Inner`] parses the inner packet with it. A major bump of
 //! `etherparse` is a breaking release of this crate. With feature `bytes`, `packet::edit` works on `BytesMut`; with
-//! feature `serde`, headers, addresses, bounded values and the plain values of settings serialize, never past their
-//! bounds.
+//! feature `serde`, headers, addresses, bounded values, settings and counters serialize, never past their bounds.
 //!
 //! # Conventions
 //!
