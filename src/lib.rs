@@ -39,7 +39,7 @@
 //! # }
 //! ```
 //!
-//! Some names mean one thing in each module:
+//! Some names mean something else in each module:
 //!
 //! | name | `table` | `tunnel` | `vtep` |
 //! |---|---|---|---|
