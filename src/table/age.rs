@@ -32,18 +32,12 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// numbers of what was flushed or removed. Only an MTU that was [learned](super::Remotes::learn_mtu) holds until a
     /// sweep comes by.
     ///
-<<<<<<< HEAD
     /// It should come around once in an ageing time, as [`next_sweep`](Self::next_sweep) says, and must come around in
     /// time: for the forwarding database within 20 times the [ageing](super::Settings::ageing) that the tables were
     /// built with, whatever was [set](Self::set_ageing) since, or two and a half hours where that is for ever; for
-    /// neighbours within 20 times what [`Settings::reachable`](super::Settings::reachable) says. From then on
-    /// everything that ages counts as expired, or as old where nothing expires, until the next one.
-=======
-    /// It should come around once in an ageing time, and must come around within 20: for entries of the time that
-    /// [`Settings::ageing`](super::Settings::ageing) said when the tables were built, for neighbours of
-    /// [`Settings::reachable`](super::Settings::reachable), which is ten minutes by default. From then on all entries,
-    /// or neighbours, that age count as expired, and none is learned, until a sweep has come around.
->>>>>>> 7ffb3ef (Docs: ageing times that hold, misses and answers that do not come, and which name is which)
+    /// neighbours within 20 times what [`Settings::reachable`](super::Settings::reachable) says, which is ten minutes by
+    /// default. From then on everything that ages counts as expired, or as old where nothing expires, and nothing is
+    /// learned, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let (fdb, groups, neighbors) = (self.fdb(), self.groups(), self.neighbors());
         let meta = fdb.meta;

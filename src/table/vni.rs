@@ -98,18 +98,33 @@ impl<'t> Vnis<'t> {
             Ok(Added::New) => {}
             Ok(Added::There(_)) => {
                 // Somebody else was faster.
-                domain.line.word(NAME).store(0, Release);
-                meta::uncount(self.meta.vnis());
+                self.give_back(&domain);
                 return self.find(vni)?.ok_or(Error::Busy);
             }
             Ok(Added::Full) | Err(Busy) => {
-                domain.line.word(NAME).store(0, Release);
-                meta::uncount(self.meta.vnis());
+                self.give_back(&domain);
                 return Err(if added.is_err() { Error::Busy } else { self.full() });
             }
         }
         self.put_in_front(vni, &domain);
         Ok(domain)
+    }
+
+    /// Gives back the line of a VNI that could not be added. Whoever knows its number from before may have put something
+    /// there, so nobody gets it before a sweep.
+    fn give_back(&self, domain: &Domain<'_>) {
+        domain.line.word(NAME).store(CLAIMED, Release);
+        self.retire(domain);
+        self.meta.note_deaths();
+    }
+
+    /// Has a line wait for sweeps and workers.
+    fn retire(&self, domain: &Domain<'_>) {
+        domain.line.word(EPOCH).store(self.meta.next_epoch(), Relaxed);
+        domain.line.word(WINDOW_PASSES).store(self.meta.passes().load(Acquire), Relaxed);
+        domain.line.word(WINDOW_MARKS).store(0, Relaxed);
+        domain.line.word(NAME).store(REMOVED, Release);
+        meta::uncount(self.meta.vnis());
     }
 
     /// Where another VNI is in front, or somebody is at work on this one, the map is asked from now on.
@@ -156,8 +171,9 @@ impl<'t> Vnis<'t> {
                 continue;
             }
             // Another VNI may have come and gone since the name was read: its entries are still in their buckets.
-            if name == REMOVED && !self.forgotten(line) {
+            if let (REMOVED, Err(pending)) = (name, self.check_forgotten(line)) {
                 line.word(NAME).store(REMOVED, Release);
+                refused = pending.or_before(refused);
                 continue;
             }
             let (generation, _) = Census(line.word(LEARNED)).read();
@@ -197,11 +213,7 @@ impl<'t> Vnis<'t> {
         locked.remove(place);
         domain.line.word(NAME).store(CLAIMED, Release);
         domain.unlock();
-        domain.line.word(EPOCH).store(self.meta.next_epoch(), Relaxed);
-        domain.line.word(WINDOW_PASSES).store(self.meta.passes().load(Acquire), Relaxed);
-        domain.line.word(WINDOW_MARKS).store(0, Relaxed);
-        domain.line.word(NAME).store(REMOVED, Release);
-        meta::uncount(self.meta.vnis());
+        self.retire(&domain);
         self.meta.note_deaths();
         Ok(())
     }

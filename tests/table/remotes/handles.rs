@@ -36,7 +36,7 @@ fn a_place_is_not_taken_again_while_a_worker_may_know_who_had_it() {
     remotes.remove(kept).unwrap();
     for _ in 0..600 {
         sweep(&tables);
-        assert_eq!(remotes.add(&at(3)), Err(Error::SweepPending));
+        assert_eq!(remotes.add(&at(3)), Err(Error::QuiescePending));
         assert_eq!(remotes.get(kept), None);
     }
     tables.quiesce(&worker);
