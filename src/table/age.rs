@@ -35,8 +35,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// It should come around once in an ageing time, as [`next_sweep`](Self::next_sweep) says, and must come around in
     /// time: for the forwarding database within 20 times the [ageing](super::Settings::ageing) that the tables were
     /// built with, whatever was [set](Self::set_ageing) since, or two and a half hours where that is for ever; for
-    /// neighbours within 20 times what [`Settings::reachable`](super::Settings::reachable) says, which is ten minutes by
-    /// default. From then on everything that ages counts as expired, or as old where nothing expires, and nothing is
+    /// neighbours within 20 times what [`Settings::reachable`](super::Settings::reachable) says, which is ten minutes
+    /// by default. From then on everything that ages counts as expired, or as old where nothing expires, and nothing is
     /// learned, until the next one.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let (fdb, groups, neighbors) = (self.fdb(), self.groups(), self.neighbors());

@@ -110,8 +110,8 @@ impl<'t> Vnis<'t> {
         Ok(domain)
     }
 
-    /// Gives back the line of a VNI that could not be added. Whoever knows its number from before may have put something
-    /// there, so nobody gets it before a sweep.
+    /// Gives back the line of a VNI that could not be added. Whoever knows its number from before may have put
+    /// something there, so nobody gets it before a sweep.
     fn give_back(&self, domain: &Domain<'_>) {
         domain.line.word(NAME).store(CLAIMED, Release);
         self.retire(domain);

@@ -38,17 +38,16 @@ mod straight;
 #[cfg(test)]
 mod two_ways;
 mod underlay;
+mod usual;
 pub mod vxlan;
 
 pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
-pub(crate) use encap::{USUAL_FRAME, USUAL_V6_FRAME};
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use inner::Payload;
 pub(crate) use inner::{IpVersion, Plain};
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
-pub(crate) use patch::{USUAL, USUAL_V6};
 pub use policy::Policy;
 pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};
@@ -60,3 +59,4 @@ pub use settings::{
 };
 pub(crate) use straight::{Look, Straight, Template};
 pub use underlay::{OuterFacts, Start};
+pub(crate) use usual::{USUAL, USUAL_FRAME, USUAL_V6, USUAL_V6_FRAME};

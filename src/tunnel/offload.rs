@@ -38,8 +38,8 @@ pub(crate) struct Usual<'p> {
     pub(crate) less: u32,
 }
 
-/// What [`with_inner`] adds for what most trusted frames are, where every field has its place: IPv4 without options, all of it there
-/// and nothing behind it. `None` for all others: [`with_inner`] knows.
+/// What [`with_inner`] adds for what most trusted frames are, where every field has its place: IPv4 without options,
+/// all of it there and nothing behind it. `None` for all others: [`with_inner`] knows.
 #[inline(always)]
 pub(crate) fn usual(frame: &[u8]) -> Option<Usual<'_>> {
     let segment_len = frame.len().checked_sub(ethernet::Header::LEN + ipv4::Header::MIN_LEN)?;

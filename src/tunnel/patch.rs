@@ -264,8 +264,8 @@ impl Outer {
     }
 }
 
-/// What [`Outer::sum_plain`] does, in headers that end in those of UDP and a tunnel of eight bytes, for what most frames
-/// are whose checksums are taken as they are. `None` for all others.
+/// What [`Outer::sum_plain`] does, in headers that end in those of UDP and a tunnel of eight bytes, for what most
+/// frames are whose checksums are taken as they are. `None` for all others.
 #[inline(never)]
 pub(crate) fn sum_usual(udp_sum: u16, headers: &mut [u8], frame: &[u8]) -> Option<()> {
     let headers: &mut [u8; udp::Header::LEN + USUAL_TUNNEL] = headers.last_chunk_mut()?;

@@ -1,10 +1,10 @@
 //! Packets from the underlay: what most of them are goes straight, those of a burst in two steps, so that the processor
 //! waits for memory once and not for each packet by itself.
 //!
-//! First all packets are opened that are nothing but VXLAN over the VTEP's family of IP, of two over IPv4, and where their sources are in the forwarding
-//! database is touched. Then, in their order, each whose source is where it was a moment ago is delivered; everything
-//! else, and whatever is to be learned, goes the long way when its turn comes. So of two packets of one host the second
-//! finds what the first has changed.
+//! First all packets are opened that are nothing but VXLAN over the VTEP's family of IP, of two over IPv4, and where
+//! their sources are in the forwarding database is touched. Then, in their order, each whose source is where it was a
+//! moment ago is delivered; everything else, and whatever is to be learned, goes the long way when its turn comes. So
+//! of two packets of one host the second finds what the first has changed.
 
 use core::{
     hint::black_box,
@@ -141,7 +141,8 @@ impl<'t> Engine<'t> {
         !(self.config.remcsumrx || self.config.l3 || self.tables.has_vlans())
     }
 
-    /// Opens those packets of a burst that are plain VXLAN from such senders, and touches where their sources are known.
+    /// Opens those packets of a burst that are plain VXLAN from such senders, and touches where their sources are
+    /// known.
     #[inline(never)]
     fn open_all<S: Sender>(
         &self,
@@ -209,8 +210,8 @@ impl<'t> Engine<'t> {
         self.deliver_other(worker, at, arrival.is_none(), meta, packet, output);
     }
 
-    /// Delivers what did not go straight as it was opened, or is `unopened`: other than plain VXLAN, or of the other family
-    /// of two.
+    /// Delivers what did not go straight as it was opened, or is `unopened`: other than plain VXLAN, or of the other
+    /// family of two.
     #[inline(never)]
     fn deliver_other(
         &self,

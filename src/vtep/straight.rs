@@ -76,8 +76,8 @@ impl<'t> Straight<'t> {
 }
 
 impl<'t> Engine<'t> {
-    /// Finds the remote that a frame goes to, with `V4` bytes of outer headers before it or, over IPv6, `V6`, which is zero
-    /// where all are [`Kind::Ipv4`] or [`Kind::Ipv4Frame`]; `None` where there is no straight way for this frame.
+    /// Finds the remote that a frame goes to, with `V4` bytes of outer headers before it or, over IPv6, `V6`, which is
+    /// zero where all are [`Kind::Ipv4`] or [`Kind::Ipv4Frame`]; `None` where there is no straight way for this frame.
     #[inline(always)]
     pub(super) fn find_straight<const V4: usize, const V6: usize>(
         &self,
@@ -149,8 +149,8 @@ impl<'t> Straight<'t> {
         if V6 == 0 { Some(self.endpoint) } else { self.ipv4 }
     }
 
-    /// Puts outer headers before a frame that was looked at, and whose remote was found. Answers how long it was; `None`
-    /// for those that go another way, which are left as they were. The caller counts.
+    /// Puts outer headers before a frame that was looked at, and whose remote was found. Answers how long it was;
+    /// `None` for those that go another way, which are left as they were. The caller counts.
     #[inline(always)]
     pub(super) fn send<const V4: usize, const V6: usize>(
         &self,

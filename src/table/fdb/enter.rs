@@ -39,7 +39,8 @@ impl<'t> Fdb<'t> {
         if unicast { Some(Aim { vni, domain, spot }) } else { None }
     }
 
-    /// Asks for each line that an entry is written to. Cold ones where they are: see [`writes_cold`](Self::writes_cold).
+    /// Asks for each line that an entry is written to. Cold ones where they are: see
+    /// [`writes_cold`](Self::writes_cold).
     #[inline(always)]
     pub(super) fn touch_aim(&self, aim: &Aim<'t>, cold: bool) -> u32 {
         self.map.touch(&aim.spot) | if cold { self.map.touch_cold(&aim.spot) } else { 0 }

@@ -184,8 +184,8 @@ impl Few {
         Sum { sum: fold64(self.0) as u32, odd: false }
     }
 
-    /// With these bytes, of which there is an even number, by carries: of words of eight bytes, which are not to be read
-    /// where smaller ones have been written just now. The carries of these are brought back.
+    /// With these bytes, of which there is an even number, by carries: of words of eight bytes, which are not to be
+    /// read where smaller ones have been written just now. The carries of these are brought back.
     #[inline(always)]
     pub(crate) fn with<const N: usize>(self, bytes: &[u8; N]) -> Self {
         Self(add_words(self.0, bytes))

@@ -62,8 +62,8 @@ pub(super) fn sum_rest(bytes: &[u8], mut rest: &[u8]) -> u64 {
     add_carry(total, last_word(bytes, rest))
 }
 
-/// `last`, the last bytes of `bytes`, fewer than eight, as a word: the padding of an odd last one is behind it, whatever
-/// the byte order.
+/// `last`, the last bytes of `bytes`, fewer than eight, as a word: the padding of an odd last one is behind it,
+/// whatever the byte order.
 #[inline(always)]
 fn last_word(bytes: &[u8], last: &[u8]) -> u64 {
     let known = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..)?.first_chunk());

@@ -34,15 +34,18 @@
 //! # }
 //! ```
 
+mod forwarding;
+
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use self::forwarding::{Ip, Trouble};
 use super::{ConfigError, DropReason, Worker, report::Answer, underlay::is_ipv6};
 use crate::{
     packet::Packet,
     table::{Capacity, Line, NextHop, Routes, Settings, Tables},
     time::Instant,
     tunnel::{self, DecapMeta, EncapMeta, Framing, ip_udp},
-    wire::{icmp_error, icmpv4, icmpv6, ipv4, ipv6, rewrite},
+    wire::{icmp_error, rewrite},
 };
 
 /// Settings of a [`Backend`].
@@ -327,73 +330,6 @@ impl Backend<alloc::boxed::Box<[Line]>> {
     pub fn with_capacity(config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
         let lines = (0..capacity.lines()).map(|_| Line::new()).collect();
         Self::new(lines, config, capacity, seed)
-    }
-}
-
-/// What forwarding needs of an IP header.
-#[derive(Clone, Copy, Debug)]
-struct Ip {
-    source: IpAddr,
-    destination: IpAddr,
-    ttl: u8,
-    /// IPv6 packets are never fragmented on the way.
-    dont_fragment: bool,
-    /// Bytes of the packet, of which there may be more in a buffer.
-    len: usize,
-    /// The least MTU that its sender may be told.
-    least_mtu: u16,
-}
-
-impl Ip {
-    fn of(packet: &[u8]) -> Option<Self> {
-        if packet.first()? >> 4 == 6 {
-            let (header, rest) = ipv6::Header::parse(packet).ok()?;
-            let len = ipv6::Header::LEN.saturating_add(header.payload(rest).ok()?.len());
-            let ipv6::Header { source, destination, hop_limit: ttl, .. } = header;
-            let (source, destination) = (source.into(), destination.into());
-            let least_mtu = ipv6::MIN_MTU;
-            return Some(Self { source, destination, ttl, dont_fragment: true, len, least_mtu });
-        }
-        let (header, rest) = ipv4::Header::parse(packet).ok()?;
-        header.payload(rest).ok()?;
-        let ipv4::Header { source, destination, ttl, dont_fragment, total_len, .. } = header;
-        let (source, destination) = (source.into(), destination.into());
-        let (len, least_mtu) = (total_len.into(), ipv4::MIN_ACCEPTED);
-        Some(Self { source, destination, ttl, dont_fragment, len, least_mtu })
-    }
-}
-
-/// Why a packet is not forwarded.
-#[derive(Clone, Copy, Debug)]
-enum Trouble {
-    NoRoute,
-    TtlExpired,
-    TooBig(u16),
-}
-
-impl Trouble {
-    const fn reason(self) -> DropReason {
-        match self {
-            Self::NoRoute => DropReason::NoRoute,
-            Self::TtlExpired => DropReason::TtlExpired,
-            Self::TooBig(_) => DropReason::TooBig,
-        }
-    }
-
-    const fn ipv4(self) -> icmpv4::Problem {
-        match self {
-            Self::NoRoute => icmpv4::Problem::Unreachable(icmpv4::Unreachable::NET),
-            Self::TtlExpired => icmpv4::Problem::TimeExceeded(icmpv4::TimeExceeded::IN_TRANSIT),
-            Self::TooBig(mtu) => icmpv4::Problem::FragmentationNeeded { mtu },
-        }
-    }
-
-    const fn ipv6(self) -> icmpv6::Problem {
-        match self {
-            Self::NoRoute => icmpv6::Problem::Unreachable(icmpv6::Unreachable::NO_ROUTE),
-            Self::TtlExpired => icmpv6::Problem::TimeExceeded(icmpv6::TimeExceeded::IN_TRANSIT),
-            Self::TooBig(mtu) => icmpv6::Problem::PacketTooBig { mtu: mtu as u32 },
-        }
     }
 }
 

@@ -1,0 +1,75 @@
+//! What forwarding an IP packet needs of it, and why it may not go on.
+
+use core::net::IpAddr;
+
+use crate::{
+    vtep::DropReason,
+    wire::{icmpv4, icmpv6, ipv4, ipv6},
+};
+
+/// What forwarding needs of an IP header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ip {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) ttl: u8,
+    /// IPv6 packets are never fragmented on the way.
+    pub(super) dont_fragment: bool,
+    /// Bytes of the packet, of which there may be more in a buffer.
+    pub(super) len: usize,
+    /// The least MTU that its sender may be told.
+    pub(super) least_mtu: u16,
+}
+
+impl Ip {
+    pub(super) fn of(packet: &[u8]) -> Option<Self> {
+        if packet.first()? >> 4 == 6 {
+            let (header, rest) = ipv6::Header::parse(packet).ok()?;
+            let len = ipv6::Header::LEN.saturating_add(header.payload(rest).ok()?.len());
+            let ipv6::Header { source, destination, hop_limit: ttl, .. } = header;
+            let (source, destination) = (source.into(), destination.into());
+            let least_mtu = ipv6::MIN_MTU;
+            return Some(Self { source, destination, ttl, dont_fragment: true, len, least_mtu });
+        }
+        let (header, rest) = ipv4::Header::parse(packet).ok()?;
+        header.payload(rest).ok()?;
+        let ipv4::Header { source, destination, ttl, dont_fragment, total_len, .. } = header;
+        let (source, destination) = (source.into(), destination.into());
+        let (len, least_mtu) = (total_len.into(), ipv4::MIN_ACCEPTED);
+        Some(Self { source, destination, ttl, dont_fragment, len, least_mtu })
+    }
+}
+
+/// Why a packet is not forwarded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trouble {
+    NoRoute,
+    TtlExpired,
+    TooBig(u16),
+}
+
+impl Trouble {
+    pub(super) const fn reason(self) -> DropReason {
+        match self {
+            Self::NoRoute => DropReason::NoRoute,
+            Self::TtlExpired => DropReason::TtlExpired,
+            Self::TooBig(_) => DropReason::TooBig,
+        }
+    }
+
+    pub(super) const fn ipv4(self) -> icmpv4::Problem {
+        match self {
+            Self::NoRoute => icmpv4::Problem::Unreachable(icmpv4::Unreachable::NET),
+            Self::TtlExpired => icmpv4::Problem::TimeExceeded(icmpv4::TimeExceeded::IN_TRANSIT),
+            Self::TooBig(mtu) => icmpv4::Problem::FragmentationNeeded { mtu },
+        }
+    }
+
+    pub(super) const fn ipv6(self) -> icmpv6::Problem {
+        match self {
+            Self::NoRoute => icmpv6::Problem::Unreachable(icmpv6::Unreachable::NO_ROUTE),
+            Self::TtlExpired => icmpv6::Problem::TimeExceeded(icmpv6::TimeExceeded::IN_TRANSIT),
+            Self::TooBig(mtu) => icmpv6::Problem::PacketTooBig { mtu: mtu as u32 },
+        }
+    }
+}
