@@ -226,7 +226,20 @@ impl<P: Protocol> Endpoint<P> {
         let mut seen = Anomalies::NONE;
         let read = self.read(View::whole(packet), meta, &mut seen);
         let refused = seen.and(self.fatal);
-        read.err().map_or(refused, |reason| refused.with(reason)).into_iter().any(DropReason::is_not_ours)
+        let mut reasons = read.err().map_or(refused, |reason| refused.with(reason)).into_iter();
+        reasons.any(DropReason::is_not_ours) || P::IS_UDP && self.has_no_port(packet, meta)
+    }
+
+    /// Whether a packet is a later fragment: whose datagram that is, only its first one says.
+    fn has_no_port(&self, packet: &[u8], meta: &DecapMeta) -> bool {
+        let start = match (meta.outer, self.outer.framing) {
+            (Some(_), _) | (None, Framing::Payload) => return false,
+            (None, Framing::Ip) => Start::Ip,
+            (None, Framing::Ethernet(_)) => Start::Ethernet,
+        };
+        let mut seen = Anomalies::NONE;
+        let ip = underlay::ip(View::whole(packet), start, &mut seen);
+        ip.is_ok_and(|ip| ip.is_later_fragment)
     }
 
     /// Decapsulates a burst: each packet with the knowledge that stands at its place in `metas`, and what came of it

@@ -1,5 +1,5 @@
-//! The most usual headers: those that end in IP, UDP and a tunnel of eight bytes, so that with an Ethernet header before
-//! them or without one everything in them has its place.
+//! The most usual headers: those that end in IP, UDP and a tunnel of eight bytes, so that with an Ethernet header
+//! before them or without one everything in them has its place.
 
 use super::{EncapMeta, Endpoint, InnerChecksum, Protocol, inner::IpVersion, patch, remote::Facts};
 use crate::wire::ethernet;

@@ -1,8 +1,9 @@
 //! What one worker counts.
 
-use core::{fmt, ops::AddAssign};
+use core::{fmt, marker::PhantomData, ops::AddAssign};
 
-use super::{DropReason, drop_reason::COUNT};
+use super::DropReason;
+use crate::table::Refusal;
 
 /// Counters of one worker; add those of several up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +28,8 @@ pub struct Counters {
     /// Frames from which nothing was learned because of [`Config::learn_rate`](super::Config::learn_rate) or
     /// [`Config::move_rate`](super::Config::move_rate).
     pub unlearned: u64,
-    drops: Drops,
+    refusals: Counts<Refusal, { Refusal::ALL.len() }>,
+    drops: Counts<DropReason, { DropReason::ALL.len() }>,
 }
 
 impl Counters {
@@ -41,12 +43,13 @@ impl Counters {
         busy: 0,
         misses_lost: 0,
         unlearned: 0,
-        drops: Drops::NONE,
+        refusals: Counts::NONE,
+        drops: Counts::NONE,
     };
 
     /// How often something was dropped for this reason.
     pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.drops.0.get(reason.index()).copied().unwrap_or(0)
+        self.drops.of(reason)
     }
 
     /// Every reason that occurred, with its count.
@@ -54,8 +57,24 @@ impl Counters {
         self.drops.iter()
     }
 
+    /// How often nothing was learned from a frame that was delivered, for this reason:
+    /// [`UnconfiguredRemote`](Refusal::UnconfiguredRemote) also where nobody said who sent it. What was not to be
+    /// learned from, by Group Based Policy, does not count.
+    pub fn refused(&self, reason: Refusal) -> u64 {
+        self.refusals.of(reason)
+    }
+
+    /// Every reason not to learn that occurred, with its count.
+    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
+        self.refusals.iter()
+    }
+
     pub(super) fn drop(&mut self, reason: DropReason) {
         self.drops.add(reason, 1);
+    }
+
+    pub(super) fn refuse(&mut self, reason: Refusal) {
+        self.refusals.add(reason, 1);
     }
 }
 
@@ -75,31 +94,70 @@ impl AddAssign for Counters {
         self.busy = self.busy.wrapping_add(other.busy);
         self.misses_lost = self.misses_lost.wrapping_add(other.misses_lost);
         self.unlearned = self.unlearned.wrapping_add(other.unlearned);
-        for (to, from) in self.drops.0.iter_mut().zip(other.drops.0) {
-            *to = to.wrapping_add(from);
-        }
+        self.refusals += other.refusals;
+        self.drops += other.drops;
     }
 }
 
-/// A counter for each [`DropReason`].
+/// What is counted one by one.
+trait Reason: Copy + fmt::Debug + 'static {
+    const ALL: &'static [Self];
+
+    /// Its place in the list.
+    fn index(self) -> usize;
+}
+
+impl Reason for DropReason {
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn index(self) -> usize {
+        self.index()
+    }
+}
+
+impl Reason for Refusal {
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A counter for each of `N` reasons.
 #[derive(Clone, Copy, Eq, PartialEq)]
-struct Drops([u64; COUNT]);
+struct Counts<R, const N: usize>([u64; N], PhantomData<R>);
 
-impl Drops {
-    const NONE: Self = Self([0; COUNT]);
+impl<R: Reason, const N: usize> Counts<R, N> {
+    const NONE: Self = Self([0; N], PhantomData);
 
-    fn add(&mut self, reason: DropReason, count: u64) {
+    fn of(&self, reason: R) -> u64 {
+        self.0.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, reason: R, count: u64) {
         if let Some(counter) = self.0.get_mut(reason.index()) {
             *counter = counter.wrapping_add(count);
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
-        DropReason::ALL.iter().copied().zip(self.0).filter(|&(_, count)| count > 0)
+    fn iter(&self) -> impl Iterator<Item = (R, u64)> + '_ {
+        R::ALL.iter().copied().zip(self.0).filter(|&(_, count)| count > 0)
     }
 }
 
-impl fmt::Debug for Drops {
+impl<R: Reason, const N: usize> Default for Counts<R, N> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl<R: Reason, const N: usize> AddAssign for Counts<R, N> {
+    fn add_assign(&mut self, other: Self) {
+        other.iter().for_each(|(reason, count)| self.add(reason, count));
+    }
+}
+
+impl<R: Reason, const N: usize> fmt::Debug for Counts<R, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
@@ -108,33 +166,33 @@ impl fmt::Debug for Drops {
 /// Pairs of the reasons that occurred and their counts. Not a map: its keys would have to be texts in most formats, and
 /// some reasons of decapsulation have the same names as those of the VTEP.
 #[cfg(feature = "serde")]
-impl serde::Serialize for Drops {
+impl<R: Reason + serde::Serialize, const N: usize> serde::Serialize for Counts<R, N> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())
     }
 }
 
 #[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Drops {
+impl<'de, R: Reason + serde::Deserialize<'de>, const N: usize> serde::Deserialize<'de> for Counts<R, N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        struct Visitor<R, const N: usize>(PhantomData<R>);
 
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Drops;
+        impl<'de, R: Reason + serde::Deserialize<'de>, const N: usize> serde::de::Visitor<'de> for Visitor<R, N> {
+            type Value = Counts<R, N>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("pairs of reasons and counts")
             }
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut pairs: A) -> Result<Drops, A::Error> {
-                let mut drops = Drops::NONE;
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
+                let mut counts = Counts::NONE;
                 while let Some((reason, count)) = pairs.next_element()? {
-                    drops.add(reason, count);
+                    counts.add(reason, count);
                 }
-                Ok(drops)
+                Ok(counts)
             }
         }
 
-        deserializer.deserialize_seq(Visitor)
+        deserializer.deserialize_seq(Visitor(PhantomData))
     }
 }

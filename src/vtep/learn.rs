@@ -103,7 +103,13 @@ impl Engine<'_> {
                 Learned::Refused(Refusal::Static | Refusal::Sticky) => {
                     return Err(DropReason::SourceElsewhere);
                 }
-                Learned::Refused(Refusal::UnconfiguredRemote | Refusal::StaleRemote) => {}
+                Learned::Refused(reason @ (Refusal::UnconfiguredRemote | Refusal::StaleRemote)) => {
+                    worker.counters.refuse(reason);
+                }
+                Learned::Refused(reason) => {
+                    worker.counters.refuse(reason);
+                    return Ok(known);
+                }
                 _ => return Ok(known),
             }
         }
@@ -119,9 +125,15 @@ impl Engine<'_> {
         let remote = self.stranger(outer.source, ingress);
         let stranger = self.fdb.remotes.find_or_learn(&remote).ok();
         match stranger.map(|stranger| self.fdb.learn(now, vni, source, stranger)) {
-            Some(Learned::Refused(Refusal::Static | Refusal::Sticky)) => Err(DropReason::SourceElsewhere),
-            _ => Ok(stranger),
+            Some(Learned::Refused(Refusal::Static | Refusal::Sticky)) => {
+                return Err(DropReason::SourceElsewhere);
+            }
+            Some(Learned::Refused(reason)) => worker.counters.refuse(reason),
+            Some(_) => {}
+            // More strangers than there may be.
+            None => worker.counters.refuse(Refusal::UnconfiguredRemote),
         }
+        Ok(stranger)
     }
 
     /// Whether this sender is learned from, and it is not too much now.
@@ -134,6 +146,9 @@ impl Engine<'_> {
         sender: &Sender,
     ) -> bool {
         if !self.teaches(sender) {
+            if sender.teaches {
+                worker.counters.refuse(Refusal::UnconfiguredRemote);
+            }
             return false;
         }
         let Some(outer) = sender.outer else { return true };

@@ -68,7 +68,8 @@ pub enum Output {
         /// What packets to it leave by.
         egress: u32,
     },
-    /// It is no tunnel packet of ours: for the rest of the network stack.
+    /// It is no tunnel packet of ours, or a later fragment, of which only the first one says whose it is: for the rest
+    /// of the network stack.
     Pass,
     /// It is dropped.
     Drop(DropReason),

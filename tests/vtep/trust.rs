@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use encap::{
     Packet,
     table::{
-        Capacity, Destination, LearnFrom, Lookup, NeighborState, NewEntry, NewNeighbor, NextHop, Remote,
-        Snooping,
+        Capacity, Destination, LearnFrom, Lookup, NeighborState, NewEntry, NewNeighbor, NextHop, Refusal,
+        Remote, Snooping,
     },
     time::Instant,
     tunnel::DecapMeta,
@@ -199,4 +199,33 @@ fn rfc7348_what_is_routed_comes_from_somebody() {
             assert_eq!((output, packet.as_slice()), (Output::Drop(DropReason::InvalidSource), &ip[..]));
         }
     }
+}
+
+/// Nothing is left unlearned without a word: each reason is counted.
+#[test]
+fn what_is_not_learned_is_counted_with_its_reason() {
+    for (place, &reason) in Refusal::ALL.iter().enumerate() {
+        assert_eq!(place, reason as usize, "in order, and all of them");
+    }
+    let of = |node: &Node| node.worker.counters().refusals().collect::<Vec<_>>();
+    let learn = |node: &mut Node, last: u8, host: u8, now: Instant| {
+        let bytes = from(last, node, &frame(mac(2), mac(host), 0x88b5, &[]));
+        assert!(matches!(node.receive(now, &bytes).0, Output::Deliver { .. }));
+    };
+    // A stranger, a remote, and nobody knows who.
+    let mut strange = node(Config::new());
+    learn(&mut strange, 77, 1, NOW);
+    assert_eq!(of(&strange), [(Refusal::UnconfiguredRemote, 1)]);
+    learn(&mut strange, 1, 1, NOW);
+    assert_eq!(of(&strange), [(Refusal::UnconfiguredRemote, 1)]);
+    // Time has begun, and nobody sweeps.
+    learn(&mut strange, 1, 2, Instant::from_secs(100_000));
+    assert_eq!(strange.worker.counters().refused(Refusal::SweepPending), 1);
+    let mut full = node(with(Config::new(), |config| config.tables.vni_limit = 2));
+    (1..=5).for_each(|host| learn(&mut full, 1, host, NOW));
+    assert_eq!(of(&full).len(), 1);
+    let mut sum = *full.worker.counters();
+    sum += *strange.worker.counters();
+    assert_eq!(sum.refusals().map(|(_, count)| count).sum::<u64>(), 2 + of(&full)[0].1);
+    assert_eq!(format!("{:?}", strange.worker.counters()).matches("UnconfiguredRemote: 1").count(), 1);
 }

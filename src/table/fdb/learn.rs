@@ -61,6 +61,7 @@ pub struct Evicted {
 
 /// Why nothing was learned.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub enum Refusal {
     /// The source is no host's address: all-zero, multicast or broadcast.
@@ -83,6 +84,22 @@ pub enum Refusal {
     QuotaLimit,
     /// The table was not swept in time, and knows no age: call [`Tables::age`](super::super::Tables::age).
     SweepPending,
+}
+
+impl Refusal {
+    /// Every reason.
+    pub const ALL: &[Self] = &[
+        Self::InvalidSource,
+        Self::UnknownVni,
+        Self::StaleRemote,
+        Self::UnconfiguredRemote,
+        Self::Static,
+        Self::Sticky,
+        Self::TableFull,
+        Self::VniLimit,
+        Self::QuotaLimit,
+        Self::SweepPending,
+    ];
 }
 
 impl core::fmt::Display for Refusal {

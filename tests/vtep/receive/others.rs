@@ -34,6 +34,16 @@ fn what_is_for_somebody_else_passes_whatever_is_wrong_with_it() {
             (fragment[6], fragment[7]) = (flags, offset);
             node.passes(&fix_ipv4(fragment));
         }
+        // Nor does a later fragment of UDP say whose it is, of which the first is ours or not.
+        let mut fragment = to(a, b, 17, &[8; 100]);
+        fragment[7] = 185;
+        node.passes(&fix_ipv4(fragment));
+        let mut first = Outer::new(port + 1, &[0; 100]).bytes();
+        first[6] = 0x20;
+        node.passes(&fix_ipv4(first));
+        let mut ours = Outer::new(port, &FRAME).bytes();
+        ours[6] = 0x20;
+        node.refuses(&fix_ipv4(ours), tunnel::DropReason::Fragment);
         // A broken checksum is for those to find for whom it is.
         let mut broken = Outer::new(port + 1, &FRAME).bytes();
         broken[26] = 0xff;
