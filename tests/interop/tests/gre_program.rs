@@ -285,8 +285,8 @@ fn what_ip_tunnel_refuses_is_refused() {
         let ends = "--tun gre1 --local 10.99.0.1 --remote 10.99.0.2";
         Node::refused(&host, PROGRAM, &format!("{ends} {options}"))
     };
-    assert!(refused("--ttl 255 --nopmtudisc").contains("path MTU discovery"));
-    assert!(refused("--ignore-df").contains("path MTU discovery"));
+    assert!(refused("--ttl 255 --nopmtudisc").contains("pmtudisc(false)"));
+    assert!(refused("--ignore-df").contains("pmtudisc(false)"));
     assert!(refused("--key x").contains("invalid value"));
     assert!(refused("--key 1 --ikey 2").contains("cannot be used with"));
     assert!(refused("--tap gre2").contains("cannot be used with"));
