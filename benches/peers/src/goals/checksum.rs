@@ -47,12 +47,13 @@ pub fn run(report: &mut Report) {
     }
 }
 
-/// Memory for ever, at each of the places.
-fn placed(len: usize) -> [&'static mut [u8]; BUFFERS] {
-    const LINE: usize = 64;
+/// Memory for ever, at each of the places behind so many bytes of a page. What is copied to the same place of another
+/// page is waited for: loads and stores are told apart by the lower bits of their addresses.
+fn placed(behind: usize, len: usize) -> [&'static mut [u8]; BUFFERS] {
+    const PAGE: usize = 4096;
     PLACES.map(|place| {
-        let bytes = vec![0; LINE + place + len].leak();
-        let start = bytes.as_ptr().align_offset(LINE) + place;
+        let bytes = vec![0; PAGE + behind + place + len].leak();
+        let start = bytes.as_ptr().align_offset(PAGE) + behind + place;
         &mut bytes[start..start + len]
     })
 }
@@ -60,7 +61,7 @@ fn placed(len: usize) -> [&'static mut [u8]; BUFFERS] {
 /// The same of noise.
 fn noise(len: usize) -> Vec<&'static [u8]> {
     let mut random = Random(len as u64);
-    placed(len)
+    placed(0, len)
         .into_iter()
         .map(|buffer| {
             buffer.fill_with(|| random.next() as u8);
@@ -114,7 +115,7 @@ fn sums(report: &mut Report, len: usize) {
             assert_eq!(rival(buffer), of(buffer), "{name}");
         }
     }
-    let mut copies = placed(len);
+    let mut copies = placed(2048, len);
     let memcpy = {
         let buffers = &buffers;
         Contestant::new(format!("memcpy of {len} B"), move |_| {
