@@ -5,6 +5,8 @@ use crate::wire::{IpProtocol, ipv6::Extension};
 
 /// Whether a source route among the options of an IPv4 header has hops left, so that the packet is to go on (RFC 791,
 /// section 3.1). Options that do not make sense end the list.
+#[cold]
+#[inline(never)]
 pub(super) fn leads_on(mut options: &[u8]) -> bool {
     loop {
         match *options {

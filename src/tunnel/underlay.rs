@@ -198,9 +198,14 @@ impl IpHeader<'_> {
 impl Ip<'_> {
     /// The same packet with its upper layer, or the part of it that a later fragment holds.
     #[inline(always)]
-    pub(crate) fn upper(self, seen: &mut Anomalies) -> Result<Self, DropReason> {
-        let has_extensions = !self.header.is_v4() && ipv6::is_extension(self.protocol);
-        if has_extensions { behind_extensions(self, seen) } else { Ok(self) }
+    pub(crate) fn upper(mut self, seen: &mut Anomalies) -> Result<Self, DropReason> {
+        if !self.header.is_v4() && ipv6::is_extension(self.protocol) {
+            let behind = behind_extensions(self.protocol, self.payload.bytes(), seen)?;
+            (self.protocol, self.is_later_fragment, self.leads_on) =
+                (behind.protocol, behind.is_later_fragment, behind.leads_on);
+            self.payload = self.payload.skip(behind.at);
+        }
+        Ok(self)
     }
 
     /// What the headers said, those of UDP not included.
@@ -325,8 +330,20 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     })
 }
 
-fn behind_extensions<'a>(ip: Ip<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
-    let mut chain = ipv6::Extensions::new(ip.protocol, ip.payload.bytes());
+/// What is behind the extension headers of a packet.
+struct Behind {
+    protocol: IpProtocol,
+    /// Where in the payload it starts.
+    at: usize,
+    is_later_fragment: bool,
+    leads_on: bool,
+}
+
+// Out of line, and without the packet: for the others that one stays in registers.
+#[cold]
+#[inline(never)]
+fn behind_extensions(next: IpProtocol, payload: &[u8], seen: &mut Anomalies) -> Result<Behind, DropReason> {
+    let mut chain = ipv6::Extensions::new(next, payload);
     let (mut is_later_fragment, mut leads_on) = (false, false);
     while let (false, Some(extension)) = (is_later_fragment, chain.next()) {
         let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
@@ -336,8 +353,8 @@ fn behind_extensions<'a>(ip: Ip<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, Dro
         }
         leads_on |= ip_options::examine(&extension, seen);
     }
-    let payload = ip.payload.skip_to(chain.rest());
-    Ok(Ip { protocol: chain.protocol(), payload, is_later_fragment, leads_on, ..ip })
+    let at = payload.len().saturating_sub(chain.rest().len());
+    Ok(Behind { protocol: chain.protocol(), at, is_later_fragment, leads_on })
 }
 
 /// A UDP datagram in an IP payload.
