@@ -1,7 +1,10 @@
-//! Options of outer IP headers, as far as they concern whoever receives the packet.
+//! Options and extension headers of outer IP headers, as far as they concern whoever receives the packet.
 
 use super::{Anomalies, DropReason};
-use crate::wire::{IpProtocol, ipv6::Extension};
+use crate::wire::{
+    IpProtocol,
+    ipv6::{Extension, Extensions},
+};
 
 /// Whether a source route among the options of an IPv4 header has hops left, so that the packet is to go on (RFC 791,
 /// section 3.1). Options that do not make sense end the list.
@@ -22,9 +25,41 @@ pub(super) fn leads_on(mut options: &[u8]) -> bool {
     }
 }
 
+/// What is behind the extension headers of a packet.
+pub(super) struct Behind {
+    pub(super) protocol: IpProtocol,
+    /// Where in the payload it starts.
+    pub(super) at: usize,
+    pub(super) is_later_fragment: bool,
+    /// Whether the packet is to go on.
+    pub(super) leads_on: bool,
+}
+
+// Out of line, and without the packet: for the others that one stays in registers.
+#[cold]
+#[inline(never)]
+pub(super) fn behind_extensions(
+    next: IpProtocol,
+    payload: &[u8],
+    seen: &mut Anomalies,
+) -> Result<Behind, DropReason> {
+    let mut chain = Extensions::new(next, payload);
+    let (mut is_later_fragment, mut leads_on) = (false, false);
+    while let (false, Some(extension)) = (is_later_fragment, chain.next()) {
+        let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
+        if let Some(fragment) = extension.fragment() {
+            seen.insert_if(!fragment.is_atomic(), DropReason::Fragment);
+            is_later_fragment = fragment.offset.value() != 0;
+        }
+        leads_on |= examine(&extension, seen);
+    }
+    let at = payload.len().saturating_sub(chain.rest().len());
+    Ok(Behind { protocol: chain.protocol(), at, is_later_fragment, leads_on })
+}
+
 /// Takes in what an extension header of IPv6 says of the packet's fate; answers whether the packet is to go on (RFC
 /// 8200, section 4.4).
-pub(super) fn examine(extension: &Extension<'_>, seen: &mut Anomalies) -> bool {
+fn examine(extension: &Extension<'_>, seen: &mut Anomalies) -> bool {
     match extension.protocol {
         IpProtocol::HOP_BY_HOP | IpProtocol::DESTINATION_OPTIONS => {
             for option in Ipv6Options::new(extension.bytes) {

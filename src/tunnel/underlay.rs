@@ -200,7 +200,7 @@ impl Ip<'_> {
     #[inline(always)]
     pub(crate) fn upper(mut self, seen: &mut Anomalies) -> Result<Self, DropReason> {
         if !self.header.is_v4() && ipv6::is_extension(self.protocol) {
-            let behind = behind_extensions(self.protocol, self.payload.bytes(), seen)?;
+            let behind = ip_options::behind_extensions(self.protocol, self.payload.bytes(), seen)?;
             (self.protocol, self.is_later_fragment, self.leads_on) =
                 (behind.protocol, behind.is_later_fragment, behind.leads_on);
             self.payload = self.payload.skip(behind.at);
@@ -328,33 +328,6 @@ fn ipv6<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
         is_later_fragment: false,
         leads_on: false,
     })
-}
-
-/// What is behind the extension headers of a packet.
-struct Behind {
-    protocol: IpProtocol,
-    /// Where in the payload it starts.
-    at: usize,
-    is_later_fragment: bool,
-    leads_on: bool,
-}
-
-// Out of line, and without the packet: for the others that one stays in registers.
-#[cold]
-#[inline(never)]
-fn behind_extensions(next: IpProtocol, payload: &[u8], seen: &mut Anomalies) -> Result<Behind, DropReason> {
-    let mut chain = ipv6::Extensions::new(next, payload);
-    let (mut is_later_fragment, mut leads_on) = (false, false);
-    while let (false, Some(extension)) = (is_later_fragment, chain.next()) {
-        let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
-        if let Some(fragment) = extension.fragment() {
-            seen.insert_if(!fragment.is_atomic(), DropReason::Fragment);
-            is_later_fragment = fragment.offset.value() != 0;
-        }
-        leads_on |= ip_options::examine(&extension, seen);
-    }
-    let at = payload.len().saturating_sub(chain.rest().len());
-    Ok(Behind { protocol: chain.protocol(), at, is_later_fragment, leads_on })
 }
 
 /// A UDP datagram in an IP payload.
