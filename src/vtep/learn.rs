@@ -71,7 +71,8 @@ impl Engine<'_> {
                 Some(id).filter(|&id| remotes.is_at(id, address, ingress))
             }
             Lookup::Found(Destination::List(list)) => {
-                self.fdb.lists().members(list).find(|&id| remotes.is_at(id, address, ingress))
+                let mut members = self.fdb.lists().members(list).take(MEMBERS);
+                members.find(|&id| remotes.is_at(id, address, ingress))
             }
             _ => None,
         }
@@ -216,6 +217,9 @@ pub(super) struct Sender {
     /// Whether it wants to be learned from: the D bit of Group Based Policy is clear.
     pub(super) teaches: bool,
 }
+
+/// Members of a list that are looked at for a sender with a VNI of its own: no packet asks for more.
+const MEMBERS: usize = 256;
 
 pub(super) const fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())

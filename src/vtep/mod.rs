@@ -298,8 +298,9 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         self.add_remote(&Remote::new(address, self.config.dstport))
     }
 
-    /// This remote, with its outer headers; added if it is not there. Frames are learned from one with a VNI of its own in
-    /// those segments only whose unknown frames go to it: what is sent to it is in that VNI there.
+    /// This remote, with its outer headers; added if it is not there. Frames are learned from one with a VNI of its own
+    /// in those segments only whose unknown frames go to it, as one of the first 256,: what is sent to it is in that
+    /// VNI there.
     ///
     /// # Errors
     ///
