@@ -181,13 +181,14 @@ fn ports(protocol: IpProtocol, packet: &[u8], at: usize) -> u32 {
 /// The upper layer and its ports behind extension headers, ports left out for fragments.
 fn behind_extensions(next: IpProtocol, bytes: &[u8]) -> (IpProtocol, u32) {
     let mut chain = ipv6::Extensions::new(next, bytes);
-    let mut is_fragment = false;
     for extension in chain.by_ref() {
         let fragment = extension.ok().and_then(|extension| extension.fragment());
-        is_fragment |= fragment.is_some_and(|fragment| !fragment.is_atomic());
+        if fragment.is_some_and(|fragment| !fragment.is_atomic()) {
+            // What is behind the first fragment's header is not in the others: this is what all of them say.
+            return (chain.protocol(), 0);
+        }
     }
-    let protocol = chain.protocol();
-    (protocol, if is_fragment { 0 } else { ports(protocol, chain.rest(), 0) })
+    (chain.protocol(), ports(chain.protocol(), chain.rest(), 0))
 }
 
 #[inline]
@@ -275,6 +276,9 @@ mod tests {
         assert_ne!(ip(17, &[&[1, 2, 3, 5]]), plain);
         let fragment = ip(44, &[&[17, 0, 0, 1, 0, 0, 0, 9], &ports]);
         assert_eq!(fragment, ip(44, &[&[17, 0, 0, 8, 0, 0, 0, 9], &[9, 9, 9, 9]]));
+        let first = ip(44, &[&[60, 0, 0, 1, 0, 0, 0, 9], &[17, 0, 1, 4, 0, 0, 0, 0], &ports]);
+        let later = |payload: &[u8]| ip(44, &[&[60, 0, 0, 17, 0, 0, 0, 9], payload]);
+        assert_eq!([later(&[6, 0, 9, 9, 9, 9, 9, 9]), later(&[0xaa; 16])], [first; 2]);
         assert_eq!(
             ip(44, &[&[17, 0, 0, 0, 0, 0, 0, 9], &ports]),
             plain,

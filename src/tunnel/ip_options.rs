@@ -44,16 +44,16 @@ pub(super) fn behind_extensions(
     seen: &mut Anomalies,
 ) -> Result<Behind, DropReason> {
     let mut chain = Extensions::new(next, payload);
-    let (mut is_later_fragment, mut leads_on) = (false, false);
-    while let (false, Some(extension)) = (is_later_fragment, chain.next()) {
+    let mut leads_on = false;
+    for extension in chain.by_ref() {
         let extension = extension.map_err(|_| DropReason::Ipv6Extensions)?;
         if let Some(fragment) = extension.fragment() {
             seen.insert_if(!fragment.is_atomic(), DropReason::Fragment);
-            is_later_fragment = fragment.offset.value() != 0;
         }
         leads_on |= examine(&extension, seen);
     }
     let at = payload.len().saturating_sub(chain.rest().len());
+    let is_later_fragment = chain.is_later_fragment();
     Ok(Behind { protocol: chain.protocol(), at, is_later_fragment, leads_on })
 }
 

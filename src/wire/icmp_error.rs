@@ -160,9 +160,10 @@ pub fn ipv6(
     let payload = rest.get(..about.payload_len.into()).unwrap_or(rest);
     let mut chain = ipv6::Extensions::new(about.next_header, payload);
     for extension in &mut chain {
-        if extension?.fragment().is_some_and(|fragment| fragment.offset.value() != 0) {
-            return Err(Suppressed::Fragment);
-        }
+        extension?;
+    }
+    if chain.is_later_fragment() {
+        return Err(Suppressed::Fragment);
     }
     if chain.protocol() == IpProtocol::ICMPV6 {
         let &kind = chain.rest().first().ok_or(Error::truncated(Layer::Icmpv6, icmpv6::Header::LEN, 0))?;

@@ -180,17 +180,14 @@ pub fn ipv6(
     let (about, rest) = ipv6::Header::parse(original)?;
     let payload = rest.get(..about.payload_len.into()).unwrap_or(rest);
     let mut chain = ipv6::Extensions::new(about.next_header, payload);
-    let mut later_fragment = false;
-    // What follows the header of a later fragment is the middle of something, no header.
-    while !later_fragment {
-        let Some(extension) = chain.next() else { break };
-        later_fragment = extension?.fragment().is_some_and(|fragment| fragment.offset.value() != 0);
+    for extension in &mut chain {
+        extension?;
     }
     let quote = Quote {
         source: about.source.into(),
         destination: about.destination.into(),
         protocol: chain.protocol(),
-        later_fragment,
+        later_fragment: chain.is_later_fragment(),
         payload: chain.rest(),
     };
     Ok((problem, long_enough(quote)?))

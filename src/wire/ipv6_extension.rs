@@ -15,8 +15,8 @@
 
 use super::{Error, FragmentOffset, IpProtocol, Layer, LengthSource};
 
-/// The extension headers of a packet, one after the other; ends at the first header of another kind, at
-/// the first error, and after [`MAX_EXTENSIONS`].
+/// The extension headers of a packet, one after the other; ends at the first header of another kind, behind the
+/// fragment header of a [later fragment](Self::is_later_fragment), at the first error, and after [`MAX_EXTENSIONS`].
 ///
 /// ```
 /// use encap::wire::{IpProtocol, ipv6};
@@ -32,6 +32,7 @@ pub struct Extensions<'a> {
     next: IpProtocol,
     rest: &'a [u8],
     left: usize,
+    later_fragment: bool,
 }
 
 /// One extension header.
@@ -50,7 +51,7 @@ pub const MAX_EXTENSIONS: usize = 8;
 impl<'a> Extensions<'a> {
     /// The chain that begins with a header of kind `next` at the front of `bytes`.
     pub const fn new(next: IpProtocol, bytes: &'a [u8]) -> Self {
-        Self { next, rest: bytes, left: MAX_EXTENSIONS }
+        Self { next, rest: bytes, left: MAX_EXTENSIONS, later_fragment: false }
     }
 
     /// What follows the headers that were read: the upper layer once the iterator has ended.
@@ -61,6 +62,12 @@ impl<'a> Extensions<'a> {
     /// The bytes behind the headers that were read.
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// Whether the headers that were read end in that of a fragment which is not a datagram's first: what
+    /// [follows](Self::rest) is the middle of something, no header, of whatever [kind](Self::protocol) that began.
+    pub const fn is_later_fragment(&self) -> bool {
+        self.later_fragment
     }
 
     fn split(&self) -> Result<(Extension<'a>, &'a [u8]), Error> {
@@ -86,7 +93,7 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Result<Extension<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if !is_extension(self.next) {
+        if self.later_fragment || !is_extension(self.next) {
             return None;
         }
         let Some(left) = self.left.checked_sub(1) else {
@@ -99,6 +106,8 @@ impl<'a> Iterator for Extensions<'a> {
                 self.next =
                     extension.bytes.first().map_or(IpProtocol::NO_NEXT_HEADER, |&next| IpProtocol(next));
                 self.rest = rest;
+                self.later_fragment =
+                    extension.fragment().is_some_and(|fragment| fragment.offset.value() != 0);
                 Some(Ok(extension))
             }
             Err(error) => {
@@ -169,7 +178,7 @@ mod tests {
         let mut bytes = [0; 64];
         bytes[..2].copy_from_slice(&[43, 1]); // hop-by-hop, 16 bytes
         bytes[16..18].copy_from_slice(&[44, 0]); // routing, 8 bytes
-        bytes[24..32].copy_from_slice(&[51, 99, 0x12, 0x39, 1, 2, 3, 4]); // fragment: its length is fixed
+        bytes[24..32].copy_from_slice(&[51, 99, 0, 1, 1, 2, 3, 4]); // fragment: its length is fixed
         bytes[32..34].copy_from_slice(&[60, 1]); // authentication, 12 bytes
         bytes[44..46].copy_from_slice(&[17, 0]); // destination options, 8 bytes
         let mut chain = Extensions::new(IpProtocol::HOP_BY_HOP, &bytes);
@@ -178,7 +187,7 @@ mod tests {
             let extension = extension.unwrap();
             *len = extension.bytes.len();
             let fragment = Fragment {
-                offset: FragmentOffset::truncate(0x1239 >> 3),
+                offset: FragmentOffset::truncate(0),
                 more_fragments: true,
                 identification: 0x0102_0304,
             };
@@ -188,6 +197,18 @@ mod tests {
         assert_eq!(lens, [16, 8, 8, 12, 8]);
         assert_eq!(chain.next(), None);
         assert_eq!((chain.protocol(), chain.rest()), (IpProtocol::UDP, &bytes[52..]));
+        assert!(!chain.is_later_fragment());
+    }
+
+    #[test]
+    fn rfc8200_s4_5_what_follows_the_header_of_a_later_fragment_is_no_header() {
+        let bytes = [60, 0, 0x12, 0x39, 1, 2, 3, 4, 17, 0, 0, 0, 0, 0, 0, 0];
+        let mut chain = Extensions::new(IpProtocol::FRAGMENT, &bytes);
+        let fragment = chain.next().unwrap().unwrap().fragment().unwrap();
+        assert_eq!(fragment.offset, FragmentOffset::truncate(0x1239 >> 3));
+        assert_eq!(chain.next(), None);
+        assert!(chain.is_later_fragment());
+        assert_eq!((chain.protocol(), chain.rest()), (IpProtocol::DESTINATION_OPTIONS, &bytes[8..]));
     }
 
     #[test]

@@ -122,17 +122,14 @@ pub(super) fn all_parts(packet: &mut [u8]) -> Result<(Ip<'_>, Transport<'_>, boo
             let stated = usize::from(fields.payload_len);
             let payload = inside(rest, 0, stated);
             let mut chain = ipv6::Extensions::new(fields.next_header, payload);
-            let mut later = false;
-            // What follows the header of a later fragment is the middle of something, no header.
-            while !later {
-                let Some(extension) = chain.next() else { break };
+            for extension in chain.by_ref() {
                 let extension = extension?;
-                later = extension.fragment().is_some_and(|fragment| fragment.offset.value() != 0);
                 let stops = extension.bytes.get(3).is_some_and(|&left| left != 0);
                 routed |= extension.protocol == IpProtocol::ROUTING && stops;
             }
             // The chain is inside the payload, so this is its length.
-            let (protocol, skip) = (chain.protocol(), payload.len().saturating_sub(chain.rest().len()));
+            let (protocol, later) = (chain.protocol(), chain.is_later_fragment());
+            let skip = payload.len().saturating_sub(chain.rest().len());
             if later { Transport::Later } else { Transport::new(protocol, 6, inside(payload, skip, stated))? }
         }
     };

@@ -42,17 +42,14 @@ pub(super) struct Found {
 /// The limit of an IPv6 packet.
 pub(super) fn find(packet: &[u8]) -> Option<Found> {
     let (header, rest) = ipv6::Header::parse(packet).ok()?;
+    let payload = rest.get(..header.payload_len.into()).unwrap_or(rest);
     let mut at = ipv6::Header::LEN;
-    for extension in ipv6::Extensions::new(header.next_header, rest) {
+    for extension in ipv6::Extensions::new(header.next_header, payload) {
         let extension = extension.ok()?;
         if extension.protocol == IpProtocol::DESTINATION_OPTIONS {
             if let Some((offset, limit)) = option(extension.bytes) {
                 return Some(Found { at: at.saturating_add(offset), limit });
             }
-        }
-        // What follows the header of a later fragment is no header.
-        if extension.fragment().is_some_and(|fragment| fragment.offset.value() != 0) {
-            return None;
         }
         at = at.saturating_add(extension.bytes.len());
     }
@@ -104,6 +101,9 @@ mod tests {
         assert_eq!(found(60, &[59, 1, 4, 1, 7, 0, 0, 0]), None, "the header is");
         let later_fragment = [60, 0, 0, 8, 0, 0, 0, 1];
         assert_eq!(found(44, &[later_fragment, header(7)].concat()), None);
+        let mut behind_the_end = packet(60, &header(7));
+        behind_the_end[5] = 0;
+        assert_eq!(find(&behind_the_end), None);
         assert_eq!(find(&[0x45; 60]), None, "not IPv6");
     }
 }

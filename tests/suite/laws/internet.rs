@@ -124,16 +124,18 @@ pub(super) fn extensions(data: &[u8]) {
     let mut chain = ipv6::Extensions::new(IpProtocol(kind), bytes);
     let (mut kind, mut rest) = (kind, bytes);
     let mut refused = None;
+    let mut is_later_fragment = false;
     for index in 0.. {
         // RFC 8200, section 4.1, and the IANA's list of extension header types, those without ESP, whose
         // length is a secret.
         let is_extension = matches!(kind, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140);
         assert_eq!(ipv6::is_extension(IpProtocol(kind)), is_extension);
+        assert_eq!(chain.is_later_fragment(), is_later_fragment);
         let Some(item) = chain.next() else {
-            assert!(!is_extension);
+            assert!(!is_extension || is_later_fragment);
             break;
         };
-        assert!(is_extension);
+        assert!(is_extension && !is_later_fragment);
 
         let truncated = |needed_by, need| too_short(Layer::Ipv6Extension, needed_by, need, rest);
         let stated = |rest: &[u8]| match kind {
@@ -158,6 +160,7 @@ pub(super) fn extensions(data: &[u8]) {
             assert_eq!(word, be16(head, 2) & 0xfff9);
             assert_eq!(fragment.identification.to_be_bytes(), head[4..]);
             assert_eq!(fragment.is_atomic(), word == 0);
+            is_later_fragment = word >> 3 != 0;
         }
         (kind, rest) = (head[0], tail);
     }
