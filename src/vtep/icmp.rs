@@ -11,7 +11,7 @@ use crate::{
     wire::{
         IpProtocol,
         icmp_quote::{self, Problem, Quote},
-        udp, vxlan,
+        icmpv6, udp, vxlan,
     },
 };
 
@@ -37,8 +37,8 @@ pub enum PathReport {
         /// Why not.
         problem: Problem,
     },
-    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds; or one that
-    /// is, while somebody else was at work on the remote.
+    /// It is about a packet of ours, and changes nothing: an MTU that is no less than the one that holds, or less than
+    /// any link over IPv6 has (RFC 8201, section 4); or while somebody else was at work on the remote.
     Ignored,
     /// It is about no packet of ours, and means nothing.
     NotOurs,
@@ -60,8 +60,10 @@ impl Engine<'_> {
         let remotes = self.quoted_remotes(&quote, port)?;
         let mut remotes = remotes.into_iter().flatten().peekable();
         let first = *remotes.peek()?;
-        let Some(mtu) = report.problem.path_mtu() else {
-            return Some(PathReport::Unreachable { remote: first, problem: report.problem });
+        let mtu = match (report.problem.path_mtu(), report.problem) {
+            (Some(mtu), _) => mtu,
+            (None, Problem::V6(icmpv6::Problem::PacketTooBig { .. })) => return Some(PathReport::Ignored),
+            (None, problem) => return Some(PathReport::Unreachable { remote: first, problem }),
         };
         let is_less = mtu < self.config.mtu;
         // Where somebody is at work on the remote, the next packet that is too long brings the next report.

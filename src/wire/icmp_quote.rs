@@ -195,16 +195,15 @@ pub fn ipv6(
 
 impl Problem {
     /// The MTU of the path, where that is what it says: for IPv4 no less than what every host takes (RFC 791, section
-    /// 3.1), for IPv6 no less than what every link carries (RFC 8200, section 5). Smaller ones are forged, or of
-    /// routers that do not know (RFC 1191, section 5).
+    /// 3.1); smaller ones are forged, or of routers that do not know (RFC 1191, section 5). `None` for one over IPv6
+    /// that is less than what every link carries: such a message is to be discarded (RFC 8201, section 4).
     pub const fn path_mtu(self) -> Option<u16> {
         match self {
             Self::V4(icmpv4::Problem::FragmentationNeeded { mtu }) => {
                 Some(if mtu < ipv4::MIN_ACCEPTED { ipv4::MIN_ACCEPTED } else { mtu })
             }
-            Self::V6(icmpv6::Problem::PacketTooBig { mtu }) => {
-                let mtu = if mtu > u16::MAX as u32 { u16::MAX } else { mtu as u16 };
-                Some(if mtu < ipv6::MIN_MTU { ipv6::MIN_MTU } else { mtu })
+            Self::V6(icmpv6::Problem::PacketTooBig { mtu }) if mtu >= ipv6::MIN_MTU as u32 => {
+                Some(if mtu > u16::MAX as u32 { u16::MAX } else { mtu as u16 })
             }
             _ => None,
         }

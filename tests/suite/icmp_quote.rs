@@ -216,18 +216,26 @@ fn whole_packets_are_checked_too() {
     }
 }
 
-/// RFC 791, section 3.1, and RFC 8200, section 5; RFC 1191, section 5: old routers say 0.
+/// RFC 791, section 3.1; RFC 1191, section 5: old routers say 0. RFC 8201, section 4: what says less than 1,280 is
+/// discarded.
 #[test]
 fn a_path_mtu_is_no_less_than_a_path_has() {
     for (told, expected) in [(0, 576), (68, 576), (576, 576), (577, 577), (65_535, 65_535)] {
         let problem = Problem::V4(icmpv4::Problem::FragmentationNeeded { mtu: told });
         assert_eq!(problem.path_mtu(), Some(expected));
     }
-    let told6 =
-        [(0, 1_280), (1_280, 1_280), (1_281, 1_281), (65_535, 65_535), (65_536, 65_535), (u32::MAX, 65_535)];
+    let told6 = [
+        (0, None),
+        (1_279, None),
+        (1_280, Some(1_280)),
+        (1_281, Some(1_281)),
+        (65_535, Some(65_535)),
+        (65_536, Some(65_535)),
+        (u32::MAX, Some(65_535)),
+    ];
     for (told, expected) in told6 {
         let problem = Problem::V6(icmpv6::Problem::PacketTooBig { mtu: told });
-        assert_eq!(problem.path_mtu(), Some(expected));
+        assert_eq!(problem.path_mtu(), expected);
     }
     assert_eq!([Problem::V4(PORT), Problem::V6(PORT6)].map(Problem::path_mtu), [None; 2]);
 }

@@ -201,9 +201,10 @@ fn over_ipv6_packet_too_big_is_taken() {
         node.vtep.handle_underlay_icmp(NOW, &report)
     };
     assert_eq!(told(1_400), PathReport::Mtu { remote, mtu: 1_400 });
-    // No link has less (RFC 8200, section 5), and a jumbogram's is no less than what holds.
-    assert_eq!(told(600), PathReport::Mtu { remote, mtu: 1_280 });
-    assert_eq!(told(70_000), PathReport::Ignored);
+    // RFC 8201, section 4: what says less than any link has is discarded. A jumbogram's is no less than what holds.
+    assert_eq!([told(600), told(0), told(1_279), told(70_000)], [PathReport::Ignored; 4]);
+    assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 1_400);
+    assert_eq!(told(1_280), PathReport::Mtu { remote, mtu: 1_280 });
 }
 
 #[test]
