@@ -10,7 +10,7 @@ use crate::{
     time::Instant,
     tunnel::Ttl,
     wire::{
-        IpProtocol, gre,
+        Error, IpProtocol, gre,
         icmp_quote::{self, Problem},
         icmpv4, icmpv6,
     },
@@ -124,10 +124,12 @@ impl Tunnel {
         match gre::Header::parse(quoted) {
             Ok((header, _)) => header.key == self.rules.okey,
             // The key stands behind the end of the quote.
-            Err(_) => match quoted.first_chunk() {
+            Err(Error::Truncated { .. }) => match quoted.first_chunk() {
                 Some([flags, _, _, _]) => (flags & KEY_PRESENT != 0) == self.rules.okey.is_some(),
                 None => false,
             },
+            // What no tunnel of ours sends: another version, a source route.
+            Err(_) => false,
         }
     }
 

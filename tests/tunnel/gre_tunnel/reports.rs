@@ -78,15 +78,34 @@ fn b5_frag_needed_is_the_path_mtu_from_then_on() {
                 PathReport::Mtu { mtu: 1400 }
             );
             assert_eq!(here.mtu(), 1400 - overhead);
-            // Only ever less, and nothing that no link has.
+            // Only ever less, and nothing that no link has: of IPv4 as little as can be, of IPv6 nothing at all.
             assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 1450))), PathReport::Ignored);
-            let least = if v6 { 1280 } else { 576 };
-            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 0))), PathReport::Mtu { mtu: least });
+            let (least, too_little) = match v6 {
+                true => (1280, PathReport::Ignored),
+                false => (576, PathReport::Mtu { mtu: 576 }),
+            };
+            assert_eq!(here.handle_icmp(NOW, &error(&made, too_big(v6, 0))), too_little);
+            let told = here.handle_icmp(NOW, &error(&made, too_big(v6, least)));
+            assert_eq!(told, PathReport::Mtu { mtu: least });
             assert_eq!(here.mtu(), usize::from(least) - overhead);
             assert!(!here.is_failing(NOW), "nobody is told that the remote is gone");
             here.set_mtu(1500).unwrap();
             assert_eq!((here.mtu(), here.poll_timeout()), (1500 - overhead, None));
         }
+    }
+}
+
+/// Enhanced GRE between the same hosts (RFC 2637) always has a key, and a source route (RFC 1701) is none of ours.
+#[test]
+fn errors_about_gre_of_another_kind_mean_nothing() {
+    let mut here = tunnel(false, keyed);
+    let made = send(&mut here, &inner()).unwrap();
+    for flags in [[0x30, 0x01], [0x60, 0]] {
+        let mut other = made.clone();
+        other[20..22].copy_from_slice(&flags);
+        let report = error(&other, too_big(false, 1400));
+        assert_eq!(here.handle_icmp(NOW, &report), PathReport::NotOurs, "{flags:02x?}");
+        assert_eq!(here.handle_icmp(NOW, &short(report)), PathReport::NotOurs, "{flags:02x?}");
     }
 }
 
