@@ -116,9 +116,10 @@ fn open_erspan(packet: View<'_>) -> Result<Opened<'_>, DropReason> {
         _ => DropReason::ErspanVersion,
     })?;
     // Type III may say that its payload is no frame but an IP packet; of which version, the packet says.
-    let protocol = match (header.kind, payload.first().map(|first| first >> 4)) {
-        (erspan::Kind::III { frame_type: 2, .. }, Some(4)) => EtherType::IPV4,
-        (erspan::Kind::III { frame_type: 2, .. }, Some(6)) => EtherType::IPV6,
+    let is_ip = matches!(header.kind, erspan::Kind::III { frame_type, .. } if frame_type.value() == 2);
+    let protocol = match payload.first().map(|first| first >> 4) {
+        Some(4) if is_ip => EtherType::IPV4,
+        Some(6) if is_ip => EtherType::IPV6,
         _ => EtherType::TEB,
     };
     Ok(Opened { encapsulation: Encapsulation::Erspan(header), protocol, payload: packet.skip_to(payload) })

@@ -42,6 +42,26 @@ bounded! {
     Index(u32), max 0x000f_ffff
 }
 
+bounded! {
+    /// Of type II how the mirrored frame was tagged (En); of type III whether it is bad, short or oversized (BSO).
+    Tagging(u8), max 0x03
+}
+
+bounded! {
+    /// What the payload of type III is (FT): 0 Ethernet, 2 IP.
+    FrameType(u8), max 0x1f
+}
+
+bounded! {
+    /// Engine of the sender (Hw ID).
+    HardwareId(u8), max 0x3f
+}
+
+bounded! {
+    /// Unit of the timestamp (Gra): 0 is 100 microseconds, 1 is 100 nanoseconds, 2 is of IEEE 1588.
+    Granularity(u8), max 0x03
+}
+
 /// What both types say of the mirrored frame.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -50,8 +70,8 @@ pub struct Header {
     pub vlan: VlanId,
     /// Class of service of the frame.
     pub cos: Pcp,
-    /// Type II: how the frame was tagged (En); type III: bad, short or oversized (BSO). 0 to 3.
-    pub encapsulation: u8,
+    /// How the frame was tagged (type II), or what is wrong with it (type III).
+    pub encapsulation: Tagging,
     /// Whether the frame was cut to fit into the underlay's MTU (T).
     pub truncated: bool,
     /// The session.
@@ -78,14 +98,14 @@ pub enum Kind {
         security_group: u16,
         /// Whether the payload is an Ethernet frame (P).
         ethernet: bool,
-        /// What the payload is (FT): 0 Ethernet, 2 IP.
-        frame_type: u8,
+        /// What the payload is.
+        frame_type: FrameType,
         /// Engine of the sender.
-        hardware_id: u8,
+        hardware_id: HardwareId,
         /// Whether the frame was leaving the mirrored port (D), not entering it.
         egress: bool,
-        /// Unit of the timestamp: 0 is 100 microseconds, 1 is 100 nanoseconds, 2 is of IEEE 1588.
-        granularity: u8,
+        /// Unit of the timestamp.
+        granularity: Granularity,
         /// The platform-specific subheader, where there is one (O).
         subheader: Option<[u8; 8]>,
     },
@@ -127,10 +147,10 @@ impl Header {
                     timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
                     security_group: u16::from_be_bytes([g0, g1]),
                     ethernet: f0 & 0x80 != 0,
-                    frame_type: f0 >> 2 & 0x1f,
-                    hardware_id: (f0 & 3) << 4 | f1 >> 4,
+                    frame_type: FrameType::truncate(f0 >> 2),
+                    hardware_id: HardwareId::truncate((f0 & 3) << 4 | f1 >> 4),
                     egress: f1 & 8 != 0,
-                    granularity: f1 >> 1 & 3,
+                    granularity: Granularity::truncate(f1 >> 1),
                     subheader,
                 };
                 (kind, rest)
@@ -140,7 +160,7 @@ impl Header {
         let header = Self {
             vlan: VlanId::truncate(u16::from_be_bytes([v0, v1])),
             cos: Pcp::truncate(s0 >> 5),
-            encapsulation: s0 >> 3 & 3,
+            encapsulation: Tagging::truncate(s0 >> 3),
             truncated: s0 & 4 != 0,
             session: SessionId::truncate(u16::from_be_bytes([s0, s1])),
             kind,
@@ -164,7 +184,7 @@ mod tests {
         let header = Header {
             vlan: VlanId::truncate(100),
             cos: Pcp::truncate(5),
-            encapsulation: 3,
+            encapsulation: Tagging::MAX,
             truncated: true,
             session: SessionId::truncate(123),
             kind: Kind::II { index: Index::truncate(0xabcde) },
@@ -186,10 +206,10 @@ mod tests {
             timestamp: 0x0102_0304,
             security_group: 0xbeef,
             ethernet: true,
-            frame_type: 2,
-            hardware_id: 0x18,
+            frame_type: FrameType::truncate(2),
+            hardware_id: HardwareId::truncate(0x18),
             egress: true,
-            granularity: 2,
+            granularity: Granularity::truncate(2),
             subheader: Some([1, 2, 3, 4, 5, 6, 7, 8]),
         };
         assert_eq!((header.kind, rest), (expected, &[][..]));
@@ -221,15 +241,15 @@ mod tests {
     fn every_value_of_the_packed_bytes() {
         for byte in 0..=u8::MAX {
             let (header, _) = Header::parse(&[0x1f, 0xff, byte, 0, 0, 0, 0, 0]).unwrap();
-            assert_eq!((header.cos.value(), header.encapsulation), (byte >> 5, byte >> 3 & 3));
+            assert_eq!((header.cos.value(), header.encapsulation.value()), (byte >> 5, byte >> 3 & 3));
             assert_eq!((header.truncated, header.session.value()), (byte & 4 != 0, u16::from(byte & 3) << 8));
             let (header, _) = Header::parse(&[0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, byte, byte & !1]).unwrap();
             let Kind::III { ethernet, frame_type, hardware_id, egress, granularity, .. } = header.kind else {
                 panic!("type III")
             };
-            assert_eq!((ethernet, frame_type), (byte & 0x80 != 0, byte >> 2 & 0x1f));
-            assert_eq!(hardware_id, (byte & 3) << 4 | byte >> 4);
-            assert_eq!((egress, granularity), (byte & 8 != 0, byte >> 1 & 3));
+            assert_eq!((ethernet, frame_type.value()), (byte & 0x80 != 0, byte >> 2 & 0x1f));
+            assert_eq!(hardware_id.value(), (byte & 3) << 4 | byte >> 4);
+            assert_eq!((egress, granularity.value()), (byte & 8 != 0, byte >> 1 & 3));
         }
     }
 }

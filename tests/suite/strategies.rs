@@ -187,10 +187,10 @@ pub(crate) fn erspan() -> impl Strategy<Value = erspan::Header> {
             timestamp,
             security_group,
             ethernet: flags.0,
-            frame_type: flags.1,
-            hardware_id: flags.2,
+            frame_type: erspan::FrameType::truncate(flags.1),
+            hardware_id: erspan::HardwareId::truncate(flags.2),
             egress: flags.3,
-            granularity: flags.4,
+            granularity: erspan::Granularity::truncate(flags.4),
             subheader,
         },
     );
@@ -199,7 +199,7 @@ pub(crate) fn erspan() -> impl Strategy<Value = erspan::Header> {
         erspan::Header {
             vlan: VlanId::truncate(vlan),
             cos: Pcp::truncate(cos),
-            encapsulation,
+            encapsulation: erspan::Tagging::truncate(encapsulation),
             truncated,
             session: erspan::SessionId::truncate(session),
             kind,

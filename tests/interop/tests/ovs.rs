@@ -172,7 +172,7 @@ fn erspan_is_read() {
         match header.expect("the switch mirrors a frame").kind {
             erspan::Kind::II { index } => assert_eq!((net, index.value()), (80, 7)),
             erspan::Kind::III { hardware_id, egress, .. } => {
-                assert_eq!((net, hardware_id, egress), (81, 4, true))
+                assert_eq!((net, hardware_id.value(), egress), (81, 4, true))
             }
             other => panic!("{other:?}"),
         }

@@ -295,7 +295,7 @@ fn erspan_is_read() {
         match header.kind {
             erspan::Kind::II { index } => assert_eq!((net, index.value()), (40, 123)),
             erspan::Kind::III { hardware_id, egress, .. } => {
-                assert_eq!((net, hardware_id, egress), (41, 7, true))
+                assert_eq!((net, hardware_id.value(), egress), (41, 7, true))
             }
             other => panic!("{other:?}"),
         }

@@ -146,7 +146,7 @@ impl Codec for erspan::Header {
     fn emitted(&self) -> Vec<u8> {
         let start = |version: u16| {
             let second = u16::from(self.cos.value()) << 13
-                | u16::from(self.encapsulation) << 11
+                | u16::from(self.encapsulation.value()) << 11
                 | u16::from(self.truncated) << 10
                 | self.session.value();
             [(version << 12 | self.vlan.value()).to_be_bytes(), second.to_be_bytes()].concat()
@@ -164,10 +164,10 @@ impl Codec for erspan::Header {
                 subheader,
             } => {
                 let last = u16::from(ethernet) << 15
-                    | u16::from(frame_type) << 10
-                    | u16::from(hardware_id) << 4
+                    | u16::from(frame_type.value()) << 10
+                    | u16::from(hardware_id.value()) << 4
                     | u16::from(egress) << 3
-                    | u16::from(granularity) << 1
+                    | u16::from(granularity.value()) << 1
                     | u16::from(subheader.is_some());
                 let mut bytes = start(2);
                 bytes.extend(timestamp.to_be_bytes());
