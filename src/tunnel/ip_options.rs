@@ -1,29 +1,10 @@
-//! Options and extension headers of outer IP headers, as far as they concern whoever receives the packet.
+//! Extension headers of outer IPv6 headers, as far as they concern whoever receives the packet.
 
 use super::{Anomalies, DropReason};
 use crate::wire::{
     IpProtocol,
     ipv6::{Extension, Extensions},
 };
-
-/// Whether a source route among the options of an IPv4 header has hops left, so that the packet is to go on (RFC 791,
-/// section 3.1). Options that do not make sense end the list.
-#[cold]
-#[inline(never)]
-pub(super) fn leads_on(mut options: &[u8]) -> bool {
-    loop {
-        match *options {
-            [NO_OPERATION, ref rest @ ..] => options = rest,
-            [END, ..] | [_, 0 | 1, ..] => return false,
-            // The pointer counts from one, and is behind the end once all hops were made.
-            [LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE, len, pointer, ..] if len > 2 && pointer <= len => {
-                return true;
-            }
-            [_, len, ..] => options = options.get(len.into()..).unwrap_or_default(),
-            _ => return false,
-        }
-    }
-}
 
 /// What is behind the extension headers of a packet.
 pub(super) struct Behind {
@@ -118,12 +99,6 @@ impl<'a> Iterator for Ipv6Options<'a> {
         Some(option)
     }
 }
-
-// RFC 791, section 3.1.
-const END: u8 = 0;
-const NO_OPERATION: u8 = 1;
-const LOOSE_SOURCE_ROUTE: u8 = 131;
-const STRICT_SOURCE_ROUTE: u8 = 137;
 
 // RFC 8200, section 4.2.
 const PAD1: u8 = 0;

@@ -289,7 +289,7 @@ fn ipv4<'a>(view: View<'a>, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> 
     } else {
         let header = bytes.get(..header_len).ok_or(DropReason::Ipv4Truncated)?;
         let options = header.get(ipv4::Header::MIN_LEN..).unwrap_or_default();
-        (ipv4::verify(header), ip_options::leads_on(options))
+        (ipv4::verify(header), ipv4::leads_on(options))
     };
     seen.insert_if(checksum != State::Good, DropReason::Ipv4Checksum);
     let total_len = if is_unfinished { view.len() } else { header.total_len.into() };

@@ -23,6 +23,7 @@
 use core::net::Ipv4Addr;
 
 pub use super::ipv4_options::Options;
+pub(crate) use super::ipv4_options::leads_on;
 use super::{
     Dscp, Ecn, Error, IpProtocol, Layer, LengthSource,
     bounded::bounded,

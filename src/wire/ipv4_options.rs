@@ -47,6 +47,31 @@ impl core::fmt::Debug for Options {
     }
 }
 
+/// Whether a source route among the options of an IPv4 header has hops left, so that the packet is to go on (RFC 791,
+/// section 3.1). Options that do not make sense end the list.
+#[cold]
+#[inline(never)]
+pub(crate) fn leads_on(mut options: &[u8]) -> bool {
+    loop {
+        match *options {
+            [NO_OPERATION, ref rest @ ..] => options = rest,
+            [END, ..] | [_, 0 | 1, ..] => return false,
+            // The pointer counts from one, and is behind the end once all hops were made.
+            [LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE, len, pointer, ..] if len > 2 && pointer <= len => {
+                return true;
+            }
+            [_, len, ..] => options = options.get(len.into()..).unwrap_or_default(),
+            _ => return false,
+        }
+    }
+}
+
+// RFC 791, section 3.1.
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const LOOSE_SOURCE_ROUTE: u8 = 131;
+const STRICT_SOURCE_ROUTE: u8 = 137;
+
 #[cfg(feature = "serde")]
 super::serde_bytes::bounded_bytes!(Options, 40, "at most 40 bytes of IPv4 options, a multiple of four");
 

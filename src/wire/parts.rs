@@ -103,7 +103,7 @@ pub(super) fn parts(packet: &mut [u8]) -> Result<(Ip<'_>, Transport<'_>), Error>
 }
 
 /// The IP header, the transport header inside the packet that the lengths in it describe, and whether a
-/// routing header has stops left (RFC 8200, section 4.4).
+/// source route or a routing header has stops left (RFC 791, section 3.1; RFC 8200, section 4.4).
 pub(super) fn all_parts(packet: &mut [u8]) -> Result<(Ip<'_>, Transport<'_>, bool), Error> {
     let (ip, rest) = ip(packet)?;
     let mut routed = false;
@@ -111,6 +111,7 @@ pub(super) fn all_parts(packet: &mut [u8]) -> Result<(Ip<'_>, Transport<'_>, boo
         Ip::V4(header) => {
             let (fields, options) = ipv4::Header::fixed(header)?;
             let stated = usize::from(fields.total_len).saturating_sub(ipv4::Header::MIN_LEN);
+            routed = ipv4::leads_on(rest.get(..options).unwrap_or_default());
             let bytes = inside(rest, options, stated);
             match fields.fragment_offset.value() {
                 0 => Transport::new(fields.protocol, 4, bytes)?,

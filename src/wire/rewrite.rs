@@ -18,7 +18,8 @@
 //! ```
 //!
 //! Transport checksums are those of TCP, UDP and ICMPv6. Out of scope: checksums that a sender left to its
-//! network card, those of UDP-Lite and DCCP, and whatever authenticates the packet (AH, ESP).
+//! network card, those of UDP-Lite and DCCP, those that cover the address of a Home Address option instead of the source
+//! (RFC 6275, section 6.3), and whatever authenticates the packet (AH, ESP).
 
 use core::net::IpAddr;
 
@@ -148,8 +149,8 @@ pub fn set_source(packet: &mut [u8], address: IpAddr) -> Result<(), Refused> {
 
 /// Sets the destination address.
 ///
-/// Before the last stop of a routing header, the transport's checksum does not cover this address but the
-/// last one (RFC 8200, section 8.1), and stays.
+/// Before the last stop of a source route or a routing header, the transport's checksum does not cover this address but
+/// the last one (RFC 1122, section 4.1.3.4; RFC 8200, section 8.1), and stays.
 ///
 /// # Errors
 ///
@@ -162,7 +163,9 @@ pub fn set_destination(packet: &mut [u8], address: IpAddr) -> Result<(), Refused
             IpAddr::V4(address),
         ) => {
             fix([c0, c1], destination, &address.octets());
-            transport.fix(destination, &address.octets());
+            if !routed {
+                transport.fix(destination, &address.octets());
+            }
             *destination = address.octets();
         }
         (Ip::V6(header), IpAddr::V6(address)) => {
@@ -213,7 +216,7 @@ pub fn set_destination_port(packet: &mut [u8], port: u16) -> Result<(), Refused>
 /// # Errors
 ///
 /// [`Refused::Fragment`]; [`Refused::Protocol`] for other protocols than UDP; [`Refused::Broken`] for any
-/// header up to the eight bytes.
+/// header up to the eight bytes, which are called VXLAN's where they are not there.
 pub fn set_vni(packet: &mut [u8], vni: Vni) -> Result<(), Refused> {
     let mut transport = parts(packet)?.1;
     let payload = match &mut transport {

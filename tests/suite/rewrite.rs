@@ -4,7 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use encap::wire::{
-    Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Vni, ipv4, ipv6,
+    Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Vni,
+    checksum::Sum,
+    ipv4, ipv6,
     rewrite::{self, Refused},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -351,6 +353,27 @@ fn rfc8200_s8_1_the_checksum_covers_the_last_destination_of_a_route() {
         let before = packet.clone();
         rewrite::set_source(&mut packet, address.into()).unwrap();
         assert_ne!(packet[70..], before[70..]);
+    }
+}
+
+#[test]
+fn rfc1122_s4_1_3_4_the_checksum_covers_the_last_address_of_a_source_route() {
+    let (source, hop, last) = ([192, 0, 2, 1], [10, 0, 0, 5], [10, 0, 0, 9]);
+    for kind in [131, 137] {
+        for (pointer, covered) in [(4, last), (8, hop)] {
+            let options = [kind, 7, pointer, 10, 0, 0, 9, 0];
+            let [s0, s1, s2, s3] = source;
+            let [d0, d1, d2, d3] = hop;
+            let header = [0x47, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, s0, s1, s2, s3, d0, d1, d2, d3];
+            let mut packet = [&header[..], &options, &[0, 1, 0, 2, 0, 8, 0, 0]].concat();
+            let pseudo =
+                |address: [u8; 4]| Sum::pseudo_ipv4(source.into(), address.into(), IpProtocol::UDP, 8);
+            let checksum = pseudo(covered).add_bytes(&packet[28..]).udp_checksum();
+            packet[34..].copy_from_slice(&checksum.to_be_bytes());
+            rewrite::set_destination(&mut packet, [10, 0, 0, 6].into()).unwrap();
+            let covered = if pointer == 4 { last } else { [10, 0, 0, 6] };
+            assert!(pseudo(covered).add_bytes(&packet[28..]).is_good(), "{kind}, {pointer}");
+        }
     }
 }
 
