@@ -240,7 +240,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// Those of `edit` and [`Error::OutOfBounds`], each with the buffer as it was.
+/// Those of `edit` and [`Error::OutOfBounds`], each with the buffer.
 #[cfg(feature = "bytes")]
 pub fn edit<T, E: From<Error>>(
     mut buffer: bytes::BytesMut,

@@ -53,7 +53,7 @@ impl Ecn {
 
 impl fmt::Display for Ecn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::NotEct => "Not-ECT",
             Self::Ect1 => "ECT(1)",
             Self::Ect0 => "ECT(0)",

@@ -84,7 +84,7 @@ pub enum LengthSource {
     HdrExtLen,
     /// Geneve: Opt Len (RFC 8926, section 3.4).
     OptLen,
-    /// Geneve: an option's Length (RFC 8926, section 3.5).
+    /// Geneve and Neighbor Discovery: an option's Length (RFC 8926, section 3.5; RFC 4861, section 4.6).
     OptionLength,
     /// UDP: Length (RFC 768).
     UdpLength,

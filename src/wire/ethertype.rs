@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::mac_addr::hex;
+
 /// What a payload is, by IEEE 802 number.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -35,6 +37,7 @@ impl EtherType {
 
 impl fmt::Display for EtherType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#06x}", self.0)
+        let [[a, b], [c, d]] = self.0.to_be_bytes().map(hex);
+        f.pad(core::str::from_utf8(&[b'0', b'x', a, b, c, d]).unwrap_or_default())
     }
 }

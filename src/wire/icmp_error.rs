@@ -80,7 +80,8 @@ pub enum Suppressed {
 ///
 /// # Errors
 ///
-/// [`Suppressed`], the reasons checked in the order of its variants.
+/// [`Suppressed`], the reasons checked in the order of its variants; [`Suppressed::Broken`] for an ICMP message without
+/// a type last.
 pub fn ipv4(
     offending: &[u8],
     problem: icmpv4::Problem,
@@ -138,8 +139,8 @@ pub fn ipv4(
 ///
 /// # Errors
 ///
-/// [`Suppressed`], the reasons checked in the order of its variants; [`Suppressed::Broken`] for the chain
-/// of extension headers when it is reached.
+/// [`Suppressed`], the reasons checked in the order of its variants; [`Suppressed::Broken`] for the chain of extension
+/// headers and for an ICMPv6 message without a type when they are reached.
 pub fn ipv6(
     offending: &[u8],
     problem: icmpv6::Problem,

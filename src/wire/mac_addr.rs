@@ -27,9 +27,19 @@ impl MacAddr {
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let mut text = *b"00:00:00:00:00:00";
+        for (digits, byte) in text.chunks_mut(3).zip(self.0) {
+            digits.iter_mut().zip(hex(byte)).for_each(|(digit, hex)| *digit = hex);
+        }
+        // Padded as a whole, where a column has a width.
+        f.pad(core::str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// A byte in hexadecimal.
+pub(super) fn hex(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15]
+        .map(|digit| if digit < 10 { b'0' | digit } else { (b'a' - 10).wrapping_add(digit) })
 }
 
 /// The text is not six hexadecimal bytes with colons between them.

@@ -35,7 +35,7 @@ impl Header {
     ///
     /// Those of [`gre::Header::parse`]; [`Error::Unsupported`] where it is not NVGRE's form of GRE: no key, a
     /// checksum, a sequence number, or another protocol than Ethernet.
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
+    pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         let [f0, f1, p0, p1, k0, k1, k2, flow_id] = *bytes;
         let flags = u16::from_be_bytes([f0, f1]);
         let protocol = u16::from_be_bytes([p0, p1]);
@@ -60,9 +60,12 @@ impl Header {
     ///
     /// [`Error::Truncated`] for fewer than [`LEN`](Self::LEN) bytes, and those of
     /// [`from_bytes`](Self::from_bytes).
-    pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+    pub const fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
         match bytes.split_first_chunk() {
-            Some((head, rest)) => Ok((Self::from_bytes(head)?, rest)),
+            Some((head, rest)) => match Self::from_bytes(head) {
+                Ok(header) => Ok((header, rest)),
+                Err(error) => Err(error),
+            },
             None => Err(Error::truncated(Layer::Nvgre, Self::LEN, bytes.len())),
         }
     }

@@ -30,7 +30,8 @@ use super::IpProtocol;
 ///
 /// Words are added in the machine's own byte order, which RFC 1071, section 2(B), allows, and swapped
 /// once at the end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// Two sums are equal where their [values](Self::value) are, and both are of an even or of an odd number of bytes.
+#[derive(Clone, Copy, Debug)]
 pub struct Sum {
     /// Sum of 16-bit words modulo 2^16 - 1, in native order; zero only while every byte was zero.
     sum: u32,
@@ -79,11 +80,14 @@ impl Sum {
         Self { sum: carry(self.sum) + behind, odd: self.odd ^ other.odd }
     }
 
-    /// The sum with what `other` holds taken away again.
+    /// The sum without the bytes of `other`, which were [added](Self::join) last. Where nothing but zeros is left, this
+    /// is the sum of 0xffff: what the zeros were cannot be told.
     #[must_use]
     #[inline]
     pub const fn without(self, other: Self) -> Self {
-        Self { sum: carry(self.sum) + !fold(other.sum) as u32, odd: self.odd }
+        let (sum, odd) = (fold(other.sum), self.odd ^ other.odd);
+        let behind = if odd { sum.swap_bytes() } else { sum };
+        Self { sum: carry(self.sum) + !behind as u32, odd }
     }
 
     /// The pseudo header of a segment of `len` bytes over IPv4 (RFC 768).
@@ -150,6 +154,14 @@ impl Sum {
         self.value() == 0xffff
     }
 }
+
+impl PartialEq for Sum {
+    fn eq(&self, other: &Self) -> bool {
+        (fold(self.sum), self.odd) == (fold(other.sum), other.odd)
+    }
+}
+
+impl Eq for Sum {}
 
 /// A sum of few words whose carries are not brought back yet: of fewer than 2^32 halves of 64 bits.
 #[derive(Clone, Copy, Debug)]

@@ -150,6 +150,21 @@ fn rfc1624_s3_update_is_a_full_recomputation() {
 fn without_undoes_join() {
     let (a, b) = (Sum::ZERO.add_bytes(&noise(31)[..30]), Sum::ZERO.add_bytes(&noise(52)[32..]));
     assert_eq!(a.join(b).without(b).value(), a.value());
+    for (first, second) in [(1, 2), (1, 3), (2, 3), (31, 20)] {
+        let [a, b] = [first, second].map(|len| Sum::ZERO.add_bytes(&noise(64)[len..2 * len]));
+        assert_eq!(a.join(b).without(b), a, "{first} and {second} bytes");
+    }
+    let zeros = Sum::ZERO.add_bytes(&[0, 0]);
+    assert_eq!((zeros.value(), zeros.join(zeros).without(zeros).value()), (0, 0xffff));
+}
+
+/// However many carries are not brought back yet.
+#[test]
+fn sums_are_equal_where_what_follows_from_them_is() {
+    let a = Sum::ZERO.add_bytes(&[0xff, 0xff, 0, 2]);
+    assert_eq!(a, Sum::ZERO.add_word(0xffff).add_word(2));
+    assert_ne!(a, Sum::ZERO.add_word(2).add_bytes(&[0]), "an odd number of bytes");
+    assert_ne!(a, Sum::ZERO.add_word(3));
 }
 
 #[test]
