@@ -17,7 +17,7 @@
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Capacity {
     /// Entries of the forwarding database, all VNIs together, at most 2^28. Of learned ones, a VNI has at most
     /// 16,777,215, and so has a remote.

@@ -11,7 +11,7 @@ use crate::wire::icmp_quote::MTU_EXPIRES;
 /// Choices for the tables; the defaults are those that suit a VTEP.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Settings {
     /// How long learned and dynamic entries stay unconfirmed. Default: 300 s, as Linux has it.

@@ -10,10 +10,13 @@ use crate::wire::{geneve, gre::Reserved0, vxlan, vxlan_gpe};
 pub struct Policy {
     /// The bits of the VXLAN header that cause a drop when set, the header's first byte at the top; those of an
     /// extension that is in use do not count. RFC 7348, section 5: none, reserved bits are ignored. Linux: all.
+    #[cfg_attr(feature = "serde", serde(with = "crate::wire::serde_mask"))]
     pub vxlan_reserved_bits: u64,
     /// The bits of the VXLAN-GPE header that cause a drop when set. The draft, section 3: none.
+    #[cfg_attr(feature = "serde", serde(with = "crate::wire::serde_mask"))]
     pub gpe_reserved_bits: u64,
     /// The bits of the Geneve header that cause a drop when set. RFC 8926, section 3.4: none.
+    #[cfg_attr(feature = "serde", serde(with = "crate::wire::serde_mask"))]
     pub geneve_reserved_bits: u64,
     /// The bits of GRE's flag word that cause a drop when set. RFC 2784, section 2.3: bits 4 and 5. Linux over
     /// IPv4: bits 9 to 12, over IPv6 none.

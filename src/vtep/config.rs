@@ -66,7 +66,7 @@ use crate::{
 /// ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Config {
     /// Our address in an IPv4 underlay.
@@ -111,6 +111,7 @@ pub struct Config {
     /// UDP source ports, by the flow.
     pub srcport: (u16, u16),
     /// The bits of the VXLAN header that cause a drop when set.
+    #[cfg_attr(feature = "serde", serde(with = "crate::wire::serde_mask"))]
     pub reserved_bits: u64,
     /// Whether packets to any address are taken, and not only those to ours.
     pub any_destination: bool,

@@ -168,7 +168,13 @@ impl<R: Reason, const N: usize> fmt::Debug for Counts<R, N> {
 #[cfg(feature = "serde")]
 impl<R: Reason + serde::Serialize, const N: usize> serde::Serialize for Counts<R, N> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        use serde::ser::SerializeSeq as _;
+
+        let mut pairs = serializer.serialize_seq(Some(self.iter().count()))?;
+        for pair in self.iter() {
+            pairs.serialize_element(&pair)?;
+        }
+        pairs.end()
     }
 }
 
@@ -194,5 +200,22 @@ impl<'de, R: Reason + serde::Deserialize<'de>, const N: usize> serde::Deserializ
         }
 
         deserializer.deserialize_seq(Visitor(PhantomData))
+    }
+}
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use serde_test::{Token, assert_tokens};
+
+    use super::*;
+
+    /// Formats that write lengths ahead have to know them.
+    #[test]
+    fn counts_have_a_length() {
+        let mut counts = Counts::<DropReason, { DropReason::ALL.len() }>::NONE;
+        counts.add(DropReason::NoDestination, 7);
+        let reason = Token::UnitVariant { name: "DropReason", variant: "NoDestination" };
+        let pair = [Token::Tuple { len: 2 }, reason, Token::U64(7), Token::TupleEnd];
+        assert_tokens(&counts, &[&[Token::Seq { len: Some(1) }][..], &pair, &[Token::SeqEnd]].concat());
     }
 }

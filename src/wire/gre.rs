@@ -179,7 +179,6 @@ impl Header {
 /// Section 2.3: a receiver that does not speak RFC 1701 must discard a packet with any of bits 1 to 5
 /// set, and must ignore bits 6 to 12.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Reserved0(u16);
 
 impl Reserved0 {
@@ -205,6 +204,13 @@ impl Reserved0 {
     #[inline]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Reserved0 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.0)
     }
 }
 

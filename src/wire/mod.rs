@@ -49,6 +49,8 @@ pub mod rewrite;
 #[cfg(feature = "serde")]
 mod serde_bytes;
 #[cfg(feature = "serde")]
+pub(crate) mod serde_mask;
+#[cfg(feature = "serde")]
 pub(crate) mod serde_text;
 pub mod udp;
 pub mod vlan;

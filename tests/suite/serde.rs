@@ -238,6 +238,21 @@ fn text_that_is_no_mac_address_is_refused() {
     assert!(refusal::<MacAddr>(json!(1)).contains("a MAC address like 02:00:00:00:00:01"));
 }
 
+/// In formats that tell a newtype from what is in it, too.
+#[test]
+fn what_is_written_is_what_is_read() {
+    use encap::{tunnel::Policy, wire::gre::Reserved0};
+    use serde_test::{Token, assert_tokens};
+
+    assert_tokens(&Reserved0::MUST_DISCARD, &[Token::U16(0x0c00)]);
+    for policy in [Policy::RFC, Policy::STRICT, Policy::LINUX, Policy::ANALYSIS] {
+        survives(policy);
+        let text = serde_json::to_value(policy).unwrap();
+        let masks = ["vxlan_reserved_bits", "gpe_reserved_bits", "geneve_reserved_bits"];
+        assert!(masks.iter().all(|mask| text[mask].is_string()), "{text}");
+    }
+}
+
 /// A header is no way around the bounds of its fields.
 #[test]
 fn headers_do_not_take_what_their_fields_refuse() {
@@ -261,6 +276,22 @@ fn headers_do_not_take_what_their_fields_refuse() {
     assert!(serde_json::from_value::<erspan::Header>(second(0x3ff, 0xf_ffff)).is_ok());
     assert!(refusal::<erspan::Header>(second(0x400, 0)).contains("too large for a SessionId"));
     assert!(refusal::<erspan::Header>(second(0, 0x10_0000)).contains("too large for a Index"));
+    let third = json!({
+        "timestamp": 0, "security_group": 0, "ethernet": true, "frame_type": 31, "hardware_id": 63,
+        "egress": false, "granularity": 3, "subheader": null,
+    });
+    let header = |tagging, third| {
+        let mut header = second(0, 0);
+        (header["encapsulation"], header["kind"]) = (json!(tagging), json!({ "III": third }));
+        header
+    };
+    assert!(serde_json::from_value::<erspan::Header>(header(3, third.clone())).is_ok());
+    assert!(refusal::<erspan::Header>(header(4, third.clone())).contains("too large for a Tagging"));
+    for (field, value) in [("frame_type", 32), ("hardware_id", 64), ("granularity", 4)] {
+        let mut third = third.clone();
+        third[field] = json!(value);
+        assert!(refusal::<erspan::Header>(header(0, third)).contains("too large"), "{field}");
+    }
     assert!(refusal::<udp::Header>(json!({ "source_port": 1 })).contains("missing field"));
     assert!(refusal::<vxlan::Header>(json!("0800000000002a00")).contains("expected u64"));
     assert!(

@@ -163,12 +163,25 @@ fn settings_need_not_say_everything() {
     assert_eq!(serde_json::from_value::<Settings>(json!({})).unwrap(), Settings::default());
     assert_eq!(serde_json::from_value::<Capacity>(json!({})).unwrap(), Capacity::default());
     assert_eq!(serde_json::from_value::<Filter>(json!({})).unwrap(), Filter::ALL);
+    assert!(refusal::<Filter>(json!({ "orgin": 7 })).contains("unknown field `orgin`"));
+    assert!(refusal::<Settings>(json!({ "aging": "Never" })).contains("unknown field"));
+    assert!(refusal::<Capacity>(json!({ "vni": 1 })).contains("unknown field"));
     let settings: Settings = serde_json::from_value(json!({ "ageing": "Never", "snooping": "All" })).unwrap();
     assert_eq!((settings.ageing, settings.snooping), (Ageing::Never, Snooping::All));
     assert!(refusal::<Settings>(json!({ "quota_limit": -1 })).contains("expected u32"));
     assert!(refusal::<Capacity>(json!({ "vnis": 1u64 << 32 })).contains("expected u32"));
     assert!(refusal::<Filter>(json!({ "remote_vni": 1 << 24 })).contains("too large for a Vni"));
     assert!(refusal::<Instant>(json!(-1)).contains("expected u64"));
+}
+
+/// Read back without it, it would name entries of all groups.
+#[test]
+fn a_filter_that_names_a_group_is_not_written() {
+    let tables = tables(small(), Settings::default());
+    let group = tables.lists().add_group(&[remote(&tables, 1)]).unwrap();
+    let mut filter = Filter::ALL;
+    filter.group = Some(group);
+    assert!(serde_json::to_string(&filter).unwrap_err().to_string().contains("next-hop group"));
 }
 
 /// A capacity that cannot be is refused where tables are built, however it was read.

@@ -42,8 +42,34 @@ fn settings_survive() {
 fn settings_that_are_not_said_are_the_defaults() {
     let config: Config = serde_json::from_value(json!({ "local": "192.0.2.1", "mtu": 9_000 })).unwrap();
     assert_eq!(config, with(Config::new().local(address(1)), |c| c.mtu = 9_000));
+    for misspelt in [json!({ "learing": false }), json!({ "tables": { "aging": "Never" } })] {
+        assert!(
+            serde_json::from_value::<Config>(misspelt).unwrap_err().to_string().contains("unknown field")
+        );
+    }
+    assert!(serde_json::from_value::<ip_udp::Config>(json!({ "locl": "192.0.2.1" })).is_err());
     let config: ip_udp::Config = serde_json::from_value(json!({ "local": "192.0.2.1" })).unwrap();
     assert_eq!(config, ip_udp::Config::new().local(address(1)));
+}
+
+/// A mask of 64 bits is a text for people, a number for machines, and read from either.
+#[test]
+fn masks_are_texts() {
+    let mask = |config: &Config| serde_json::to_value(config).unwrap()["reserved_bits"].clone();
+    let linux = mask(&Config::linux());
+    assert_eq!(linux, json!("0xf7ffffff000000ff"));
+    for (value, expected) in
+        [(linux, u64::MAX ^ 0x0800_0000_ffff_ff00), (json!(u64::MAX), u64::MAX), (json!("0xff"), 255)]
+    {
+        let config: Config = serde_json::from_value(json!({ "reserved_bits": value })).unwrap();
+        assert_eq!(config.reserved_bits, expected);
+    }
+    for wrong in
+        [json!("f7"), json!("0x"), json!("0x+1"), json!("0x1_0000"), json!("0x10000000000000000"), json!(-1)]
+    {
+        let refused = serde_json::from_value::<Config>(json!({ "reserved_bits": wrong })).unwrap_err();
+        assert!(refused.to_string().contains("a mask of 64 bits"), "{wrong}: {refused}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{time::Instant, wire::Vni};
 /// Where something is said about remotes, only such remotes go, and an entry only with its last one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Filter {
     /// The overlay segment of the entry (`src_vni`).
@@ -37,8 +37,10 @@ pub struct Filter {
     /// The entry's cookie is before this one, counted around (RFC 1982): what a resync did not touch. Only of
     /// entries that were not learned.
     pub older_than: Option<u32>,
-    /// The next-hop group that it goes to (`nhid`).
-    #[cfg_attr(feature = "serde", serde(skip))]
+    /// The next-hop group that it goes to (`nhid`). A filter that says one is not serialized: what names a group means
+    /// nothing elsewhere.
+    #[cfg_attr(feature = "serde", serde(skip_deserializing, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "refuse_group"))]
     pub group: Option<GroupId>,
     /// The remote's address (`dst`).
     pub address: Option<IpAddr>,
@@ -48,6 +50,11 @@ pub struct Filter {
     pub remote_vni: Option<Vni>,
     /// What packets to the remote leave by (`via`).
     pub egress: Option<u32>,
+}
+
+#[cfg(feature = "serde")]
+fn refuse_group<S: serde::Serializer>(_: &Option<GroupId>, _: S) -> Result<S::Ok, S::Error> {
+    Err(serde::ser::Error::custom("a filter that names a next-hop group means nothing elsewhere"))
 }
 
 impl Filter {
