@@ -1,5 +1,9 @@
 //! How much fits into the tables.
 
+use super::BuildError;
+#[cfg(feature = "alloc")]
+use super::Line;
+
 /// What the tables are built for. A table built for N entries takes N entries of any keys, as is
 /// [promised](super#what-is-promised), and then refuses.
 ///
@@ -74,11 +78,11 @@ impl Capacity {
         Self { entries, vnis: 16, remotes: 64, lists: 16, members: 192, workers: 4, ..Self::NONE }
     }
 
-    /// The first that is larger than it may be: its name, what was asked for, and the most.
-    pub(crate) fn excess(&self) -> Option<(&'static str, u32, u32)> {
+    /// Whether no number is larger than it may be.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
         // Lines are what there may be too many of; lists have one each, members share the others.
         let members = MOST_LINES.saturating_sub(self.lists).saturating_mul(super::list::MEMBERS as u32);
-        [
+        let bounds = [
             ("entries", self.entries, 1 << 28),
             ("vnis", self.vnis, 0xffff),
             ("remotes", self.remotes, 1 << 20),
@@ -91,9 +95,22 @@ impl Capacity {
             ("groups", self.groups, 1 << 19),
             ("workers", self.workers, 0xffff),
             ("vlans", self.vlans, 1 << 12),
-        ]
-        .into_iter()
-        .find(|&(_, asked, most)| asked > most)
+        ];
+        match bounds.into_iter().find(|&(_, asked, most)| asked > most) {
+            Some((what, asked, most)) => Err(BuildError::Capacity { what, asked, most }),
+            None => Ok(()),
+        }
+    }
+
+    /// Storage for all of it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn storage(&self) -> Result<alloc::boxed::Box<[Line]>, BuildError> {
+        self.check()?;
+        let count = self.lines();
+        let mut lines = alloc::vec::Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| BuildError::Memory { lines: count })?;
+        lines.extend((0..count).map(|_| Line::new()));
+        Ok(lines.into_boxed_slice())
     }
 }
 

@@ -240,6 +240,12 @@ pub enum BuildError {
         /// The most that it may say.
         most: u32,
     },
+    /// There is not so much memory.
+    #[error("no memory for {lines} lines of 64 bytes")]
+    Memory {
+        /// [`Capacity::lines`](super::Capacity::lines).
+        lines: usize,
+    },
     /// A neighbour would stay for too long after it is stale for both times to be told in the same ticks.
     #[error("`neighbor_ageing` is {ageing:?} and `reachable` {reachable:?}: at most 12 times as long")]
     NeighborAgeing {

@@ -86,9 +86,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         settings: Settings,
         seed: [u64; 2],
     ) -> Result<Self, BuildError> {
-        if let Some((what, asked, most)) = capacity.excess() {
-            return Err(BuildError::Capacity { what, asked, most });
-        }
+        capacity.check()?;
         let clocks = settings.clocks()?;
         let (needed, had) = (capacity.lines(), storage.as_ref().len());
         if had < needed {
@@ -360,10 +358,6 @@ impl Tables<alloc::boxed::Box<[Line]>> {
     ///
     /// As for [`new`](Self::new).
     pub fn with_capacity(capacity: Capacity, settings: Settings, seed: [u64; 2]) -> Result<Self, BuildError> {
-        if let Some((what, asked, most)) = capacity.excess() {
-            return Err(BuildError::Capacity { what, asked, most });
-        }
-        let storage = (0..capacity.lines()).map(|_| Line::new()).collect();
-        Self::with_settings(storage, capacity, settings, seed)
+        Self::with_settings(capacity.storage()?, capacity, settings, seed)
     }
 }

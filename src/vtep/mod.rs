@@ -377,7 +377,6 @@ impl Vtep<alloc::boxed::Box<[Line]>> {
     ///
     /// As for [`new`](Self::new).
     pub fn with_capacity(config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
-        let lines = (0..capacity.lines()).map(|_| Line::new()).collect();
-        Self::new(lines, config, capacity, seed)
+        Self::new(capacity.storage()?, config, capacity, seed)
     }
 }

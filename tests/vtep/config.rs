@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use encap::{
     table::{Ageing, BuildError, Capacity, Error, LearnFrom, Line, Remote},
     tunnel::{self, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, ecn},
-    vtep::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig, Vtep},
+    vtep::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig, Vtep, ip_udp},
     wire::{FlowLabel, MacAddr},
 };
 
@@ -156,6 +156,23 @@ fn settings_of_the_tables() {
     let huge = Capacity { vnis: 1 << 20, ..CAPACITY };
     let error = Vtep::new(Vec::<Line>::new(), v4(), huge, [1, 2]).unwrap_err();
     assert!(matches!(error, ConfigError::Tables(BuildError::Capacity { what: "vnis", .. })));
+}
+
+/// Before there is an attempt to have as much memory.
+#[test]
+fn a_capacity_past_its_bounds_is_refused_by_whoever_makes_the_storage() {
+    let [entries, routes] = ["entries", "routes"].map(|what| {
+        let most = if what == "entries" { 1 << 28 } else { 1 << 19 };
+        ConfigError::Tables(BuildError::Capacity { what, asked: u32::MAX, most })
+    });
+    let huge = Capacity { entries: u32::MAX, ..CAPACITY };
+    let all = Capacity { vnis: u32::MAX, workers: u32::MAX, vni_counters: true, ..huge };
+    for capacity in [huge, all] {
+        assert_eq!(Vtep::with_capacity(v4(), capacity, [1, 2]).unwrap_err(), entries);
+    }
+    let capacity = Capacity { routes: u32::MAX, ..Capacity::NONE };
+    let config = ip_udp::Config::new().local(address(1));
+    assert_eq!(ip_udp::Backend::with_capacity(config, capacity, [1, 2]).unwrap_err(), routes);
 }
 
 /// Remotes to which nothing could be sent are refused, each for its own reason, and none is left in the table.

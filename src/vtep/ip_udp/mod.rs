@@ -328,8 +328,7 @@ impl Backend<alloc::boxed::Box<[Line]>> {
     ///
     /// As for [`new`](Self::new).
     pub fn with_capacity(config: Config, capacity: Capacity, seed: [u64; 2]) -> Result<Self, ConfigError> {
-        let lines = (0..capacity.lines()).map(|_| Line::new()).collect();
-        Self::new(lines, config, capacity, seed)
+        Self::new(capacity.storage()?, config, capacity, seed)
     }
 }
 
