@@ -103,6 +103,6 @@ pub mod wire;
 pub use packet::Packet;
 
 /// The example in README.md is compiled and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "alloc"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

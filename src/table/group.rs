@@ -40,11 +40,12 @@ pub struct Group {
 /// whose destination is removed is not found any more, and a sweep gives its room back.
 ///
 /// ```
-/// use encap::{table::{Capacity, Remote, Settings, Tables}, wire::Vni};
+/// use encap::{table::{Capacity, Line, Remote, Tables}, wire::Vni};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let capacity = Capacity { groups: 64, ..Capacity::fdb(256) };
-/// let tables = Tables::with_capacity(capacity, Settings::default(), [0x5eed, 0xbeef])?;
+/// const CAPACITY: Capacity = Capacity { groups: 64, ..Capacity::fdb(256) };
+/// # static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+/// let tables = Tables::new(&LINES, CAPACITY, [0x5eed, 0xbeef])?;
 /// let [a, b] = ["192.0.2.1", "192.0.2.2"]
 ///     .map(|address| tables.remotes().add(&Remote::new(address.parse().unwrap(), 4789)).unwrap());
 /// let both = tables.lists().add_list(&[a, b])?;

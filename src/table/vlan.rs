@@ -13,11 +13,12 @@ use crate::wire::{VlanId, Vni};
 /// one VNI, and one VNI has one VLAN. VLAN 0 stands for frames without a tag, or with one that carries a priority only.
 ///
 /// ```
-/// use encap::{table::{Capacity, Settings, Tables}, wire::{VlanId, Vni}};
+/// use encap::{table::{Capacity, Line, Tables}, wire::{VlanId, Vni}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let capacity = Capacity { vlans: 4_096, ..Capacity::fdb(256) };
-/// let tables = Tables::with_capacity(capacity, Settings::default(), [0x5eed, 0xbeef])?;
+/// const CAPACITY: Capacity = Capacity { vlans: 4_096, ..Capacity::fdb(256) };
+/// # static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+/// let tables = Tables::new(&LINES, CAPACITY, [0x5eed, 0xbeef])?;
 /// let (vlan, vni) = (VlanId::truncate(100), Vni::truncate(10_100));
 /// tables.vlans().map(vlan, vni)?;
 /// assert_eq!((tables.vlans().vni(vlan), tables.vlans().vlan(vni)), (Some(vni), Some(vlan)));

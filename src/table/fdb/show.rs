@@ -70,10 +70,12 @@ impl<'t> Fdb<'t> {
     /// The entry for people to read.
     ///
     /// ```
-    /// use encap::{table::{Capacity, Remote, Settings, Tables}, time::Instant, wire::{MacAddr, Vni}};
+    /// use encap::{table::{Capacity, Line, Remote, Tables}, time::Instant, wire::{MacAddr, Vni}};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let tables = Tables::with_capacity(Capacity::default(), Settings::default(), [0x5eed, 0xbeef])?;
+    /// # const CAPACITY: Capacity = Capacity { lists: 4, ..Capacity::fdb(256) };
+    /// # static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+    /// let tables = Tables::new(&LINES, CAPACITY, [0x5eed, 0xbeef])?;
     /// let (fdb, vni) = (tables.fdb(), Vni::truncate(42));
     /// for (last, port) in [(3, 4789), (4, 8472)] {
     ///     let remote = tables.remotes().add(&Remote::new([10, 168, 0, last].into(), port))?;
