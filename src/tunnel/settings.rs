@@ -278,6 +278,10 @@ pub enum ConfigError {
     /// A GRE tunnel that ignores DF of inner packets and has path MTU discovery, which sets DF of all outer ones.
     #[error("`ignore_df(true)` needs `pmtudisc(false)`")]
     IgnoreDfWithPathMtuDiscovery,
+    /// Sequence numbers of many senders, a GRE tunnel's to any remote or to a group: each counts for itself (RFC 2890,
+    /// section 2.2).
+    #[error("`iseq(true)` needs a unicast remote, and {0} stands for many: each sender counts for itself")]
+    SequenceOfMany(IpAddr),
     /// A tunnel encapsulation limit is set, but the underlay is IPv4.
     #[error("a tunnel encapsulation limit needs an IPv6 underlay, and local address {0} is IPv4")]
     EncapLimitOnIpv4(IpAddr),

@@ -34,6 +34,7 @@ pub enum ChecksumRule {
 /// | [`discard_loops`](Self::discard_loops) | yes, RFC 2784, section 3.1 | no |
 /// | [`policy`](Self::policy) | [`Policy::RFC`] | [`Policy::LINUX`], for the underlay's family |
 /// | [`encap_limit`](Self::encap_limit) over IPv6 | none | 4 |
+/// | [`iseq`](Self::iseq) of many remotes | refused | as if they were one |
 /// | IPv6 packets from the remote's own address, over IPv6 | sent | refused |
 /// | key 0 over IPv6 | a key | no key |
 /// | key of a multicast tunnel over IPv4 | none | the group's address |
@@ -212,6 +213,11 @@ impl Config {
     }
 
     /// Whether packets are dropped that are out of sequence. Off, the numbers of received packets do not matter.
+    ///
+    /// Each sender counts for itself (RFC 2890, section 2.2), so a tunnel to any remote or to a group has it off:
+    /// keep a [`SequenceFilter`](super::SequenceFilter) or a [`Reorder`](super::Reorder) for each
+    /// [`source`](crate::tunnel::OuterFacts::source). Linux takes all of them for one, and so does
+    /// [`linux`](Self::linux).
     pub const fn iseq(mut self, on: bool) -> Self {
         self.iseq = on;
         self

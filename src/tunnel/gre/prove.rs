@@ -18,8 +18,8 @@ impl Config {
     ///
     /// [`ConfigError`] where settings cannot work, or not with each other: besides what an endpoint refuses,
     /// [`TtlWithoutPathMtuDiscovery`](ConfigError::TtlWithoutPathMtuDiscovery) as `ip tunnel`,
-    /// [`IgnoreDfWithPathMtuDiscovery`](ConfigError::IgnoreDfWithPathMtuDiscovery) as the kernel, and
-    /// [`RemoteIsLocal`](ConfigError::RemoteIsLocal).
+    /// [`IgnoreDfWithPathMtuDiscovery`](ConfigError::IgnoreDfWithPathMtuDiscovery) as the kernel,
+    /// [`RemoteIsLocal`](ConfigError::RemoteIsLocal), and [`SequenceOfMany`](ConfigError::SequenceOfMany).
     pub fn build(self) -> Result<Tunnel, ConfigError> {
         let (is_v4, local, remote) = (self.local.is_ipv4(), self.local, self.remote);
         let ttl = self.ttl.unwrap_or(if self.linux && is_v4 { Ttl::Inherit } else { Ttl::Auto });
@@ -34,6 +34,9 @@ impl Config {
         }
         if remote.is_unspecified() && self.payload == Payload::Ethernet {
             return Err(ConfigError::RemoteUnspecified(remote));
+        }
+        if self.iseq && !self.linux && (remote.is_unspecified() || remote.is_multicast()) {
+            return Err(ConfigError::SequenceOfMany(remote));
         }
         if is_v4 && matches!(self.encap_limit, Some(Some(_))) {
             return Err(ConfigError::EncapLimitOnIpv4(local));

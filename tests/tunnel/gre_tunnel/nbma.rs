@@ -3,7 +3,7 @@
 use encap::{
     tunnel::{
         ConfigError, DropReason, EncapError, EncapMeta, Payload,
-        gre::{Config, Selector, Tunnel},
+        gre::{Config, Received, Selector, Tunnel},
     },
     wire::{
         Ecn, EtherType, IpProtocol,
@@ -28,7 +28,7 @@ fn packet() -> Vec<u8> {
 fn b5_each_packet_has_a_destination_of_its_own_and_all_share_the_numbers() {
     for v6 in [false, true] {
         for set in [(|c| c) as fn(Config) -> Config, Config::linux] {
-            let mut hub = hub(v6, |c| set(c.key(Key(7)).seq(true).csum(true)));
+            let mut hub = hub(v6, |c| set(c.key(Key(7)).oseq(true).csum(true)));
             let spokes = if v6 { ["2001:db8::2", "2001:db8::3"] } else { ["192.0.2.2", "192.0.2.3"] };
             for (number, spoke) in spokes.map(ip).into_iter().cycle().take(4).enumerate() {
                 let next_hop = hub.next_hop(spoke).unwrap();
@@ -38,7 +38,7 @@ fn b5_each_packet_has_a_destination_of_its_own_and_all_share_the_numbers() {
                 let mut there = set(Tunnel::new(spoke, here).key(Key(7)).csum(true)).build().unwrap();
                 let (received, inner) = receive(&mut there, &made).unwrap();
                 assert_eq!(inner, packet());
-                let encap::tunnel::gre::Received::Packet(facts) = received else { panic!("{received:?}") };
+                let Received::Packet(facts) = received else { panic!("{received:?}") };
                 assert_eq!(facts.encapsulation.sequence(), Some(number as u32));
                 assert_eq!(facts.outer.unwrap().destination, spoke);
             }
@@ -49,7 +49,7 @@ fn b5_each_packet_has_a_destination_of_its_own_and_all_share_the_numbers() {
 
 #[test]
 fn b5_without_a_route_a_packet_goes_nowhere() {
-    let mut hub = hub(false, |c| c.seq(true));
+    let mut hub = hub(false, |c| c.oseq(true));
     assert!(hub.remote().is_unspecified());
     let error = edit(&packet(), |packet| hub.encap(packet)).err();
     assert_eq!(error, Some(EncapError::NoDestination));
@@ -79,6 +79,34 @@ fn b3_a_tunnel_to_any_remote_takes_packets_from_all() {
         assert_eq!(hub.counters().rx_packets, 2);
         let any = if v6 { ip("::") } else { ip("0.0.0.0") };
         assert_eq!(hub.selector(3), Selector::new(3, Payload::Ip, a, any));
+    }
+}
+
+/// Each sender counts for itself: one number for all of them would leave one that is heard.
+#[test]
+fn rfc2890_s2_2_numbers_of_many_senders_are_the_callers_to_judge() {
+    for v6 in [false, true] {
+        let (a, b) = ends(v6);
+        let (any, group) = if v6 { (ip("::"), ip("ff0e::9")) } else { (ip("0.0.0.0"), ip("239.0.0.9")) };
+        for many in [any, group] {
+            let config = Tunnel::new(a, many);
+            assert_eq!(config.seq(true).build().err(), Some(ConfigError::SequenceOfMany(many)));
+            assert!(config.seq(true).linux().build().is_ok(), "for Linux they are one sender");
+            let mut hub = config.oseq(true).build().unwrap();
+            let to = if many == any { a } else { group };
+            let mut gets = |source, sequence| {
+                let header = Header { sequence: Some(sequence), ..Header::new(EtherType::IPV4) };
+                let gre = [&header.to_bytes()[..8], &packet()].concat();
+                match receive(&mut hub, &outer(source, to, &gre)).unwrap().0 {
+                    Received::Packet(inner) => (inner.outer.unwrap().source, inner.encapsulation.sequence()),
+                    other => panic!("{other:?}"),
+                }
+            };
+            let third = if v6 { ip("2001:db8::3") } else { ip("192.0.2.3") };
+            for (source, number) in [(b, 0), (b, 1), (third, 0), (b, 2)] {
+                assert_eq!(gets(source, number), (source, Some(number)));
+            }
+        }
     }
 }
 
