@@ -138,11 +138,13 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
         let Opened { encapsulation, protocol, payload } = opened;
         let range = payload.start.min(packet.len())..payload.end.min(packet.len());
         *slot = Some(Layer { encapsulation, outer, protocol, payload: range, wire_len: payload.len() });
-        match Carried::new(opened, ecn.unwrap_or(outer.ecn()), &profile.policy, &mut seen) {
+        let marked = ecn.unwrap_or(outer.ecn());
+        match Carried::new(opened, marked, &profile.policy, &mut seen) {
             Ok(carried) => {
                 found.anomalies = found.anomalies.or(seen);
                 found.innermost = Some(carried);
-                ecn = carried.ecn;
+                // ERSPAN's header has no ECN field: the mark is still for what is behind.
+                ecn = carried.ecn.or(Some(marked));
             }
             Err(reason) => {
                 found.stop(payload, seen, reason);

@@ -8,7 +8,10 @@ use encap::{
     wire::{Ecn, EtherType, Vni, gre::Key, ipv4},
 };
 
-use crate::common::{any_frame, edit, encap, ends, frame, ipv4_packet, vxlan_pair};
+use crate::{
+    common::{any_frame, edit, encap, ends, frame, ipv4_packet, vxlan_pair},
+    gre_tunnel::outer,
+};
 
 fn raw_ip() -> Profile {
     let mut profile = Profile::ANALYSIS;
@@ -55,6 +58,23 @@ fn all_tunnels_are_stripped_and_a_congestion_mark_comes_through() {
     // A packet without a tunnel stays what it is.
     let plain = ipv4_packet(Ecn::Ect0, false, 64, b"x");
     assert_eq!(edit(&plain, |packet| strip(packet, &raw_ip())), Ok((0, plain)));
+}
+
+/// Neither GRE nor ERSPAN's header has an ECN field: the mark around them is for the mirrored frame.
+#[test]
+fn rfc6040_s4_2_a_mark_goes_through_erspan() {
+    let (a, b) = ends(false);
+    let (vxlan, remote, _) = vxlan_pair(false, |b| b, |b| b);
+    let mirrored = |ecn| frame(&[], &ipv4_packet(ecn, false, 64, b"mirrored"));
+    for (ecn, expected) in [(Ecn::Ect0, Ok(Ecn::Ce)), (Ecn::NotEct, Err(DropReason::InnerEcn))] {
+        let erspan = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 5, 0x10, 0x64, 0x18, 0x7b, 0, 0, 0, 1];
+        let mut middle = outer(a, b, &[&erspan[..], &mirrored(ecn)].concat());
+        ipv4::set_ecn(middle.first_chunk_mut().unwrap(), Ecn::Ect0);
+        let mut packet = encap(&vxlan, &remote, &EncapMeta::new(), &frame(&[], &middle)).unwrap();
+        ipv4::set_ecn(packet.first_chunk_mut().unwrap(), Ecn::Ce);
+        let stripped = edit(&packet, |packet| strip(packet, &raw_ip()));
+        assert_eq!(stripped, expected.map(|ecn| (3, mirrored(ecn))));
+    }
 }
 
 #[test]
