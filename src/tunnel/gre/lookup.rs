@@ -5,7 +5,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{Arrived, InputKey, Selector};
+use super::{Arrived, InputKey, Selector, selector::payload_of};
 use crate::{
     tunnel::Payload,
     wire::{
@@ -165,7 +165,7 @@ struct Rank {
 impl Rank {
     /// `None` where the tunnel does not take such packets at all.
     fn of(tunnel: &Selector, packet: &Arrived) -> Option<Self> {
-        let payload = packet.payload()?;
+        let payload = payload_of(packet.header.protocol)?;
         let other_kind = tunnel.payload != payload;
         if other_kind && tunnel.payload == Payload::Ethernet {
             return None;

@@ -5,12 +5,12 @@
 
 use core::time::Duration;
 
-use super::Tunnel;
+use super::{Tunnel, selector::payload_of};
 use crate::{
     time::Instant,
     tunnel::Ttl,
     wire::{
-        Error, IpProtocol, gre,
+        Error, EtherType, IpProtocol, gre,
         icmp_quote::{self, Problem},
         icmpv4, icmpv6,
     },
@@ -118,19 +118,19 @@ impl Tunnel {
         self.failures.take(now)
     }
 
-    /// Whether a quoted GRE header, or as much of it as there is, can be ours. Its checksum is not verified: the
-    /// payload is cut off.
+    /// Whether a quoted GRE header, or as much of it as there is, can be ours: one with our key and of our kind, since
+    /// there may be a tunnel of frames and one of IP between the same hosts. Its checksum is not verified: the payload
+    /// is cut off.
     fn is_our_header(&self, quoted: &[u8]) -> bool {
-        match gre::Header::parse(quoted) {
+        let Some(&[flags, _, p0, p1]) = quoted.first_chunk() else { return false };
+        let has_our_key = match gre::Header::parse(quoted) {
             Ok((header, _)) => header.key == self.rules.okey,
             // The key stands behind the end of the quote.
-            Err(Error::Truncated { .. }) => match quoted.first_chunk() {
-                Some([flags, _, _, _]) => (flags & KEY_PRESENT != 0) == self.rules.okey.is_some(),
-                None => false,
-            },
+            Err(Error::Truncated { .. }) => (flags & KEY_PRESENT != 0) == self.rules.okey.is_some(),
             // What no tunnel of ours sends: another version, a source route.
             Err(_) => false,
-        }
+        };
+        has_our_key && payload_of(EtherType(u16::from_be_bytes([p0, p1]))) == Some(self.rules.payload)
     }
 
     /// Only ever less: who forges an MTU gains little.

@@ -122,13 +122,13 @@ impl Arrived {
     pub const fn link(self, link: u32) -> Self {
         Self { link: Some(link), ..self }
     }
+}
 
-    /// What it carries; `None` for ERSPAN, which Linux has devices of its own for.
-    pub(super) const fn payload(&self) -> Option<Payload> {
-        match self.header.protocol {
-            EtherType::TEB => Some(Payload::Ethernet),
-            erspan::ETHERTYPE_II | erspan::ETHERTYPE_III => None,
-            _ => Some(Payload::Ip),
-        }
+/// Which tunnels packets of this EtherType are for; `None` for ERSPAN, which Linux has devices of its own for.
+pub(super) const fn payload_of(protocol: EtherType) -> Option<Payload> {
+    match protocol {
+        EtherType::TEB => Some(Payload::Ethernet),
+        erspan::ETHERTYPE_II | erspan::ETHERTYPE_III => None,
+        _ => Some(Payload::Ip),
     }
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use encap::{
     time::Instant,
     tunnel::{
-        Ttl,
+        Payload, Ttl,
         gre::{Config, PathReport, Tunnel},
         icmp,
     },
@@ -19,7 +19,7 @@ use encap::{
 };
 
 use super::{outer, send, tunnel};
-use crate::common::{edit, ends, fix_ipv4, ip, ipv4_packet};
+use crate::common::{edit, ends, fix_ipv4, frame, ip, ipv4_packet};
 
 const NOW: Instant = Instant::from_secs(100);
 
@@ -106,6 +106,24 @@ fn errors_about_gre_of_another_kind_mean_nothing() {
         let report = error(&other, too_big(false, 1400));
         assert_eq!(here.handle_icmp(NOW, &report), PathReport::NotOurs, "{flags:02x?}");
         assert_eq!(here.handle_icmp(NOW, &short(report)), PathReport::NotOurs, "{flags:02x?}");
+    }
+}
+
+/// As Linux, which looks among its `gretap` for errors about frames, and among its `gre` for others.
+#[test]
+fn b5_a_tunnel_of_frames_and_one_of_ip_between_the_same_hosts_hear_their_own_errors() {
+    for v6 in [false, true] {
+        let kinds = [Payload::Ip, Payload::Ethernet];
+        let [mut ip, mut frames] = kinds.map(|kind| tunnel(v6, |c| c.payload(kind).mtu(1500)));
+        let about_ip = error(&send(&mut ip, &inner()).unwrap(), host(v6));
+        let about_frames = error(&send(&mut frames, &frame(&[], &inner())).unwrap(), host(v6));
+        let unreachable = PathReport::Unreachable { problem: host(v6) };
+        for (told, by_ip, by_frames) in
+            [(about_ip, unreachable, PathReport::NotOurs), (about_frames, PathReport::NotOurs, unreachable)]
+        {
+            let verdicts = [&mut ip, &mut frames].map(|tunnel| tunnel.handle_icmp(NOW, &told));
+            assert_eq!(verdicts, [by_ip, by_frames]);
+        }
     }
 }
 
