@@ -248,7 +248,9 @@ impl Config {
         self
     }
 
-    /// Whether keepalives are recognised. On a tunnel of frames there are none.
+    /// Whether keepalives are recognised. On a tunnel of frames there are none. Where a socket has our address, only
+    /// those with which somebody tells the address that they came to
+    /// ([`DecapMeta::outer`](crate::tunnel::DecapMeta::outer)).
     pub const fn keepalives(mut self, on: bool) -> Self {
         self.keepalives = Some(on);
         self

@@ -11,11 +11,13 @@ use crate::{
     wire::{
         EtherType, IpProtocol,
         gre::{self, Key},
+        is_unicast,
     },
 };
 
 /// Whether a tunnel from `local` must not wrap `packet`: this host has done that five times already, as often as Linux
-/// does; or once in the tunnel to `own` with its key. Between two hosts there may be many tunnels.
+/// does; or once in the tunnel to `own` with its key. Between two hosts there may be many tunnels. Where the address is
+/// left to a socket, any may be this host's.
 #[inline]
 pub(super) fn is_loop(
     packet: &[u8],
@@ -27,7 +29,7 @@ pub(super) fn is_loop(
         let (mut level, mut times) = (open(packet, payload), 0);
         loop {
             match level {
-                Some(outer) if outer.source == local => {
+                Some(outer) if outer.source == local || !is_unicast(local) => {
                     times += 1;
                     let is_own = own == Some((outer.destination, outer.key)) && outer.payload == payload;
                     if times == LIMIT || is_own {

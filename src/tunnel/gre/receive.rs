@@ -7,12 +7,12 @@ use crate::{
     packet::Packet,
     time::Instant,
     tunnel::{
-        Anomalies, DecapMeta, DropReason, Encapsulation, Framing, Inner,
+        Anomalies, DecapMeta, DropReason, Encapsulation, Framing, Inner, OuterFacts,
         carried::{Carried, ecn_of},
         protocol::Opened,
         underlay::View,
     },
-    wire::{EtherType, gre, rewrite},
+    wire::{EtherType, gre, is_unicast, rewrite},
 };
 
 /// What a packet that was received turned out to be.
@@ -132,7 +132,7 @@ impl Tunnel {
             let encapsulator = outer.map_or(remote, |outer| outer.source);
             let is_back = keepalive::ends(inner).is_some_and(|(_, to, _)| to == encapsulator);
             if is_back {
-                let request = keepalive::find_request(inner, self.local(), encapsulator);
+                let request = keepalive::find_request(inner, self.here(outer), encapsulator);
                 match request.filter(|_| self.rules.keepalives) {
                     Some(request) => {
                         let room = packet.headroom().saturating_add(carried.inner(outer).stripped);
@@ -150,6 +150,14 @@ impl Tunnel {
         }
         carried.strip_from(packet);
         Ok(Received::Packet(carried.inner(outer)))
+    }
+
+    /// Our own address: where that is left to a socket, the one that the packet came to.
+    fn here(&self, outer: Option<OuterFacts>) -> IpAddr {
+        match outer {
+            Some(outer) if !is_unicast(self.local()) => outer.destination,
+            _ => self.local(),
+        }
     }
 
     /// Makes the answer of what was inside a keepalive: one hop less, and the framing of this tunnel.

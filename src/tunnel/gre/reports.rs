@@ -1,7 +1,8 @@
 //! ICMP errors about a tunnel's packets: what the underlay says of the way to the remote.
 //!
-//! Anybody can send such an error, so what it quotes must be a packet of ours: between our addresses, GRE, and with our
-//! key as far as the quote goes, which need not be further than eight bytes (RFC 792; RFC 5927, section 4).
+//! Anybody can send such an error, so what it quotes must be a packet of ours: between our addresses, as far as we know
+//! them, GRE, and with our key as far as the quote goes, which need not be further than eight bytes (RFC 792; RFC 5927,
+//! section 4).
 
 use core::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::{
     wire::{
         Error, EtherType, IpProtocol, gre,
         icmp_quote::{self, Problem},
-        icmpv4, icmpv6,
+        icmpv4, icmpv6, is_unicast,
     },
 };
 
@@ -75,16 +76,17 @@ impl Tunnel {
     /// expired TTL that was the inner packet's. A tunnel to a group or to any remote has no path.
     pub fn handle_icmp(&mut self, now: Instant, packet: &[u8]) -> PathReport {
         let Ok(report) = icmp_quote::parse(packet) else { return PathReport::NotOurs };
-        let quote = report.quote;
+        let (quote, local, remote) = (report.quote, self.local(), self.remote());
+        let is_any = remote.is_unspecified() && quote.destination.is_ipv4() == remote.is_ipv4();
         let is_ours = quote.protocol == IpProtocol::GRE
             && !quote.later_fragment
-            && quote.source == self.local()
-            && quote.destination == self.remote()
+            && (quote.source == local || !is_unicast(local))
+            && (quote.destination == remote || is_any)
             && self.is_our_header(quote.payload);
         if !is_ours {
             return PathReport::NotOurs;
         }
-        if self.remote().is_multicast() {
+        if is_any || remote.is_multicast() {
             return PathReport::Ignored;
         }
         if let Some(mtu) = report.problem.path_mtu() {

@@ -114,6 +114,27 @@ fn b7_answers_through_a_socket() {
     assert_eq!(receive(&mut here, &answer).unwrap().0, Received::KeepaliveAnswer);
 }
 
+/// A socket that has a wildcard address: who takes a packet from it may be told which one it came to.
+#[test]
+fn b7_answers_from_a_wildcard_address() {
+    for v6 in [false, true] {
+        let (a, b) = ends(v6);
+        let request = keepalive(&mut tunnel(v6, |c| c.framing(Framing::Payload))).unwrap();
+        let any = ip(if v6 { "::" } else { "0.0.0.0" });
+        let mut wildcard = Tunnel::new(any, a).framing(Framing::Payload).build().unwrap();
+        let elsewhere = ip(if v6 { "2001:db8::9" } else { "192.0.2.9" });
+        for (to, expected) in [
+            (b, Ok((Received::KeepaliveRequest, vec![0; 4]))),
+            (elsewhere, Err(DropReason::InnerLoop)),
+            (any, Err(DropReason::InnerLoop)),
+        ] {
+            let meta = DecapMeta::new().outer(OuterFacts::new(a, to));
+            let received = edit(&request, |packet| wildcard.decap_with(Instant::ZERO, packet, &meta));
+            assert_eq!(received, expected, "to {to}");
+        }
+    }
+}
+
 /// A socket that has taken the outer headers leaves no room for those of another kind.
 #[test]
 fn b7_an_answer_needs_room_for_its_ethernet_header() {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use encap::{
     time::Instant,
     tunnel::{
-        Payload, Ttl,
+        Framing, Payload, Ttl,
         gre::{Config, PathReport, Tunnel},
         icmp,
     },
@@ -18,7 +18,7 @@ use encap::{
     },
 };
 
-use super::{outer, send, tunnel};
+use super::{outer, peer, send, tunnel};
 use crate::common::{edit, ends, fix_ipv4, frame, ip, ipv4_packet};
 
 const NOW: Instant = Instant::from_secs(100);
@@ -267,6 +267,24 @@ fn b5_the_quote_must_be_of_this_tunnel() {
     assert_eq!(here.handle_icmp(NOW, &broken), PathReport::NotOurs);
 }
 
+/// Who writes no IP header may leave the address to the socket.
+#[test]
+fn b5_errors_are_heard_where_the_local_address_is_not_known() {
+    for v6 in [false, true] {
+        let mut there = peer(v6, |c| c.mtu(1500));
+        let report = error(&send(&mut there, &inner()).unwrap(), too_big(v6, 1400));
+        let any = ip(if v6 { "::" } else { "0.0.0.0" });
+        let wildcard = |to| Tunnel::new(any, to).framing(Framing::Payload).mtu(1500).build().unwrap();
+        let (a, b) = ends(v6);
+        assert_eq!(wildcard(a).handle_icmp(NOW, &report), PathReport::Mtu { mtu: 1400 });
+        assert_eq!(wildcard(b).handle_icmp(NOW, &report), PathReport::NotOurs, "to somebody else");
+        assert_eq!(wildcard(any).handle_icmp(NOW, &report), PathReport::Ignored);
+        let other = ip(if v6 { "0.0.0.0" } else { "::" });
+        let mut other = Tunnel::new(other, other).framing(Framing::Payload).build().unwrap();
+        assert_eq!(other.handle_icmp(NOW, &report), PathReport::NotOurs, "of the other family");
+    }
+}
+
 #[test]
 fn b5_the_key_may_be_missing_from_a_quote_of_eight_bytes() {
     for (set, key) in [((|c| c) as fn(Config) -> Config, false), (|c| c.key(Key(7)), true)] {
@@ -306,8 +324,10 @@ fn b5_tunnels_to_groups_and_to_any_remote_have_no_path() {
     let sum = encap::wire::checksum::of(&forged[20..]);
     forged[22..24].copy_from_slice(&sum.to_be_bytes());
     assert_eq!(to_group.handle_icmp(NOW, &forged), PathReport::Ignored);
+    // Whatever goes to any remote may be a hub's, but it says nothing of the others.
     let mut hub = Tunnel::new(a, ip("0.0.0.0")).build().unwrap();
-    assert_eq!(hub.handle_icmp(NOW, &error(&quoted, host(false))), PathReport::NotOurs);
+    assert_eq!(hub.handle_icmp(NOW, &error(&quoted, host(false))), PathReport::Ignored);
+    assert!(!hub.is_failing(NOW));
     // Over IPv6, behind the options that the tunnel writes.
     let mut linux = tunnel(true, Config::linux);
     quoted = send(&mut linux, &inner()).unwrap();

@@ -268,6 +268,10 @@ fn e_a_tunnel_does_not_wrap_its_own_packets() {
         for set in [(|c| c.discard_loops(false)) as fn(Config) -> Config, Config::linux] {
             assert!(send(&mut tunnel(v6, set), &made).is_ok());
         }
+        // Where a socket has the address, that may be any of this host's.
+        let any = if v6 { ip("::") } else { ip("0.0.0.0") };
+        let mut wildcard = Tunnel::new(any, b).framing(Framing::Payload).build().unwrap();
+        assert_eq!(send(&mut wildcard, &made), Err(EncapError::Loop));
         // Through another tunnel of this host, it comes back all the same.
         let third = if v6 { ip("2001:db8::3") } else { ip("192.0.2.3") };
         let mut detour = Tunnel::new(a, third).build().unwrap();
