@@ -131,7 +131,8 @@ impl Tunnel {
         if is_ip && (self.rules.keepalives || self.rules.discard_loops) {
             let encapsulator = outer.map_or(remote, |outer| outer.source);
             let is_back = keepalive::ends(inner).is_some_and(|(_, to, _)| to == encapsulator);
-            if is_back {
+            // A group encapsulates nothing: nobody has told who did.
+            if is_back && is_unicast(encapsulator) {
                 let request = keepalive::find_request(inner, self.here(outer), encapsulator);
                 match request.filter(|_| self.rules.keepalives) {
                     Some(request) => {

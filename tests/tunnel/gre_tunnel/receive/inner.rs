@@ -2,8 +2,8 @@
 
 use encap::{
     tunnel::{
-        DropReason, EncapMeta, Payload,
-        gre::{Config, Received},
+        DropReason, EncapMeta, Framing, Payload,
+        gre::{Config, Received, Tunnel},
     },
     wire::{Ecn, EtherType, ethernet, gre::Header, ipv4},
 };
@@ -126,6 +126,18 @@ fn b8_rfc2784_s3_1_a_packet_for_the_encapsulator_is_discarded() {
                 assert_eq!(receive(&mut peer(v6, set), &packet).unwrap().1, inner);
             }
         }
+    }
+}
+
+/// Without the facts of a socket, the remote is all that is known of who encapsulated.
+#[test]
+fn b8_rfc2784_s3_1_a_group_is_no_encapsulator() {
+    for (local, group) in [("192.0.2.1", "239.1.1.1"), ("2001:db8::1", "ff0e::9")] {
+        let config = Tunnel::new(ip(local), ip(group)).framing(Framing::Payload);
+        let inner = outer(ip(local), ip(group), &[0, 0, 8, 0]);
+        let header = if local.contains(':') { Header::new(EtherType::IPV6) } else { PLAIN };
+        let packet = [&header.to_bytes()[..4], &inner].concat();
+        assert_eq!(receive(&mut config.build().unwrap(), &packet).unwrap().1, inner, "routed to the group");
     }
 }
 
