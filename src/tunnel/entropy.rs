@@ -7,7 +7,7 @@
 //!
 //! A flow is its IP addresses, protocol and ports, through VLAN tags and IPv6 extension headers; of
 //! fragments, which have no ports but in the first one, addresses and protocol; of other frames, the pair
-//! of MAC addresses and the EtherType.
+//! of MAC addresses and the EtherType behind VLAN tags, if there is one and not a length.
 
 use super::{
     Payload,
@@ -41,7 +41,7 @@ impl Keys {
         match peek.version {
             Some(IpVersion::V4) => self.ipv4(ip),
             Some(IpVersion::V6) => self.ipv6(ip),
-            None => self.bytes(packet.get(..peek.l3()).unwrap_or_default()),
+            None => self.link(packet.get(..peek.l3()).unwrap_or_default()),
         }
     }
 
@@ -53,7 +53,7 @@ impl Keys {
         match plain.version() {
             Some(IpVersion::V4) => self.plain_ipv4(ip),
             Some(IpVersion::V6) => self.ipv6(ip),
-            None => self.bytes(link),
+            None => self.link(link),
         }
     }
 
@@ -104,6 +104,20 @@ impl Keys {
         self.join(mix(a ^ k0, b ^ k1) ^ mix(c ^ k2, d ^ k3).rotate_left(32), transport(protocol.0, ports))
     }
 
+    /// The hash of a frame without IP, from its Ethernet header and tags. Of tags nothing counts: one flow may have
+    /// several priorities (IEEE 802.1Q). Nor does a length where the EtherType would be.
+    #[inline(never)]
+    fn link(&self, link: &[u8]) -> u32 {
+        let (Some(&[a, b, c, d, e, f, g, h, i, j, k, l]), Some(&last)) =
+            (link.first_chunk(), link.last_chunk())
+        else {
+            return 0;
+        };
+        let [t0, t1] = if u16::from_be_bytes(last) < MIN_ETHERTYPE { [0; 2] } else { last };
+        let [_, _, k2, _] = self.0;
+        self.join(self.absorb(k2, &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1, 0, 0]), 0)
+    }
+
     /// The hash of some bytes, all of which count.
     #[inline(never)]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> u32 {
@@ -116,12 +130,7 @@ impl Keys {
         }
         if !rest.is_empty() {
             let mut padded = [0; 16];
-            if let Some(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n]) = rest.first_chunk::<14>() {
-                // An Ethernet header, without a loop.
-                padded = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, rest.get(14).copied().unwrap_or(0), 0];
-            } else {
-                padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            }
+            padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             state = self.absorb(state, &padded);
         }
         self.join(state, 0)
@@ -190,6 +199,9 @@ fn behind_extensions(next: IpProtocol, bytes: &[u8]) -> (IpProtocol, u32) {
     }
     (chain.protocol(), ports(chain.protocol(), chain.rest(), 0))
 }
+
+/// IEEE 802.3, section 3.2.6: what is less is a length.
+const MIN_ETHERTYPE: u16 = 0x600;
 
 #[inline]
 fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [u64; WORDS] {
@@ -291,6 +303,20 @@ mod tests {
         let arp = |mac: u8| hash(&[2, 0, 0, 0, 0, mac, 2, 0, 0, 0, 0, 1, 8, 6, 1, 2, 3]);
         assert_ne!(arp(1), arp(2));
         assert_eq!(arp(1), arp(1));
+    }
+
+    #[test]
+    fn a10_of_frames_without_ip_neither_lengths_nor_tags_count() {
+        let frame = |link: &[u8]| hash(&[&FRAME[..12], link, &[0xfe, 0xfe, 3, 0x83]].concat());
+        // IS-IS over LLC, whose length differs from packet to packet; 1536 is the first EtherType.
+        assert_eq!([frame(&[0, 4]), frame(&[5, 0xff])], [frame(&[1, 0]); 2]);
+        assert_ne!(frame(&[6, 0]), frame(&[6, 1]));
+        // LLDP with priorities and eligible to be dropped or not, in one VLAN and in two.
+        let lldp = frame(&[0x88, 0xcc]);
+        assert_ne!(lldp, frame(&[1, 0]));
+        for tags in [&[0x81, 0, 0, 5][..], &[0x81, 0, 0xf0, 5], &[0x88, 0xa8, 0x10, 9, 0x81, 0, 0xe0, 5]] {
+            assert_eq!(frame(&[tags, &[0x88, 0xcc]].concat()), lldp, "{tags:02x?}");
+        }
     }
 
     #[test]
