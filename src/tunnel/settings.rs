@@ -26,7 +26,8 @@ pub struct Link {
     /// Our own MAC address.
     pub source: MacAddr,
     /// The next hop's MAC address; a remote can have another one
-    /// ([`Remote::with_next_hop`](super::Remote::with_next_hop)).
+    /// ([`Remote::with_next_hop`](super::Remote::with_next_hop)), and a multicast group has its own (RFC 1112, section
+    /// 6.4; RFC 2464, section 7).
     pub next_hop: MacAddr,
     /// VLAN of the underlay.
     pub vlan: Option<(VlanId, Pcp)>,

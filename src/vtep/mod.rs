@@ -310,7 +310,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         // First, so that a remote to which there is no way is not left in the table.
         let outer = self.engine().outer(remote).ok_or_else(|| self.why_no_way(remote))?;
         let id = self.tables.remotes().find_or_add(remote)?;
-        self.engine().keep(id, remote.address, &outer);
+        self.engine().keep(id, &outer);
         Ok(id)
     }
 

@@ -12,7 +12,7 @@ use crate::{
     table::Remote,
     tunnel::{Framing, Link},
     wire::{
-        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, arp, ethernet, icmpv6, ipv6,
+        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, arp, ethernet, group_mac, icmpv6, ipv6,
         ndp::{self, Solicitation},
         ndp_check,
         ndp_option::{NeighborOption, OptionType},
@@ -226,18 +226,6 @@ impl Engine<'_> {
                 framed(&link, to, EtherType::IPV6, &[&ip.to_bytes(), &icmp.to_bytes(), &body])
             }
         }
-    }
-}
-
-/// The MAC address of a group (RFC 1112, section 6.4; RFC 2464, section 7).
-pub(super) const fn group_mac(address: IpAddr) -> Option<MacAddr> {
-    match address {
-        IpAddr::V4(group) if group.is_multicast() => {
-            let [_, b, c, d] = group.octets();
-            Some(MacAddr([0x01, 0x00, 0x5e, b & 0x7f, c, d]))
-        }
-        IpAddr::V6(group) if group.is_multicast() => Some(ndp::group_mac(group)),
-        _ => None,
     }
 }
 

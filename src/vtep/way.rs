@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Engine, OverlayMeta, Worker, next_hop::group_mac};
+use super::{Engine, OverlayMeta, Worker};
 use crate::{
     packet::{Header, Packet},
     table::{Raw, Remote, RemoteId, Words},
@@ -43,15 +43,9 @@ impl<'t> Engine<'t> {
     }
 
     /// Has the table keep the outer headers of a remote.
-    pub(super) fn keep(&self, id: RemoteId, address: IpAddr, outer: &tunnel::Remote) {
+    pub(super) fn keep(&self, id: RemoteId, outer: &tunnel::Remote) {
         let mut bytes = [0; MAX_BYTES];
         let len = outer.to_bytes(&mut bytes);
-        // No router is between us and a group.
-        if let (Framing::Ethernet(_), Some(mac)) = (self.config.framing, group_mac(address)) {
-            let to =
-                bytes.split_at_mut_checked(tunnel::Remote::FACTS).and_then(|(_, to)| to.first_chunk_mut());
-            to.into_iter().for_each(|to| *to = mac.0);
-        }
         let kept = len.and_then(|len| bytes.get(..len));
         // Somebody at work on the same remote: then they are made again next time.
         let _ = kept.map(|bytes| self.fdb.remotes.set_header(id, bytes));
@@ -95,7 +89,7 @@ impl<'t> Engine<'t> {
         let remotes = self.fdb.remotes;
         let remote = remotes.get(id).ok_or(NoWay::Gone)?;
         let outer = self.outer(&remote).ok_or(NoWay::Gone)?;
-        self.keep(id, remote.address, &outer);
+        self.keep(id, &outer);
         // Without them where somebody else is at work on it: the next frame finds them.
         remotes.read_raw(id, raw).filter(|()| !raw.header().is_empty()).ok_or(NoWay::Gone)
     }

@@ -334,6 +334,17 @@ fn framing_ethernet_writes_addresses_tag_and_next_hop() {
         let made = encap(&tunnel, &remote.with_next_hop(other), &EncapMeta::new(), &any_frame()).unwrap();
         assert_eq!(made[..18], [&other.0[..], &expected[6..]].concat());
     }
+    // A group has a MAC address of its own, and no router before it.
+    for (local, group, mac) in [
+        ("192.0.2.1", "239.129.2.3", [0x01, 0x00, 0x5e, 0x01, 2, 3]),
+        ("2001:db8::1", "ff0e::1:8002:3", [0x33, 0x33, 0x80, 0x02, 0, 3]),
+    ] {
+        let link = Link { source, next_hop, vlan: None };
+        let tunnel = vxlan::Endpoint::new(ip(local)).framing(Framing::Ethernet(link)).build().unwrap();
+        let remote = tunnel.remote(ip(group), Vni::truncate(42)).unwrap();
+        let made = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+        assert_eq!(made[..12], [mac, source.0].concat(), "{group}");
+    }
     // Nothing to change where there is no Ethernet header.
     let (_, remote, _) = vxlan_pair(false, |b| b, |b| b);
     assert_eq!(remote.with_next_hop(MacAddr::BROADCAST), remote);
