@@ -284,7 +284,7 @@ impl Config {
         self
     }
 
-    /// Seed of the flow hash, for flow labels made of it: give a random one.
+    /// Seed of the flow hash, for flow labels made of it and the first IPv4 identification: give a random one.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self

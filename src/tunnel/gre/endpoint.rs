@@ -136,7 +136,7 @@ impl<const UDP: bool> Gre<UDP> {
     };
 
     /// The header of every packet, before what changes from one to the next is patched in.
-    fn header(&self) -> gre::Header {
+    pub(super) fn header(&self) -> gre::Header {
         gre::Header {
             checksum: self.checksum.then_some(0),
             key: self.output_key,

@@ -107,6 +107,7 @@ impl Tunnel {
         filter: SequenceFilter,
     ) -> Result<Self, ConfigError> {
         let remote = if address.is_unspecified() { None } else { Some(endpoint.remote(address)?) };
+        let identification = first_identification(&endpoint, address);
         Ok(Self {
             endpoint,
             address,
@@ -116,7 +117,7 @@ impl Tunnel {
             learned_mtu: None,
             mtu_expires: None,
             sequence: 0,
-            identification: 0,
+            identification,
             filter,
             last_received: None,
             failures: Failures::default(),
@@ -218,4 +219,12 @@ impl Tunnel {
             None => selector,
         }
     }
+}
+
+/// The IPv4 identification that a tunnel begins with. Two between the same hosts must not count in step: addresses,
+/// protocol and this are all that tells the fragments of one packet from those of another (RFC 791, section 3.2).
+fn first_identification(endpoint: &Endpoint, remote: IpAddr) -> u16 {
+    let IpAddr::V4(remote) = remote else { return 0 };
+    let keys = endpoint.outer.keys;
+    (keys.bytes(&endpoint.protocol.header().to_bytes()) ^ keys.bytes(&remote.octets())) as u16
 }

@@ -1,6 +1,6 @@
 //! What a tunnel sends: its headers, what it refuses, and RFC 7676.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use encap::{
     Packet,
@@ -166,10 +166,18 @@ fn b5_df_always_or_as_inner_ipv4_or_never() {
 
 #[test]
 fn rfc6864_s4_outer_packets_without_df_are_numbered() {
-    let mut tunnel = tunnel(false, inherit);
     let packet = ipv4_packet(Ecn::NotEct, false, 64, b"x");
-    let mut id = || ipv4::Header::parse(&send(&mut tunnel, &packet).unwrap()).unwrap().0.identification;
-    assert_eq!([id(), id(), id()], [0, 1, 2]);
+    let numbers = |mut tunnel: Tunnel| {
+        let mut id = || ipv4::Header::parse(&send(&mut tunnel, &packet).unwrap()).unwrap().0.identification;
+        [id(), id(), id()]
+    };
+    let [first, rest @ ..] = numbers(tunnel(false, inherit));
+    assert_eq!(rest, [first.wrapping_add(1), first.wrapping_add(2)]);
+    // Fragments of two tunnels between the same hosts are told apart by nothing else (RFC 791, section 3.2).
+    let all: [Set<'_>; 4] =
+        [&inherit, &|c| inherit(c).key(Key(1)), &|c| inherit(c).key(Key(2)), &|c| inherit(c).seed(1)];
+    let firsts: BTreeSet<_> = all.iter().map(|set| numbers(tunnel(false, set))[0]).collect();
+    assert_eq!(firsts.len(), all.len());
 }
 
 #[test]
