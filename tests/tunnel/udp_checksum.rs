@@ -5,7 +5,7 @@ use encap::{
     wire::Ecn,
 };
 
-use crate::common::{Random, any_frame, encap, ends, frame, ipv4_packet, ipv6_packet, vxlan_pair};
+use crate::common::{Random, any_frame, encap, ends, fix_ipv4, frame, ipv4_packet, ipv6_packet, vxlan_pair};
 
 fn made(v6: bool, mode: UdpChecksum, inner_checksum: InnerChecksum, inner: &[u8]) -> Vec<u8> {
     let (tunnel, remote, _) = vxlan_pair(v6, |b| b.udp_checksum(mode), |b| b);
@@ -81,6 +81,22 @@ fn fragments_missing_checksums_and_other_transports_get_the_full_sum() {
         let inner = frame(&[], &packet);
         let full = made(false, UdpChecksum::Full, InnerChecksum::Good, &inner);
         assert_eq!(made(false, UdpChecksum::Offload, InnerChecksum::Good, &inner), full, "{name}");
+    }
+}
+
+/// The checksum of a segment has the last hop in it, and the header the next one (RFC 791, section 3.1).
+#[test]
+fn a_source_route_with_hops_left_gets_the_full_sum() {
+    for kind in [131, 137] {
+        for (pointer, next) in [(4, 9), (8, 2)] {
+            let mut packet = ipv4_packet(Ecn::NotEct, false, 64, b"payload");
+            packet.splice(20..20, [kind, 7, pointer, 10, 1, 0, 2, 0]);
+            (packet[0], packet[3], packet[19]) = (0x47, packet[3] + 8, next);
+            fix_ipv4(&mut packet);
+            let inner = frame(&[], &packet);
+            let full = made(false, UdpChecksum::Full, InnerChecksum::Good, &inner);
+            assert_eq!(made(false, UdpChecksum::Offload, InnerChecksum::Good, &inner), full, "{pointer}");
+        }
     }
 }
 
