@@ -25,7 +25,7 @@ pub enum ChecksumRule {
 ///
 /// | setting | default | [`linux`](Self::linux) |
 /// |---|---|---|
-/// | [`ttl`](Self::ttl) | 64 | inherited over IPv4, 64 over IPv6 |
+/// | [`ttl`](Self::ttl) | 64, 1 to a group | inherited over IPv4, 64 over IPv6 |
 /// | [`ecn`](Self::ecn) | RFC 6040, a mark is copied | a mark is ECT(0); over IPv6 none, or all if `tos` is inherited |
 /// | [`checksum_rule`](Self::checksum_rule) | RFC 2784, verified where there is one | must be as `icsum` says |
 /// | [`sequence_rule`](Self::sequence_rule) | RFC 2890, a packet without is in sequence | a packet without is dropped |

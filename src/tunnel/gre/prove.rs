@@ -4,7 +4,10 @@ use core::{net::IpAddr, time::Duration};
 
 use super::{ChecksumRule, Config, Endpoint, SequenceFilter, SequenceRule, Tunnel};
 use crate::{
-    tunnel::{ConfigError, DontFragment, DropReason, Framing, OuterDscp, Payload, Policy, Ttl, ecn},
+    tunnel::{
+        ConfigError, DontFragment, DropReason, Framing, OuterDscp, Payload, Policy, Ttl, ecn,
+        outer::DEFAULT_TTL,
+    },
     wire::{
         IpProtocol,
         gre::{Key, Reserved0},
@@ -22,7 +25,11 @@ impl Config {
     /// [`RemoteIsLocal`](ConfigError::RemoteIsLocal), and [`SequenceOfMany`](ConfigError::SequenceOfMany).
     pub fn build(self) -> Result<Tunnel, ConfigError> {
         let (is_v4, local, remote) = (self.local.is_ipv4(), self.local, self.remote);
-        let ttl = self.ttl.unwrap_or(if self.linux && is_v4 { Ttl::Inherit } else { Ttl::Auto });
+        let ttl = self.ttl.unwrap_or(match (self.linux, is_v4) {
+            (false, _) => Ttl::Auto,
+            (true, true) => Ttl::Inherit,
+            (true, false) => Ttl::Fixed(DEFAULT_TTL),
+        });
         if local == remote && !remote.is_unspecified() {
             return Err(ConfigError::RemoteIsLocal(remote));
         }

@@ -120,6 +120,18 @@ fn b6_the_key_of_a_group_is_its_address_in_linux() {
     assert_eq!(tunnel.selector(0).key, encap::tunnel::gre::InputKey::Key(Key(7)));
 }
 
+/// RFC 1112, section 6.1: one, to stay on the link; `ip6gre` has 64 for all remotes.
+#[test]
+fn b5_b6_the_ttl_of_packets_to_a_group() {
+    for (local, group, at, linux) in [("192.0.2.1", "239.1.2.3", 8, 9), ("2001:db8::1", "ff0e::9", 7, 64)] {
+        let config = Tunnel::new(ip(local), ip(group)).encap_limit(None);
+        for (config, ttl) in [(config, 1), (config.linux(), linux), (config.linux().ttl(Ttl::Auto), 1)] {
+            let mut tunnel = config.build().unwrap();
+            assert_eq!(send(&mut tunnel, &ipv4_packet(Ecn::NotEct, false, 9, b"x")).unwrap()[at], ttl);
+        }
+    }
+}
+
 #[test]
 fn the_order_of_settings_does_not_matter() {
     let sent = |set: fn(Config) -> Config| {
