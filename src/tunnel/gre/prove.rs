@@ -141,7 +141,11 @@ impl Config {
     }
 
     fn default_policy(&self) -> Policy {
-        let linux = Policy { allow_any_destination: false, ..Policy::LINUX };
+        let mut linux = Policy { allow_any_destination: false, ..Policy::LINUX };
+        if self.keepalives == Some(true) {
+            // Their answers are shorter than what Linux takes.
+            linux.gre_min_len = 0;
+        }
         match (self.linux, self.local) {
             (false, _) => Policy::RFC,
             (true, IpAddr::V4(_)) => linux,

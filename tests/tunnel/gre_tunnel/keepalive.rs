@@ -236,6 +236,9 @@ fn b7_linux_knows_no_keepalives() {
     // And on for somebody who wants Linux's other rules.
     let mut on = peer(false, |c| c.linux().keepalives(true));
     assert_eq!(receive(&mut on, &request).unwrap().0, Received::KeepaliveRequest);
+    assert_eq!(receive(&mut on, &answer).unwrap().0, Received::KeepaliveAnswer);
+    let mut short = peer(false, |c| c.linux().keepalives(true).policy(Policy::LINUX));
+    assert_eq!(receive(&mut short, &answer).err(), Some(DropReason::GreTruncated), "its policy was chosen");
 }
 
 #[test]
