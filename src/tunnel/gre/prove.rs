@@ -95,7 +95,8 @@ impl Config {
         if encap_limit.is_some() {
             endpoint.outer.protocol = IpProtocol::DESTINATION_OPTIONS;
         }
-        let key_by_value = self.linux && !is_v4;
+        // For Linux over IPv6; and a tunnel with any addresses is found by the value, too.
+        let key_by_value = self.linux && !is_v4 || local.is_unspecified() && remote.is_unspecified();
         if key_by_value {
             endpoint.fatal = endpoint.fatal.without(DropReason::GreKey);
         }

@@ -1,9 +1,10 @@
 //! A tunnel to any remote: each packet goes where a route says.
 
 use encap::{
+    time::Instant,
     tunnel::{
-        ConfigError, DropReason, EncapError, EncapMeta, Payload,
-        gre::{Config, Received, Selector, Tunnel},
+        ConfigError, DecapMeta, DropReason, EncapError, EncapMeta, Framing, OuterFacts, Payload, Start,
+        gre::{Arrived, Config, Received, Selector, Tunnel, Tunnels},
     },
     wire::{
         Ecn, EtherType, IpProtocol,
@@ -105,6 +106,29 @@ fn rfc2890_s2_2_numbers_of_many_senders_are_the_callers_to_judge() {
             let third = if v6 { ip("2001:db8::3") } else { ip("192.0.2.3") };
             for (source, number) in [(b, 0), (b, 1), (third, 0), (b, 2)] {
                 assert_eq!(gets(source, number), (source, Some(number)));
+            }
+        }
+    }
+}
+
+/// As in Linux, where a tunnel with any addresses compares the value of the key alone, over IPv4, too.
+#[test]
+fn b3_who_is_found_for_a_packet_takes_it() {
+    for v6 in [false, true] {
+        let ((a, b), any) = (ends(v6), if v6 { ip("::") } else { ip("0.0.0.0") });
+        for (of_packet, of_tunnel) in [(Some(0), None), (None, Some(0)), (Some(7), Some(7)), (Some(7), None)]
+        {
+            let config = Tunnel::new(any, any).framing(Framing::Payload);
+            let config = of_tunnel.map_or(config, |key| config.key(Key(key)));
+            for mut tunnel in [config, config.linux()].map(|config| config.build().unwrap()) {
+                let header = Header { key: of_packet.map(Key), ..Header::new(EtherType::IPV4) };
+                let gre = [&header.to_bytes()[..header.header_len()], &packet()].concat();
+                let arrived = Arrived::read(&outer(b, a, &gre), Start::Ip).unwrap();
+                let found = Tunnels::new(&[tunnel.selector(5)]).unwrap().find(&arrived);
+                let meta = DecapMeta::new().outer(OuterFacts::new(b, a));
+                let taken = edit(&gre, |packet| tunnel.decap_with(Instant::ZERO, packet, &meta));
+                assert_eq!(taken.is_ok(), found.is_some(), "{of_packet:?} {of_tunnel:?}");
+                assert_eq!(taken.is_ok(), of_packet.unwrap_or(0) == of_tunnel.unwrap_or(0));
             }
         }
     }
