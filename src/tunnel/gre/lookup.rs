@@ -100,7 +100,7 @@ impl<'a> Tunnels<'a> {
             if rank.is_at_once() {
                 return Some(id);
             }
-            if candidate.is_none_or(|(first, _)| rank.score() < first.score()) {
+            if candidate.is_none_or(|(first, _)| rank < first) {
                 candidate = Some((rank, id));
             }
         }
@@ -156,10 +156,10 @@ enum Step {
 struct Rank {
     /// Whether it carries something else.
     other_kind: bool,
-    /// Whether it is not on the packet's link.
-    other_link: bool,
     /// Whether it has the packet's segment, and not its very key.
     by_segment: bool,
+    /// Whether it is not on the packet's link.
+    other_link: bool,
 }
 
 impl Rank {
@@ -171,17 +171,12 @@ impl Rank {
             return None;
         }
         let other_link = tunnel.link.is_none() || tunnel.link != packet.link;
-        Some(Self { other_kind, other_link, by_segment: matches!(tunnel.key, InputKey::Vsid(_)) })
-    }
-
-    /// What counts from one step to the next.
-    const fn score(self) -> (bool, bool) {
-        (self.other_kind, self.other_link)
+        Some(Self { other_kind, by_segment: matches!(tunnel.key, InputKey::Vsid(_)), other_link })
     }
 
     /// Whether no later step can have a better one.
     const fn is_at_once(self) -> bool {
-        matches!(self.score(), (false, false))
+        !self.other_kind && !self.by_segment && !self.other_link
     }
 }
 
