@@ -283,6 +283,9 @@ pub enum ConfigError {
     /// section 2.2).
     #[error("`iseq(true)` needs a unicast remote, and {0} stands for many: each sender counts for itself")]
     SequenceOfMany(IpAddr),
+    /// An MTU that an ICMP error tells would hold for no time.
+    #[error("`mtu_expires` is zero: it must be more, or `None` for ever")]
+    MtuExpiresZero,
     /// A tunnel encapsulation limit is set, but the underlay is IPv4.
     #[error("a tunnel encapsulation limit needs an IPv6 underlay, and local address {0} is IPv4")]
     EncapLimitOnIpv4(IpAddr),

@@ -45,6 +45,9 @@ impl Config {
         if self.iseq && !self.linux && (remote.is_unspecified() || remote.is_multicast()) {
             return Err(ConfigError::SequenceOfMany(remote));
         }
+        if self.mtu_expires == Some(Duration::ZERO) {
+            return Err(ConfigError::MtuExpiresZero);
+        }
         if is_v4 && matches!(self.encap_limit, Some(Some(_))) {
             return Err(ConfigError::EncapLimitOnIpv4(local));
         }

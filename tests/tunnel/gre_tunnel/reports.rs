@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use encap::{
     time::Instant,
     tunnel::{
-        Framing, Payload, Ttl,
+        ConfigError, Framing, Payload, Ttl,
         gre::{Config, PathReport, Tunnel},
         icmp,
     },
@@ -175,6 +175,9 @@ fn the_time_that_an_mtu_holds_is_a_setting() {
         assert_eq!(here.poll_timeout(), due);
         assert_eq!(here.handle_timeout(Instant::from_secs(1 << 40)), time.map(|_| 1500));
     }
+    let (a, b) = ends(false);
+    let refused = Tunnel::new(a, b).mtu_expires(Some(Duration::ZERO)).build().err();
+    assert_eq!(refused, Some(ConfigError::MtuExpiresZero));
 }
 
 #[test]
