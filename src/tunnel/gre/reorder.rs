@@ -90,6 +90,7 @@ impl<'s, T> Reorder<'s, T> {
     /// Takes a packet with this sequence number. One without is in sequence, or late if the rule is Linux's.
     pub fn push(&mut self, now: Instant, sequence: Option<u32>, packet: T) -> Pushed<T> {
         let Some(sequence) = sequence else { return self.deliver(now, None, packet) };
+        self.hold_to(now);
         let waits = |slot: &Slot<T>| slot.0.as_ref().is_some_and(|it| it.sequence == sequence);
         if self.slots.iter().any(waits) {
             return Pushed::Late(packet);
@@ -124,6 +125,7 @@ impl<'s, T> Reorder<'s, T> {
     /// [`poll_timeout`](Self::poll_timeout), and after the [`sequence_filter`](Self::sequence_filter) was reset: what
     /// waits and is late by its new count comes out at once, as it was sent before all that is still to come.
     pub fn poll(&mut self, now: Instant) -> Option<T> {
+        self.hold_to(now);
         let is_due = self.poll_timeout().is_some_and(|due| due <= now);
         let (distance, slot) = self.first()?;
         if distance > 0 && !is_due {
@@ -146,6 +148,13 @@ impl<'s, T> Reorder<'s, T> {
     /// What is remembered of sequence numbers.
     pub const fn sequence_filter(&mut self) -> &mut SequenceFilter {
         &mut self.filter
+    }
+
+    /// Where the clock was set back, what waits has waited since now.
+    fn hold_to(&mut self, now: Instant) {
+        for waiting in self.slots.iter_mut().filter_map(|slot| slot.0.as_mut()) {
+            waiting.since = waiting.since.min(now);
+        }
     }
 
     fn deliver(&mut self, now: Instant, sequence: Option<u32>, packet: T) -> Pushed<T> {
@@ -217,6 +226,17 @@ mod tests {
         assert_eq!(buffer.poll_timeout(), Some(at(70)));
         assert_eq!(buffer.push(at(60), Some(4), 4), Pushed::Late(4));
         assert_eq!((buffer.poll(at(70)), buffer.poll_timeout()), (Some(8), None));
+    }
+
+    #[test]
+    fn rfc2890_s2_2_nor_does_it_where_the_clock_is_set_back() {
+        let mut slots = [const { Slot::EMPTY }; 4];
+        let mut buffer = Reorder::new(&mut slots, filter(), TIMER);
+        assert_eq!(buffer.push(at(100_000), Some(1), 1), Pushed::Held);
+        assert_eq!((buffer.poll(at(10)), buffer.poll_timeout()), (None, Some(at(60))));
+        assert_eq!(buffer.push(at(0), Some(3), 3), Pushed::Held);
+        assert_eq!(buffer.poll_timeout(), Some(at(50)));
+        assert_eq!([buffer.poll(at(50)), buffer.poll(at(50))], [Some(1), Some(3)]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl SequenceFilter {
     /// # Errors
     ///
     /// [`DropReason::GreSequenceMissing`] and [`DropReason::GreSequence`]: the packet is to be dropped, and nothing
-    /// is remembered of it.
+    /// is remembered of its number.
     #[inline]
     pub fn accept(&mut self, now: Instant, sequence: Option<u32>) -> Result<(), DropReason> {
         let Some(sequence) = sequence else {
@@ -95,8 +95,9 @@ impl SequenceFilter {
         (sequence.wrapping_sub(self.expected) as i32) < 0
     }
 
-    /// Whether even a late number is taken now.
-    fn takes_any(&self, now: Instant) -> bool {
+    /// Whether even a late number is taken now. Where the clock was set back, the silence counts from now on.
+    fn takes_any(&mut self, now: Instant) -> bool {
+        self.accepted = self.accepted.map(|accepted| accepted.min(now));
         let is_unset = self.rule == SequenceRule::Linux && self.expected == 0;
         let is_silent = match (self.reset_after, self.accepted) {
             (None, _) => false,

@@ -155,6 +155,8 @@ fn e_a_clock_that_jumps_back_resets_nothing() {
     let mut at = |seconds, n| end.gets_at(Instant::from_secs(seconds), Some(n));
     assert_eq!([at(100, 9), at(0, 8), at(1, 10), at(2, 9)], [None, LATE, None, LATE]);
     assert_eq!(at(4, 9), None, "three seconds after the last one");
+    // What a remote sends that restarted meanwhile is heard three seconds after the jump, and not after 100.
+    assert_eq!([at(100, 90), at(1, 0), at(3, 1), at(4, 2)], [None, LATE, LATE, None]);
 }
 
 #[test]
