@@ -121,8 +121,8 @@ drop_reasons! {
     /// GRE with another key than this tunnel's, or with or without one against what it expects
     /// (RFC 2890, section 2.1). Not a packet of this tunnel.
     GreKey "gre-key";
-    /// GRE without a key or with a checksum or a sequence number, which is not NVGRE's form (RFC 7637,
-    /// section 3.2).
+    /// GRE without a key, with a checksum or a sequence number, or of something else than frames, which is not NVGRE's
+    /// form (RFC 7637, section 3.2).
     NvgreFlags "nvgre-flags";
     /// The answer to a GRE keepalive: protocol 0 and no payload. It is for whoever counts them.
     GreKeepalive "gre-keepalive";

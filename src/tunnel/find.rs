@@ -60,7 +60,7 @@ pub(crate) fn find<'a>(
                 UdpPayload::Vxlan => vxlan::open(udp.payload, policy.guess_extensions, policy, seen)?,
                 UdpPayload::VxlanGpe => vxlan::open_gpe(udp.payload, policy, seen)?,
                 UdpPayload::Geneve => geneve::open(udp.payload, &[], policy, seen)?,
-                UdpPayload::Gre => gre::open(udp.payload, policy, seen)?,
+                UdpPayload::Gre => with_erspan_i(gre::open(udp.payload, policy, seen)?),
                 UdpPayload::Ip => ip_udp::open(udp.payload)?,
             };
             Ok(Found::Tunnel(facts, opened))
@@ -80,18 +80,24 @@ impl Found<'_> {
 fn open_gre<'a>(packet: View<'a>, policy: &Policy, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {
     let mut opened = match gre::open(packet, policy, seen) {
         Err(DropReason::GreVersion) => return open_gre1(packet, seen),
-        opened => opened?,
+        opened => with_erspan_i(opened?),
     };
-    if let Encapsulation::Gre { header, .. } = opened.encapsulation {
-        if let (true, Some(header)) = (policy.guess_extensions, nvgre::Header::from_gre(&header)) {
+    if let (true, Encapsulation::Gre { header, .. }) = (policy.guess_extensions, opened.encapsulation) {
+        if let Some(header) = nvgre::Header::from_gre(&header) {
             opened.encapsulation = Encapsulation::Nvgre(header);
-        }
-        if header.protocol == erspan::ETHERTYPE_II && header.sequence.is_none() {
-            // Type I of ERSPAN has neither sequence number nor header: the frame follows.
-            opened.protocol = EtherType::TEB;
         }
     }
     Ok(opened)
+}
+
+/// Type I of ERSPAN has neither sequence number nor header: the frame follows.
+fn with_erspan_i(mut opened: Opened<'_>) -> Opened<'_> {
+    if let Encapsulation::Gre { header, .. } = opened.encapsulation {
+        if header.protocol == erspan::ETHERTYPE_II && header.sequence.is_none() {
+            opened.protocol = EtherType::TEB;
+        }
+    }
+    opened
 }
 
 fn open_gre1<'a>(packet: View<'a>, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {

@@ -56,11 +56,17 @@ fn b2_7_erspan_of_all_types() {
     assert_eq!(layers, ["GRE protocol 0x22eb seq 6", "ERSPAN session 123 vlan 100"]);
     assert_eq!((protocol, payload), (EtherType::TEB, any_frame()));
 
-    // Type I: no sequence number, no header.
+    // Type I: no sequence number, no header. In UDP, too.
     let i = [&[0, 0, 0x88, 0xbe][..], &any_frame()].concat();
-    let (layers, protocol, payload) = carried(&over_ip(&i));
-    assert_eq!(layers, ["GRE protocol 0x88be"]);
-    assert_eq!((protocol, payload), (EtherType::TEB, any_frame()));
+    let [l0, l1] = (8 + i.len() as u16).to_be_bytes();
+    let mut in_udp = over_ip(&[&[0xc0, 0, 0x12, 0x92, l0, l1, 0, 0][..], &i].concat());
+    in_udp[9] = 17;
+    fix_ipv4(&mut in_udp);
+    for packet in [over_ip(&i), in_udp] {
+        let (layers, protocol, payload) = carried(&packet);
+        assert_eq!(layers, ["GRE protocol 0x88be"]);
+        assert_eq!((protocol, payload), (EtherType::TEB, any_frame()));
+    }
 
     for (cut, reason) in [(12, DropReason::ErspanTruncated), (15, DropReason::ErspanTruncated)] {
         assert_eq!(inspect(&over_ip(&ii[..cut]), &profile()).drop_reason(), Some(reason));
