@@ -172,8 +172,9 @@ impl Builder<Geneve> {
     /// Tells the endpoint that the caller handles critical options of this type: packets with others are dropped
     /// (section 3.5). None by default, [`MAX_KNOWN_OPTIONS`] at most.
     pub fn knows(mut self, class: OptionClass, kind: OptionType) -> Self {
-        match self.protocol.known.iter_mut().find(|slot| slot.is_none()) {
-            Some(slot) => *slot = Some((class, kind)),
+        let option = Some((class, kind));
+        match self.protocol.known.iter_mut().find(|slot| slot.is_none() || **slot == option) {
+            Some(slot) => *slot = option,
             None => self.protocol.too_many_known = true,
         }
         self
