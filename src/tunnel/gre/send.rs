@@ -65,10 +65,11 @@ impl Tunnel {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified or
-    /// broadcast.
+    /// [`ConfigError`] where the addresses are of different families or the remote's is unspecified, broadcast or
+    /// our own.
     pub fn next_hop(&self, address: IpAddr) -> Result<Remote, ConfigError> {
-        self.endpoint.remote(address)
+        let remote = self.endpoint.remote(address)?;
+        if address == self.local() { Err(ConfigError::RemoteIsLocal(address)) } else { Ok(remote) }
     }
 
     /// The outer headers of `packet` as a value, to be sent as `[header, packet]`, with the next sequence number.
@@ -80,6 +81,26 @@ impl Tunnel {
     pub fn header(&mut self, packet: &[u8], meta: &EncapMeta) -> Result<Header, EncapError> {
         let checked = self.check(packet, self.address);
         self.checked_header(packet, meta, checked)
+    }
+
+    /// As [`header`](Self::header), towards this [`next_hop`](Self::next_hop).
+    ///
+    /// # Errors
+    ///
+    /// [`EncapError`]; no number is used up.
+    #[inline]
+    pub fn header_to(
+        &mut self,
+        packet: &[u8],
+        next_hop: &Remote,
+        meta: &EncapMeta,
+    ) -> Result<Header, EncapError> {
+        let meta = self.numbered(meta);
+        let made = match self.check(packet, next_hop.address()) {
+            Ok(limit) => self.headers(packet, next_hop, &meta, limit),
+            Err(error) => Err(error),
+        };
+        self.count_sent(packet.len(), made)
     }
 
     #[inline]

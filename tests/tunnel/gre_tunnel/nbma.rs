@@ -34,7 +34,9 @@ fn b5_each_packet_has_a_destination_of_its_own_and_all_share_the_numbers() {
             for (number, spoke) in spokes.map(ip).into_iter().cycle().take(4).enumerate() {
                 let next_hop = hub.next_hop(spoke).unwrap();
                 let meta = EncapMeta::new();
+                let header = hub.clone().header_to(&packet(), &next_hop, &meta).unwrap();
                 let ((), made) = edit(&packet(), |packet| hub.encap_to(packet, &next_hop, &meta)).unwrap();
+                assert_eq!([&header[..], &packet()].concat(), made);
                 let here = hub.local();
                 let mut there = set(Tunnel::new(spoke, here).key(Key(7)).csum(true)).build().unwrap();
                 let (received, inner) = receive(&mut there, &made).unwrap();
@@ -61,6 +63,8 @@ fn b5_without_a_route_a_packet_goes_nowhere() {
     assert_eq!(hub.next_hop(any).err(), Some(ConfigError::RemoteUnspecified(any)));
     let mixed = ConfigError::FamilyMismatch { local: ends(false).0, remote: six };
     assert_eq!(hub.next_hop(six).err(), Some(mixed));
+    let own = ends(false).0;
+    assert_eq!(hub.next_hop(own).err(), Some(ConfigError::RemoteIsLocal(own)));
 }
 
 #[test]
