@@ -6,8 +6,8 @@ use core::{
 };
 
 use super::{
-    Anomalies, ConfigError, DontFragment, Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Protocol, Ttl,
-    UdpChecksum, ecn,
+    Anomalies, ConfigError, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Payload, Policy,
+    Protocol, Ttl, UdpChecksum, ecn,
     entropy::{Keys, SourcePorts},
     inner::Peek,
     outer::{MAX_LEN, Outer},
@@ -207,6 +207,11 @@ impl<P: Protocol> Builder<P> {
         let local = self.local;
         if self.framing != Framing::Payload && !is_unicast(local) {
             return Err(ConfigError::LocalNotUnicast(local));
+        }
+        if let Framing::Ethernet(Link { source, .. }) = self.framing {
+            if source.is_multicast() {
+                return Err(ConfigError::LinkSourceIsGroup(source));
+            }
         }
         if self.flow_label.is_some() && local.is_ipv4() {
             return Err(ConfigError::FlowLabelOnIpv4(local));

@@ -243,6 +243,9 @@ pub enum ConfigError {
     /// An address that nobody can have.
     #[error("local address {0} is not a unicast address, which framing with IP needs")]
     LocalNotUnicast(IpAddr),
+    /// Our own MAC address is one that no frame comes from: a group's, or that of all.
+    #[error("the link's own MAC address {0} is a group's, which no frame comes from")]
+    LinkSourceIsGroup(MacAddr),
     /// An address that nothing can be sent to.
     #[error("remote address {0} is unspecified")]
     RemoteUnspecified(IpAddr),

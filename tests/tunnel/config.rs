@@ -3,10 +3,10 @@
 use encap::{
     Packet, packet,
     tunnel::{
-        Builder, ConfigError, DontFragment, EncapError, EncapMeta, Framing, OuterFlowLabel, Ttl, gre, ip_udp,
-        nvgre, vxlan,
+        Builder, ConfigError, DontFragment, EncapError, EncapMeta, Framing, Link, OuterFlowLabel, Ttl, gre,
+        ip_udp, nvgre, vxlan,
     },
-    wire::Vni,
+    wire::{MacAddr, Vni},
 };
 
 use crate::common::{any_frame, encap, ends, ip, vxlan_pair};
@@ -101,6 +101,16 @@ fn addresses_that_nobody_can_have_or_reach() {
     let (_, b6) = ends(true);
     assert_eq!(tunnel.remote(b6, vni), Err(ConfigError::FamilyMismatch { local: a, remote: b6 }));
     assert!(tunnel.remote(b, vni).is_ok());
+}
+
+/// IEEE 802.3, section 3.2.4: a source is a station, and so is its address.
+#[test]
+fn no_frame_comes_from_a_group() {
+    let framing = |source| Framing::Ethernet(Link { source, next_hop: MacAddr::BROADCAST, vlan: None });
+    for source in [MacAddr::BROADCAST, MacAddr([1, 0, 0x5e, 0, 0, 1])] {
+        assert_eq!(refused(|b| b.framing(framing(source)), false), ConfigError::LinkSourceIsGroup(source));
+    }
+    assert!(vxlan::Endpoint::new(ends(false).0).framing(framing(MacAddr([2; 6]))).build().is_ok());
 }
 
 #[test]
