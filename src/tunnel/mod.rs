@@ -16,6 +16,7 @@ mod encap;
 mod encapsulation;
 mod endpoint;
 mod entropy;
+mod error;
 mod find;
 pub mod geneve;
 mod glance;
@@ -45,6 +46,7 @@ pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
+pub use error::{ConfigError, EncapError};
 pub use inner::Payload;
 pub(crate) use inner::{IpVersion, Plain};
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
@@ -54,8 +56,7 @@ pub use protocol::{OverUdp, Protocol};
 pub(crate) use remote::Kept;
 pub use remote::Remote;
 pub use settings::{
-    ConfigError, DontFragment, EncapError, EncapMeta, Framing, InnerChecksum, Link, OuterDscp,
-    OuterFlowLabel, Ttl, UdpChecksum,
+    DontFragment, EncapMeta, Framing, InnerChecksum, Link, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum,
 };
 pub(crate) use straight::{Look, Straight, Template};
 pub use underlay::{OuterFacts, Start};
