@@ -281,8 +281,8 @@ impl<P: Protocol> Endpoint<P> {
             return Err(EncapError::TooLong { len: packet.len(), max: remote.max_inner() });
         }
         if let InnerChecksum::Partial { start, offset } = meta.inner_checksum {
-            let at = usize::from(start).saturating_add(offset.into());
-            if at.saturating_add(2) > packet.len() {
+            if !meta.inner_checksum.fits(packet.len()) {
+                let at = usize::from(start).saturating_add(offset.into());
                 return Err(EncapError::PartialChecksum { at, len: packet.len() });
             }
         }

@@ -136,8 +136,9 @@ pub enum EncapError {
         /// The most that fits.
         max: usize,
     },
-    /// What [`InnerChecksum::Partial`](super::InnerChecksum::Partial) says lies outside the packet.
-    #[error("inner packet: its checksum at byte {at} lies outside its {len} bytes")]
+    /// What [`InnerChecksum::Partial`](super::InnerChecksum::Partial) says lies outside the packet, or between two words
+    /// of the sum.
+    #[error("inner packet: its checksum at byte {at} lies outside its {len} bytes, or at an odd offset")]
     PartialChecksum {
         /// Where the checksum was said to be.
         at: usize,

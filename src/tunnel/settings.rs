@@ -140,12 +140,23 @@ pub enum InnerChecksum {
     Partial {
         /// Where the sum starts.
         start: u16,
-        /// Where the checksum goes, from there.
+        /// Where the checksum goes, from there: an even number.
         offset: u16,
     },
 }
 
 impl InnerChecksum {
+    /// Whether a packet of so many bytes has a place for the checksum: one of the words that are summed up.
+    #[inline(always)]
+    pub(crate) const fn fits(self, len: usize) -> bool {
+        match self {
+            Self::Partial { start, offset } => {
+                offset % 2 == 0 && (start as usize).saturating_add(offset as usize).saturating_add(2) <= len
+            }
+            _ => true,
+        }
+    }
+
     /// The same once so many bytes of headers are before the packet.
     #[inline(always)]
     pub(crate) const fn behind(self, headers: u16) -> Self {

@@ -166,11 +166,13 @@ fn partial_sum(inner: &[u8], ip_len: usize) -> u16 {
 }
 
 #[test]
-fn a_partial_checksum_outside_the_packet_is_refused() {
+fn a_partial_checksum_outside_the_packet_or_between_words_is_refused() {
     let (tunnel, remote, _) = vxlan_pair(false, |b| b, |b| b);
     let inner = any_frame();
     let len = inner.len();
-    for (start, offset) in [(len as u16, 0), (0, len as u16), (len as u16 - 1, 0), (u16::MAX, u16::MAX)] {
+    let outside = [(len as u16, 0), (0, len as u16), (len as u16 - 1, 0), (u16::MAX, u16::MAX)];
+    // RFC 1071, section 1: the sum has words of 16 bits, and the checksum is one of them.
+    for (start, offset) in outside.into_iter().chain([(34, 1), (33, 7)]) {
         let meta = EncapMeta::new().inner_checksum(InnerChecksum::Partial { start, offset });
         let at = usize::from(start) + usize::from(offset);
         assert_eq!(encap(&tunnel, &remote, &meta, &inner), Err(EncapError::PartialChecksum { at, len }));

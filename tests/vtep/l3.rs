@@ -271,9 +271,9 @@ fn an_unfinished_checksum_is_counted_from_the_packets_front() {
         let expected = if udpcsum { State::Good } else { State::Absent };
         assert_eq!(udp::verify(pseudo.unwrap(), datagram), expected);
     }
-    // One that lies outside the packet is refused, and the packet left as it was.
+    // One outside the packet, or between its words, is refused, and the packet left as it was.
     let mut node = configured(|config| config.udpcsum = true);
-    for (start, offset) in [(58, 6), (20, 40), (u16::MAX, 0)] {
+    for (start, offset) in [(58, 6), (20, 40), (20, 7), (u16::MAX, 0)] {
         let mut meta = OverlayMeta::default();
         meta.inner_checksum = InnerChecksum::Partial { start, offset };
         let refused = (Output::Drop(DropReason::BadMeta), unfinished(30));

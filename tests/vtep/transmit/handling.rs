@@ -180,9 +180,11 @@ fn what_the_caller_says_must_fit_the_frame() {
     meta.inner_checksum = InnerChecksum::Good;
     let (Output::Send { checksum, .. }, _) = node.send_with(NOW, &meta, &frame) else { panic!() };
     assert_eq!(checksum, InnerChecksum::Good);
-    meta.inner_checksum = InnerChecksum::Partial { start: 34, offset: 600 };
-    assert_eq!(node.send_with(NOW, &meta, &frame), (Output::Drop(DropReason::BadMeta), frame));
-    assert_eq!(node.drops(DropReason::BadMeta), 1);
+    for (offset, drops) in [(600, 1), (7, 2)] {
+        meta.inner_checksum = InnerChecksum::Partial { start: 34, offset };
+        assert_eq!(node.send_with(NOW, &meta, &frame), (Output::Drop(DropReason::BadMeta), frame.clone()));
+        assert_eq!(node.drops(DropReason::BadMeta), drops);
+    }
 }
 
 /// Section F: the mark's policy in the first eight bytes.
