@@ -250,9 +250,8 @@ impl Config {
 
     /// Whether keepalives are recognised. On a tunnel of frames there are none. Where a socket has our address, only
     /// those with which somebody tells the address that they came to
-    /// ([`DecapMeta::outer`](crate::tunnel::DecapMeta::outer)). Where they are asked for,
-    /// packets may be as short as their answers are, which Linux would refuse; but a [`policy`](Self::policy) that is
-    /// set holds.
+    /// ([`DecapMeta::outer`](crate::tunnel::DecapMeta::outer)). Where they are asked for, packets may be as short as
+    /// their answers are, which Linux would refuse; but a [`policy`](Self::policy) that is set holds.
     pub const fn keepalives(mut self, on: bool) -> Self {
         self.keepalives = Some(on);
         self
