@@ -4,7 +4,7 @@
 //! (RFC 1071, section 1). So of a packet that is known to be good only the headers before the segment, without the
 //! addresses, and the padding behind it, have to be read.
 
-use super::{InnerChecksum, UdpChecksum, inner::IpVersion, ip_options, patch::Flow};
+use super::{InnerChecksum, UdpChecksum, inner::IpVersion, patch::Flow};
 use crate::wire::{
     IpProtocol,
     checksum::{Few, Sum},
@@ -99,7 +99,7 @@ fn good_sum(before: Few, packet: &[u8], version: IpVersion, l3: usize) -> Option
             // Fewer bytes than a header has are no header.
             let options = inner.get(ipv4::Header::MIN_LEN..header_len)?;
             // With hops left, the last of them is in the pseudo header, and another address in this one.
-            if !options.is_empty() && ip_options::leads_on(options) {
+            if !options.is_empty() && ipv4::leads_on(options) {
                 return None;
             }
             (front_sum::<26>(before, packet, l3, 12)?, options, protocol, inner.get(header_len..)?, behind)
