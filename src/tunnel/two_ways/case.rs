@@ -8,11 +8,12 @@ use std::{vec, vec::Vec};
 use proptest::{collection, prelude::*, sample::Index};
 
 use super::super::{
-    Builder, DontFragment, EncapMeta, Endpoint, Framing, InnerChecksum, Link, OuterDscp, Payload, Policy,
-    Protocol, Remote, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre, protocol::OverUdp, vxlan,
+    Builder, DontFragment, EncapMeta, Endpoint, Framing, InnerChecksum, Link, OuterDscp, OuterFlowLabel,
+    Payload, Policy, Protocol, Remote, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre, protocol::OverUdp,
+    vxlan,
 };
 use crate::wire::{
-    Dscp, MacAddr, Pcp, VlanId, Vni,
+    Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni,
     geneve_option::{OptionClass, OptionType},
     gre::Key,
     vxlan_gbp::GroupPolicy,
@@ -104,6 +105,10 @@ impl Case {
             const SET: DontFragment = DontFragment::Set;
             let modes = [SET, SET, SET, SET, DontFragment::Unset, DontFragment::Inherit];
             builder = builder.dont_fragment(self.pick(7, modes));
+        } else if self.choice[7] % 2 != 0 {
+            let fixed = OuterFlowLabel::Fixed(FlowLabel::truncate(self.number));
+            let modes = [fixed, OuterFlowLabel::FromHash, OuterFlowLabel::Inherit];
+            builder = builder.flow_label(self.pick(6, modes));
         }
         builder.build().unwrap()
     }
@@ -115,6 +120,11 @@ impl Case {
                 .udp_checksum(self.pick(8, modes))
                 .source_ports(self.pick(9, [(1, 65_535), (9, 9)]).into_range()),
         )
+    }
+
+    fn gre<const UDP: bool>(&self, builder: Builder<gre::Gre<UDP>>) -> Builder<gre::Gre<UDP>> {
+        let builder = if self.choice[9] % 2 == 0 { builder } else { builder.key(Key(self.number)) };
+        builder.checksum(self.choice[12] % 3 == 0).sequence(self.choice[8] % 3 == 0)
     }
 
     pub(super) fn meta(&self) -> EncapMeta {
@@ -134,7 +144,7 @@ impl Case {
         let (a, b) = self.ends();
         let vni = Vni::truncate(self.number | 0x1000);
         let payload = self.pick(15, [Payload::Ethernet, Payload::Ip]);
-        match self.choice[15] % 12 {
+        match self.choice[15] % 13 {
             0..=3 => {
                 let make = |local| self.over_udp(vxlan::Endpoint::new(local));
                 check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
@@ -160,20 +170,20 @@ impl Case {
                 check.check(self, &make(a), &make(a).remote_with_options(b, vni, options), &make(b));
             }
             8 | 9 => {
-                let make = |local| {
-                    let builder = gre::Endpoint::new(local).payload(payload);
-                    let builder =
-                        if self.choice[9] % 2 == 0 { builder } else { builder.key(Key(self.number)) };
-                    self.build(builder.checksum(self.choice[12] % 3 == 0).sequence(self.choice[8] % 3 == 0))
-                };
+                let make = |local| self.build(self.gre(gre::Endpoint::new(local).payload(payload)));
                 check.check(self, &make(a), &make(a).remote(b), &make(b));
             }
             10 => {
                 let make = |local| self.build(nvgre::Endpoint::new(local));
                 check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
             }
-            _ => {
+            11 => {
                 let make = |local| self.over_udp(ip_udp::Endpoint::new(local));
+                check.check(self, &make(a), &make(a).remote(b), &make(b));
+            }
+            _ => {
+                let payload = self.pick(14, [Payload::Ethernet, Payload::Ip]);
+                let make = |local| self.over_udp(self.gre(gre::UdpEndpoint::new(local).payload(payload)));
                 check.check(self, &make(a), &make(a).remote(b), &make(b));
             }
         }

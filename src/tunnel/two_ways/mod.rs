@@ -11,7 +11,7 @@ use std::vec;
 use proptest::prelude::*;
 
 use self::case::{Case, Check, HEADROOM, buffer, cases, frame};
-use super::{DecapMeta, EncapMeta, Endpoint, Framing, Link, OuterFacts, Protocol, Remote, vxlan};
+use super::{DecapMeta, DropReason, EncapMeta, Endpoint, Framing, Link, OuterFacts, Protocol, Remote, vxlan};
 use crate::{
     packet::Packet,
     wire::{EtherType, MacAddr, Vni, checksum},
@@ -30,22 +30,35 @@ impl Check for Encap {
         _: &Endpoint<P>,
     ) {
         let Ok(remote) = remote else { return };
-        let (mut short, mut long) = (buffer(&case.packet), buffer(&case.packet));
         let meta = case.meta();
         let start = HEADROOM - usize::from(case.choice[0] == 0) * 100;
         let len = case.packet.len();
+        let mut long = buffer(&case.packet);
+        let added = tunnel.encap_any(Packet::new(&mut long, start, len).unwrap(), remote, meta);
+        let range = added.map_or((start, len), |added| (start - added, len + added));
+
+        let mut short = buffer(&case.packet);
         let mut packet = Packet::new(&mut short, start, len).unwrap();
-        if tunnel.encap_plain(&mut packet, &remote.facts, &remote.header, &meta).is_none() {
+        if tunnel.encap_plain(&mut packet, &remote.facts, &remote.header, &meta).is_some() {
+            self.0 += 1;
+            assert_eq!((added.is_ok(), packet.into_range()), (true, range));
+            assert_eq!(short, long);
+        } else {
             assert_eq!(packet.into_range(), (start, len));
             assert_eq!(short[start..], long[start..], "nothing of the packet changes");
-            return;
         }
-        self.0 += 1;
-        let range = packet.into_range();
-        let packet = Packet::new(&mut long, start, len).unwrap();
-        let added = tunnel.encap_any(packet, remote, meta);
-        assert_eq!(added.map(|added| (start - added, len + added)), Ok(range));
-        assert_eq!(short, long);
+
+        let mut burst = [buffer(&case.packet), buffer(&case.packet)];
+        let mut packets = burst.each_mut().map(|bytes| Packet::new(bytes, start, len).unwrap());
+        let mut results = [Ok(()); 2];
+        assert_eq!(tunnel.encap_batch(&mut packets, &[(remote, meta); 2], &mut results), 2);
+        assert_eq!(results, [added.map(|_| ()); 2]);
+        assert_eq!(packets.map(Packet::into_range), [range; 2]);
+        assert!(burst.iter().all(|bytes| bytes[range.0..] == long[range.0..]));
+        if added.is_ok() {
+            let inner = &buffer(&case.packet)[start..start + len];
+            assert_eq!(tunnel.header(inner, remote, &meta).as_deref(), Ok(&long[range.0..start]));
+        }
     }
 }
 
@@ -100,7 +113,11 @@ fn fix(packet: &mut [u8], remote: &Remote) {
 fn compare<P: Protocol>(receiver: &Endpoint<P>, packet: &[u8], meta: &DecapMeta) -> u32 {
     let mut short = 0;
     let long = receiver.walked(packet, meta);
-    let glances = [receiver.checked_plain(packet, meta), receiver.checked_at_a_glance(packet, *meta)];
+    let glances = [
+        receiver.checked_plain(packet, meta),
+        receiver.checked_plain_ipv6(packet, meta),
+        receiver.checked_at_a_glance(packet, *meta),
+    ];
     for (inner, end) in glances.into_iter().flatten() {
         short += 1;
         let (expected, carried) = long.expect("what is told at a glance is good");
@@ -114,6 +131,18 @@ fn compare<P: Protocol>(receiver: &Endpoint<P>, packet: &[u8], meta: &DecapMeta)
     }
     let checked = receiver.checked(packet, meta).map(|(inner, carried)| (inner, carried.bytes(packet)));
     assert_eq!(checked, long.map(|(inner, carried)| (inner, carried.bytes(packet))));
+
+    let (mut of_burst, mut alone) = (packet.to_vec(), packet.to_vec());
+    let mut burst = [Packet::new(&mut of_burst, 0, packet.len()).unwrap()];
+    let mut results = [Err(DropReason::NotIp)];
+    assert_eq!(receiver.decap_batch(&mut burst, &[*meta], &mut results), 1);
+    assert_eq!(results, [long.map(|(inner, _)| inner)]);
+    let mut left = Packet::new(&mut alone, 0, packet.len()).unwrap();
+    if let Ok((_, carried)) = long {
+        carried.strip_from(&mut left);
+    }
+    assert_eq!(burst.map(Packet::into_range), [left.into_range()]);
+    assert_eq!(of_burst, alone);
     short
 }
 
@@ -151,7 +180,7 @@ impl Check for Bits {
 #[test]
 fn every_bit_that_matters_is_seen_at_a_glance() {
     let mut bits = Bits::default();
-    for (kind, v6) in (0..12).flat_map(|kind| [(kind, false), (kind, true)]) {
+    for (kind, v6) in (0..13).flat_map(|kind| [(kind, false), (kind, true)]) {
         for framing in [0, 1, 3] {
             let mut choice = [0; 16];
             (choice[0], choice[1], choice[10], choice[15]) = (1, framing, 1, kind);
