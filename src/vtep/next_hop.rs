@@ -124,7 +124,11 @@ impl Engine<'_> {
         if gateway {
             self.fdb.remotes.set_gateway(address.is_ipv6(), Some(mac));
         }
-        let Some(remote) = self.fdb.remotes.find_by_address(address, egress) else { return gateway };
+        let remote = self.fdb.remotes.find_by_address(address, egress);
+        // Who is not on the link is behind the gateway, whatever is said on the link.
+        let Some(remote) = remote.filter(|_| self.config.next_hop(address) == address) else {
+            return gateway;
+        };
         let known = self.fdb.remotes.get(remote).and_then(|remote| remote.next_hop);
         if known != Some(mac) {
             // Somebody else at work on this remote: the next answer is as good.
@@ -136,7 +140,11 @@ impl Engine<'_> {
     /// Learns from ARP and Neighbor Discovery in the underlay, which are for the rest of the network stack as well.
     #[cold]
     pub(super) fn overhear(&self, ingress: u32, frame: &[u8]) {
-        let (Framing::Ethernet(_), Some(front)) = (self.config.framing, Front::of(frame)) else { return };
+        let (Framing::Ethernet(link), Some(front)) = (self.config.framing, Front::of(frame)) else { return };
+        // Where there is one next hop for all, nobody is asked for.
+        if link.next_hop != MacAddr::ZERO {
+            return;
+        }
         let message = frame.get(front.l3..).unwrap_or_default();
         let heard = match front.ethertype {
             EtherType::ARP => self.heard_by_arp(message),

@@ -117,6 +117,24 @@ fn who_is_not_on_the_link_is_reached_by_the_gateway() {
     assert_eq!((hop(&mut node, 4), hop(&mut node, 5)), (Ok(mac(0x44)), Ok(mac(0xfd))));
 }
 
+/// Nobody speaks on the link for an address that is not on it, and nobody at all where one next hop is set for all.
+#[test]
+fn what_is_said_on_the_link_takes_nobody_from_the_gateway() {
+    let mut node = node();
+    says(&mut node, &reply(OURS, (mac(0xfe), [192, 0, 2, 254]), [192, 0, 2, 1]));
+    for target in [FAR, [192, 0, 2, 1]] {
+        says(&mut node, &arp(MacAddr::BROADCAST, 1, (mac(0x66), FAR), target));
+        assert_eq!(hop(&mut node, 4), Ok(mac(0xfe)));
+    }
+    assert!(!node.vtep.learn_next_hop(FAR.into(), 0, mac(0x67)));
+
+    let fixed = Framing::Ethernet(Link { source: OURS, next_hop: mac(0xbb), vlan: None });
+    let mut node = Node::new(1, with(Config::new(), |c| c.framing = fixed));
+    node.vtep.fdb().add(VNI, mac(2), node.vtep.remote(address(2)).unwrap()).unwrap();
+    says(&mut node, &reply(OURS, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 1]));
+    assert_eq!(hop(&mut node, 2), Ok(mac(0xbb)));
+}
+
 /// A flood asks for the gateway by a miss.
 #[test]
 fn copies_ask_for_the_gateway_too() {
