@@ -10,9 +10,9 @@ use super::{Config, ConfigError, Engine, overlay::Front};
 use crate::{
     packet::Header,
     table::Remote,
-    tunnel::{Framing, Link},
+    tunnel::{DecapMeta, Framing, Link},
     wire::{
-        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, arp, ethernet, group_mac, icmpv6, ipv6,
+        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, VlanId, arp, ethernet, group_mac, icmpv6, ipv6,
         ndp::{self, Solicitation},
         ndp_check,
         ndp_option::{NeighborOption, OptionType},
@@ -139,10 +139,11 @@ impl Engine<'_> {
 
     /// Learns from ARP and Neighbor Discovery in the underlay, which are for the rest of the network stack as well.
     #[cold]
-    pub(super) fn overhear(&self, ingress: u32, frame: &[u8]) {
+    pub(super) fn overhear(&self, meta: &DecapMeta, frame: &[u8]) {
         let (Framing::Ethernet(link), Some(front)) = (self.config.framing, Front::of(frame)) else { return };
-        // Where there is one next hop for all, nobody is asked for.
-        if link.next_hop != MacAddr::ZERO {
+        // Another VLAN is another link; and where there is one next hop for all, nobody is asked for.
+        let own = link.vlan.map_or(VlanId::default(), |(id, _)| id);
+        if link.next_hop != MacAddr::ZERO || vlan_of(meta, &front, frame) != Some(own) {
             return;
         }
         let message = frame.get(front.l3..).unwrap_or_default();
@@ -152,11 +153,11 @@ impl Engine<'_> {
             _ => None,
         };
         let Some(heard) = heard else { return };
-        let known = Remote::new(heard.address, 0).egress(ingress);
+        let known = Remote::new(heard.address, 0).egress(meta.ingress);
         let known = self.known_next_hop(&known).or_else(|| self.gateway_mac(heard.address));
         // What nobody asked us about only changes what is known.
         if heard.for_us || (known.is_some() && (heard.overrides || known == Some(heard.mac))) {
-            self.learn_next_hop(heard.address, ingress, heard.mac);
+            self.learn_next_hop(heard.address, meta.ingress, heard.mac);
         }
     }
 
@@ -234,6 +235,16 @@ impl Engine<'_> {
                 framed(&link, to, EtherType::IPV6, &[&ip.to_bytes(), &icmp.to_bytes(), &body])
             }
         }
+    }
+}
+
+/// The VLAN that a frame of the underlay came by: 0 without a tag, or with one that carries a priority only. `None`
+/// where there are several tags.
+fn vlan_of(meta: &DecapMeta, front: &Front, frame: &[u8]) -> Option<VlanId> {
+    match (meta.vlan, frame.get(ethernet::Header::LEN..front.l3)?) {
+        (vlan, []) => Some(vlan.unwrap_or_default()),
+        (None, tag) => Some(vlan::Header::from_bytes(tag.try_into().ok()?).id),
+        _ => None,
     }
 }
 

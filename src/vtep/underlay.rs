@@ -26,7 +26,7 @@ impl<'t> Engine<'t> {
         match self.receive(worker, now, meta, &mut vni, packet) {
             Ok(output) => output,
             Err(DropReason::Decap(_)) if self.is_for_others(meta, packet) => {
-                self.overhear(meta.ingress, packet.as_slice());
+                self.overhear(meta, packet.as_slice());
                 Output::Pass
             }
             Err(reason) => {

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use encap::{
+    Packet,
     table::{Capacity, Remote},
-    tunnel::{Framing, Link},
-    vtep::{Config, ConfigError, Miss, Output, Vtep},
+    tunnel::{DecapMeta, Framing, Link},
+    vtep::{Config, ConfigError, Miss, Output, Vtep, Worker},
     wire::{MacAddr, Pcp, VlanId, arp, icmpv6, ndp::Answer, ndp_check},
 };
 
@@ -133,6 +134,36 @@ fn what_is_said_on_the_link_takes_nobody_from_the_gateway() {
     node.vtep.fdb().add(VNI, mac(2), node.vtep.remote(address(2)).unwrap()).unwrap();
     says(&mut node, &reply(OURS, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 1]));
     assert_eq!(hop(&mut node, 2), Ok(mac(0xbb)));
+}
+
+/// Another VLAN is another link, whose hosts may have the same addresses. VLAN 0 is none: it carries a priority only.
+#[test]
+fn next_hops_are_those_of_the_links_vlan() {
+    let said = reply(OURS, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 1]);
+    for own in [None, Some(0), Some(10)] {
+        for by in [None, Some(0), Some(10), Some(20)] {
+            let vlan = own.map(|id| (VlanId::truncate(id), Pcp::truncate(0)));
+            let framing = Framing::Ethernet(Link { source: OURS, next_hop: MacAddr::ZERO, vlan });
+            let expected = own.unwrap_or(0) == by.unwrap_or(0);
+            let learns = |meta: DecapMeta, mut frame: Vec<u8>| {
+                let node = Node::new(1, with(Config::new(), |c| c.framing = framing));
+                let remote = node.vtep.remote(address(2)).unwrap();
+                let len = frame.len();
+                let mut packet = Packet::new(&mut frame, 0, len).unwrap();
+                let output = node.vtep.handle_underlay(&mut Worker::new(1), NOW, &meta, &mut packet);
+                assert_eq!(output, Output::Pass);
+                node.vtep.remotes().get(remote).unwrap().next_hop.is_some()
+            };
+            // In the frame, or taken off by the card.
+            let frame = by.map_or(said.clone(), |id| tagged(id, &said));
+            assert_eq!(learns(DecapMeta::new(), frame.clone()), expected, "{own:?} {by:?}");
+            let taken = by.map_or(DecapMeta::new(), |id| DecapMeta::new().vlan(VlanId::truncate(id)));
+            assert_eq!(learns(taken, said.clone()), expected, "{own:?} {by:?}");
+            // A tag behind it says another one.
+            assert!(by.is_none() || !learns(taken, tagged(20, &said)));
+            assert!(by.is_none() || !learns(DecapMeta::new(), tagged(own.unwrap_or(0), &frame)));
+        }
+    }
 }
 
 /// A flood asks for the gateway by a miss.
