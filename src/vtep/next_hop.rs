@@ -156,7 +156,7 @@ impl Engine<'_> {
         let known = Remote::new(heard.address, 0).egress(meta.ingress);
         let known = self.known_next_hop(&known).or_else(|| self.gateway_mac(heard.address));
         // What nobody asked us about only changes what is known.
-        if heard.for_us || (known.is_some() && (heard.overrides || known == Some(heard.mac))) {
+        if known.map_or(heard.for_us, |known| heard.overrides || known == heard.mac) {
             self.learn_next_hop(heard.address, meta.ingress, heard.mac);
         }
     }

@@ -225,9 +225,11 @@ fn rfc4861_s7_2_over_ipv6_too() {
 
     says(&mut node, &advertisement(v6(2).into(), mac(0x22), v6(1).into(), true));
     assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
-    // Section 7.2.5: without the O flag another address is not taken.
-    says(&mut node, &advertisement(v6(2).into(), mac(0x23), v6(7).into(), false));
-    assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
+    // Section 7.2.5: without the O flag another address is not taken, in answer to our question or not.
+    for to in [7, 1] {
+        says(&mut node, &advertisement(v6(2).into(), mac(0x23), v6(to).into(), false));
+        assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
+    }
     says(&mut node, &advertisement(v6(2).into(), mac(0x23), v6(7).into(), true));
     assert_eq!(hop(&mut node, 2), Ok(mac(0x23)));
 
