@@ -1,13 +1,14 @@
 //! ICMP errors about our packets: what the underlay says of a remote.
 //!
 //! Anybody can send such an error, so what it quotes must be a packet of ours: our address, a remote that the tables
-//! know, its port, a source port out of our range, and, where the quote is long enough, a VXLAN header with a VNI that
-//! the tables know (RFC 5927, section 4; Linux checks as much).
+//! know, its port, a source port out of our range where those are ours and not a socket's, and, where the quote is long
+//! enough, a VXLAN header with a VNI that the tables know (RFC 5927, section 4; Linux checks as much).
 
 use super::Engine;
 use crate::{
     table::{Remote, RemoteId},
     time::Instant,
+    tunnel::Framing,
     wire::{
         IpProtocol,
         icmp_quote::{self, Problem, Quote},
@@ -54,7 +55,8 @@ impl Engine<'_> {
         let quote = report.quote;
         let (from, port) = quote.ports().filter(|_| quote.protocol == IpProtocol::UDP)?;
         let (least, most) = self.config.srcport;
-        if !self.is_local(quote.source) || !(least..=most).contains(&from) {
+        let is_sockets = self.config.framing == Framing::Payload;
+        if !self.is_local(quote.source) || !(is_sockets || (least..=most).contains(&from)) {
             return None;
         }
         let remotes = self.quoted_remotes(&quote, port)?;

@@ -5,15 +5,20 @@ use std::{net::Ipv6Addr, time::Duration};
 use encap::{
     table::{Ageing, Event, Remote, RemoteId},
     time::Instant,
+    tunnel::Framing,
     vtep::{Config, Output, PathReport},
     wire::{
         icmp_error,
         icmpv4::{self, Problem},
-        icmpv6,
+        icmpv6, udp,
     },
 };
 
-use crate::{common::*, frames::with, stop::Stop};
+use crate::{
+    common::*,
+    frames::{ip, with},
+    stop::Stop,
+};
 
 /// The error that a router at 192.0.2.254 sends about `packet`.
 fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
@@ -186,6 +191,23 @@ fn a_report_is_about_our_packet_while_the_remote_is_changed() {
     });
     // Nobody is at work on it any more.
     assert_eq!(too_big(&node, NOW, &packet, 999), PathReport::Mtu { remote, mtu: 999 });
+}
+
+/// The source port is the socket's, which nobody here knows.
+#[test]
+fn errors_about_a_sockets_packets_are_taken_whatever_its_port() {
+    let mut node = Node::new(1, with(Config::new(), |c| c.framing = Framing::Payload)).peers(&[2]);
+    let remote = node.vtep.remote(address(2)).unwrap();
+    for source_port in [4_789, 40_000] {
+        let payload = sent(&mut node);
+        let length = 8 + payload.len() as u16;
+        let udp = udp::Header { source_port, destination_port: 4_789, length, checksum: 0 }.to_bytes();
+        let packet = ip(address(1), address(2), 17, 0, &[&udp[..], &payload].concat());
+        assert_eq!(too_big(&node, NOW, &packet, 1_200), PathReport::Mtu { remote, mtu: 1_200 });
+        assert_eq!(too_big(&node, NOW, &packet[..28], 1_200), PathReport::Mtu { remote, mtu: 1_200 });
+        let other = ip(address(9), address(2), 17, 0, &[&udp[..], &payload].concat());
+        assert_eq!(too_big(&node, NOW, &other, 1_000), PathReport::NotOurs);
+    }
 }
 
 #[test]
