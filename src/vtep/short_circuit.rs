@@ -58,7 +58,9 @@ impl Engine<'_> {
             worker.miss_l3(self.config, Miss::L3 { vni: meta.vni, address });
             return None;
         };
-        if neighbor.mac == router || (decrements && !neighbor.is_valid()) {
+        // Of one that is only asked for, no MAC address is known (Linux takes all zeroes for it).
+        let is_known = neighbor.mac.is_unicast() && (neighbor.is_valid() || !decrements);
+        if neighbor.mac == router || !is_known {
             return None;
         }
         let destination = self.destination(worker, now, meta.vni, neighbor.mac).ok()?;

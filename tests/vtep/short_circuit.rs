@@ -73,6 +73,16 @@ fn a8c_the_state_of_the_neighbour() {
     }
 }
 
+/// An address that is only asked for has no MAC address, and all zeroes are nobody's.
+#[test]
+fn a8c_a_neighbour_without_a_mac_address_is_behind_the_router() {
+    for config in both() {
+        let mut node = node(config).peers(&[4]);
+        node.vtep.neighbors().add(VNI, [10, 1, 0, 50].into(), NewNeighbor::unknown(NOW)).unwrap();
+        assert_eq!(node.sends(&routed(50, 64), 2)[36..], routed(50, 64));
+    }
+}
+
 #[test]
 fn a7_6_a8c_only_by_way_of_routers() {
     for config in both() {
