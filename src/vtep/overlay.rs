@@ -221,10 +221,11 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address.
+    /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address, and so does what
+    /// has a tag: the groups of a VNI are those of no VLAN in it.
     fn group(&self, vni: Vni, front: &Front, frame: &[u8]) -> Option<Destination> {
         let mac = front.link.destination;
-        if !mac.is_multicast() || mac == MacAddr::BROADCAST || !self.tables.has_groups() {
+        if !mac.is_multicast() || mac == MacAddr::BROADCAST || front.tagged || !self.tables.has_groups() {
             return None;
         }
         let ip = frame.get(front.l3..)?;

@@ -92,6 +92,17 @@ fn a7_4_broadcast_and_unicast_go_by_their_mac_address() {
     }
 }
 
+/// A VLAN in the segment may have the same groups.
+#[test]
+fn a7_4_tagged_frames_go_by_their_mac_address() {
+    for config in both() {
+        let mut node = node(with(config, |c| c.inner_vlan = true));
+        let one = list(&node, &[3]);
+        node.vtep.groups().add(VNI, GROUP.into(), None, one).unwrap();
+        assert_eq!(reached(&mut node, &tagged(5, &to(GROUP))).len(), 3);
+    }
+}
+
 #[test]
 fn a7_4_over_ipv6_too() {
     for config in both() {

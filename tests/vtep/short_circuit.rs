@@ -95,6 +95,16 @@ fn a7_6_a8c_only_by_way_of_routers() {
     }
 }
 
+/// A VLAN in the segment may have the same addresses.
+#[test]
+fn a7_6_a8c_only_without_tags() {
+    for config in both() {
+        let mut node = node(with(config, |c| c.inner_vlan = true));
+        let frame = tagged(5, &routed(9, 64));
+        assert_eq!(node.sends(&frame, 2)[36..], frame);
+    }
+}
+
 /// What would expire is the router's to answer.
 #[test]
 fn a_packet_that_expires_goes_to_the_router() {
