@@ -7,9 +7,9 @@ use super::{Config, DropReason, Gso, way::Way};
 use crate::{tunnel::Framing, wire::ethernet};
 
 impl Gso {
-    /// Length of the longest segment, as a frame.
-    pub(super) const fn segment_len(self) -> usize {
-        (self.headers as usize).saturating_add(self.size as usize)
+    /// Length of the longest segment of a frame of this length, which may be the only one.
+    pub(super) fn segment_len(self, len: usize) -> usize {
+        usize::from(self.headers).saturating_add(self.size.into()).min(len)
     }
 
     /// The same once so many bytes of headers are before what is cut.

@@ -111,13 +111,14 @@ impl Replicas<'_, '_> {
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
-        let longest = self.flood.meta.gso.map_or(self.frame.len(), Gso::segment_len);
+        let whole = self.frame.len();
+        let longest = self.flood.meta.gso.map_or(whole, |gso| gso.segment_len(whole));
         if longest > way.max && engine.config.too_big != TooBig::Fragment {
             return Err(DropReason::TooBig);
         }
         let gso = match self.flood.meta.gso {
             None => None,
-            Some(gso) => Some(way.cut_later(engine.config, gso, self.frame.len())?),
+            Some(gso) => Some(way.cut_later(engine.config, gso, whole)?),
         };
         let meta = OverlayMeta { vni: self.flood.vni, ..self.flood.meta };
         let header = way.header(self.frame, &way.meta(self.worker, &meta)).map_err(reason)?;

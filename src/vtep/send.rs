@@ -1,7 +1,7 @@
 //! A frame to one remote.
 
 use super::{
-    DropReason, Engine, Gso, Output, OverlayMeta, TooBig, Worker,
+    DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
     report::Answer,
     trunk::Tag,
@@ -55,7 +55,7 @@ impl Engine<'_> {
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
-        let longest = meta.gso.map_or(packet.len(), Gso::segment_len);
+        let longest = meta.gso.map_or(packet.len(), |gso| gso.segment_len(packet.len()));
         if longest > way.max {
             match self.too_big(worker, now, meta, way.max, packet) {
                 // Nobody can be told.

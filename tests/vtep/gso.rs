@@ -53,6 +53,14 @@ fn a11_segments_must_fit() {
     assert!(matches!(output, Output::Send { .. }));
     let (output, _) = node.send_with(NOW, &meta(42, limit - 41), &long());
     assert_eq!(output, Output::Reply, "its sender is told");
+    // One segment that is shorter than others could be.
+    let short = |destination| datagram(destination, mac(1), 100);
+    let (output, _) = node.send_with(NOW, &meta(42, limit), &short(mac(9)));
+    assert!(matches!(output, Output::Send { gso: Some(_), .. }), "{output:?}");
+    let mut node = node.peers(&[3]);
+    let (output, frame) = node.send_with(NOW, &meta(42, limit), &short(MacAddr::BROADCAST));
+    let Output::Replicate(flood) = output else { panic!("{output:?}") };
+    assert_eq!(node.vtep.replicas(&mut node.worker, &flood, &frame).count(), 2);
 }
 
 #[test]
