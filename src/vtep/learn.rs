@@ -118,9 +118,7 @@ impl Engine<'_> {
         // Who teaches nothing is held to what is certain all the same: else a stranger could send in the name of
         // hosts in whose name no remote can.
         self.check(now, vni, source, outer.source, ingress)?;
-        // Without an interface a link-local address names nobody.
-        let somebody = !is_link_local(outer.source) || ingress != 0;
-        if !(known.is_none() && teaches && somebody) {
+        if !(known.is_none() && teaches && sender.somebody().is_some()) {
             return Ok(known);
         }
         let remote = self.stranger(outer.source, ingress);
@@ -216,6 +214,14 @@ pub(super) struct Sender {
     pub(super) known: Option<RemoteId>,
     /// Whether it wants to be learned from: the D bit of Group Based Policy is clear.
     pub(super) teaches: bool,
+}
+
+impl Sender {
+    /// The address of who it is: without an interface, a link-local one that we do not know names nobody.
+    pub(super) fn somebody(&self) -> Option<IpAddr> {
+        let address = self.outer?.source;
+        (self.known.is_some() || !is_link_local(address) || self.ingress != 0).then_some(address)
+    }
 }
 
 /// Members of a list that are looked at for a sender with a VNI of its own: no packet asks for more.

@@ -1,6 +1,6 @@
 //! A packet from the underlay.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
 use super::{
     Accept, DropReason, Engine, Output, Worker, arp_proxy, learn::Sender, nd_proxy, overlay::Front,
@@ -113,10 +113,7 @@ impl<'t> Engine<'t> {
         front: &Front,
         frame: &[u8],
     ) {
-        if !self.teaches(sender) {
-            return;
-        }
-        let from = sender.outer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |outer| outer.source);
+        let Some(from) = sender.somebody().filter(|_| self.teaches(sender)) else { return };
         let may_say = |of: IpAddr| {
             let is_known = || self.neighbors.lookup(now, vni, of).is_ok_and(|known| known.is_some());
             let adds = self.config.tables.snooping == Snooping::All && !is_known();

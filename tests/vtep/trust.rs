@@ -10,9 +10,9 @@ use encap::{
         Remote, Snooping,
     },
     time::Instant,
-    tunnel::DecapMeta,
+    tunnel::{DecapMeta, Framing},
     vtep::{Config, DropReason, Output, OverlayMeta, Proxy, Vtep, Worker},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, vxlan},
 };
 
 use crate::{
@@ -131,6 +131,26 @@ fn g1_strangers_move_no_neighbours() {
         node.delivers(&outer(&node, lie).bytes());
     }
     assert_eq!((node.vtep.neighbors().count(), mac_of(&node)), (3, mac(66)), "a remote that teaches");
+}
+
+/// Nor from nobody: by a socket of which nobody says who sends, or from a link-local address on no interface.
+#[test]
+fn g1_nobody_is_no_neighbours_sender() {
+    let change = |config: &mut Config| config.tables.snooping = Snooping::All;
+    let announces = arp(MacAddr::BROADCAST, 2, (mac(9), [10, 1, 0, 9]), [10, 1, 0, 9]);
+    let counts = |node: &Node| (node.vtep.fdb().count_vni(VNI).1, node.vtep.neighbors().count());
+    let socket = with(Config::linux(), |c| c.framing = Framing::Payload);
+    let mut node = Node::new(2, with(socket, change));
+    node.delivers(&[&vxlan::Header::new(VNI).to_bytes()[..], &announces].concat());
+    assert_eq!(counts(&node), (0, 0));
+
+    let (mut node, packet) = over_ipv6(with(Config::linux(), change));
+    let before = counts(&node).0;
+    let bytes = Outer { source: FE80.into(), frame: announces, ..packet }.bytes();
+    for (ingress, learned) in [(0, 0), (1, 1)] {
+        assert!(matches!(receive_by(&mut node, &bytes, ingress), Output::Deliver { .. }));
+        assert_eq!(counts(&node), (before + learned, learned));
+    }
 }
 
 /// No more neighbours come from one sender in a second than addresses do.
