@@ -158,8 +158,10 @@ impl Engine<'_> {
             {
                 true
             }
+            // Of one that nothing learned can change, the table says so, and no rate.
             Lookup::Found(_) if move_rate < u32::MAX => {
-                let may = worker.pace.may_move(now, vni, source, move_rate);
+                let is_fixed = self.check(now, vni, source, outer.source, sender.ingress).is_err();
+                let may = is_fixed || worker.pace.may_move(now, vni, source, move_rate);
                 worker.count_unlearned(!may);
                 may
             }

@@ -311,6 +311,7 @@ fn g_1_what_is_not_learned_is_checked_all_the_same() {
         for _ in 0..20 {
             node.refuses(&of(&node, 5, 1), DropReason::SourceElsewhere);
         }
+        assert_eq!(node.worker.counters().unlearned, 0, "no rate's doing");
         let remotes = node.vtep.remotes().count();
         let strangers = node.vtep.config().tables.learn_from == encap::table::LearnFrom::Any;
         for host in 10..20 {
