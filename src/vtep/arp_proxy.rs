@@ -1,11 +1,8 @@
 //! ARP requests answered in place of the hosts behind tunnels (RFC 826; RFC 1027 for proxies).
 
-use core::{
-    hint::black_box,
-    net::{IpAddr, Ipv4Addr},
-};
+use core::{hint::black_box, net::Ipv4Addr};
 
-use super::{DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, burst::BURST, overlay::Front};
+use super::{DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, burst::BURST, overlay::Front, pace};
 use crate::{
     packet::Packet,
     table::{Destination, Hint, Lookup, Place},
@@ -89,17 +86,25 @@ fn asked_for(frame: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::new(a, b, c, d))
 }
 
-/// Learns what an ARP packet says of its sender, if anything may be said of that address.
+/// Learns what an ARP packet says of its sender.
 pub(super) fn snoop(
     engine: &Engine<'_>,
+    worker: &mut Worker,
     now: Instant,
     vni: Vni,
     message: &[u8],
-    may_say: impl FnOnce(IpAddr) -> bool,
+    from: u64,
 ) {
     let arp = message.first_chunk().and_then(|bytes| arp::Header::from_bytes(bytes).ok());
-    if let Some(arp) = arp.filter(|arp| may_say(arp.sender_ip.into())) {
-        let _ = engine.neighbors.snoop_arp(now, vni, &arp);
+    if let Some(arp) = arp {
+        hear(engine, worker, now, vni, &arp, from);
+    }
+}
+
+fn hear(engine: &Engine<'_>, worker: &mut Worker, now: Instant, vni: Vni, arp: &arp::Header, from: u64) {
+    let said = (arp.sender_ip.into(), Some(arp.sender_mac));
+    if engine.may_snoop(worker, now, vni, said, from) {
+        let _ = engine.neighbors.snoop_arp(now, vni, arp);
     }
 }
 
@@ -147,7 +152,7 @@ fn neigh_suppress(
 ) -> Result<Option<MacAddr>, DropReason> {
     // What hosts say of themselves is worth knowing, where that is wanted.
     if engine.snoops() {
-        let _ = engine.neighbors.snoop_arp(now, vni, arp);
+        hear(engine, worker, now, vni, arp, pace::of_hosts(vni));
     }
     let announces = arp.sender_ip == arp.target_ip;
     let asks = arp.operation == arp::Operation::REQUEST && arp.sender_mac.is_unicast() && !announces;

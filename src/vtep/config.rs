@@ -134,12 +134,14 @@ pub struct Config {
     pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
-    /// The most new addresses that are learned from one sender, per second and worker; `u32::MAX` for no limit. Frames
-    /// beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker has 64 counts:
-    /// where there are more senders, some share one.
+    /// The most new addresses, and neighbours, that are learned from one sender, per second and worker; `u32::MAX` for
+    /// no limit. Frames beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker
+    /// has 64 counts: where there are more senders, some share one. The local hosts of a segment, from whom a proxy
+    /// learns neighbours, are one sender.
     pub learn_rate: u32,
-    /// The most moves of one address that are believed, per second and worker; `u32::MAX` for no limit. An address that
-    /// flaps faster stays where it is until then. A worker remembers 128 addresses, those that moved most of late.
+    /// The most moves of one address that are believed, per second and worker: of a MAC address to another remote, of a
+    /// neighbour to another MAC address; `u32::MAX` for no limit. An address that flaps faster stays where it is until
+    /// then. A worker remembers 128 addresses, those that moved most of late.
     pub move_rate: u32,
     /// Whether ARP and Neighbor Discovery are answered for hosts behind tunnels.
     pub proxy: Proxy,

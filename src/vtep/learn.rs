@@ -2,12 +2,12 @@
 
 use core::net::IpAddr;
 
-use super::{DropReason, Engine, Worker};
+use super::{DropReason, Engine, Worker, pace};
 use crate::{
-    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId},
+    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId, Snooping},
     time::Instant,
     tunnel::{DecapMeta, OuterFacts},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, is_unicast},
 };
 
 impl Engine<'_> {
@@ -151,7 +151,6 @@ impl Engine<'_> {
             return false;
         }
         let Some(outer) = sender.outer else { return true };
-        let move_rate = self.config.move_rate;
         match self.fdb.lookup_apart(now, vni, source) {
             Lookup::Found(Destination::Remote(there))
                 if self.fdb.remotes.is_at(there, outer.source, sender.ingress) =>
@@ -159,13 +158,11 @@ impl Engine<'_> {
                 true
             }
             // Of one that nothing learned can change, the table says so, and no rate.
-            Lookup::Found(_) if move_rate < u32::MAX => {
+            Lookup::Found(_) => {
                 let is_fixed = self.check(now, vni, source, outer.source, sender.ingress).is_err();
-                let may = is_fixed || worker.pace.may_move(now, vni, source, move_rate);
-                worker.count_unlearned(!may);
-                may
+                is_fixed || self.may_move(worker, now, vni, pace::of_mac(source))
             }
-            Lookup::Unknown => self.may_discover(worker, now, outer.source),
+            Lookup::Unknown => self.may_discover(worker, now, pace::of_ip(outer.source)),
             _ => true,
         }
     }
@@ -178,11 +175,40 @@ impl Engine<'_> {
     }
 
     /// Whether something new may be learned from this sender now; then it counts.
-    pub(super) fn may_discover(&self, worker: &mut Worker, now: Instant, sender: IpAddr) -> bool {
+    fn may_discover(&self, worker: &mut Worker, now: Instant, sender: u64) -> bool {
         let learn_rate = self.config.learn_rate;
         let may = learn_rate == u32::MAX || worker.pace.may_discover(now, sender, learn_rate);
         worker.count_unlearned(!may);
         may
+    }
+
+    /// Whether an address may move now; then it counts.
+    fn may_move(&self, worker: &mut Worker, now: Instant, vni: Vni, address: u64) -> bool {
+        let move_rate = self.config.move_rate;
+        let may = move_rate == u32::MAX || worker.pace.may_move(now, vni, address, move_rate);
+        worker.count_unlearned(!may);
+        may
+    }
+
+    /// Whether it may be learned now that a neighbour is at this MAC address: a new one counts for its sender, one that
+    /// moves for itself, and what teaches nothing for nobody.
+    pub(super) fn may_snoop(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        vni: Vni,
+        (address, mac): (IpAddr, Option<MacAddr>),
+        sender: u64,
+    ) -> bool {
+        let is_host = is_unicast(address) && !address.is_loopback();
+        let Some(mac) = mac.filter(|mac| is_host && mac.is_unicast()) else { return true };
+        match self.neighbors.lookup(now, vni, address) {
+            Ok(Some(known)) => {
+                let stays = known.mac == mac || !known.is_valid() || !known.state.ages();
+                stays || self.may_move(worker, now, vni, pace::of_ip(address))
+            }
+            _ => self.config.tables.snooping != Snooping::All || self.may_discover(worker, now, sender),
+        }
     }
 
     /// Whether an entry that nothing learned can change leaves the source where the packet comes from.

@@ -6,6 +6,7 @@ use super::{
     DropReason, Engine, Miss, Proxy, Worker,
     arp_proxy::is_here,
     overlay::{Front, MAX_FRONT},
+    pace,
 };
 use crate::{
     packet::Packet,
@@ -49,21 +50,24 @@ pub(super) fn handle(
 /// Learns what a valid solicitation or advertisement says of its sender or target.
 pub(super) fn snoop(
     engine: &Engine<'_>,
+    worker: &mut Worker,
     now: Instant,
     vni: Vni,
     packet: &[u8],
-    may_say: impl FnOnce(IpAddr) -> bool,
+    from: u64,
 ) {
     if !is_neighbor_discovery(packet) {
         return;
     }
-    if let Ok(solicitation) = ndp_check::check_solicitation(packet) {
-        if may_say(solicitation.ip.source.into()) {
-            let _ = engine.neighbors.snoop_ns(now, vni, &solicitation);
+    if let Ok(received) = ndp_check::check_solicitation(packet) {
+        let said = (received.ip.source.into(), received.options.mac(OptionType::SOURCE_ADDRESS));
+        if engine.may_snoop(worker, now, vni, said, from) {
+            let _ = engine.neighbors.snoop_ns(now, vni, &received);
         }
-    } else if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
-        if may_say(advertisement.message.target.into()) {
-            let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
+    } else if let Ok(received) = ndp_check::check_advertisement(packet) {
+        let said = (received.message.target.into(), received.options.mac(OptionType::TARGET_ADDRESS));
+        if engine.may_snoop(worker, now, vni, said, from) {
+            let _ = engine.neighbors.snoop_na(now, vni, &received);
         }
     }
 }
@@ -121,11 +125,10 @@ fn neigh_suppress(
     front: &Front,
     packet: &[u8],
 ) -> Result<Option<(Answer, MacAddr)>, DropReason> {
-    if let Ok(advertisement) = ndp_check::check_advertisement(packet) {
-        let _ = engine.neighbors.snoop_na(now, vni, &advertisement);
+    if engine.snoops() {
+        snoop(engine, worker, now, vni, packet, pace::of_hosts(vni));
     }
     let Ok(received) = ndp_check::check_solicitation(packet) else { return Ok(None) };
-    let _ = engine.neighbors.snoop_ns(now, vni, &received);
     let (source, target) = (received.ip.source, received.message.target);
     // A solicitation to one host asks whether that is still there: only it can tell.
     if !received.ip.destination.is_multicast() || source.is_multicast() {

@@ -1,4 +1,5 @@
-//! How fast a worker learns: so many new addresses from one sender, so many moves of one address.
+//! How fast a worker learns: so many new addresses from one sender, so many moves of one address, be they MAC addresses
+//! or those of neighbours.
 //!
 //! Without limits whoever can send into a tunnel fills tables as fast as packets come, or has an address flap between
 //! two remotes with every frame; so does a loop. Beyond the limits frames go on as ever, and teach nothing.
@@ -35,23 +36,14 @@ const SETS: usize = 32;
 
 impl Pace {
     /// Whether a new address may be learned from this sender now; then it counts.
-    pub(super) fn may_discover(&mut self, now: Instant, sender: IpAddr, per_second: u32) -> bool {
-        let sender = match sender {
-            IpAddr::V4(address) => address.to_bits().into(),
-            IpAddr::V6(address) => {
-                let [upper, lower] = halves(address.to_bits());
-                upper.wrapping_mul(ODD) ^ lower
-            }
-        };
+    pub(super) fn may_discover(&mut self, now: Instant, sender: u64, per_second: u32) -> bool {
         let bucket = self.discoveries.get_mut(place::<BUCKETS>(sender));
         bucket.is_some_and(|bucket| bucket.take(now, per_second, per_second))
     }
 
     /// Whether an address may move now; then it counts.
-    pub(super) fn may_move(&mut self, now: Instant, vni: Vni, mac: MacAddr, per_second: u32) -> bool {
-        let MacAddr([a, b, c, d, e, f]) = mac;
-        let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-        let key = mac ^ u64::from(vni.value()).wrapping_mul(ODD);
+    pub(super) fn may_move(&mut self, now: Instant, vni: Vni, address: u64, per_second: u32) -> bool {
+        let key = address ^ u64::from(vni.value()).wrapping_mul(ODD);
         let Some(set) = self.moves.get_mut(place::<SETS>(key)) else { return false };
         // Who is remembered or, in its place, the one that moved least.
         let mover = set.iter_mut().min_by_key(|mover| (mover.key != key, mover.bucket.used(now, per_second)));
@@ -68,6 +60,27 @@ impl Default for Pace {
     fn default() -> Self {
         Self { discoveries: [Bucket::default(); BUCKETS], moves: [[Mover::default(); WAYS]; SETS] }
     }
+}
+
+/// The number of an IP address.
+pub(super) fn of_ip(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => {
+            let [upper, lower] = halves(address.to_bits());
+            upper.wrapping_mul(ODD) ^ lower
+        }
+    }
+}
+
+/// That of a MAC address.
+pub(super) const fn of_mac(MacAddr([a, b, c, d, e, f]): MacAddr) -> u64 {
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+}
+
+/// That of the local hosts of a segment, who send together: an IPv4 address like that is nobody's.
+pub(super) const fn of_hosts(vni: Vni) -> u64 {
+    vni.value() as u64
 }
 
 /// Which of `N` places is that of a key.

@@ -1,14 +1,12 @@
 //! A packet from the underlay.
 
-use core::net::IpAddr;
-
 use super::{
-    Accept, DropReason, Engine, Output, Worker, arp_proxy, learn::Sender, nd_proxy, overlay::Front,
+    Accept, DropReason, Engine, Output, Worker, arp_proxy, learn::Sender, nd_proxy, overlay::Front, pace,
     remote_checksum::Offload, trunk::Tag,
 };
 use crate::{
     packet::Packet,
-    table::{Snooping, VniCounters},
+    table::VniCounters,
     time::Instant,
     tunnel::{self, DecapMeta, Encapsulation, Framing, vxlan},
     wire::{EtherType, MacAddr, Vni},
@@ -103,7 +101,7 @@ impl<'t> Engine<'t> {
     }
 
     /// What hosts behind tunnels say of themselves is worth knowing, if it comes from whom MAC addresses are learned
-    /// from, and no more neighbours come from one sender than addresses may.
+    /// from, and no more neighbours come from one sender than addresses may, nor do they move more often.
     fn snoop(
         &self,
         worker: &mut Worker,
@@ -114,15 +112,10 @@ impl<'t> Engine<'t> {
         frame: &[u8],
     ) {
         let Some(from) = sender.somebody().filter(|_| self.teaches(sender)) else { return };
-        let may_say = |of: IpAddr| {
-            let is_known = || self.neighbors.lookup(now, vni, of).is_ok_and(|known| known.is_some());
-            let adds = self.config.tables.snooping == Snooping::All && !is_known();
-            !adds || self.may_discover(worker, now, from)
-        };
-        let message = frame.get(front.l3..).unwrap_or_default();
+        let (message, from) = (frame.get(front.l3..).unwrap_or_default(), pace::of_ip(from));
         match front.ethertype {
-            EtherType::ARP => arp_proxy::snoop(self, now, vni, message, may_say),
-            EtherType::IPV6 => nd_proxy::snoop(self, now, vni, message, may_say),
+            EtherType::ARP => arp_proxy::snoop(self, worker, now, vni, message, from),
+            EtherType::IPV6 => nd_proxy::snoop(self, worker, now, vni, message, from),
             _ => {}
         }
     }

@@ -329,6 +329,26 @@ fn suppress_looks_behind_tags_and_keeps_them() {
     }
 }
 
+/// A table that all segments share is not filled by the hosts of one.
+#[test]
+fn suppress_learns_so_fast_from_the_hosts_of_one_segment() {
+    let config = with(Config::new(), |c| {
+        (c.proxy, c.tables.snooping, c.learn_rate) = (SUPPRESS, Snooping::All, 5);
+    });
+    let (mut node, other) = (Node::new(1, config).peers(&[2]), encap::wire::Vni::truncate(7));
+    node.vtep.fdb().append(other, MacAddr::ZERO, node.vtep.remote(address(2)).unwrap()).unwrap();
+    for host in 0..100 {
+        let asks = arp(MacAddr::BROADCAST, 1, (mac(host), [10, 1, 0, host]), [10, 1, 0, 200]);
+        let solicits = Ns::new(host, v6(200)).bytes();
+        for frame in [asks, solicits] {
+            assert!(matches!(node.send(NOW, &frame).0, Output::Send { .. }));
+        }
+    }
+    assert_eq!((node.vtep.neighbors().count(), node.worker.counters().unlearned), (5, 195));
+    let _ = node.send_with(NOW, &OverlayMeta::new(other), &arp(MacAddr::BROADCAST, 1, ASKER, TARGET));
+    assert_eq!(node.vtep.neighbors().count(), 6, "those of another one are learned");
+}
+
 #[test]
 fn suppress_learns_neighbours_where_it_is_told_to() {
     for snooping in [Snooping::Off, Snooping::All] {

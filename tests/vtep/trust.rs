@@ -167,6 +167,45 @@ fn g1_a_flood_of_arp_fills_no_table() {
     assert_eq!(node.vtep.neighbors().add(VNI, [10, 1, 0, 1].into(), mac(1)), Ok(()));
 }
 
+/// RFC 5227, section 2.1.1, and RFC 4862, section 5.4.2: who probes for an address says nothing of himself, and takes
+/// nothing from those who do.
+#[test]
+fn g1_probes_are_no_discoveries() {
+    let change = |config: &mut Config| (config.tables.snooping, config.learn_rate) = (Snooping::All, 3);
+    let mut node = node(with(Config::new(), change));
+    for host in 0..20 {
+        let probe = arp(MacAddr::BROADCAST, 1, (mac(1), [0; 4]), [10, 1, 0, host]);
+        let dad = Ns { source: Ipv6Addr::UNSPECIFIED, options: vec![], ..Ns::new(1, v6(host)) };
+        for lie in [probe, dad.bytes()] {
+            node.delivers(&outer(&node, &lie).bytes());
+        }
+    }
+    assert_eq!((node.vtep.neighbors().count(), node.worker.counters().unlearned), (0, 0));
+    node.delivers(&outer(&node, &arp(MacAddr::BROADCAST, 1, (mac(1), [10, 1, 0, 1]), [10, 1, 0, 2])).bytes());
+    assert_eq!(node.vtep.neighbors().count(), 1);
+}
+
+/// Two hosts say that they have one address: it flaps no more than a MAC address may, by ARP as by Neighbor Discovery.
+#[test]
+fn g1_a_neighbour_moves_so_often_and_no_more() {
+    for over_ipv6 in [false, true] {
+        let mut node = node(with(Config::new(), |c| c.tables.snooping = Snooping::All)).peers(&[3]);
+        let address = if over_ipv6 { v6(50).into() } else { IpAddr::from([10, 1, 0, 50]) };
+        let mut places = Vec::new();
+        for (last, host) in [(1, 0xa1), (3, 0xa3)].into_iter().cycle().take(100) {
+            let said = match over_ipv6 {
+                true => Ns { source: v6(50), ..Ns::new(host, v6(9)) }.bytes(),
+                false => arp(MacAddr::BROADCAST, 2, (mac(host), [10, 1, 0, 50]), [10, 1, 0, 50]),
+            };
+            node.delivers(&from(last, &node, &said));
+            places.push(node.vtep.neighbors().lookup(NOW, VNI, address).unwrap().unwrap().mac);
+        }
+        places.dedup();
+        assert_eq!(places.len(), 1 + 5, "where it was seen first, and five moves");
+        assert_eq!(node.worker.counters().unlearned, 47);
+    }
+}
+
 /// A packet of our own that would go into a tunnel again, to a remote whose address is link-local.
 #[test]
 fn e_own_packets_to_link_local_remotes_are_loops() {
