@@ -21,10 +21,6 @@ pub(super) fn handle(
     packet: &mut Packet<'_>,
 ) -> Result<bool, DropReason> {
     let kernel = engine.config.proxy == Proxy::KernelProxy;
-    // Linux does not look behind tags.
-    if kernel && front.tagged {
-        return Ok(false);
-    }
     let bytes = packet.as_slice().get(front.l3..).and_then(|rest| rest.first_chunk());
     let Some(bytes) = bytes else { return Err(DropReason::ArpTruncated) };
     let found = match (kernel, parse(bytes, kernel)) {

@@ -186,6 +186,9 @@ pub enum Proxy {
     /// cannot read, does not answer those who probe for an address, and floods the question for a neighbour whose MAC
     /// address has no entry in the forwarding database, which here is answered.
     ///
+    /// Frames with VLAN tags of their own are not looked into: the neighbours that are known are those of the segment,
+    /// and a VLAN in it may have others with the same addresses.
+    ///
     /// [`Destination::Local`]: table::Destination::Local
     NeighSuppress,
     /// The VTEP and nobody else: all ARP, and all questions of Neighbor Discovery, are consumed, answered or not. As

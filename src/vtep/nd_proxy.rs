@@ -37,8 +37,6 @@ pub(super) fn handle(
         return Ok(false);
     }
     let found = match engine.config.proxy {
-        // Linux does not look behind tags.
-        Proxy::KernelProxy if front.tagged => None,
         Proxy::KernelProxy => kernel_proxy(engine, worker, now, vni, front, ip)?,
         _ => neigh_suppress(engine, worker, now, vni, front, ip)?,
     };

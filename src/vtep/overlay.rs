@@ -184,7 +184,8 @@ impl Engine<'_> {
                 self.untagged(member, packet, |packet| self.send(worker, now, &meta, remote, packet))?;
             return Ok(());
         }
-        if self.config.proxy != Proxy::Off {
+        // What is known of the neighbours of a VNI is of no VLAN in it.
+        if self.config.proxy != Proxy::Off && !front.tagged {
             let answered = match front.ethertype {
                 EtherType::ARP => arp_proxy::handle(self, worker, now, vni, &front, packet)?,
                 EtherType::IPV6 => nd_proxy::handle(self, worker, now, vni, &front, packet)?,

@@ -101,7 +101,8 @@ impl<'t> Engine<'t> {
     }
 
     /// What hosts behind tunnels say of themselves is worth knowing, if it comes from whom MAC addresses are learned
-    /// from, and no more neighbours come from one sender than addresses may, nor do they move more often.
+    /// from, and no more neighbours come from one sender than addresses may, nor do they move more often. Hosts with VLAN tags
+    /// are not the segment's.
     fn snoop(
         &self,
         worker: &mut Worker,
@@ -111,7 +112,7 @@ impl<'t> Engine<'t> {
         front: &Front,
         frame: &[u8],
     ) {
-        let Some(from) = sender.somebody().filter(|_| self.teaches(sender)) else { return };
+        let Some(from) = sender.somebody().filter(|_| self.teaches(sender) && !front.tagged) else { return };
         let (message, from) = (frame.get(front.l3..).unwrap_or_default(), pace::of_ip(from));
         match front.ethertype {
             EtherType::ARP => arp_proxy::snoop(self, worker, now, vni, message, from),

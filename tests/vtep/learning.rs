@@ -202,8 +202,12 @@ fn neighbours_are_learned_from_what_comes_out_of_tunnels() {
             }
         }
     }
+    // Not of a VLAN in the segment, which may have the same addresses.
+    let mut node = node(with(Config::linux(), |c| c.tables.snooping = Snooping::All));
+    node.delivers(&outer(&node, &tagged(5, &asks)).bytes());
+    assert_eq!(node.vtep.neighbors().count(), 0);
     // Not from a frame that was refused.
-    let mut node = node(with(Config::new(), |c| c.tables.snooping = Snooping::All));
+    let mut node = self::node(with(Config::new(), |c| c.tables.snooping = Snooping::All));
     node.vtep.fdb().add(VNI, mac(1), Destination::Blackhole).unwrap();
     node.refuses(&outer(&node, &asks).bytes(), DropReason::SourceElsewhere);
     assert_eq!(node.vtep.neighbors().count(), 0);
