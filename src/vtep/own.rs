@@ -56,8 +56,13 @@ impl Engine<'_> {
             }
             6 => {
                 let (ip, rest) = ipv6::Header::parse(ip).ok()?;
-                let ours = Some(ip.source) == self.config.local6;
-                (ours && ip.next_header == IpProtocol::UDP).then_some((ip.destination.into(), rest))
+                if Some(ip.source) != self.config.local6 {
+                    return None;
+                }
+                let mut headers = ipv6::Extensions::new(ip.next_header, rest);
+                let begins = headers.by_ref().all(|header| header.is_ok()) && !headers.is_later_fragment();
+                (begins && headers.protocol() == IpProtocol::UDP)
+                    .then_some((ip.destination.into(), headers.rest()))
             }
             _ => None,
         }

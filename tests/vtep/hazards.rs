@@ -137,6 +137,22 @@ fn e_extension_headers_of_the_outer_packet() {
     }
 }
 
+/// Over IPv6, too, the first fragment says whose it is.
+#[test]
+fn e_a7_e_nor_do_fragments_of_them() {
+    for config in both() {
+        let mut node = Node::new(1, config.local(v6(1).into()));
+        node.vtep.fdb().append(VNI, MacAddr::ZERO, node.vtep.remote(v6(2).into()).unwrap()).unwrap();
+        let (_, packet) = node.send(NOW, &datagram(mac(9), mac(1), 1_000));
+        for (offset, is_loop) in [(0, true), (8, false)] {
+            let fragment = [&[17, 0, 0, offset | 1, 0, 0, 0, 7][..], &packet[40..840]].concat();
+            let outer = frame(mac(9), mac(1), 0x86dd, &ip(v6(1).into(), v6(2).into(), 44, 0, &fragment));
+            let output = node.send(NOW, &outer).0;
+            assert_eq!(output == Output::Drop(DropReason::Loop), is_loop, "{output:?}");
+        }
+    }
+}
+
 /// The route leads back into the same device; in the kernel a limit of recursion ends what is longer than that.
 #[test]
 fn e_a7_e_our_own_packets_do_not_go_into_a_tunnel_again() {
