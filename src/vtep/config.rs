@@ -223,9 +223,9 @@ pub enum TooBig {
     Tell,
     /// It is dropped.
     Drop,
-    /// Its sender is told, if it may be; otherwise it is sent all the same, longer than the underlay takes: whoever
-    /// sends the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it. Needs
-    /// [`Config::df`] not to be set.
+    /// Its sender is told, if it may be and can be now; otherwise it is sent all the same, longer than the underlay
+    /// takes: whoever sends the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it.
+    /// Needs [`Config::df`] not to be set.
     Fragment,
 }
 

@@ -58,8 +58,8 @@ impl Engine<'_> {
         let longest = meta.gso.map_or(packet.len(), |gso| gso.segment_len(packet.len()));
         if longest > way.max {
             match self.too_big(worker, now, meta, way.max, packet) {
-                // Nobody can be told.
-                Err(DropReason::TooBig) if self.config.too_big == TooBig::Fragment => {}
+                // Nobody can be told, or not now.
+                Err(_) if self.config.too_big == TooBig::Fragment => {}
                 told => return told,
             }
         }

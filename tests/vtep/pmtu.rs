@@ -274,13 +274,11 @@ fn a11_vlan_tags_count_and_stay() {
 /// Of IP and ICMP of the frame's own family, and no more.
 #[test]
 fn an_answer_needs_headroom() {
-    for config in both() {
-        for (frame, need) in [(sized(mac(9), mac(1), 1_500, true), 28), (sized6(mac(9), mac(1), 1_500), 48)] {
-            let mut node = node(config, 1_500);
-            assert!(node.vtep.headroom() >= need);
-            assert_eq!(node.send_behind(need, &frame).0, Output::Reply);
-            assert_eq!(node.send_behind(need - 1, &frame), (Output::Drop(DropReason::NoHeadroom), frame));
-        }
+    for (frame, need) in [(sized(mac(9), mac(1), 1_500, true), 28), (sized6(mac(9), mac(1), 1_500), 48)] {
+        let mut node = node(Config::new(), 1_500);
+        assert!(node.vtep.headroom() >= need);
+        assert_eq!(node.send_behind(need, &frame).0, Output::Reply);
+        assert_eq!(node.send_behind(need - 1, &frame), (Output::Drop(DropReason::NoHeadroom), frame));
     }
 }
 
@@ -338,6 +336,11 @@ fn the_headroom_is_enough_for_answers_from_a_trunk_and_for_routing() {
     }
 }
 
+/// How many are dropped of 50 about which nobody may be told any more: with Linux they are sent, to be fragmented.
+fn dropped(config: &Config) -> u64 {
+    if config.too_big == TooBig::Fragment { 0 } else { 50 }
+}
+
 /// As many answers as are allowed, and no more (RFC 1812, section 4.3.2.8).
 #[test]
 fn a11_answers_are_limited() {
@@ -345,11 +348,12 @@ fn a11_answers_are_limited() {
         let mut node = node(with(config, |c| c.icmp_rate = 10), 1_500);
         let frame = sized(mac(9), mac(1), 1_500, true);
         let told = (0..100).filter(|_| node.send(NOW, &frame).0 == Output::Reply).count();
-        assert_eq!((told, node.drops(DropReason::ReportLimit)), (50, 50));
+        assert_eq!((told, node.drops(DropReason::ReportLimit)), (50, dropped(&config)));
         let later = NOW.saturating_add(std::time::Duration::from_secs(1));
         let told = (0..100).filter(|_| node.send(later, &frame).0 == Output::Reply).count();
         assert_eq!(told, 10);
-        assert_eq!(node.send(later, &frame), (Output::Drop(DropReason::ReportLimit), frame));
+        let refused = node.send(later, &frame) == (Output::Drop(DropReason::ReportLimit), frame);
+        assert_eq!(refused, dropped(&config) > 0);
     }
 }
 
@@ -368,7 +372,7 @@ fn a11_what_is_not_told_does_not_count_towards_the_limit() {
             assert_eq!(node.send_behind(27, &whole).0, Output::Drop(DropReason::NoHeadroom));
         }
         let told = (0..100).filter(|_| node.send(NOW, &whole).0 == Output::Reply).count();
-        assert_eq!((told, node.drops(DropReason::ReportLimit)), (50, 50));
+        assert_eq!((told, node.drops(DropReason::ReportLimit)), (50, dropped(&config)));
         // Once it is reached, they are what they were.
         untold(&mut node, &error);
     }

@@ -130,6 +130,18 @@ fn headroom_is_needed_and_a_byte_less_is_refused_untouched() {
     }
 }
 
+/// What Linux sends if nobody may be told goes out as well when nobody can be told now.
+#[test]
+fn a11_what_is_not_told_now_is_fragmented_where_that_is_wanted() {
+    let mut node = Node::new(1, with(Config::linux(), |c| c.icmp_rate = 0)).peers(&[2]);
+    let long = sized(mac(9), mac(1), 1_500, true);
+    node.sends(&long, 2);
+    // Room for outer headers of 36 bytes, and not for the 48 of an answer.
+    let ip = ip(v6(1).into(), v6(9).into(), 17, 0, &[0x5a; 1_460]);
+    let output = node.send_behind(47, &frame(mac(9), mac(1), 0x86dd, &ip)).0;
+    assert!(matches!(output, Output::Send { .. }), "{output:?}");
+}
+
 #[test]
 fn a_next_hop_that_is_not_known_is_asked_for() {
     for config in both() {
