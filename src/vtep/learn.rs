@@ -52,8 +52,9 @@ impl Engine<'_> {
         by_address.is_some_and(|id| remotes.is_configured(id))
     }
 
-    /// A remote, or the one at its address that the segment's unknown frames go to: what is sent to one with a VNI of
-    /// its own is in that segment there, and so it stands for no other one's hosts.
+    /// A remote without a VNI of its own, or with this one, or else the one at its address that the segment's unknown
+    /// frames go to: what is sent to one with a VNI of its own is in that segment there, and so it stands for no other
+    /// one's hosts.
     fn of_segment(
         &self,
         now: Instant,
@@ -66,16 +67,14 @@ impl Engine<'_> {
         if remotes.get(id)?.vni.is_none_or(|own| own == vni) {
             return Some(id);
         }
-        match self.fdb.lookup_apart(now, vni, MacAddr::ZERO) {
-            Lookup::Found(Destination::Remote(id)) => {
-                Some(id).filter(|&id| remotes.is_at(id, address, ingress))
-            }
-            Lookup::Found(Destination::List(list)) => {
-                let mut members = self.fdb.lists().members(list).take(MEMBERS);
-                members.find(|&id| remotes.is_at(id, address, ingress))
-            }
-            _ => None,
-        }
+        let is_there = |&id: &RemoteId| remotes.is_at(id, address, ingress);
+        let members = match self.fdb.lookup_apart(now, vni, MacAddr::ZERO) {
+            Lookup::Found(Destination::Remote(id)) => return Some(id).filter(is_there),
+            Lookup::Found(Destination::List(list)) => self.fdb.lists().members(list),
+            Lookup::Found(Destination::Group(group)) => self.fdb.lists().members(group),
+            _ => return None,
+        };
+        members.take(MEMBERS).find(is_there)
     }
 
     /// What a sender is of whom nothing else is known.
@@ -252,7 +251,7 @@ impl Sender {
     }
 }
 
-/// Members of a list that are looked at for a sender with a VNI of its own: no packet asks for more.
+/// Members of a list or a group that are looked at for a sender with a VNI of its own: no packet asks for more.
 const MEMBERS: usize = 256;
 
 pub(super) const fn is_link_local(address: IpAddr) -> bool {

@@ -72,6 +72,20 @@ fn a4_4_a_remote_with_a_vni_of_its_own_teaches_in_its_segment_alone() {
     }
 }
 
+/// As one of a list, so of a group.
+#[test]
+fn a4_4_a_remote_with_a_vni_of_its_own_teaches_as_a_groups_member() {
+    for config in both() {
+        let mut node = Node::new(2, config);
+        let remote = Remote::new(address(1), config.dstport).vni(Vni::truncate(77));
+        let remote = node.vtep.add_remote(&remote).unwrap();
+        node.vtep.fdb().add(VNI, MacAddr::ZERO, node.vtep.lists().add_group(&[remote]).unwrap()).unwrap();
+        node.delivers(&outer(&node, &frame(mac(2), mac(9), 0x88b5, &[])).bytes());
+        let found = node.vtep.fdb().lookup(NOW, VNI, mac(9));
+        assert_eq!(found, Lookup::Found(Destination::Remote(remote)));
+    }
+}
+
 /// Linux compares the interface, too: a static entry is at a link-local address on one of them.
 #[test]
 fn a4_3_c_a_static_entry_holds_against_the_same_address_on_another_interface() {
