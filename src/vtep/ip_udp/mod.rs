@@ -245,6 +245,8 @@ impl<S: AsRef<[Line]>> Backend<S> {
             }
         }
         carried.strip_from(packet);
+        // What is behind the packet is none of it. All of it is there, so this cannot fail.
+        let _ = packet.trim(ip.len);
         worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
         worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
         Ok(())
