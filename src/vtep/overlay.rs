@@ -203,8 +203,9 @@ impl Engine<'_> {
                 self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet))?;
             return Ok(());
         }
-        if let Some(shortcut) = self.shortcut(worker, now, &meta, &front, packet.as_slice()) {
-            let before = shortcut.take(&front, packet)?;
+        let shortcut = self.shortcut(worker, now, &meta, &front, packet.as_slice());
+        let taken = shortcut.and_then(|shortcut| Some((shortcut, shortcut.take(&front, packet)?)));
+        if let Some((shortcut, before)) = taken {
             let sent = self.untagged(member, packet, |packet| {
                 self.forward_here(worker, now, &meta, shortcut.destination, packet)
             });

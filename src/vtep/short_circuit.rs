@@ -7,7 +7,7 @@
 
 use core::net::IpAddr;
 
-use super::{DropReason, Engine, Miss, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front};
+use super::{Engine, Miss, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front};
 use crate::{
     packet::Packet,
     table::Destination,
@@ -28,7 +28,8 @@ pub(super) struct Shortcut {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
     addresses: [u8; 2 * 6],
-    ttl: Option<u8>,
+    /// As much of the IP header as the TTL and the checksum are in.
+    ip: Option<[u8; IP_FRONT]>,
 }
 
 impl Engine<'_> {
@@ -70,21 +71,20 @@ impl Engine<'_> {
 }
 
 impl Shortcut {
-    /// Gives the frame the addresses that it has behind the router.
-    pub(super) fn take(&self, front: &Front, packet: &mut Packet<'_>) -> Result<Before, DropReason> {
+    /// Gives the frame the addresses that it has behind the router; `None` for a packet with a broken header, which is
+    /// left to the router.
+    pub(super) fn take(&self, front: &Front, packet: &mut Packet<'_>) -> Option<Before> {
         let frame = packet.as_mut_slice();
-        let ttl = match (self.decrements, frame.get_mut(front.l3..)) {
-            (true, Some(ip)) => {
-                let left = rewrite::decrement_ttl(ip).map_err(|_| DropReason::FrameTruncated)?;
-                Some(left.saturating_add(1))
-            }
-            _ => None,
-        };
-        let link = frame.first_chunk_mut().ok_or(DropReason::FrameTruncated)?;
-        let before = Before { addresses: *link, ttl };
+        let mut before = Before { addresses: *frame.first_chunk()?, ip: None };
+        if self.decrements {
+            let ip = frame.get_mut(front.l3..)?;
+            before.ip = ip.first_chunk().copied();
+            rewrite::decrement_ttl(ip).ok()?;
+        }
+        let link = frame.first_chunk_mut()?;
         let (MacAddr([d0, d1, d2, d3, d4, d5]), MacAddr([s0, s1, s2, s3, s4, s5])) = (self.mac, self.router);
         *link = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
-        Ok(before)
+        Some(before)
     }
 }
 
@@ -95,9 +95,10 @@ impl Before {
         if let Some(link) = frame.first_chunk_mut() {
             *link = self.addresses;
         }
-        if let (Some(ttl), Some(ip)) = (self.ttl, frame.get_mut(front.l3..)) {
-            // It was read before.
-            let _ = rewrite::set_ttl(ip, ttl);
+        // Byte by byte: of two checksums that are right only one was there.
+        let ip = frame.get_mut(front.l3..).and_then(<[u8]>::first_chunk_mut);
+        if let (Some(before), Some(ip)) = (self.ip, ip) {
+            *ip = before;
         }
     }
 
@@ -109,6 +110,9 @@ impl Before {
         }
     }
 }
+
+/// Bytes of an IP header up to the end of its TTL and checksum.
+const IP_FRONT: usize = 12;
 
 /// Addresses that no router forwards to.
 const fn is_special(address: IpAddr) -> bool {

@@ -140,13 +140,30 @@ fn a8c_a_mac_that_is_nowhere_floods_or_else_the_router_gets_it() {
     }
 }
 
+/// To the last bit: of two checksums that are right, one is put back (RFC 1624, section 3).
 #[test]
 fn a_frame_that_goes_nowhere_is_as_it_was() {
+    let mut odd = routed(9, 64);
+    odd[24..26].fill(0);
+    let identification = u16::from_be_bytes([odd[18], odd[19]]);
+    let rest = encap::wire::checksum::of(&odd[14..34]);
+    // With this identification the checksum is zero, or all ones.
+    odd[18..20].copy_from_slice(&(u32::from(identification) + u32::from(rest)).to_be_bytes()[2..]);
+    odd[24..26].fill(0xff);
     for config in both() {
         let mut node = node(config);
         node.vtep.fdb().replace(VNI, mac(9), NewEntry::to(Destination::Blackhole)).unwrap();
         node.refuses_frame(&routed(9, 64), DropReason::Blackhole);
+        node.refuses_frame(&odd, DropReason::Blackhole);
     }
+}
+
+#[test]
+fn what_is_no_ip_header_is_left_to_the_router() {
+    let mut broken = routed(9, 64);
+    broken[14] = 0x44;
+    let mut node = node(with(Config::new(), |c| c.rsc = ShortCircuit::Route));
+    assert_eq!(node.sends(&broken, 2)[36..], broken);
 }
 
 /// Who is told that a packet is too big hears it from the router that it was sent to.
