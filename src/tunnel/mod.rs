@@ -48,7 +48,7 @@ pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
 pub use error::{ConfigError, EncapError};
 pub use inner::Payload;
-pub(crate) use inner::{IpVersion, Plain};
+pub(crate) use inner::{IpVersion, Peek, Plain};
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
 pub use policy::Policy;
 pub use profile::{Ports, Profile};

@@ -2,7 +2,7 @@
 
 use super::{
     DropReason, Engine, Flood, Gso, Miss, OverlayMeta, TooBig, Worker,
-    send::reason,
+    send::{check_header, reason},
     way::{NoWay, Way},
 };
 use crate::{
@@ -85,6 +85,7 @@ impl Replicas<'_, '_> {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
                 let vni = vni.unwrap_or(self.flood.vni);
+                check_header(self.frame)?;
                 if !engine.fdb.knows(vni) {
                     return Err(DropReason::UnknownVni);
                 }

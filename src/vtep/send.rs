@@ -11,7 +11,7 @@ use crate::{
     packet::Packet,
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
-    tunnel::EncapError,
+    tunnel::{EncapError, Payload, Peek},
     wire::{EtherType, MacAddr, Vni, icmpv4, icmpv6, ipv4, ipv6, vlan},
 };
 
@@ -93,6 +93,7 @@ impl Engine<'_> {
         meta: &OverlayMeta,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
+        check_header(packet.as_slice())?;
         let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
         let (len, vlan) = (packet.len() as u64, domain.vlan_id());
         vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
@@ -164,6 +165,11 @@ impl Engine<'_> {
         }
         Ok(Output::Reply)
     }
+}
+
+/// Whether a frame has the IP header that it announces, without which none is sent, nor handed over on this side.
+pub(super) fn check_header(frame: &[u8]) -> Result<(), DropReason> {
+    Peek::new(Payload::Ethernet, frame).map(|_| ()).map_err(|_| DropReason::FrameTruncated)
 }
 
 /// That only so much of an IPv4 packet fits; `None` where its sender may not be told, as below the least MTU nobody is.

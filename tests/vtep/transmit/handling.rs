@@ -32,6 +32,22 @@ fn a7_a_an_inner_header_that_is_cut_off_is_not_sent() {
     }
 }
 
+/// Before anybody asks where it goes: what needs no tunnel, alone or as a copy, is held to the same.
+#[test]
+fn a7_a_nor_is_it_handed_over() {
+    for config in both() {
+        let mut node = Node::new(1, config).peers(&[2]);
+        let other = Vni::truncate(77);
+        node.vtep.fdb().add_vni(other).unwrap();
+        let us = node.vtep.add_remote(&Remote::new(address(1), config.dstport).vni(other)).unwrap();
+        node.vtep.fdb().add(VNI, mac(9), us).unwrap();
+        node.vtep.fdb().append(VNI, MacAddr::ZERO, us).unwrap();
+        node.refuses_frame(&frame(mac(9), mac(1), 0x0800, &[0x45; 19]), DropReason::FrameTruncated);
+        assert!(node.packets(NOW, &frame(MacAddr::BROADCAST, mac(1), 0x86dd, &[0x60; 39])).is_empty());
+        assert_eq!((node.worker.counters().delivered, node.drops(DropReason::FrameTruncated)), (0, 3));
+    }
+}
+
 #[test]
 fn a7_c_a_remote_can_have_a_vni_and_a_port_of_its_own() {
     for config in both() {
