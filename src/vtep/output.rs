@@ -120,8 +120,8 @@ pub struct OverlayMeta {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Gso {
-    /// Bytes of headers that each segment gets: from the front of the frame to the end of its TCP or UDP header; for
-    /// [`handle_ip`](super::Vtep::handle_ip) from the front of the IP packet.
+    /// Bytes of headers that each segment gets: from the front of the frame, without the tag of a trunk, to the end of
+    /// its TCP or UDP header; for [`handle_ip`](super::Vtep::handle_ip) from the front of the IP packet.
     pub headers: u16,
     /// Bytes of payload in each segment but the last.
     pub size: u16,

@@ -6,7 +6,7 @@ use encap::{
     Packet,
     table::{Capacity, Error, Resource},
     tunnel::DecapMeta,
-    vtep::{Config, DropReason, Output, OverlayMeta, Proxy, Vtep, Worker},
+    vtep::{Config, DropReason, Gso, Output, OverlayMeta, Proxy, Vtep, Worker},
     wire::{MacAddr, VlanId, Vni},
 };
 
@@ -74,6 +74,17 @@ fn a_tag_that_a_card_has_taken_off_says_the_segment_too() {
     // What is tagged all the same has a tag of its host's.
     let inner = tagged(7, &frame);
     assert_eq!(node.send_with(NOW, &meta, &inner), (Output::Drop(DropReason::InnerVlan), inner));
+}
+
+/// The tag is gone by then.
+#[test]
+fn headers_of_segments_are_counted_without_the_trunks_tag() {
+    let mut node = node(1, Config::new(), &[2]);
+    let mut meta = OverlayMeta::trunk();
+    meta.gso = Some(Gso::new(42, 1_000));
+    let (output, packet) = node.send_with(NOW, &meta, &tagged(100, &datagram(mac(2), mac(1), 3_000)));
+    assert!(matches!(output, Output::Send { gso: Some(gso), .. } if gso == Gso::new(36 + 42, 1_000)));
+    assert_eq!(packet.len(), 36 + 42 + 3_000);
 }
 
 #[test]
