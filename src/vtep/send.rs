@@ -96,7 +96,7 @@ impl Engine<'_> {
         check_header(packet.as_slice())?;
         let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
         let (len, vlan) = (packet.len() as u64, domain.vlan_id());
-        vlan.map_or(Ok(()), |vlan| Tag::of(vlan).put(packet))?;
+        vlan.and_then(Tag::of).map_or(Ok(()), |tag| tag.put(packet))?;
         self.count_delivered(worker, vni, len);
         Ok(Output::Deliver { vni, source: None, port: Some(meta.port), policy: meta.policy, vlan })
     }

@@ -63,10 +63,10 @@ impl Membership {
 pub(super) struct Tag([u8; vlan::Header::LEN]);
 
 impl Tag {
-    /// The tag of a VLAN, without a priority.
-    pub(super) const fn of(vlan: VlanId) -> Self {
+    /// The tag of a VLAN, without a priority. VLAN 0 stands for frames without one.
+    pub(super) fn of(vlan: VlanId) -> Option<Self> {
         let [v0, v1] = vlan.value().to_be_bytes();
-        Self([0x81, 0, v0, v1])
+        (vlan != VlanId::default()).then_some(Self([0x81, 0, v0, v1]))
     }
 
     /// Puts the tag behind the addresses of a frame. There is room where headers or a tag were taken off before.

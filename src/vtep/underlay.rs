@@ -96,7 +96,7 @@ impl<'t> Engine<'t> {
         }
         let vlan = domain.vlan_id();
         // Outer headers were there before the frame, so there is room.
-        let _ = vlan.map(|vlan| Tag::of(vlan).put(packet));
+        let _ = vlan.and_then(Tag::of).map(|tag| tag.put(packet));
         Ok(Output::Deliver { vni, source: remote, port: None, policy, vlan })
     }
 

@@ -57,7 +57,8 @@ fn rfc7348_s6_1_the_tag_says_the_segment_and_stays_here() {
                 panic!("{output:?}")
             };
             assert_eq!((found, found_vlan), (vni, vlan(id)));
-            assert_eq!(received, tagged(id, &frame));
+            // VLAN 0 stands for frames without a tag: out of the tunnel they have none.
+            assert_eq!(received, if id == 0 { frame.clone() } else { tagged(id, &frame) });
         }
     }
 }
@@ -156,13 +157,20 @@ fn a11_too_big_from_a_trunk_is_told_to_the_trunk() {
 #[test]
 fn a7_f_what_is_handed_over_here_gets_the_tag_of_its_new_segment() {
     let mut node = node(1, Config::new(), &[]);
-    let remote = encap::table::Remote::new(address(1), 4789).vni(OTHER);
-    let remote = node.vtep.add_remote(&remote).unwrap();
-    node.vtep.fdb().add(VNI, mac(2), remote).unwrap();
     let frame = datagram(mac(2), mac(1), 30);
-    let (output, moved) = trunk(&mut node, &tagged(100, &frame));
-    assert!(matches!(output, Output::Deliver { vni: OTHER, vlan: Some(id), .. } if id.value() == 0));
-    assert_eq!(moved, tagged(0, &frame));
+    for (from, to, id, tags) in [
+        (VNI, OTHER, 0, [tagged(100, &frame), frame.clone()]),
+        (OTHER, VNI, 100, [frame.clone(), tagged(100, &frame)]),
+    ] {
+        let remote = encap::table::Remote::new(address(1), 4789).vni(to);
+        let remote = node.vtep.add_remote(&remote).unwrap();
+        node.vtep.fdb().add(from, mac(2), remote).unwrap();
+        let (output, moved) = trunk(&mut node, &tags[0]);
+        assert!(
+            matches!(output, Output::Deliver { vni, vlan: Some(found), .. } if (vni, found) == (to, vlan(id)))
+        );
+        assert_eq!(moved, tags[1]);
+    }
 }
 
 #[test]
