@@ -1,5 +1,7 @@
 //! A frame to one remote.
 
+use core::net::IpAddr;
+
 use super::{
     DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
@@ -12,7 +14,7 @@ use crate::{
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
     tunnel::{EncapError, Payload, Peek},
-    wire::{EtherType, MacAddr, Vni, icmpv4, icmpv6, ipv4, ipv6, vlan},
+    wire::{EtherType, MacAddr, Vni, icmpv4, icmpv6, ipv4, ipv6, is_unicast, vlan},
 };
 
 impl Engine<'_> {
@@ -172,9 +174,15 @@ pub(super) fn check_header(frame: &[u8]) -> Result<(), DropReason> {
     Peek::new(Payload::Ethernet, frame).map(|_| ()).map_err(|_| DropReason::FrameTruncated)
 }
 
+/// Whether an answer may come from the destination that a packet has: from one that a host can have (RFC 4443, section
+/// 2.2).
+const fn is_hosts(destination: IpAddr) -> bool {
+    is_unicast(destination) && !destination.is_loopback()
+}
+
 /// That only so much of an IPv4 packet fits; `None` where its sender may not be told, as below the least MTU nobody is.
 fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
-    let (header, _) = ipv4::Header::parse(ip).ok()?;
+    let (header, _) = ipv4::Header::parse(ip).ok().filter(|(ip, _)| is_hosts(ip.destination.into()))?;
     let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= ipv4::MIN_ACCEPTED)?;
     if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
         return None;
@@ -184,12 +192,8 @@ fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
 
 /// The same of an IPv6 packet.
 fn too_long_v6(ip: &[u8], mtu: usize) -> Option<Answer> {
-    let (header, _) = ipv6::Header::parse(ip).ok()?;
+    let (header, _) = ipv6::Header::parse(ip).ok().filter(|(ip, _)| is_hosts(ip.destination.into()))?;
     let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= ipv6::MIN_MTU.into())?;
-    // The answer comes from the destination.
-    if header.destination.is_multicast() {
-        return None;
-    }
     Answer::v6(ip, icmpv6::Problem::PacketTooBig { mtu }, header.destination, header.hop_limit)
 }
 

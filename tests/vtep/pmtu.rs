@@ -217,7 +217,7 @@ fn a11_nobody_is_told_in_the_name_of_many_nor_many_about_anything() {
         }
         untold(&mut node, &sized(mac(9), MacAddr::ZERO, 1_500, true));
         // Destinations and sources by IP, in frames to one host.
-        for (at, first) in [(16, 224), (16, 255), (12, 0), (12, 127), (12, 224), (12, 255)] {
+        for (at, first) in [(16, 224), (16, 255), (16, 127), (12, 0), (12, 127), (12, 224), (12, 255)] {
             let whole = if first == 255 { 255 } else { 1 };
             let bytes: Vec<_> = (1..4).map(|byte| (at + byte, whole)).chain([(at, first)]).collect();
             let odd = with_ipv4(sized(mac(9), mac(1), 1_500, true), &bytes);
@@ -228,6 +228,9 @@ fn a11_nobody_is_told_in_the_name_of_many_nor_many_about_anything() {
             (22, Ipv6Addr::LOCALHOST),
             (22, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
             (38, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+            // The answer would come from there.
+            (38, Ipv6Addr::UNSPECIFIED),
+            (38, Ipv6Addr::LOCALHOST),
         ] {
             let mut odd = sized6(mac(9), mac(1), 1_500);
             odd[at..at + 16].copy_from_slice(&address.octets());
