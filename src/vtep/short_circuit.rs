@@ -5,14 +5,12 @@
 //! the TTL, and leaves a packet that would expire to the router; Linux changes nothing, and does not care whether the
 //! neighbour is still valid.
 
-use core::net::IpAddr;
-
 use super::{Engine, Miss, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front};
 use crate::{
     packet::Packet,
     table::Destination,
     time::Instant,
-    wire::{EtherType, MacAddr, rewrite},
+    wire::{EtherType, MacAddr, rewrite, stays_on_link},
 };
 
 /// Where a frame goes instead of to its router.
@@ -53,7 +51,7 @@ impl Engine<'_> {
         }
         let (address, ttl) = l3::destination_and_ttl(frame.get(front.l3..)?)?;
         let decrements = self.config.rsc == ShortCircuit::Route;
-        if (decrements && ttl <= 1) || is_special(address) {
+        if (decrements && ttl <= 1) || address.is_multicast() || stays_on_link(address) {
             return None;
         }
         let Some(neighbor) = self.neighbors.lookup(now, meta.vni, address).ok()? else {
@@ -113,11 +111,3 @@ impl Before {
 
 /// Bytes of an IP header up to the end of its TTL and checksum.
 const IP_FRONT: usize = 12;
-
-/// Addresses that no router forwards to.
-const fn is_special(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(a) => a.is_multicast() || a.is_broadcast() || a.is_loopback() || a.is_link_local(),
-        IpAddr::V6(a) => a.is_multicast() || a.is_loopback() || a.is_unicast_link_local(),
-    }
-}

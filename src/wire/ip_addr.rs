@@ -23,3 +23,23 @@ pub(crate) const fn group_mac(address: IpAddr) -> Option<MacAddr> {
         _ => None,
     }
 }
+
+/// Whether no router forwards packets from or to the address, since it is nobody's, or everybody's on one link: network 0
+/// and loopback (RFC 1812, section 5.3.7; RFC 4291, sections 2.5.2 and 2.5.3), broadcast, link-local (RFC 3927, section
+/// 2.7; RFC 4291, section 2.5.6), and groups of a link (RFC 5771, section 4; RFC 4291, section 2.7).
+pub(crate) const fn stays_on_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let octets = address.octets();
+            matches!(octets, [0 | 127, ..] | [169, 254, ..] | [224, 0, 0, _] | [255, 255, 255, 255])
+        }
+        IpAddr::V6(address) => {
+            // Scopes of groups: 1 is the interface's, 2 the link's, 0 reserved.
+            let is_links_group = matches!(address.octets(), [0xff, flags_scope, ..] if flags_scope & 15 <= 2);
+            address.is_unspecified()
+                || address.is_loopback()
+                || address.is_unicast_link_local()
+                || is_links_group
+        }
+    }
+}

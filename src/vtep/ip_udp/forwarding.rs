@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use crate::{
     vtep::DropReason,
-    wire::{icmpv4, icmpv6, ipv4, ipv6},
+    wire::{icmpv4, icmpv6, ipv4, ipv6, stays_on_link},
 };
 
 /// What forwarding needs of an IP header.
@@ -38,6 +38,11 @@ impl Ip {
         let (len, least_mtu) = (total_len.into(), ipv4::MIN_ACCEPTED);
         Some(Self { source, destination, ttl, dont_fragment, len, least_mtu })
     }
+}
+
+/// Whether a router forwards what comes from the first of these addresses and goes to the second.
+pub(super) const fn may_forward(source: IpAddr, destination: IpAddr) -> bool {
+    !source.is_multicast() && !stays_on_link(source) && !stays_on_link(destination)
 }
 
 /// Why a packet is not forwarded.

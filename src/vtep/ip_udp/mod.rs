@@ -3,7 +3,7 @@
 //! A packet that a local host sends goes to the peer that has the longest prefix of its destination; its TTL goes down
 //! by one, once. What cannot be forwarded is answered by ICMP in its place: no route, TTL exceeded, too long. (flannel
 //! itself takes the first prefix that fits, counts the TTL twice and forwards a TTL of 0, quotes beyond the packet's
-//! end, passes on what was cut off, asks nobody who he is, and knows no IPv6.)
+//! end, passes on what was cut off, asks nobody who he is, forwards what no router may, and knows no IPv6.)
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@ mod forwarding;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use self::forwarding::{Ip, Trouble};
+use self::forwarding::{Ip, Trouble, may_forward};
 use super::{ConfigError, DropReason, Worker, report::Answer, underlay::is_ipv6};
 use crate::{
     packet::Packet,
@@ -259,6 +259,9 @@ impl<S: AsRef<[Line]>> Backend<S> {
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let ip = Ip::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        if !may_forward(ip.source, ip.destination) {
+            return Err(DropReason::Unroutable);
+        }
         let route = self.tables.routes().lookup(ip.destination).ok().flatten();
         let Some(NextHop::Peer { address, port }) = route.map(|route| route.via) else {
             return self.report(worker, now, ip, packet, Trouble::NoRoute);

@@ -50,11 +50,15 @@ fn d1_never_to_a_source_that_is_no_host_or_about_what_went_to_many() {
         let mut silent = ping([10, 6, 0, 1], 64);
         silent[12..16].copy_from_slice(&source);
         fix(&mut silent);
-        let dropped = (Output::Drop(DropReason::NoRoute), silent.clone());
+        let dropped = (Output::Drop(DropReason::Unroutable), silent.clone());
         assert_eq!(send(&mut node(Config::new()), &silent), dropped, "{source:?}");
     }
-    for to in [[224, 0, 0, 251], [255, 255, 255, 255]] {
-        assert_eq!(send(&mut node(Config::new()), &ping(to, 64)).0, Output::Drop(DropReason::NoRoute));
+    for (to, reason) in [
+        ([239, 0, 0, 251], DropReason::NoRoute),
+        ([224, 0, 0, 251], DropReason::Unroutable),
+        ([255, 255, 255, 255], DropReason::Unroutable),
+    ] {
+        assert_eq!(send(&mut node(Config::new()), &ping(to, 64)).0, Output::Drop(reason));
     }
 }
 

@@ -10,7 +10,7 @@ use encap::{
     wire::udp,
 };
 
-use super::{node, ping, send, to};
+use super::{node, ping, route, send, to};
 use crate::{
     common::*,
     frames::{fix_ipv4, ip},
@@ -30,6 +30,44 @@ fn rfc791_bytes_behind_a_packet_are_none_of_it() {
     // What is answered is about the packet alone.
     let last = ping([10, 5, 2, 9], 1);
     assert_eq!(send(&mut node, &[&last[..], &[0xaa; 9]].concat()), send(&mut node, &last));
+}
+
+/// RFC 1812, section 5.3.7; RFC 3927, section 2.7; RFC 4291, sections 2.5.2, 2.5.3 and 2.5.6: whatever the routes say.
+#[test]
+fn rfc4291_s2_5_what_no_router_forwards_stays_here() {
+    let mut node = node(Config::new());
+    for prefix in ["0.0.0.0/0", "::/0"] {
+        route(&node.0, prefix, 2, 8_285);
+    }
+    let mut forwards = |source: &str, destination: &str| {
+        let mut packet = ip(source.parse().unwrap(), destination.parse().unwrap(), 59, 0, &[]);
+        let sent = send(&mut node, &packet);
+        if sent.0 == Output::Drop(DropReason::Unroutable) {
+            assert_eq!(sent.1, packet);
+            return false;
+        }
+        // One less of TTL.
+        let at = if packet[0] >> 4 == 4 { 8 } else { 7 };
+        packet[at] -= 1;
+        assert_eq!(sent, (to(2, 8_285), if at == 8 { fix_ipv4(packet) } else { packet }));
+        true
+    };
+    for (host, of_no_router, groups) in [
+        (
+            "10.5.1.9",
+            &["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.9.9.9", "169.254.1.1", "255.255.255.255"][..],
+            [("224.0.0.251", false), ("239.1.1.1", true)],
+        ),
+        ("fd00:1::9", &["::", "::1", "fe80::1", "febf::1"], [("ff02::1", false), ("ff05::1", true)]),
+    ] {
+        assert!(forwards(host, host));
+        for address in of_no_router {
+            assert!(!forwards(address, host) && !forwards(host, address), "{address}");
+        }
+        for (group, forwarded) in groups {
+            assert!(!forwards(group, host) && forwards(host, group) == forwarded, "{group}");
+        }
+    }
 }
 
 /// RFC 8201, section 4: no host goes below 1,280, so nobody is told less.
