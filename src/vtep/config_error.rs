@@ -67,6 +67,12 @@ pub enum ConfigError {
         /// Name of the field that says what is on the link.
         field: &'static str,
     },
+    /// A gateway that would never be used, since one next hop is set for all.
+    #[error("gateway {0} would never be used: `framing` has a next hop for all, `Link::next_hop`")]
+    GatewayBesideNextHop(IpAddr),
+    /// A gateway at an address that no host has: the network's, its broadcast, or a group's.
+    #[error("gateway {0}: no host on the link has that address")]
+    GatewayNotHost(IpAddr),
     /// A flow label without an IPv6 underlay.
     #[error("`label` needs an IPv6 address in the underlay: `local6`")]
     LabelWithoutIpv6,

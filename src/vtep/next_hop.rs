@@ -13,6 +13,7 @@ use crate::{
     tunnel::{DecapMeta, Framing, Link},
     wire::{
         Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, VlanId, arp, ethernet, group_mac, icmpv6, ipv6,
+        is_unicast,
         ndp::{self, Solicitation},
         ndp_check,
         ndp_option::{NeighborOption, OptionType},
@@ -43,13 +44,27 @@ impl Config {
         same || address.is_unicast_link_local()
     }
 
+    /// Whether a host on the IPv4 link can have the address: not that of the network, nor its broadcast (RFC 1122, section
+    /// 3.2.1.3), which links of two hosts have not (RFC 3021).
+    fn is_host(&self, address: Ipv4Addr) -> bool {
+        let hosts = u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+        let host = address.to_bits() & hosts;
+        is_unicast(address.into()) && (self.prefix >= 31 || (host != 0 && host != hosts))
+    }
+
     /// Whether the gateways can be reached, and are of use.
     pub(super) fn check_gateways(&self) -> Result<(), ConfigError> {
+        let is_fixed = matches!(self.framing, Framing::Ethernet(link) if link.next_hop != MacAddr::ZERO);
+        let gateway = self.gateway.map(IpAddr::V4).or(self.gateway6.map(IpAddr::V6));
+        if let Some(gateway) = gateway.filter(|_| is_fixed) {
+            return Err(ConfigError::GatewayBesideNextHop(gateway));
+        }
         let on_link = |gateway| self.local.is_some_and(|local| self.is_on_link(local, gateway));
         OnLink {
             local: self.local.map(IpAddr::V4),
             gateway: self.gateway.map(IpAddr::V4),
             on_link: self.gateway.is_some_and(on_link),
+            is_host: self.gateway.is_some_and(|gateway| self.is_host(gateway)),
             field: "prefix",
             len: self.prefix,
             max: 32,
@@ -60,6 +75,9 @@ impl Config {
             local: self.local6.map(IpAddr::V6),
             gateway: self.gateway6.map(IpAddr::V6),
             on_link: self.gateway6.is_some_and(on_link6),
+            is_host: self
+                .gateway6
+                .is_some_and(|gateway| is_unicast(gateway.into()) && !gateway.is_loopback()),
             field: "prefix6",
             len: self.prefix6,
             max: 128,
@@ -74,6 +92,8 @@ struct OnLink {
     gateway: Option<IpAddr>,
     /// Whether the gateway is on the link.
     on_link: bool,
+    /// Whether it can be a host's address there.
+    is_host: bool,
     /// Name of the prefix's field.
     field: &'static str,
     len: u8,
@@ -82,7 +102,7 @@ struct OnLink {
 
 impl OnLink {
     fn check(self) -> Result<(), ConfigError> {
-        let Self { local, on_link, field, len, max, .. } = self;
+        let Self { local, on_link, is_host, field, len, max, .. } = self;
         if len > max {
             return Err(ConfigError::PrefixLength { field, len, max });
         }
@@ -92,6 +112,7 @@ impl OnLink {
             Some(local) if local == gateway => Err(ConfigError::GatewayIsLocal(gateway)),
             Some(_) if len == 0 => Err(ConfigError::GatewayUnused { gateway, field }),
             Some(_) if !on_link => Err(ConfigError::GatewayOffLink { gateway, field, len }),
+            Some(_) if !is_host => Err(ConfigError::GatewayNotHost(gateway)),
             Some(_) => Ok(()),
         }
     }

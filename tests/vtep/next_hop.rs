@@ -294,6 +294,32 @@ fn gateways_that_cannot_be() {
     assert_eq!(build(|c| c.prefix6 = 129), long("prefix6", 129, 128));
 }
 
+/// Those that no host has, and those beside one next hop for all.
+#[test]
+fn gateways_that_would_never_answer() {
+    let build = |next_hop, prefix, gateway: &str| {
+        let config = with(Config::new().local(address(1)).local(v6(1).into()), |c| {
+            c.framing = Framing::Ethernet(Link { source: OURS, next_hop, vlan: None });
+            (c.prefix, c.prefix6) = (prefix, prefix);
+            match gateway.parse().unwrap() {
+                IpAddr::V4(gateway) => c.gateway = Some(gateway),
+                IpAddr::V6(gateway) => c.gateway6 = Some(gateway),
+            }
+        });
+        Vtep::with_capacity(config, Capacity::fdb(16), [1, 2]).map(|_| ())
+    };
+    let not_host = |text: &str| Err(ConfigError::GatewayNotHost(text.parse().unwrap()));
+    for (prefix, gateway) in [(24, "192.0.2.255"), (24, "192.0.2.0"), (30, "192.0.2.3"), (2, "224.0.0.1")] {
+        assert_eq!(build(MacAddr::ZERO, prefix, gateway), not_host(gateway));
+    }
+    assert_eq!(build(MacAddr::ZERO, 1, "ff02::1"), not_host("ff02::1"));
+    for (prefix, gateway) in [(24, "192.0.2.254"), (31, "192.0.2.0"), (16, "fd01::")] {
+        assert_eq!(build(MacAddr::ZERO, prefix, gateway), Ok(()));
+        let beside = ConfigError::GatewayBesideNextHop(gateway.parse().unwrap());
+        assert_eq!(build(mac(7), prefix, gateway), Err(beside));
+    }
+}
+
 /// By a prefix of 0 bits everybody is on the link, and nothing would go to the gateway.
 #[test]
 fn a_gateway_needs_a_prefix() {
