@@ -326,16 +326,20 @@ impl Config {
             .dscp(self.tos)
             .ecn(self.ecn)
             .source_ports(first..=last)
-            .mtu(if self.too_big == TooBig::Fragment { u16::MAX } else { self.mtu }.into())
             .seed(seed)
             .policy(policy)
             .group_policy(self.gbp);
         let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
-        Ok(match local {
+        let builder = match local {
             IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),
             IpAddr::V6(_) => builder.flow_label(self.label).udp_checksum(checksum(!self.udp6zerocsumtx)),
-        }
-        .build()?)
+        };
+        // What is to be fragmented may be longer; the MTU must be one all the same.
+        let endpoint = builder.clone().mtu(self.mtu.into()).build()?;
+        Ok(match self.too_big {
+            TooBig::Fragment => builder.mtu(u16::MAX.into()).build()?,
+            _ => endpoint,
+        })
     }
 }
 

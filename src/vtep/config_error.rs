@@ -73,6 +73,15 @@ pub enum ConfigError {
     /// A gateway at an address that no host has: the network's, its broadcast, or a group's.
     #[error("gateway {0}: no host on the link has that address")]
     GatewayNotHost(IpAddr),
+    /// Remotes are to have addresses of one family alone, in which we have none.
+    #[error("`tables.underlay` is `{0:?}`: the VTEP has no address of that family")]
+    UnderlayWithoutLocal(table::Underlay),
+    /// What needs neighbours, and no room for any.
+    #[error("`{field}` needs neighbours, and there is room for none: see Capacity::neighbors")]
+    NoNeighbors {
+        /// Name of the field.
+        field: &'static str,
+    },
     /// A flow label without an IPv6 underlay.
     #[error("`label` needs an IPv6 address in the underlay: `local6`")]
     LabelWithoutIpv6,

@@ -76,6 +76,7 @@ mod arp_proxy;
 mod arrivals;
 mod burst;
 mod config;
+mod config_check;
 mod config_error;
 mod counters;
 mod drop_reason;
@@ -124,7 +125,7 @@ use crate::{
     packet::{Header, Packet},
     table::{Aged, Capacity, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
     time::Instant,
-    tunnel::{self, DecapMeta, DontFragment, OuterFlowLabel, vxlan},
+    tunnel::{self, DecapMeta, vxlan},
     wire::{MacAddr, ethernet, icmp_error, vlan},
 };
 
@@ -151,16 +152,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
             |local: Option<IpAddr>| local.map(|local| config.endpoint(local, !entropy)).transpose();
         let ipv4 = endpoint(config.local.map(IpAddr::V4))?;
         let ipv6 = endpoint(config.local6.map(IpAddr::V6))?;
-        if config.l3 && !config.address.is_unicast() {
-            return Err(ConfigError::L3WithoutAddress);
-        }
-        if ipv6.is_none() && config.label != OuterFlowLabel::default() {
-            return Err(ConfigError::LabelWithoutIpv6);
-        }
-        config.check_gateways()?;
-        if ipv4.is_some() && config.too_big == TooBig::Fragment && config.df == DontFragment::Set {
-            return Err(ConfigError::FragmentWithDf);
-        }
+        config.check(&capacity)?;
         let overhead = ipv4.iter().chain(&ipv6).map(tunnel::Endpoint::overhead).max();
         let needed = overhead.ok_or(ConfigError::NoLocal)?.saturating_add(tunnel::Remote::FACTS);
         let had = capacity.header as usize;

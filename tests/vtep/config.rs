@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use encap::{
-    table::{Ageing, BuildError, Capacity, Error, LearnFrom, Line, Remote},
+    table::{Ageing, BuildError, Capacity, Error, LearnFrom, Line, Remote, Snooping, Underlay},
     tunnel::{self, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, ecn},
     vtep::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig, Vtep, ip_udp},
     wire::{FlowLabel, MacAddr},
@@ -89,6 +89,9 @@ fn addresses_that_nobody_can_have() {
 #[test]
 fn settings_of_the_tunnel() {
     use tunnel::ConfigError as Tunnel;
+    let fragments =
+        |mtu| with(v4(), |c| (c.mtu, c.too_big, c.df) = (mtu, TooBig::Fragment, DontFragment::Unset));
+    assert!(build(fragments(51), CAPACITY).is_ok());
     let cases = [
         (with(v4(), |c| c.dstport = 0), Tunnel::PortZero),
         (with(v4(), |c| c.ttl = Ttl::Fixed(0)), Tunnel::TtlZero),
@@ -96,6 +99,7 @@ fn settings_of_the_tunnel() {
         (with(v4(), |c| c.srcport = (0, 1)), Tunnel::SourcePorts { min: 0, max: 1 }),
         (with(v4(), |c| c.mtu = 36 + 14), Tunnel::Mtu { mtu: 50, overhead: 50, max: 65_535 }),
         (with(v4(), |c| c.mtu = 0), Tunnel::Mtu { mtu: 0, overhead: 50, max: 65_535 }),
+        (fragments(0), Tunnel::Mtu { mtu: 0, overhead: 50, max: 65_535 }),
         (with(v4().local(v6(1).into()), |c| c.mtu = 70), Tunnel::Mtu { mtu: 70, overhead: 70, max: 65_535 }),
     ];
     for (config, expected) in cases {
@@ -173,6 +177,34 @@ fn a_capacity_past_its_bounds_is_refused_by_whoever_makes_the_storage() {
     let capacity = Capacity { routes: u32::MAX, ..Capacity::NONE };
     let config = ip_udp::Config::new().local(address(1));
     assert_eq!(ip_udp::Backend::with_capacity(config, capacity, [1, 2]).unwrap_err(), routes);
+}
+
+#[test]
+fn remotes_are_of_a_family_that_we_have() {
+    let of = |underlay| move |config| with(config, |c: &mut Config| c.tables.underlay = underlay);
+    let (ipv4, ipv6) = (v4(), Config::new().local(v6(1).into()));
+    for (underlay, fits, other) in [(Underlay::Ipv4, ipv4, ipv6), (Underlay::Ipv6, ipv6, ipv4)] {
+        assert_eq!(refused(of(underlay)(other)), ConfigError::UnderlayWithoutLocal(underlay));
+        for config in [fits, fits.local(address(1)).local(v6(1).into())] {
+            assert!(build(of(underlay)(config), CAPACITY).is_ok());
+        }
+    }
+}
+
+/// They would do nothing, or with the kernel's proxy have all questions vanish.
+#[test]
+fn what_needs_neighbours_needs_room_for_them() {
+    let changes: [(_, fn(&mut Config)); 5] = [
+        ("proxy", |c| c.proxy = Proxy::NeighSuppress),
+        ("proxy", |c| c.proxy = Proxy::KernelProxy),
+        ("rsc", |c| c.rsc = ShortCircuit::Route),
+        ("tables.snooping", |c| c.tables.snooping = Snooping::All),
+        ("tables.snooping", |c| c.tables.snooping = Snooping::Known),
+    ];
+    for (field, change) in changes {
+        assert_eq!(refused(with(v4(), change)), ConfigError::NoNeighbors { field });
+        assert!(build(with(v4(), change), Capacity { neighbors: 8, ..CAPACITY }).is_ok());
+    }
 }
 
 /// Remotes to which nothing could be sent are refused, each for its own reason, and none is left in the table.

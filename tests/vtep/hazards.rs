@@ -65,15 +65,17 @@ fn e_entries_without_a_remote() {
     }
 }
 
-/// CVE-2026-23293: a table that is not there knows nothing.
+/// CVE-2026-23293: a table that is not there knows nothing, and one that has to be there is asked for.
 #[test]
 fn e_tables_that_are_absent() {
-    let capacity = Capacity { neighbors: 0, routes: 0, groups: 0, vlans: 0, ..Capacity::fdb(16) };
     for config in both() {
-        for proxy in [Proxy::Off, Proxy::NeighSuppress, Proxy::KernelProxy] {
+        for (proxy, neighbors) in [(Proxy::Off, 0), (Proxy::NeighSuppress, 1), (Proxy::KernelProxy, 1)] {
+            let capacity = Capacity { neighbors, routes: 0, groups: 0, vlans: 0, ..Capacity::fdb(16) };
             let config = with(config.local(address(2)), |c| {
-                (c.proxy, c.rsc, c.l3, c.address) = (proxy, ShortCircuit::Route, true, mac(2));
-                c.tables.snooping = encap::table::Snooping::All;
+                (c.proxy, c.l3, c.address) = (proxy, true, mac(2));
+                if proxy != Proxy::Off {
+                    (c.rsc, c.tables.snooping) = (ShortCircuit::Route, encap::table::Snooping::All);
+                }
             });
             let vtep = Vtep::with_capacity(config, capacity, [1, 2]).unwrap();
             let mut node = Node { vtep, worker: Worker::new(1) }.peers(&[1]);

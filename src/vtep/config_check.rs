@@ -1,0 +1,38 @@
+//! Whether settings fit each other, and the tables that there will be.
+
+use super::{Config, ConfigError, Proxy, ShortCircuit, TooBig};
+use crate::{
+    table::{Capacity, Snooping, Underlay},
+    tunnel::{DontFragment, OuterFlowLabel},
+};
+
+impl Config {
+    /// What no endpoint finds by itself.
+    pub(super) fn check(&self, capacity: &Capacity) -> Result<(), ConfigError> {
+        if self.l3 && !self.address.is_unicast() {
+            return Err(ConfigError::L3WithoutAddress);
+        }
+        if self.local6.is_none() && self.label != OuterFlowLabel::default() {
+            return Err(ConfigError::LabelWithoutIpv6);
+        }
+        self.check_gateways()?;
+        if self.local.is_some() && self.too_big == TooBig::Fragment && self.df == DontFragment::Set {
+            return Err(ConfigError::FragmentWithDf);
+        }
+        match (self.tables.underlay, self.local, self.local6) {
+            (Underlay::Ipv4, None, Some(_)) | (Underlay::Ipv6, Some(_), None) => {
+                return Err(ConfigError::UnderlayWithoutLocal(self.tables.underlay));
+            }
+            _ => {}
+        }
+        let of_neighbors = [
+            ("proxy", self.proxy != Proxy::Off),
+            ("rsc", self.rsc != ShortCircuit::Off),
+            ("tables.snooping", self.tables.snooping != Snooping::Off),
+        ];
+        match of_neighbors.into_iter().find(|&(_, is_on)| is_on) {
+            Some((field, _)) if capacity.neighbors == 0 => Err(ConfigError::NoNeighbors { field }),
+            _ => Ok(()),
+        }
+    }
+}
