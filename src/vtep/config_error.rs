@@ -82,6 +82,12 @@ pub enum ConfigError {
         /// Name of the field.
         field: &'static str,
     },
+    /// Ethernet headers without a next hop, where nobody asks for one.
+    #[error("`framing` has no next hop, and nobody asks for one here: `Link::next_hop`")]
+    NoNextHop,
+    /// An address in the overlay that no host has.
+    #[error("address {0} in the overlay is not a unicast address: `address` or `address6`")]
+    AddressNotUnicast(IpAddr),
     /// A flow label without an IPv6 underlay.
     #[error("`label` needs an IPv6 address in the underlay: `local6`")]
     LabelWithoutIpv6,

@@ -45,7 +45,7 @@ use crate::{
     table::{Capacity, Line, NextHop, Routes, Settings, Tables},
     time::Instant,
     tunnel::{self, DecapMeta, EncapMeta, Framing, ip_udp},
-    wire::{icmp_error, rewrite},
+    wire::{MacAddr, icmp_error, is_unicast, rewrite},
 };
 
 /// Settings of a [`Backend`].
@@ -66,7 +66,8 @@ pub struct Config {
     pub address6: Option<Ipv6Addr>,
     /// UDP port that we listen on and send from. Default: 8285.
     pub port: u16,
-    /// The outer headers that are ours. Default: none, for a UDP socket.
+    /// The outer headers that are ours. Default: none, for a UDP socket. With Ethernet's, one next hop is for all peers:
+    /// nobody here asks who has an address.
     pub framing: Framing,
     /// MTU of the underlay in bytes. Default: 1,500.
     pub mtu: u16,
@@ -170,6 +171,13 @@ impl<S: AsRef<[Line]>> Backend<S> {
         if ipv4.is_none() && ipv6.is_none() {
             return Err(ConfigError::NoLocal);
         }
+        if matches!(config.framing, Framing::Ethernet(link) if link.next_hop == MacAddr::ZERO) {
+            return Err(ConfigError::NoNextHop);
+        }
+        let addresses = [config.address.map(IpAddr::V4), config.address6.map(IpAddr::V6)];
+        if let Some(address) = addresses.into_iter().flatten().find(|&address| !is_unicast(address)) {
+            return Err(ConfigError::AddressNotUnicast(address));
+        }
         let tables = Tables::with_settings(storage, capacity, Settings::default(), seed)?;
         Ok(Self { tables, config, ipv4, ipv6 })
     }
@@ -179,7 +187,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
         self.tables.routes()
     }
 
-    /// This is our address in the overlay from now on; there is one of each family.
+    /// This is our address in the overlay from now on, which must be a host's; there is one of each family.
     pub fn set_address(&mut self, address: IpAddr) {
         self.config = self.config.address(address);
     }

@@ -354,6 +354,24 @@ fn a_node_needs_an_address() {
 }
 
 #[test]
+fn settings_that_cannot_work() {
+    let capacity = Capacity { routes: 16, ..Capacity::NONE };
+    let build =
+        |config: Config| Backend::with_capacity(config.local(address(1)), capacity, [1, 2]).map(|_| ()).err();
+    for text in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"] {
+        let address = text.parse().unwrap();
+        let expected = ConfigError::AddressNotUnicast(address);
+        assert_eq!(build(Config::new().address(address)), Some(expected));
+    }
+    let mut config = Config::new();
+    for (next_hop, error) in [([0; 6], Some(ConfigError::NoNextHop)), ([2; 6], None)] {
+        let next_hop = encap::wire::MacAddr(next_hop);
+        config.framing = Framing::Ethernet(tunnel::Link { source: mac(1), next_hop, vlan: None });
+        assert_eq!(build(config), error);
+    }
+}
+
+#[test]
 fn a_second_node_needs_storage_of_its_own() {
     let capacity = Capacity { routes: 16, ..Capacity::NONE };
     let lines = storage(capacity);
