@@ -297,7 +297,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// # Errors
     ///
     /// Those of [`Remotes::add`](crate::table::Remotes::add) but [`Error::Exists`]; [`Error::NoLocal`] where we have no
-    /// address in its family, [`Error::PortZero`] for port 0.
+    /// address in its family, [`Error::PortZero`] for port 0, [`Error::Scope`] for a link-local address without an
+    /// egress, and for any other one from our own that is link-local.
     pub fn add_remote(&self, remote: &Remote) -> Result<RemoteId, Error> {
         // First, so that a remote to which there is no way is not left in the table.
         let outer = self.engine().outer(remote).ok_or_else(|| self.why_no_way(remote))?;
@@ -310,6 +311,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
         match self.engine().endpoint(remote.address) {
             None => Error::NoLocal,
             Some(_) if remote.port == 0 => Error::PortZero,
+            Some(_) if !self.engine().is_in_scope(remote) => Error::Scope,
             Some(_) => Error::NotUnicast,
         }
     }

@@ -39,7 +39,18 @@ impl<'t> Engine<'t> {
     /// The outer headers of a remote; `None` where there is no way to it.
     pub(super) fn outer(&self, remote: &Remote) -> Option<tunnel::Remote> {
         let vni = remote.vni.unwrap_or_default();
-        self.endpoint(remote.address)?.remote_at(remote.address, remote.port, vni).ok()
+        let endpoint = self.endpoint(remote.address).filter(|_| self.is_in_scope(remote))?;
+        endpoint.remote_at(remote.address, remote.port, vni).ok()
+    }
+
+    /// Whether packets of ours can get to a remote as far as addresses are those of a link (RFC 4291, section 2.5.6).
+    pub(super) fn is_in_scope(&self, remote: &Remote) -> bool {
+        let IpAddr::V6(address) = remote.address else { return true };
+        if address.is_unicast_link_local() {
+            return remote.egress != 0;
+        }
+        let is_links_group = matches!(address.octets(), [0xff, flags_scope, ..] if flags_scope & 15 == 2);
+        is_links_group || !self.config.local6.is_some_and(|local| local.is_unicast_link_local())
     }
 
     /// Has the table keep the outer headers of a remote.

@@ -207,6 +207,29 @@ fn what_needs_neighbours_needs_room_for_them() {
     }
 }
 
+/// A2, as Linux has it: a link-local address is somebody's on one interface, and nobody outside the link is reached from
+/// one.
+#[test]
+fn a2_link_local_remotes_need_an_interface_and_others_another_address() {
+    let add = |local: &str, remote: &str, egress| {
+        let vtep = build(Config::new().local(local.parse().unwrap()), CAPACITY).unwrap();
+        let remote = Remote::new(remote.parse().unwrap(), 4_789).egress(egress);
+        (vtep.add_remote(&remote).map(|_| ()), vtep.remotes().count())
+    };
+    for (local, remote, with_egress) in [
+        ("fe80::1", "fe80::2", Ok(())),
+        ("fd01::1", "fe80::2", Ok(())),
+        ("fe80::1", "2001:db8::2", Err(Error::Scope)),
+        ("fe80::1", "ff05::2", Err(Error::Scope)),
+    ] {
+        assert_eq!(add(local, remote, 0), (Err(Error::Scope), 0), "{local} {remote}");
+        assert_eq!(add(local, remote, 3), (with_egress, with_egress.is_ok().into()), "{local} {remote}");
+    }
+    for (local, remote) in [("fe80::1", "ff02::2"), ("fd01::1", "ff02::2"), ("fd01::1", "2001:db8::2")] {
+        assert_eq!(add(local, remote, 0), (Ok(()), 1), "{local} {remote}");
+    }
+}
+
 /// Remotes to which nothing could be sent are refused, each for its own reason, and none is left in the table.
 #[test]
 fn remotes_that_cannot_be() {
