@@ -7,7 +7,6 @@ use super::{
     bucket::{Busy, SLOTS, Slot},
     clock::{Clock, Now},
     fdb::Fdb,
-    handle::Handle,
     line::{Line, fence},
     remote::sweep_period,
 };
@@ -144,9 +143,7 @@ impl Fdb<'_> {
         let slots = self.map.bucket(bucket)?;
         if self.meta.unconfigured().load(Relaxed) > 0 {
             let live = slots.iter().flatten().filter(|slot| !self.is_dead(now, slot));
-            let named = live.map(|slot| Handle(slot.content.value));
-            let named = named.filter(|handle| handle.kind() == Handle::REMOTE);
-            named.for_each(|handle| self.remotes.note_use(handle));
+            live.for_each(|slot| self.note_use(slot));
         }
         let held_back = |slot: &Slot| now.held_back(slot.content.stamp);
         if !slots.iter().flatten().any(|slot| held_back(slot).is_some() || self.is_dead(now, slot)) {

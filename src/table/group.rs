@@ -156,18 +156,21 @@ impl<'t> Groups<'t> {
     /// Removes from a bucket the groups whose destination was removed, before anything else has its handle, and notes
     /// that the remotes of others are in use; answers how many went.
     pub(crate) fn sweep_bucket(&self, bucket: usize) -> Result<usize, Busy> {
-        let goes = |stored: &Stored<RECORD_WORDS>| {
-            let destination = self.group(*stored).map(|group| group.destination);
-            if let Some(Destination::Remote(remote)) = destination {
-                self.fdb.remotes.note_use(remote.0);
-            }
-            destination.is_none()
-        };
+        let goes = |stored: &Stored<RECORD_WORDS>| self.is_dead(stored);
         // Looked at first without a lock: most buckets have none.
         if !self.store.any_in_bucket(bucket, goes)? {
             return Ok(0);
         }
         self.store.sweep_bucket(bucket, goes, |_| None)
+    }
+
+    /// Whether the destination of a group was removed; a remote that is there is in use for this sweep.
+    fn is_dead(&self, stored: &Stored<RECORD_WORDS>) -> bool {
+        let destination = self.group(*stored).map(|group| group.destination);
+        if let Some(Destination::Remote(remote)) = destination {
+            self.fdb.remotes.note_use(remote.0);
+        }
+        destination.is_none()
     }
 
     fn put(&self, new: &Group, replace: bool) -> Result<Change, Error> {
@@ -189,7 +192,7 @@ impl<'t> Groups<'t> {
         self.store.change(
             self.key(&name),
             |words| name_of(words) == name,
-            |stored| self.group(*stored).is_none(),
+            |stored| self.is_dead(stored),
             |old| match old.filter(|old| self.group(*old).is_some()) {
                 // Asked under the lock: a sweep that finds nothing of what was removed comes later.
                 _ if !self.is_usable(destination) => Err(Error::Stale(HandleKind::of(destination))),

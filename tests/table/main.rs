@@ -23,6 +23,7 @@ mod limits;
 mod lists;
 mod loader;
 mod loader_round;
+mod moves;
 mod neighbor;
 mod neighbor_model;
 mod neighbor_snoop;

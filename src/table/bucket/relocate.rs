@@ -66,7 +66,8 @@ impl Map<'_> {
 
 /// What a table knows of entries that nobody finds any more.
 pub(crate) struct Dead<'a> {
-    /// Whether an entry is one.
+    /// Whether an entry is one. One that is not is moved next, maybe from where a sweep has yet to come to where it
+    /// was: what a sweep would note of it is to be noted here.
     pub(crate) is: &'a dyn Fn(&Slot) -> bool,
     /// What is to be done when it was removed.
     pub(crate) settle: &'a dyn Fn(&Slot),

@@ -290,6 +290,14 @@ impl<'t> Fdb<'t> {
         self.vnis.domain(parts(key).0)
     }
 
+    /// Notes that a remote is in use which an entry names that was not learned.
+    pub(crate) fn note_use(&self, slot: &Slot) {
+        let handle = Handle(slot.content.value);
+        if handle.kind() == Handle::REMOTE {
+            self.remotes.note_use(handle);
+        }
+    }
+
     /// Gives back what an entry took that was just removed.
     pub(crate) fn settle(&self, slot: &Slot) {
         let handle = Handle(slot.content.value);

@@ -342,7 +342,14 @@ impl<'t> Fdb<'t> {
                 return Ok(Put::New);
             }
             drop(locked);
-            let dead = Dead { is: &|slot| self.is_dead(now, slot), settle: &|slot| self.settle(slot) };
+            let is_dead = |slot: &Slot| {
+                let dead = self.is_dead(now, slot);
+                if !dead {
+                    self.note_use(slot);
+                }
+                dead
+            };
+            let dead = Dead { is: &is_dead, settle: &|slot| self.settle(slot) };
             if !self.map.relocate(slot.key, self.meta.relocations(), &dead)? {
                 return Ok(Put::Full);
             }

@@ -1,0 +1,91 @@
+//! Entries that others move about while a sweep, a flush or a walk is under way.
+
+use std::net::IpAddr;
+
+use encap::{
+    table::{Capacity, Fdb, Groups, Line, Remote, RemoteId, Tables},
+    wire::Vni,
+};
+
+use crate::common::*;
+
+const OTHER: Vni = Vni::truncate(43);
+
+/// A full table in which the oldest entries of another VNI go and new ones come, so that some are moved.
+struct Churn {
+    old: u32,
+    next: u32,
+}
+
+impl Churn {
+    fn new() -> Self {
+        Self { old: 1 << 24, next: 1 << 24 }
+    }
+
+    /// Three come, for three that go where the table is full; and as many more as there is room for.
+    fn step(&mut self, limit: usize, count: impl Fn() -> usize, delete: impl Fn(u32), add: impl Fn(u32)) {
+        for _ in 0..3 {
+            if count() >= limit {
+                delete(self.old);
+                self.old += 1;
+            }
+            add(self.next);
+            self.next += 1;
+        }
+        while count() < limit {
+            add(self.next);
+            self.next += 1;
+        }
+    }
+
+    fn entries(&mut self, fdb: &Fdb<'_>, limit: usize, to: RemoteId) {
+        let delete = |host| assert!(fdb.delete(NOW, OTHER, mac(host)).is_ok());
+        self.step(limit, || fdb.count(), delete, |host| fdb.add(OTHER, mac(host), to).unwrap());
+    }
+
+    fn groups(&mut self, groups: &Groups<'_>, limit: usize, to: RemoteId) {
+        let delete = |group| groups.delete(OTHER, multicast(group), None).unwrap();
+        let add = |group| groups.add(OTHER, multicast(group), None, to).unwrap();
+        self.step(limit, || groups.count(), delete, add);
+    }
+}
+
+fn multicast(number: u32) -> IpAddr {
+    IpAddr::from((0xe100_0000 + number).to_be_bytes())
+}
+
+/// A remote that nobody configured.
+fn learned(tables: &Tables<Box<[Line]>>, number: u32) -> RemoteId {
+    let address = (0x0a00_0000 + number).to_be_bytes();
+    tables.remotes().find_or_learn(&Remote::new(address.into(), 4789)).unwrap()
+}
+
+#[test]
+fn a_sweep_leaves_the_remotes_that_moving_entries_name() {
+    let capacity = Capacity { entries: 512, vnis: 2, remotes: 512, ..Capacity::NONE };
+    let tables = with(capacity, |settings| settings.unconfigured_remotes = 512);
+    let (fdb, a, mut churn) = (tables.fdb(), remote(&tables, 1), Churn::new());
+    let named: Vec<_> = (0..200).map(|number| learned(&tables, number)).collect();
+    (0..).zip(&named).for_each(|(host, &remote)| fdb.add(VNI, mac(host), remote).unwrap());
+    for _ in 0..30 {
+        while !tables.age(NOW, 1, |_| {}).complete {
+            churn.entries(&fdb, 512, a);
+        }
+    }
+    assert!(named.iter().all(|&remote| tables.remotes().get(remote).is_some()));
+}
+
+#[test]
+fn a_sweep_leaves_the_remotes_that_moving_groups_name() {
+    let capacity = Capacity { groups: 512, vnis: 2, remotes: 512, ..Capacity::NONE };
+    let tables = with(capacity, |settings| settings.unconfigured_remotes = 512);
+    let (groups, a, mut churn) = (tables.groups(), remote(&tables, 1), Churn::new());
+    let named: Vec<_> = (0..200).map(|number| learned(&tables, number)).collect();
+    (0..).zip(&named).for_each(|(number, &to)| groups.add(VNI, multicast(number), None, to).unwrap());
+    for _ in 0..30 {
+        while !tables.age(NOW, 1, |_| {}).complete {
+            churn.groups(&groups, 512, a);
+        }
+    }
+    assert!(named.iter().all(|&remote| tables.remotes().get(remote).is_some()));
+}
