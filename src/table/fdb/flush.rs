@@ -18,7 +18,8 @@ use crate::{time::Instant, wire::Vni};
 /// Which entries to flush: those for which everything holds that is said. The default names all, the all-zero
 /// ones included.
 ///
-/// Where something is said about remotes, only such remotes go, and an entry only with its last one.
+/// Where something is said about remotes, only such remotes go, and an entry only with its last one. A list that is
+/// somebody's own stays as it is: an entry with one goes where all its members are such remotes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -187,6 +188,10 @@ impl Fdb<'_> {
         };
         Ok(match entry.destination {
             Destination::Remote(remote) => (0, named(remote)),
+            Destination::List(list) if !self.lists().is_owned(list.0) => {
+                let mut members = self.lists().members(list).peekable();
+                (0, members.peek().is_some() && members.all(named))
+            }
             Destination::List(_) => match self.lists().delete_where(Handle(slot.content.value), named) {
                 Ok((remotes, left)) => (remotes, remotes > 0 && !left),
                 Err(Error::Busy) => return Err(Busy),

@@ -77,7 +77,8 @@ impl<'t> Fdb<'t> {
     /// # Errors
     ///
     /// [`Error::OneDestination`] for a unicast MAC that has another destination (Linux: success, and nothing appended);
-    /// [`Error::DestinationKind`] where either destination is no remote; otherwise as for [`add`](Self::add).
+    /// [`Error::DestinationKind`] where either destination is no remote, or the entry has a list that is somebody's own
+    /// ([`Lists::append`](super::super::Lists::append) adds to that); otherwise as for [`add`](Self::add).
     pub fn append(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<Change, Error> {
         let new = entry.into();
         self.check("append", mac, &new)?;
@@ -89,7 +90,7 @@ impl<'t> Fdb<'t> {
         let pushed = match (kind(mac), new.destination) {
             (_, new) if handle.kind() != Handle::LIST && Some(new) == self.destination(handle) => false,
             (MacKind::Unicast, _) => return Err(Error::OneDestination),
-            (_, Destination::Remote(remote)) if handle.kind() == Handle::LIST => {
+            (_, Destination::Remote(remote)) if self.lists().is_owned(handle) => {
                 self.lists().push(handle, remote)?
             }
             _ => return Err(Error::DestinationKind { operation: "append" }),
@@ -137,7 +138,8 @@ impl<'t> Fdb<'t> {
         Ok(entry)
     }
 
-    /// Removes one destination of an entry, and with the last one the entry.
+    /// Removes one destination of an entry, and with the last one the entry. A list or group that is somebody's own is
+    /// one destination: its members stay.
     ///
     /// # Errors
     ///
@@ -153,7 +155,7 @@ impl<'t> Fdb<'t> {
         let (mut locked, place, slot) = self.found(now, vni, mac)?;
         let (handle, destination) = (Handle(slot.content.value), destination.into());
         match destination {
-            Destination::Remote(remote) if handle.kind() == Handle::LIST => {
+            Destination::Remote(remote) if self.lists().is_owned(handle) => {
                 match self.lists().delete_where(handle, |member| member == remote)? {
                     (0, _) => return Err(Error::NoSuchDestination),
                     (_, true) => return Ok(Change::Updated),

@@ -126,7 +126,12 @@ impl Run {
                 let (gone, left): (Vec<_>, Vec<_>) =
                     before.into_iter().partition(|&id| self.names_remote(filter, known.vni, id));
                 let there = self.model.members(&left).len();
-                self.model.lists.get_mut(&list).unwrap().members = left;
+                match self.model.lists.get_mut(&list).unwrap() {
+                    list if list.owned => list.members = left,
+                    // Somebody's own: it stays as it is, and so does an entry of others.
+                    _ if there > 0 => return (0, there),
+                    _ => {}
+                }
                 (gone.len(), there)
             }
             _ => (0, 1),

@@ -91,7 +91,9 @@ impl Run {
             != (known.state, known.router, known.sticky, known.origin, known.cookie);
         match (how, there.to, known.to) {
             (How::Add, ..) => return Err(Error::Exists),
-            (How::Append, Destination::List(list), Destination::Remote(remote)) => {
+            (How::Append, Destination::List(list), Destination::Remote(remote))
+                if self.model.lists[&list].owned =>
+            {
                 updated |= !self.model.lists[&list].members.contains(&remote);
             }
             (How::Append, Destination::List(_), _) => return other,
@@ -172,7 +174,8 @@ impl Run {
             return assert_eq!(answer, Err(Error::NotFound));
         };
         let key = self.model.key(vni, mac).unwrap();
-        if let (Destination::List(list), Destination::Remote(remote)) = (known.to, to) {
+        let own = |to| matches!(to, Destination::List(list) if self.model.lists[&list].owned);
+        if let (true, Destination::List(list), Destination::Remote(remote)) = (own(known.to), known.to, to) {
             let was_there = self.model.far(remote).is_none() && answer.is_ok();
             let members = &mut self.model.lists.get_mut(&list).unwrap().members;
             let before = members.len();

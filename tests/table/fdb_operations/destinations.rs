@@ -1,7 +1,7 @@
 //! Where entries lead to: lists, groups, this side, nowhere.
 
 use encap::{
-    table::{Change, Destination, Error, Lookup, MacKind, Settings},
+    table::{Change, Cursor, Destination, Error, Filter, Lookup, MacKind, Settings},
     wire::MacAddr,
 };
 
@@ -40,6 +40,31 @@ fn the_list_of_an_entry_is_not_shared() {
     assert_eq!(fdb.add(OTHER_VNI, MacAddr::ZERO, own), Err(refused));
     assert_eq!(fdb.add(VNI, GROUP, own), Err(refused));
     assert_eq!(remotes(&fdb, VNI, MacAddr::ZERO), [a]);
+}
+
+/// What one VNI does to its entry changes nothing for another that has the same list.
+#[test]
+fn a_list_that_entries_share_stays_as_it_is() {
+    let tables = tables(small(), Settings::default());
+    let (fdb, [a, b, c]) = (tables.fdb(), [1, 2, 3].map(|last| remote(&tables, last)));
+    let list = tables.lists().add_list(&[a, b]).unwrap();
+    fdb.add(VNI, MacAddr::ZERO, list).unwrap();
+    fdb.add(OTHER_VNI, MacAddr::ZERO, list).unwrap();
+    assert_eq!(fdb.append(VNI, MacAddr::ZERO, c), Err(Error::DestinationKind { operation: "append" }));
+    assert_eq!(fdb.delete_destination(NOW, VNI, MacAddr::ZERO, a), Err(Error::NoSuchDestination));
+    let mut filter = Filter::ALL;
+    filter.vni = Some(VNI);
+    let flush = |filter: &Filter| fdb.flush(NOW, filter, Cursor::default(), usize::MAX, |_| {});
+    filter.address = Some([192, 0, 2, 1].into());
+    assert_eq!((flush(&filter).entries, flush(&filter).remotes), (0, 0));
+    assert_eq!([VNI, OTHER_VNI].map(|vni| remotes(&fdb, vni, MacAddr::ZERO)), [[a, b], [a, b]]);
+    // An entry goes where all are named.
+    (filter.address, filter.port) = (None, Some(4789));
+    assert_eq!(flush(&filter).entries, 1);
+    assert_eq!(fdb.lookup(NOW, VNI, MacAddr::ZERO), Lookup::Unknown);
+    assert_eq!(remotes(&fdb, OTHER_VNI, MacAddr::ZERO), [a, b]);
+    assert_eq!(fdb.delete_destination(NOW, OTHER_VNI, MacAddr::ZERO, list), Ok(Change::Removed));
+    assert_eq!(tables.lists().members(list).collect::<Vec<_>>(), [a, b]);
 }
 
 #[test]
