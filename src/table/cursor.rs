@@ -14,12 +14,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    pub(super) const fn at(bucket: usize) -> Self {
-        Self { bucket: bucket as u32, slot: 0, relocations: None, skipped: false }
+    /// Where a flush that came from here goes on.
+    pub(super) const fn at(self, bucket: usize) -> Self {
+        Self { bucket: bucket as u32, slot: 0, ..self }
     }
 
     /// Whether an entry that was there all the time may have been missed or met twice: entries were moved between
-    /// buckets, or one of those was never still, since the dump began.
+    /// buckets, or one of those was never still, since the dump or the flush began.
     pub const fn may_have_skipped(&self) -> bool {
         self.skipped
     }

@@ -136,7 +136,8 @@ impl<'t> Groups<'t> {
         found.and_then(|stored| self.group(stored)).ok_or(Error::NotFound)
     }
 
-    /// All groups, in no order that means anything. Those that come or go meanwhile may be among them.
+    /// All groups, in no order that means anything. Those that come or go meanwhile may be among them; and one that
+    /// others move in storage, to make room for a new one, may be missed or met twice.
     pub fn iter(&self) -> impl Iterator<Item = Group> + 't {
         let (groups, mut cursor) = (*self, Cursor::default());
         core::iter::from_fn(move || groups.store.next(&mut cursor))

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use encap::{
-    table::{Capacity, Fdb, Groups, Line, Remote, RemoteId, Tables},
+    table::{Capacity, Cursor, Fdb, Filter, Groups, Line, NeighborCursor, Remote, RemoteId, Tables},
     wire::Vni,
 };
 
@@ -88,4 +88,56 @@ fn a_sweep_leaves_the_remotes_that_moving_groups_name() {
         }
     }
     assert!(named.iter().all(|&remote| tables.remotes().get(remote).is_some()));
+}
+
+#[test]
+fn a_flush_takes_entries_that_move_or_says_that_it_may_have_missed_some() {
+    let tables = with(Capacity { entries: 4096, vnis: 2, remotes: 2, ..Capacity::NONE }, |_| {});
+    let (fdb, a, b, mut churn) = (tables.fdb(), remote(&tables, 1), remote(&tables, 2), Churn::new());
+    (0..2000).for_each(|host| fdb.add(VNI, mac(host), b).unwrap());
+    let mut filter = Filter::ALL;
+    filter.vni = Some(VNI);
+    let mut flush = |moving: bool| {
+        let mut cursor = Cursor::default();
+        loop {
+            if moving {
+                churn.entries(&fdb, 4096, a);
+            }
+            let step = fdb.flush(NOW, &filter, cursor, 1, |_| {});
+            match step.next {
+                Some(next) => cursor = next,
+                None => return step.may_have_skipped,
+            }
+        }
+    };
+    assert!(flush(true), "entries were moved");
+    assert!(fdb.count_vni(VNI).0 > 0, "and some missed");
+    assert!(!flush(false), "none was moved");
+    assert_eq!(fdb.count_vni(VNI).0, 0);
+}
+
+#[test]
+fn a_flush_of_neighbours_says_that_it_may_have_missed_some() {
+    let tables = with(Capacity { neighbors: 1024, vnis: 2, ..Capacity::NONE }, |_| {});
+    let (neighbors, mut churn) = (tables.neighbors(), Churn::new());
+    let address = |host: u32| IpAddr::from(host.to_be_bytes());
+    (1..500).for_each(|host| neighbors.add(VNI, address(host), mac(host)).unwrap());
+    let mut flush = |moving: bool| {
+        let mut cursor = NeighborCursor::default();
+        loop {
+            if moving {
+                let delete = |host| assert!(neighbors.delete(NOW, OTHER, address(host)).is_ok());
+                let add = |host| neighbors.add(OTHER, address(host), mac(host)).unwrap();
+                churn.step(1024, || neighbors.count(), delete, add);
+            }
+            let step = neighbors.flush(NOW, cursor, 1, |neighbor| neighbor.vni == VNI);
+            match step.next {
+                Some(next) => cursor = next,
+                None => return step.may_have_skipped,
+            }
+        }
+    };
+    assert!(flush(true), "neighbours were moved");
+    assert!(!flush(false), "none was moved");
+    assert!(neighbors.dump(NOW).all(|neighbor| neighbor.vni == OTHER));
 }

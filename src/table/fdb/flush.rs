@@ -1,6 +1,6 @@
 //! Many entries at once: those that a filter names, in bounded steps, or all that was learned, in one.
 
-use core::net::IpAddr;
+use core::{net::IpAddr, sync::atomic::Ordering::Acquire};
 
 use super::{
     super::{
@@ -108,11 +108,16 @@ pub struct Flushed {
     pub remotes: usize,
     /// Where to go on; `None` when all buckets have been seen.
     pub next: Option<Cursor>,
+    /// Whether an entry that was there all the time may have been missed, since entries were moved between buckets
+    /// after the flush began: then all that the filter names are gone only after another one.
+    pub may_have_skipped: bool,
 }
 
 impl Fdb<'_> {
     /// Removes the entries that `filter` names from at most `budget` buckets, and tells each. A bucket that
     /// somebody else keeps locked ends the step early, and so does a replication list from which remotes are to go.
+    /// What others add meanwhile may move an entry to where the flush was already: the last step's
+    /// [`may_have_skipped`](Flushed::may_have_skipped) says so.
     pub fn flush(
         &self,
         now: Instant,
@@ -122,13 +127,17 @@ impl Fdb<'_> {
         mut each: impl FnMut(Event),
     ) -> Flushed {
         let now = self.clock.at(now, self.meta.fdb_ages());
-        let mut flushed = Flushed { entries: 0, remotes: 0, next: None };
+        let mut flushed = Flushed { entries: 0, remotes: 0, next: None, may_have_skipped: false };
+        let mut cursor = from;
+        cursor.note(self.meta.relocations().load(Acquire));
         let mut bucket = from.bucket as usize;
         let end = bucket.saturating_add(budget).min(self.map.len());
         while bucket < end && self.flush_bucket(now, filter, bucket, &mut flushed, &mut each) {
             bucket = bucket.saturating_add(1);
         }
-        flushed.next = (bucket < self.map.len()).then_some(Cursor::at(bucket));
+        cursor.note(self.meta.relocations().load(Acquire));
+        flushed.may_have_skipped = cursor.may_have_skipped();
+        flushed.next = (bucket < self.map.len()).then_some(cursor.at(bucket));
         flushed
     }
 

@@ -12,7 +12,7 @@ pub struct NeighborCursor(Cursor);
 
 impl NeighborCursor {
     /// Whether a neighbour that was there all the time may have been missed or met twice: some were moved in
-    /// storage, or kept changing, since the dump began.
+    /// storage, or kept changing, since the dump or the flush began.
     pub const fn may_have_skipped(&self) -> bool {
         self.0.skipped
     }
@@ -34,6 +34,9 @@ pub struct NeighborsFlushed {
     pub neighbors: usize,
     /// Where to go on; `None` when all has been seen.
     pub next: Option<NeighborCursor>,
+    /// Whether a neighbour that was there all the time may have been missed, since some were moved in storage after
+    /// the flush began: then all that are to go are gone only after another one.
+    pub may_have_skipped: bool,
 }
 
 impl<'t> Neighbors<'t> {
@@ -58,7 +61,9 @@ impl<'t> Neighbors<'t> {
         mut goes: impl FnMut(&Neighbor) -> bool,
     ) -> NeighborsFlushed {
         let now = self.now(now);
-        let mut flushed = NeighborsFlushed { neighbors: 0, next: None };
+        let mut flushed = NeighborsFlushed { neighbors: 0, next: None, may_have_skipped: false };
+        let mut cursor = from.0;
+        self.store.note(&mut cursor);
         let mut bucket = from.0.bucket as usize;
         let end = bucket.saturating_add(budget).min(self.buckets());
         while bucket < end {
@@ -71,7 +76,9 @@ impl<'t> Neighbors<'t> {
             flushed.neighbors = flushed.neighbors.saturating_add(gone);
             bucket = bucket.saturating_add(1);
         }
-        flushed.next = (bucket < self.buckets()).then_some(NeighborCursor(Cursor::at(bucket)));
+        self.store.note(&mut cursor);
+        flushed.may_have_skipped = cursor.skipped;
+        flushed.next = (bucket < self.buckets()).then_some(NeighborCursor(cursor.at(bucket)));
         flushed
     }
 
