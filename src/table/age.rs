@@ -49,8 +49,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
         fence(SeqCst);
         let mut at = meta.sweep_cursor().load(Relaxed) as usize;
         if at == 0 {
-            meta.fdb_sweep_began().store(fdb.clock.tick(now).max(1), Relaxed);
-            meta.neighbors_sweep_began().store(neighbors.clock.tick(now).max(1), Relaxed);
+            fdb.clock.begin_sweep(now, meta.fdb_ages(), meta.fdb_began());
+            neighbors.clock.begin_sweep(now, meta.neighbor_ages(), meta.neighbors_began());
             meta.sweep_state().fetch_and(!SKIPPED, Relaxed);
         }
         let present = fdb.clock.at(now, meta.fdb_ages());

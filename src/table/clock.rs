@@ -59,9 +59,22 @@ impl Clock {
     #[inline]
     pub(crate) fn at(self, now: Instant, words: Ages<'_>) -> Now {
         let stamp = (now.as_micros().wrapping_shr(self.shift) % STAMPS) as u16;
-        let present = Now { stamp: stamp.wrapping_add(1), limit: words.limit.load(Relaxed) as u16 };
-        let since = self.tick(now).wrapping_sub(words.swept.load(Relaxed));
-        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
+        Now::of(stamp.wrapping_add(1), self.tick(now), words)
+    }
+
+    /// The same for moving entries, where no time may be known: then it is that at which this sweep began, or the last
+    /// one. What has expired by then must not move out of a sweep's way.
+    pub(crate) fn known(now: Now, words: Ages<'_>, began: Began<'_>) -> Now {
+        match began.stamp.load(Relaxed) as u16 {
+            stamp if now == Now::UNKNOWN && stamp != 0 => Now::of(stamp, began.tick.load(Relaxed), words),
+            _ => now,
+        }
+    }
+
+    /// Notes when a sweep begins.
+    pub(crate) fn begin_sweep(self, now: Instant, words: Ages<'_>, began: Began<'_>) {
+        began.tick.store(self.tick(now).max(1), Relaxed);
+        began.stamp.store(self.at(now, words).stamp().into(), Relaxed);
     }
 
     /// The number of this tick.
@@ -114,8 +127,16 @@ pub(crate) struct Ages<'t> {
     pub(crate) limit: &'t AtomicU32,
 }
 
-/// The present, in ticks.
+/// When the sweep began that is under way, or the last one.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct Began<'t> {
+    pub(crate) tick: &'t AtomicU32,
+    /// 0 before the first.
+    pub(crate) stamp: &'t AtomicU32,
+}
+
+/// The present, in ticks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Now {
     stamp: u16,
     /// Age at which an entry is expired.
@@ -125,6 +146,13 @@ pub(crate) struct Now {
 impl Now {
     /// No time is known: nothing is young, nothing is expired.
     pub(crate) const UNKNOWN: Self = Self { stamp: 1, limit: NEVER };
+
+    #[inline(always)]
+    fn of(stamp: u16, tick: u32, words: Ages<'_>) -> Self {
+        let present = Self { stamp, limit: words.limit.load(Relaxed) as u16 };
+        let since = tick.wrapping_sub(words.swept.load(Relaxed));
+        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
+    }
 
     /// The same for a table whose last sweep was long ago, in the future, or never.
     #[cold]

@@ -3,7 +3,7 @@
 use core::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
 use super::{
-    clock::Ages,
+    clock::{Ages, Began},
     line::{AtomicU32, Line, fence, nowhere},
 };
 
@@ -45,6 +45,9 @@ words! {
     gateway6_low = read[9],
     /// Ticks for which an MTU holds that was learned.
     mtu_limit = read[11],
+    /// Stamps of the time at which this sweep began, or the last one; 0 before the first.
+    fdb_sweep_stamp = read[12],
+    neighbors_sweep_stamp = read[13],
     /// Entries of the forwarding database that were not learned.
     configured = written[0],
     /// Those that were.
@@ -106,10 +109,20 @@ impl<'t> Meta<'t> {
         Ages { swept: self.fdb_swept(), limit: self.fdb_limit() }
     }
 
+    /// When its sweep began.
+    pub(crate) fn fdb_began(self) -> Began<'t> {
+        Began { tick: self.fdb_sweep_began(), stamp: self.fdb_sweep_stamp() }
+    }
+
     /// The ageing of the neighbour table.
     #[inline]
     pub(crate) fn neighbor_ages(self) -> Ages<'t> {
         Ages { swept: self.neighbors_swept(), limit: self.neighbors_limit() }
+    }
+
+    /// When its sweep began.
+    pub(crate) fn neighbors_began(self) -> Began<'t> {
+        Began { tick: self.neighbors_sweep_began(), stamp: self.neighbors_sweep_stamp() }
     }
 
     /// Notes that entries may have died without being removed: who finds the table full then looks for them.

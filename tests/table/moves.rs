@@ -1,9 +1,12 @@
 //! Entries that others move about while a sweep, a flush or a walk is under way.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use encap::{
-    table::{Capacity, Cursor, Fdb, Filter, Groups, Line, NeighborCursor, Remote, RemoteId, Tables},
+    table::{
+        Ageing, Capacity, Cursor, Fdb, Filter, Groups, Line, Lookup, NeighborCursor, NeighborLearned,
+        Neighbors, Remote, RemoteId, Snooping, Tables,
+    },
     wire::Vni,
 };
 
@@ -48,10 +51,21 @@ impl Churn {
         let add = |group| groups.add(OTHER, multicast(group), None, to).unwrap();
         self.step(limit, || groups.count(), delete, add);
     }
+
+    fn neighbors(&mut self, neighbors: &Neighbors<'_>, limit: usize) {
+        let delete = |host| assert!(neighbors.delete(NOW, OTHER, address(host)).is_ok());
+        let add = |host| neighbors.add(OTHER, address(host), mac(host)).unwrap();
+        self.step(limit, || neighbors.count(), delete, add);
+    }
 }
 
 fn multicast(number: u32) -> IpAddr {
     IpAddr::from((0xe100_0000 + number).to_be_bytes())
+}
+
+/// The address of a neighbour.
+fn address(host: u32) -> IpAddr {
+    IpAddr::from(host.to_be_bytes())
 }
 
 /// A remote that nobody configured.
@@ -120,15 +134,12 @@ fn a_flush_takes_entries_that_move_or_says_that_it_may_have_missed_some() {
 fn a_flush_of_neighbours_says_that_it_may_have_missed_some() {
     let tables = with(Capacity { neighbors: 1024, vnis: 2, ..Capacity::NONE }, |_| {});
     let (neighbors, mut churn) = (tables.neighbors(), Churn::new());
-    let address = |host: u32| IpAddr::from(host.to_be_bytes());
     (1..500).for_each(|host| neighbors.add(VNI, address(host), mac(host)).unwrap());
     let mut flush = |moving: bool| {
         let mut cursor = NeighborCursor::default();
         loop {
             if moving {
-                let delete = |host| assert!(neighbors.delete(NOW, OTHER, address(host)).is_ok());
-                let add = |host| neighbors.add(OTHER, address(host), mac(host)).unwrap();
-                churn.step(1024, || neighbors.count(), delete, add);
+                churn.neighbors(&neighbors, 1024);
             }
             let step = neighbors.flush(NOW, cursor, 1, |neighbor| neighbor.vni == VNI);
             match step.next {
@@ -140,4 +151,43 @@ fn a_flush_of_neighbours_says_that_it_may_have_missed_some() {
     assert!(flush(true), "neighbours were moved");
     assert!(!flush(false), "none was moved");
     assert!(neighbors.dump(NOW).all(|neighbor| neighbor.vni == OTHER));
+}
+
+#[test]
+fn what_has_expired_does_not_move_out_of_a_sweeps_way() {
+    let ageing = Ageing::After(Duration::from_secs(262));
+    let tables = with(Capacity { entries: 4096, vnis: 2, remotes: 2, ..Capacity::NONE }, |settings| {
+        settings.ageing = ageing;
+    });
+    let (fdb, a, mut churn) = (tables.fdb(), remote(&tables, 1), Churn::new());
+    (0..2000).for_each(|host| assert_eq!(fdb.learn(NOW, VNI, mac(host), a), NEW));
+    churn.entries(&fdb, 4096, a);
+    assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+    // 19 ageing times later entries that say no time are added, and 14 later the stamps have come round.
+    while !tables.age(later(5000), 1, |_| {}).complete {
+        churn.entries(&fdb, 4096, a);
+    }
+    for seconds in [5000, 8600] {
+        let found = |&host: &u32| fdb.lookup(later(seconds), VNI, mac(host)) != Lookup::Unknown;
+        assert_eq!((0..2000).filter(found).count(), 0, "after {seconds} s");
+    }
+}
+
+#[test]
+fn a_neighbour_that_has_expired_does_not_move_out_of_a_sweeps_way() {
+    let capacity = Capacity { neighbors: 1024, vnis: 2, ..Capacity::NONE };
+    let tables = with(capacity, |settings| settings.snooping = Snooping::All);
+    let (neighbors, mut churn) = (tables.neighbors(), Churn::new());
+    for host in 1..500 {
+        assert_eq!(neighbors.learn(NOW, VNI, address(host), mac(host), None), NeighborLearned::New);
+    }
+    assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+    churn.neighbors(&neighbors, 1024);
+    while !tables.age(later(600), 1, |_| {}).complete {
+        churn.neighbors(&neighbors, 1024);
+    }
+    for seconds in [600, 1200] {
+        let found = |&host: &u32| neighbors.lookup(later(seconds), VNI, address(host)) != Ok(None);
+        assert_eq!((1..500).filter(found).count(), 0, "after {seconds} s");
+    }
 }

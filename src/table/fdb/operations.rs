@@ -6,7 +6,7 @@ use super::{
     super::{
         Destination, Error, HandleKind, ListId, MacKind, RemoteId, Resource,
         bucket::{Busy, Content, Dead, Locked, Place, Slot},
-        clock::{ETERNAL, Now},
+        clock::{Clock, ETERNAL, Now},
         handle::Handle,
         list::OWNED,
         vni::Domain,
@@ -344,8 +344,9 @@ impl<'t> Fdb<'t> {
                 return Ok(Put::New);
             }
             drop(locked);
+            let known = Clock::known(now, self.meta.fdb_ages(), self.meta.fdb_began());
             let is_dead = |slot: &Slot| {
-                let dead = self.is_dead(now, slot);
+                let dead = self.is_dead(known, slot);
                 if !dead {
                     self.note_use(slot);
                 }

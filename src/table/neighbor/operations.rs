@@ -5,7 +5,7 @@ use core::{net::IpAddr, sync::atomic::Ordering::Relaxed};
 use super::{
     super::{
         Change, Error,
-        clock::{ETERNAL, Now},
+        clock::{Clock, ETERNAL, Now},
         store::{Step, Stored},
         vni::Domain,
     },
@@ -110,10 +110,11 @@ impl<'t> Neighbors<'t> {
         address: IpAddr,
         decide: impl Fn(Option<Stored<RECORD_WORDS>>) -> Result<(T, Step<RECORD_WORDS>), Error>,
     ) -> Result<T, Error> {
+        let known = Clock::known(now, self.meta.neighbor_ages(), self.meta.neighbors_began());
         self.store.change(
             self.key(domain.number, address),
             |words| Record::is(words, domain.number, address),
-            |stored| self.is_dead(now, stored),
+            |stored| self.is_dead(known, stored),
             // Looked at under the lock: a sweep that finds nothing of a VNI that was removed comes later.
             |old| if domain.is(vni) { decide(old) } else { Err(Error::Busy) },
         )
