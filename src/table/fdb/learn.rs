@@ -13,10 +13,10 @@ use super::{
     },
     Fdb, State,
     account::{Account, Limit},
+    create::Put,
     current,
     entry::Attributes,
     key,
-    operations::Put,
 };
 use crate::{
     time::Instant,

@@ -6,6 +6,7 @@
 mod account;
 mod batch;
 mod burst;
+mod create;
 mod dump;
 mod enter;
 mod entry;
