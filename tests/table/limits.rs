@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use encap::{
     table::{
-        Capacity, Evicted, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote, RemoteId, Settings,
-        Tables,
+        Capacity, Error, Evicted, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote, RemoteId,
+        Resource, Settings, Tables,
     },
     wire::{MacAddr, Vni},
 };
@@ -226,4 +226,24 @@ fn a_flood_of_endpoints_costs_only_the_unconfigured() {
 fn known_or(tables: &Tables<Box<[Line]>>, number: u32) -> RemoteId {
     let last = 200 + (number % 2) as u8;
     tables.remotes().find_or_learn(&Remote::new([192, 0, 2, last].into(), 4789)).unwrap()
+}
+
+#[test]
+fn what_is_refused_adds_no_vni() {
+    const OTHER: Vni = Vni::truncate(43);
+    let tables = with(Capacity { entries: 2, vnis: 2, remotes: 1, lists: 1, ..Capacity::NONE }, |_| {});
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    fdb.add(VNI, MacAddr::ZERO, a).unwrap();
+    let full = |what, limit| Error::Full { what, limit };
+    assert_eq!(fdb.add(OTHER, MacAddr::BROADCAST, a), Err(full(Resource::Members, 1)));
+    assert_eq!((fdb.knows(OTHER), fdb.count()), (false, 1));
+    fdb.add(VNI, mac(1), a).unwrap();
+    let refused = full(Resource::Entries, 2);
+    assert_eq!(fdb.add(OTHER, mac(1), a), Err(refused));
+    assert_eq!(fdb.append(OTHER, mac(1), a), Err(refused));
+    assert_eq!(fdb.replace(OTHER, mac(1), a), Err(refused));
+    assert_eq!((fdb.knows(OTHER), fdb.count()), (false, 2));
+    // So there is one left for another one.
+    fdb.delete(NOW, VNI, mac(1)).unwrap();
+    fdb.add(Vni::truncate(44), mac(1), a).unwrap();
 }

@@ -7,6 +7,7 @@ use super::{
         clock::{Clock, Now},
         handle::Handle,
         list::OWNED,
+        meta,
         vni::Domain,
     },
     Fdb,
@@ -18,45 +19,83 @@ use super::{
 use crate::wire::{MacAddr, Vni};
 
 impl<'t> Fdb<'t> {
-    pub(super) fn create(
+    /// Adds an entry that is not there, and its VNI where the tables do not know that.
+    pub(super) fn create(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+        let Some(domain) = self.vnis.find(vni)? else { return self.create_first(vni, mac, new) };
+        self.take_with_help(self.now(new), || self.take_configured(&domain, &mut 0))
+            .map_err(|limit| self.refused(&domain, limit))?;
+        let created = self.destination_of(mac, new).and_then(|value| {
+            self.put_new(vni, &domain, mac, new, value).inspect_err(|_| self.free_list(new, value))
+        });
+        created.inspect_err(|_| self.give_configured(&domain))
+    }
+
+    /// The same for the first entry of a VNI. Its room in the table and its list come first: what is refused adds no
+    /// VNI.
+    fn create_first(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+        let room = self.room_for_configured();
+        let count = || if room.count(1) { Ok(()) } else { Err(Limit::Table) };
+        self.take_with_help(self.now(new), count).map_err(|_| self.full())?;
+        let put = |value| {
+            let domain = self.vnis.find_or_add(vni)?;
+            self.take_configured(&domain, &mut 1).map_err(|limit| self.refused(&domain, limit))?;
+            self.put_new(vni, &domain, mac, new, value).inspect_err(|_| {
+                meta::uncount(domain.configured());
+            })
+        };
+        let value = self.destination_of(mac, new);
+        let created = value.and_then(|value| put(value).inspect_err(|_| self.free_list(new, value)));
+        created.inspect_err(|_| room.give_back(1))
+    }
+
+    /// Takes room; where there is none, what died and was not removed yet goes first.
+    fn take_with_help(&self, now: Now, take: impl Fn() -> Result<(), Limit>) -> Result<(), Limit> {
+        let mut taken = take();
+        for _ in 0..HELP_TRIES {
+            if taken.is_ok() || !self.help(now) {
+                break;
+            }
+            taken = take();
+        }
+        taken
+    }
+
+    fn refused(&self, domain: &Domain<'_>, limit: Limit) -> Error {
+        match limit {
+            Limit::Vni => Error::Full { what: Resource::EntriesOfVni, limit: self.vni_limit(domain) },
+            _ => self.full(),
+        }
+    }
+
+    const fn full(&self) -> Error {
+        Error::Full { what: Resource::Entries, limit: self.limits.entries }
+    }
+
+    /// Puts an entry for which room was taken.
+    fn put_new(
         &self,
         vni: Vni,
         domain: &Domain<'t>,
         mac: MacAddr,
         new: &NewEntry,
+        value: Handle,
     ) -> Result<(), Error> {
         let now = self.now(new);
-        let full = |limit| match limit {
-            Limit::Vni => Error::Full { what: Resource::EntriesOfVni, limit: self.vni_limit(domain) },
-            _ => Error::Full { what: Resource::Entries, limit: self.limits.entries },
-        };
-        let mut taken = self.take_configured(domain, &mut 0);
-        for _ in 0..HELP_TRIES {
-            if taken.is_ok() || !self.help(now) {
-                break;
-            }
-            taken = self.take_configured(domain, &mut 0);
+        let content = Content { value: value.0, tag: new.tag(), stamp: self.stamp(now, new.state) };
+        match self.put(now, vni, &Slot { key: key(domain.number, mac), content, cold: new.cold() }) {
+            Ok(Put::New) => Ok(()),
+            Ok(Put::There) => Err(Error::Exists),
+            Ok(Put::Full) => Err(self.full()),
+            // The VNI or the destination was removed meanwhile.
+            Ok(Put::Dead) | Err(Busy) => Err(Error::Busy),
         }
-        taken.map_err(full)?;
-        let created = self.destination_of(mac, new).and_then(|value| {
-            let content = Content { value: value.0, tag: new.tag(), stamp: self.stamp(now, new.state) };
-            let slot = Slot { key: key(domain.number, mac), content, cold: new.cold() };
-            let put = match self.put(now, vni, &slot) {
-                Ok(Put::New) => return Ok(()),
-                Ok(Put::There) => Error::Exists,
-                Ok(Put::Full) => full(Limit::Table),
-                // The VNI or the destination was removed meanwhile.
-                Ok(Put::Dead) | Err(Busy) => Error::Busy,
-            };
-            if value != new.destination.handle() {
-                self.lists().free_owned(value);
-            }
-            Err(put)
-        });
-        if created.is_err() {
-            self.give_configured(domain);
+    }
+
+    /// Frees the list that was made for an entry which did not come.
+    fn free_list(&self, new: &NewEntry, value: Handle) {
+        if value != new.destination.handle() {
+            self.lists().free_owned(value);
         }
-        created
     }
 
     /// The value of a new entry: its destination, or a list that starts with it.

@@ -8,7 +8,6 @@ use super::{
         bucket::{Locked, Place, Slot},
         clock::{ETERNAL, Now},
         handle::Handle,
-        vni::Domain,
     },
     Fdb, State,
     entry::{Entry, NewEntry},
@@ -33,7 +32,7 @@ pub enum Change {
 }
 
 impl<'t> Fdb<'t> {
-    /// Adds an entry; a VNI that the tables do not know yet is added too. An all-zero or multicast MAC with a
+    /// Adds an entry; a VNI that the tables do not know yet is added too, unless the entry is refused. An all-zero or multicast MAC with a
     /// remote gets a replication list of its own, for [`append`](Self::append) to add to.
     ///
     /// # Errors
@@ -61,10 +60,9 @@ impl<'t> Fdb<'t> {
     #[inline(never)]
     pub(super) fn add_closely(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         self.check("add", mac, new)?;
-        let domain = self.vnis.find_or_add(vni)?;
-        match self.there(&domain, mac, new)? {
+        match self.there(vni, mac, new)? {
             Some(_) => Err(Error::Exists),
-            None => self.create(vni, &domain, mac, new),
+            None => self.create(vni, mac, new),
         }
     }
 
@@ -80,9 +78,8 @@ impl<'t> Fdb<'t> {
     pub fn append(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<Change, Error> {
         let new = entry.into();
         self.check("append", mac, &new)?;
-        let domain = self.vnis.find_or_add(vni)?;
-        let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
-            return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
+        let Some((mut locked, place, slot)) = self.there(vni, mac, &new)? else {
+            return self.create(vni, mac, &new).map(|()| Change::Created);
         };
         let handle = Handle(slot.content.value);
         let pushed = match (kind(mac), new.destination) {
@@ -94,7 +91,7 @@ impl<'t> Fdb<'t> {
             _ => return Err(Error::DestinationKind { operation: "append" }),
         };
         let value = if handle.kind() == Handle::LIST { handle } else { new.destination.handle() };
-        let rewritten = self.rewrite(&domain, &mut locked, place, &slot, &new, value);
+        let rewritten = self.rewrite(&mut locked, place, &slot, &new, value);
         Ok(if pushed || rewritten { Change::Updated } else { Change::Unchanged })
     }
 
@@ -111,15 +108,14 @@ impl<'t> Fdb<'t> {
             return Err(Error::MacKind { operation: "replace", kind });
         }
         self.check("replace", mac, &new)?;
-        let domain = self.vnis.find_or_add(vni)?;
-        let Some((mut locked, place, slot)) = self.there(&domain, mac, &new)? else {
-            return self.create(vni, &domain, mac, &new).map(|()| Change::Created);
+        let Some((mut locked, place, slot)) = self.there(vni, mac, &new)? else {
+            return self.create(vni, mac, &new).map(|()| Change::Created);
         };
         let (old, value) = (Handle(slot.content.value), new.destination.handle());
         if (old.kind() == Handle::GROUP) != (value.kind() == Handle::GROUP) {
             return Err(Error::DestinationKind { operation: "replace" });
         }
-        let rewritten = self.rewrite(&domain, &mut locked, place, &slot, &new, value);
+        let rewritten = self.rewrite(&mut locked, place, &slot, &new, value);
         Ok(if rewritten { Change::Updated } else { Change::Unchanged })
     }
 
@@ -225,10 +221,11 @@ impl<'t> Fdb<'t> {
     /// The same for an operation that adds: nothing is no error, and a dead entry is removed.
     fn there(
         &self,
-        domain: &Domain<'t>,
+        vni: Vni,
         mac: MacAddr,
         new: &NewEntry,
     ) -> Result<Option<(Locked<'t>, Place, Slot)>, Error> {
+        let Some(domain) = self.vnis.find(vni)? else { return Ok(None) };
         let key = key(domain.number, mac);
         // Without a lock: whoever puts the entry looks again under one.
         if self.map.find(key, |_, _| true)?.is_none() {
@@ -250,7 +247,6 @@ impl<'t> Fdb<'t> {
     /// Says anew all that an entry says; answers whether anything is different but its age.
     fn rewrite(
         &self,
-        domain: &Domain<'t>,
         locked: &mut Locked<'t>,
         place: Place,
         slot: &Slot,
@@ -258,7 +254,7 @@ impl<'t> Fdb<'t> {
         value: Handle,
     ) -> bool {
         let learned = Handle(slot.content.value).kind() == Handle::LEARNED;
-        if learned {
+        if let (true, Some(domain)) = (learned, self.domain_of(slot.key)) {
             // Somebody's from now on: it counts for the table and the VNI alone.
             domain.configured().fetch_add(1, Relaxed);
             self.meta.configured().fetch_add(1, Relaxed);

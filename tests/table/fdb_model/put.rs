@@ -39,9 +39,17 @@ impl Run {
             assert_eq!(answer, Err(Error::SweepPending));
             return;
         }
+        let makes_list = is_listed(mac) && matches!(to, Destination::Remote(_));
+        if !self.model.vnis.contains_key(&vni) && self.is_refused_before_its_vni(answer, makes_list) {
+            return;
+        }
         let segment = match self.model.know(vni) {
             Ok(segment) => segment,
-            Err(error) => return assert_eq!(answer, Err(error)),
+            Err(error) => {
+                // The list that was made for it is freed.
+                self.model.held_lines += u32::from(makes_list && self.model.has_worker);
+                return assert_eq!(answer, Err(error));
+            }
         };
         let key = (segment.number, mac);
         let there = self.model.entries.get(&key).copied().filter(|there| self.model.is_present(&key, there));
@@ -75,6 +83,22 @@ impl Run {
         let (origin, cookie) = (new.cookie & 3, u32::from(new.cookie >> 2));
         let known = Known { vni, to, state, router, sticky, origin, cookie, confirmed: now, learned: None };
         (entry.origin(origin, cookie), known)
+    }
+
+    /// Whether there was no room for the first entry of a VNI: then that is not added.
+    fn is_refused_before_its_vni(&self, answer: Result<Change, Error>, makes_list: bool) -> bool {
+        let limit = self.model.limits.entries;
+        match answer {
+            Err(Error::Full { what: Resource::Entries, .. }) => {
+                assert!(self.model.count_all().may_be_full(limit));
+                true
+            }
+            Err(Error::QuiescePending) => makes_list && self.model.held_lines > 0,
+            _ => {
+                assert!(!self.model.count_all().must_be_full(limit));
+                false
+            }
+        }
     }
 
     /// What becomes of an entry that is there.
