@@ -76,6 +76,8 @@ fn a_next_hop_is_somebody() {
             assert_eq!(tables.routes().add(prefix("::/0"), via), Err(Error::NotUnicast));
         }
     }
+    let nowhere = NextHop::Peer { address: [192, 0, 2, 1].into(), port: 0 };
+    assert_eq!(tables.routes().add(prefix("::/0"), nowhere), Err(Error::PortZero));
 }
 
 #[test]
