@@ -182,7 +182,8 @@ impl<S: AsRef<[Line]>> Backend<S> {
         Ok(Self { tables, config, ipv4, ipv6 })
     }
 
-    /// Which peer has which prefix: [`NextHop::Peer`] with a port each.
+    /// Which peer has which prefix: [`NextHop::Peer`] with a port each, of a family in which we have an address, which
+    /// is another one than the peer's.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
     }
@@ -279,8 +280,9 @@ impl<S: AsRef<[Line]>> Backend<S> {
         }
         let endpoint = if address.is_ipv6() { &self.ipv6 } else { &self.ipv4 };
         let endpoint = endpoint.as_ref().ok_or(DropReason::NoRemote)?;
-        // The peer's own address is behind itself: the datagram would come here again.
-        if ip.destination == address && ip.source == endpoint.local() {
+        // We are the peer, or its own address is behind itself: the datagram would come here again.
+        let local = endpoint.local();
+        if address == local || ip.destination == address && ip.source == local {
             return Err(DropReason::Loop);
         }
         let remote = endpoint.remote_at(address, port).map_err(|_| DropReason::NoRemote)?;

@@ -390,6 +390,9 @@ fn e_the_way_to_a_peer_does_not_lead_through_itself() {
     let (_, datagram) = send(&mut node, &ping([10, 5, 2, 9], 64));
     assert_eq!(send(&mut node, &datagram), (Output::Drop(DropReason::Loop), datagram.clone()));
     assert_eq!(node.1.counters().dropped(DropReason::Loop), 1);
+    route(&node.0, "10.5.7.0/24", 1, 8_285);
+    let to_ourselves = ping([10, 5, 7, 9], 64);
+    assert_eq!(send(&mut node, &to_ourselves), (Output::Drop(DropReason::Loop), to_ourselves.clone()));
     // Others behind the peer, and to the peer from others, are no loop.
     for (at, byte) in [(15, 9), (19, 9)] {
         let mut other = datagram.clone();
