@@ -13,7 +13,7 @@ use super::{
     outer::{MAX_LEN, Outer},
     protocol::OverUdp,
 };
-use crate::wire::{ethernet, is_unicast};
+use crate::wire::{VlanId, ethernet, is_unicast};
 
 /// One end of tunnels of protocol `P`: [`vxlan::Endpoint`](super::vxlan::Endpoint),
 /// [`geneve::Endpoint`](super::geneve::Endpoint), [`gre::Endpoint`](super::gre::Endpoint),
@@ -208,9 +208,12 @@ impl<P: Protocol> Builder<P> {
         if self.framing != Framing::Payload && !is_unicast(local) {
             return Err(ConfigError::LocalNotUnicast(local));
         }
-        if let Framing::Ethernet(Link { source, .. }) = self.framing {
+        if let Framing::Ethernet(Link { source, vlan, .. }) = self.framing {
             if source.is_multicast() {
                 return Err(ConfigError::LinkSourceIsGroup(source));
+            }
+            if vlan.is_some_and(|(id, _)| id == VlanId::MAX) {
+                return Err(ConfigError::LinkVlanReserved);
             }
         }
         if self.flow_label.is_some() && local.is_ipv4() {
@@ -219,12 +222,12 @@ impl<P: Protocol> Builder<P> {
         if self.dont_fragment.is_some() && local.is_ipv6() {
             return Err(ConfigError::DontFragmentOnIpv6(local));
         }
+        if P::IS_UDP && self.port == 0 {
+            return Err(ConfigError::PortZero);
+        }
         let (min, max) = self.source_ports;
         if min == 0 || min > max {
             return Err(ConfigError::SourcePorts { min, max });
-        }
-        if P::IS_UDP && self.port == 0 {
-            return Err(ConfigError::PortZero);
         }
         if self.ttl == Ttl::Fixed(0) {
             return Err(ConfigError::TtlZero);

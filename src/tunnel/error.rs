@@ -22,6 +22,9 @@ pub enum ConfigError {
     /// Our own MAC address is one that no frame comes from: a group's, or that of all.
     #[error("the link's own MAC address {0} is a group's, which no frame comes from")]
     LinkSourceIsGroup(MacAddr),
+    /// The link's VLAN is 4095, which no frame has (IEEE 802.1Q, clause 9.6).
+    #[error("the link's VLAN is 4095, which is reserved")]
+    LinkVlanReserved,
     /// An address that nothing can be sent to.
     #[error("remote address {0} is unspecified")]
     RemoteUnspecified(IpAddr),

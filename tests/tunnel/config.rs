@@ -6,7 +6,7 @@ use encap::{
         Builder, ConfigError, DontFragment, EncapError, EncapMeta, Framing, Link, OuterFlowLabel, Ttl, gre,
         ip_udp, nvgre, vxlan,
     },
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Pcp, VlanId, Vni},
 };
 
 use crate::common::{any_frame, encap, ends, ip, vxlan_pair};
@@ -111,6 +111,17 @@ fn no_frame_comes_from_a_group() {
         assert_eq!(refused(|b| b.framing(framing(source)), false), ConfigError::LinkSourceIsGroup(source));
     }
     assert!(vxlan::Endpoint::new(ends(false).0).framing(framing(MacAddr([2; 6]))).build().is_ok());
+}
+
+/// IEEE 802.1Q, clause 9.6: 4095 is reserved, and never in a tag.
+#[test]
+fn no_frame_is_in_vlan_4095() {
+    let in_vlan = |id| {
+        let vlan = Some((VlanId::truncate(id), Pcp::default()));
+        Framing::Ethernet(Link { source: MacAddr([2; 6]), next_hop: MacAddr([4; 6]), vlan })
+    };
+    assert_eq!(refused(|b| b.framing(in_vlan(4_095)), false), ConfigError::LinkVlanReserved);
+    assert!(vxlan::Endpoint::new(ends(false).0).framing(in_vlan(4_094)).build().is_ok());
 }
 
 #[test]
