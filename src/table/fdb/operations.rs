@@ -32,8 +32,8 @@ pub enum Change {
 }
 
 impl<'t> Fdb<'t> {
-    /// Adds an entry; a VNI that the tables do not know yet is added too, unless the entry is refused. An all-zero or multicast MAC with a
-    /// remote gets a replication list of its own, for [`append`](Self::append) to add to.
+    /// Adds an entry; a VNI that the tables do not know yet is added too, unless the entry is refused. An all-zero or
+    /// multicast MAC with a remote gets a replication list of its own, for [`append`](Self::append) to add to.
     ///
     /// # Errors
     ///
