@@ -44,13 +44,14 @@ impl Vlans<'_> {
         let full = Error::Full { what: Resource::Vlans, limit: self.count };
         let word = self.words.get(vlan.value().into()).filter(|_| u32::from(vlan.value()) < self.count);
         let word = word.ok_or(full)?;
-        let domain = self.vnis.find_or_add(vni)?;
         let old = word.load(Acquire);
         match self.vni(vlan) {
             Some(known) if known == vni => return Ok(()),
             Some(_) => return Err(Error::Exists),
             None => {}
         }
+        // A VNI that is new has no VLAN: what is refused adds none.
+        let domain = self.vnis.find_or_add(vni)?;
         let free = domain.vlan().load(Acquire);
         if !domain.is(vni) {
             return Err(Error::Busy);

@@ -179,6 +179,7 @@ fn one_vlan_has_one_segment() {
     let vlans = node.vtep.vlans();
     assert_eq!(vlans.map(vlan(100), VNI), Ok(()), "as it is");
     assert_eq!(vlans.map(vlan(100), Vni::truncate(9)), Err(Error::Exists));
+    assert!(!node.vtep.fdb().knows(Vni::truncate(9)), "what is refused adds no VNI");
     assert_eq!(vlans.map(vlan(5), VNI), Err(Error::Exists));
     assert_eq!(vlans.iter().collect::<Vec<_>>(), [(vlan(0), OTHER), (vlan(100), VNI)]);
     vlans.unmap(vlan(100)).unwrap();
