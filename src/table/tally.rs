@@ -3,12 +3,12 @@
 //! ```text
 //! word 0     1           2         3           4         …         14
 //!      +-----+-----------+---------+-----------+---------+---------+
-//!      | VNI |    -      | low 32  | from bit  | low 32  |    …    |
-//!      |     |           | bits    | 31 on     | bits    |         |
+//!      | VNI | claims of | low 32  | from bit  | low 32  |    …    |
+//!      |     | its number| bits    | 31 on     | bits    |         |
 //!      +-----+-----------+---------+-----------+---------+---------+
 //! ```
 //!
-//! There is a line for each worker and VNI. A counter has 63 bits in two words which share bit 31: where they disagree
+//! There is a line for each worker and VNI. A VNI that comes back is another one, by the claims of its number. A counter has 63 bits in two words which share bit 31: where they disagree
 //! on it, they were read while the worker was writing.
 
 use core::{
@@ -89,12 +89,9 @@ impl Tally<'_> {
     #[inline]
     pub(crate) fn count(&self, worker: u32, domain: &Domain<'_>, more: &VniCounters) {
         let (Some(line), Some(vni)) = (self.line(worker, domain), domain.vni()) else { return };
-        let name = vni.value() | NAMED;
-        if line.word(NAME).load(Relaxed) != name {
-            // Another VNI's before.
-            line.word(NAME).store(0, Release);
-            (0..VniCounters::COUNTERS).for_each(|index| write(line, index, 0));
-            line.word(NAME).store(name, Release);
+        let (name, claims) = (vni.value() | NAMED, domain.claims().load(Relaxed));
+        if line.word(NAME).load(Relaxed) != name || line.word(CLAIMS).load(Relaxed) != claims {
+            begin(line, name, claims);
         }
         for (index, more) in more.to_array().into_iter().enumerate() {
             if more > 0 {
@@ -106,10 +103,10 @@ impl Tally<'_> {
     /// What all workers have counted in a VNI.
     pub(crate) fn sum(&self, vni: Vni, domain: &Domain<'_>) -> VniCounters {
         let workers = (self.lines.len() as u32).checked_div(self.vnis).unwrap_or(0);
-        let name = vni.value() | NAMED;
+        let (name, claims) = (vni.value() | NAMED, domain.claims().load(Relaxed));
         (0..workers)
             .filter_map(|worker| self.line(worker, domain))
-            .filter_map(|line| counted(line, name))
+            .filter_map(|line| counted(line, name, claims))
             .fold(VniCounters::default(), Add::add)
     }
 
@@ -119,9 +116,20 @@ impl Tally<'_> {
     }
 }
 
+/// Gives a line that was another VNI's before to this one.
+#[cold]
+#[inline(never)]
+fn begin(line: &Line, name: u32, claims: u32) {
+    line.word(NAME).store(0, Release);
+    (0..VniCounters::COUNTERS).for_each(|index| write(line, index, 0));
+    line.word(CLAIMS).store(claims, Release);
+    line.word(NAME).store(name, Release);
+}
+
 /// What a worker has counted in the VNI of this name; `None` where its line is another one's, before or after.
-fn counted(line: &Line, name: u32) -> Option<VniCounters> {
-    if line.word(NAME).load(Acquire) != name {
+fn counted(line: &Line, name: u32, claims: u32) -> Option<VniCounters> {
+    // The claims first: with those of this VNI the counters of the one before are gone.
+    if line.word(CLAIMS).load(Acquire) != claims || line.word(NAME).load(Acquire) != name {
         return None;
     }
     let counters = core::array::from_fn(|index| {
@@ -157,6 +165,7 @@ fn read(line: &Line, index: usize) -> Option<u64> {
 }
 
 const NAME: usize = 0;
+const CLAIMS: usize = 1;
 
 /// Marks a name.
 const NAMED: u32 = 1 << 24;

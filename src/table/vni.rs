@@ -181,6 +181,7 @@ impl<'t> Vnis<'t> {
             line.word(LIMIT).store(0, Relaxed);
             let domain = Domain { number: (index as u16).wrapping_add(1), line };
             domain.forget_vlan();
+            domain.claims().fetch_add(1, Relaxed);
             line.word(NAME).store(vni.value() | LIVE, Release);
             return Ok(domain);
         }
@@ -284,6 +285,12 @@ impl<'t> Domain<'t> {
         self.line.word(VLAN)
     }
 
+    /// How many VNIs have had this number, or the same one again.
+    #[inline]
+    pub(crate) fn claims(&self) -> &'t AtomicU32 {
+        self.line.word(CLAIMS)
+    }
+
     /// Entries that were learned from remotes that are not configured.
     pub(crate) fn unconfigured(&self) -> &'t AtomicU32 {
         self.line.word(UNCONFIGURED)
@@ -327,6 +334,7 @@ const WINDOW_PASSES: usize = 6;
 const EPOCH: usize = 7;
 const FRONT_LOCK: usize = 8;
 const VLAN: usize = 9;
+const CLAIMS: usize = 10;
 
 /// Places of a line of the front.
 const PLACES: usize = Line::WORDS / 2;

@@ -140,6 +140,25 @@ fn counters_go_with_their_vni() {
     }
 }
 
+/// Also where its number is the same again.
+#[test]
+fn a_vni_that_comes_back_begins_at_nothing() {
+    let mut node = node(2, Config::new()).peers(&[1]);
+    let id = node.vtep.register().unwrap();
+    node.worker = Worker::new(1).counting_as(&id);
+    for round in 0..40 {
+        assert_eq!(node.vtep.vni_counters(VNI), VniCounters::default(), "round {round}");
+        node.packets(NOW, &datagram(mac(9), mac(1), 10));
+        assert_ne!(node.vtep.vni_counters(VNI), VniCounters::default());
+        node.vtep.fdb().remove_vni(VNI).unwrap();
+        for _ in 0..2 {
+            node.vtep.quiesce(&id);
+            assert!(node.vtep.handle_timeout(NOW, usize::MAX, |_| {}).complete);
+        }
+        node.vtep.fdb().add_vni(VNI).unwrap();
+    }
+}
+
 /// A worker that is registered and never quiesces uses all room up; then it is told what is missing.
 #[test]
 fn room_comes_when_registered_workers_quiesce() {

@@ -79,7 +79,7 @@ pub fn a_counter_is_what_it_was_at_some_time() {
     let bytes = |sent_bytes| VniCounters { sent_bytes, ..VniCounters::default() };
     let (image, ()) = Image::new(
         SHAPE,
-        |part, _| if part == Part::Tally { 1 | 0b11 << 4 } else { 0 },
+        |part, _| if part == Part::Tally { 0b11 | 0b11 << 4 } else { 0 },
         |tables| {
             tables.vnis().find_or_add(FIRST).expect("room");
             tables.tally().count(0, &domain(tables), &bytes(STEPS[0]));
