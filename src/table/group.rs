@@ -17,7 +17,7 @@ use super::{
     remote::{address, words},
     store::{Step, Store, Stored},
 };
-use crate::wire::Vni;
+use crate::wire::{Vni, is_unicast};
 
 /// How records lie in storage.
 pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
@@ -80,7 +80,7 @@ impl<'t> Groups<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], whatever its destination; [`Error::NotMulticast`] for an address that is neither a group's
-    /// nor unspecified; [`Error::Family`] for a source of another family; [`Error::NotUnicast`] for a source that is
+    /// nor unspecified, or for all groups of one source; [`Error::Family`] for a source of another family; [`Error::NotUnicast`] for a source that is
     /// nobody; [`Error::Stale`] for a destination that was removed; [`Error::Full`]; [`Error::Busy`].
     pub fn add(
         &self,
@@ -181,9 +181,8 @@ impl<'t> Groups<'t> {
         }
         match source {
             Some(source) if source.is_ipv4() != group.is_ipv4() => return Err(Error::Family),
-            Some(source) if source.is_multicast() || source.is_unspecified() => {
-                return Err(Error::NotUnicast);
-            }
+            Some(source) if !is_unicast(source) => return Err(Error::NotUnicast),
+            Some(_) if group.is_unspecified() => return Err(Error::NotMulticast),
             _ => {}
         }
         let name = name(vni, group, source);
@@ -239,7 +238,12 @@ fn name(vni: Vni, group: IpAddr, source: Option<IpAddr>) -> [u32; NAME_WORDS] {
         IpAddr::V6(ip) => words(ip),
     };
     let ipv6 = if group.is_ipv6() { IPV6 } else { 0 };
-    let has_source = if source.is_some() { SOURCE } else { 0 };
+    let has_source = match source {
+        None => 0,
+        Some(source) if source.is_ipv6() == group.is_ipv6() => SOURCE,
+        // No record has that name.
+        Some(_) => OTHER_SOURCE,
+    };
     let ([a, b, c, d], [e, f, g, h]) = (to_words(group), source.map(to_words).unwrap_or_default());
     [vni.value() | ipv6 | has_source, a, b, c, d, e, f, g, h]
 }
@@ -256,11 +260,12 @@ const fn unspecified(like: IpAddr) -> IpAddr {
     }
 }
 
-/// Groups that routers never forward: 224.0.0.0/24 (RFC 5771, section 4) and ff02::/16 (RFC 4291, section 2.7).
+/// Groups that routers never forward: 224.0.0.0/24 (RFC 5771, section 4) and those of link-local scope or less, with any
+/// flags (RFC 4291, section 2.7).
 const fn stays_on_link(group: IpAddr) -> bool {
     match group {
         IpAddr::V4(group) => matches!(group.octets(), [224, 0, 0, _]),
-        IpAddr::V6(group) => matches!(group.octets(), [0xff, 2, ..]),
+        IpAddr::V6(group) => matches!(group.octets(), [0xff, scope, ..] if scope & 0xf <= 2),
     }
 }
 
@@ -270,3 +275,4 @@ const RECORD_WORDS: usize = NAME_WORDS + 1;
 // Marks beside a VNI.
 const IPV6: u32 = 1 << 24;
 const SOURCE: u32 = 1 << 25;
+const OTHER_SOURCE: u32 = 1 << 26;

@@ -50,3 +50,34 @@ fn a_group_never_leads_to_a_remote_that_came_later() {
         remotes.remove(later).unwrap();
     }
 }
+
+#[test]
+fn r4291_2_7_groups_of_link_local_scope_are_not_among_all_groups() {
+    let tables = with(Capacity { groups: 8, ..small() }, |_| {});
+    let (groups, a) = (tables.groups(), tables.remotes().add(&at(1)).unwrap());
+    groups.add(VNI, "::".parse().unwrap(), None, a).unwrap();
+    let lookup = |group: &str| groups.lookup(VNI, group.parse().unwrap(), "fe80::1".parse().unwrap());
+    for group in ["ff02::1", "ff12::1", "ff32::1", "fff2::1", "ff01::1", "ff11::1"] {
+        assert_eq!(lookup(group), None, "{group}");
+    }
+    for group in ["ff03::1", "ff05::1", "ff0e::1", "ff15::1", "ff3e::1"] {
+        assert_eq!(lookup(group), Some(a.into()), "{group}");
+    }
+}
+
+#[test]
+fn a_source_is_a_host_of_the_groups_family_and_sends_to_one_group() {
+    let tables = with(Capacity { groups: 8, ..small() }, |_| {});
+    let (groups, a) = (tables.groups(), tables.remotes().add(&at(1)).unwrap());
+    let source = |address: &str| Some(address.parse().unwrap());
+    assert_eq!(groups.add(VNI, [0; 4].into(), source("10.0.0.1"), a), Err(Error::NotMulticast));
+    for nobody in ["255.255.255.255", "0.0.0.0", "239.1.1.1"] {
+        assert_eq!(groups.add(VNI, GROUP, source(nobody), a), Err(Error::NotUnicast), "{nobody}");
+    }
+    assert_eq!(groups.add(VNI, GROUP, source("a01:2::"), a), Err(Error::Family));
+    groups.add(VNI, GROUP, source("10.1.0.2"), a).unwrap();
+    // The same bits.
+    assert_eq!(groups.get(VNI, GROUP, source("a01:2::")), Err(Error::NotFound));
+    assert_eq!(groups.delete(VNI, GROUP, source("a01:2::")), Err(Error::NotFound));
+    groups.delete(VNI, GROUP, source("10.1.0.2")).unwrap();
+}
