@@ -78,7 +78,7 @@ impl Remotes<'_> {
     /// Counts a remote that is gone out at its address; if it stood for that, another one does from now on, if there is
     /// one. Where somebody else is at work in the same place, that is left to the next one that is added there, or to
     /// the sweep.
-    pub(super) fn stand_down(&self, remote: &Remote) {
+    pub(super) fn stand_down(&self, index: usize, remote: &Remote) {
         let key = self.place_key(remote.address, remote.egress);
         // Whether another one has to be found.
         let count_out = || {
@@ -98,15 +98,16 @@ impl Remotes<'_> {
             (!alone && !self.lives(Handle(slot.content.value))).then_some(())
         };
         if count_out().is_some() {
-            let _ = self.pass_on(key, |other| place(other) == place(remote));
+            let _ = self.pass_on(key, index, |other| place(other) == place(remote));
         }
     }
 
-    /// Has another remote that is there stand for an address, in place of one that is gone; or nobody.
-    fn pass_on(&self, key: Key, is_there: impl Fn(&Remote) -> bool) -> Result<(), Busy> {
+    /// Has another remote that is there stand for an address, in place of one that is gone; or nobody. Looked for from
+    /// that one's index on and around: those of one address often lie, and go, one after the other.
+    fn pass_on(&self, key: Key, index: usize, is_there: impl Fn(&Remote) -> bool) -> Result<(), Busy> {
         for _ in 0..TRIES {
             fence(SeqCst);
-            let mut heirs = self.iter().filter(|(_, other)| is_there(other)).map(|(heir, _)| heir);
+            let mut heirs = self.iter_from(index).filter(|(_, other)| is_there(other)).map(|(heir, _)| heir);
             let first = heirs.next();
             let heir = first.into_iter().chain(heirs).find(|&heir| self.is_configured(heir)).or(first);
             self.point(key, heir)?;
@@ -146,7 +147,9 @@ impl Remotes<'_> {
         for slot in self.map.bucket(bucket)?.into_iter().flatten() {
             // The key of a remote itself counts nobody, and goes with that.
             if slot.content.stamp != 0 && !self.lives(Handle(slot.content.value)) {
-                self.pass_on(slot.key, |other| self.place_key(other.address, other.egress) == slot.key)?;
+                let index = Handle(slot.content.value).index();
+                let is_there = |other: &Remote| self.place_key(other.address, other.egress) == slot.key;
+                self.pass_on(slot.key, index, is_there)?;
             }
         }
         Ok(())

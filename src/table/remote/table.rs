@@ -248,7 +248,7 @@ impl<'t> Remotes<'t> {
         drop(index_of);
         self.count_out(state);
         self.meta.note_deaths();
-        self.stand_down(&remote);
+        self.stand_down(index, &remote);
         Ok(())
     }
 
@@ -349,10 +349,14 @@ impl<'t> Remotes<'t> {
 
     /// All remotes, configured or not; those that come and go meanwhile may be among them.
     pub fn iter(&self) -> impl Iterator<Item = (RemoteId, Remote)> + 't {
-        let remotes = *self;
-        (0..self.count).filter_map(move |index| {
-            let state = remotes.states.get(index as usize)?.load(Acquire);
-            let id = RemoteId(name(index as usize, state));
+        self.iter_from(0)
+    }
+
+    /// The same from this index on, and around.
+    pub(super) fn iter_from(&self, first: usize) -> impl Iterator<Item = (RemoteId, Remote)> + 't {
+        let (remotes, count) = (*self, self.count as usize);
+        (first..count).chain(0..first.min(count)).filter_map(move |index| {
+            let id = RemoteId(name(index, remotes.states.get(index)?.load(Acquire)));
             Some((id, remotes.get(id)?))
         })
     }

@@ -112,3 +112,21 @@ fn a_configured_remote_stands_for_an_address_before_a_learned_one() {
     assert_eq!(remotes.find_or_add(&other), Ok(other_id));
     assert_eq!(remotes.find_by_address(here, 0), Some(other_id));
 }
+
+/// The next one is looked for behind the one that went, so that to remove all does not take quadratic time.
+#[test]
+fn the_next_remote_stands_for_an_address() {
+    let tables = tables(Capacity { remotes: 5, vnis: 1, ..Capacity::NONE }, Settings::default());
+    let remotes = tables.remotes();
+    let add = |vni| remotes.add(&at(1).vni(Vni::truncate(vni))).unwrap();
+    let all: Vec<_> = (0..5).map(add).collect();
+    let stands = || remotes.find_by_address(at(1).address, 0);
+    remotes.remove(all[0]).unwrap();
+    // In the first one's place, which comes last.
+    let again = add(9);
+    for &next in &all[1..] {
+        assert_eq!(stands(), Some(next));
+        remotes.remove(next).unwrap();
+    }
+    assert_eq!(stands(), Some(again));
+}
