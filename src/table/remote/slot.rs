@@ -20,7 +20,8 @@ impl<'t> Remotes<'t> {
     pub(super) fn claim(&self, search: usize) -> Result<(usize, u32), Error> {
         let count = self.count as usize;
         let start = self.meta.remote_rotor().load(Relaxed) as usize;
-        let mut refused = Error::SweepPending;
+        // Where none is pending there is room elsewhere: the next search goes on there.
+        let mut refused = Error::Busy;
         for at in 0..count.min(search) {
             let index = start.wrapping_add(at) % count;
             let Some(word) = self.states.get(index) else { break };

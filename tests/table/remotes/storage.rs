@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use encap::{
-    table::{BuildError, Capacity, Error, Line, Lookup, Resource, Settings, Tables},
+    table::{BuildError, Capacity, Error, Line, Lookup, Remote, Resource, Settings, Tables},
     wire::MacAddr,
 };
 
-use crate::common::{NOW, VNI, mac, small};
+use crate::common::{NOW, VNI, mac, small, tables};
 
 use super::at;
 
@@ -131,4 +131,16 @@ fn what_cannot_be_told_apart_is_refused() {
         assert_eq!(build(capacity), Err(BuildError::Capacity { what, asked, most }));
     }
     assert_eq!(build(Capacity::NONE), Ok(()));
+}
+
+/// What a packet brings looks at a part of the places: that those are taken is no reason for a sweep.
+#[test]
+fn a_remote_finds_the_room_that_is_there_without_a_sweep() {
+    let tables = tables(Capacity { remotes: 256, vnis: 1, ..Capacity::NONE }, Settings::default());
+    let remotes = tables.remotes();
+    let at = |number: u32| Remote::new((0x0a00_0000 + number).to_be_bytes().into(), 4789);
+    let all: Vec<_> = (0..256).map(|number| remotes.add(&at(number)).unwrap()).collect();
+    remotes.remove(all[100]).unwrap();
+    assert_eq!(remotes.find_or_learn(&at(256)), Err(Error::Busy));
+    assert!(remotes.find_or_learn(&at(256)).is_ok());
 }
