@@ -192,6 +192,14 @@ impl Now {
         if age > FUTURE { 0 } else { age }
     }
 
+    /// Whether what is confirmed again has to say so: it was confirmed in another tick. Not where that is one of the
+    /// next few: of two cores whose clocks differ a little, none undoes what the other one stores.
+    #[inline]
+    pub(crate) const fn renews(self, stamp: u16) -> bool {
+        let since = self.since(stamp);
+        since != 0 && since < NEARLY
+    }
+
     /// Ticks from `stamp` on, around and past the stamp that there is not.
     #[inline]
     const fn since(self, stamp: u16) -> u16 {
@@ -259,6 +267,9 @@ const NEVER_UNSWEPT: u16 = NEVER - 1;
 
 /// Ages above are stamps from the future: a clock may jump back by two ticks less, and nothing is older for it.
 const FUTURE: u16 = 0x8000;
+
+/// Ages above are those of the next few ticks.
+const NEARLY: u16 = u16::MAX - 4;
 
 /// Ticks without a complete sweep after which no stamp is trusted.
 const OVERDUE: u32 = 0x5000;

@@ -56,3 +56,26 @@ fn a_clock_may_run_back_by_0x7ffe_ticks() {
         assert_eq!(found, if is_there { Lookup::Found(a.into()) } else { Lookup::Unknown }, "{ticks:#x}");
     }
 }
+
+/// What is confirmed after a clock was set back expires in time, by the clock as it is now.
+#[test]
+fn what_is_confirmed_after_a_clock_was_set_back_has_the_new_time() {
+    let tables = with(small(), |settings| settings.snooping = Snooping::All);
+    let (fdb, neighbors, a) = (tables.fdb(), tables.neighbors(), remote(&tables, 1));
+    let host = [10, 1, 0, 2].into();
+    let learn = |now| {
+        let known = neighbors.learn(now, VNI, host, mac(1), None);
+        (fdb.learn(now, VNI, mac(1), a), known)
+    };
+    let refreshed = (Learned::Refreshed, NeighborLearned::Refreshed);
+    assert_eq!(learn(later(900)), (NEW, NeighborLearned::New));
+    for seconds in (0..100).step_by(10) {
+        assert_eq!(learn(later(seconds)), refreshed);
+        assert!(tables.age(later(seconds), usize::MAX, |_| {}).complete);
+    }
+    for (seconds, there) in [(389, true), (400, false)] {
+        assert!(tables.age(later(seconds), usize::MAX, |_| {}).complete);
+        assert_eq!(fdb.get(later(seconds), VNI, mac(1)).is_ok(), there);
+        assert_eq!(neighbors.get(later(seconds), VNI, host).is_ok(), there);
+    }
+}

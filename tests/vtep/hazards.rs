@@ -241,7 +241,7 @@ fn e_no_packet_is_longer_than_its_length_can_say() {
     }
 }
 
-/// A clock that jumps back neither ages nor renews, and everything goes on.
+/// A clock that jumps back ages nothing, and everything goes on.
 #[test]
 fn e_a_clock_that_runs_backwards() {
     for config in both() {

@@ -189,12 +189,12 @@ impl<'t> Fdb<'t> {
     /// The entry says the same: all that may change is when it was confirmed.
     #[inline]
     fn refresh(&self, now: Now, known: Content, source: &Source<'t>) -> Learned {
-        if known.stamp == ETERNAL || now.age(known.stamp) == 0 {
+        if known.stamp == ETERNAL || !now.renews(known.stamp) {
             return Learned::Refreshed;
         }
         match self.map.hold(source.key) {
             Ok(Some((mut held, slot))) if slot.content.value == known.value => {
-                if now.age(slot.content.stamp) > 0 {
+                if now.renews(slot.content.stamp) {
                     held.set_stamp(now.stamp());
                 }
                 Learned::Refreshed

@@ -195,7 +195,7 @@ impl Neighbors<'_> {
                 let confirmed = Record { state: NeighborState::Reachable, router, ..known };
                 (NeighborLearned::Refreshed, put(confirmed, now.stamp()))
             }
-            true if now.age(stamp) > 0 => (NeighborLearned::Refreshed, Step::Touch(now.stamp())),
+            true if now.renews(stamp) => (NeighborLearned::Refreshed, Step::Touch(now.stamp())),
             true => keep(NeighborLearned::Refreshed),
             false if router != known.router => {
                 (NeighborLearned::Refreshed, put(Record { router, ..known }, stamp))
