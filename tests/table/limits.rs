@@ -247,3 +247,22 @@ fn what_is_refused_adds_no_vni() {
     fdb.delete(NOW, VNI, mac(1)).unwrap();
     fdb.add(Vni::truncate(44), mac(1), a).unwrap();
 }
+
+/// What was flushed is on its account until it is removed.
+#[test]
+fn a_host_moves_to_a_remote_whose_account_is_full_of_what_was_flushed() {
+    const OTHER: Vni = Vni::truncate(43);
+    let tables = with(small(), |settings| settings.quota_limit = 4);
+    let (fdb, a, b) = (tables.fdb(), remote(&tables, 1), remote(&tables, 2));
+    fdb.add_vni(OTHER).unwrap();
+    (0..4).for_each(|number| assert_eq!(fdb.learn(NOW, VNI, mac(number), b), NEW));
+    assert_eq!(fdb.learn(NOW, OTHER, mac(9), a), NEW);
+    assert_eq!(fdb.learn(NOW, OTHER, mac(9), b), Learned::Refused(Refusal::QuotaLimit));
+    fdb.flush_learned(VNI).unwrap();
+    let answers = (0..100).map(|_| fdb.learn(NOW, OTHER, mac(9), b));
+    let moved = Learned::Moved { from: a.into() };
+    assert_eq!(
+        answers.into_iter().find(|answer| *answer != Learned::Refused(Refusal::QuotaLimit)),
+        Some(moved)
+    );
+}

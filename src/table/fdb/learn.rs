@@ -224,7 +224,11 @@ impl<'t> Fdb<'t> {
         if attributes.sticky {
             return Learned::Refused(Refusal::Sticky);
         }
-        self.roam(now, known, from, source)
+        match self.roam(now, known, from, source) {
+            // The account may be full of what died and was not removed yet.
+            Learned::Refused(Refusal::QuotaLimit) if self.help(now) => self.roam(now, known, from, source),
+            answer => answer,
+        }
     }
 
     /// What tells remotes apart for learning: the address and, if that is link-local, the interface.
