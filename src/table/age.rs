@@ -29,7 +29,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// Goes on with the sweep for at most `budget` lines of [`sweep_lines`](Self::sweep_lines), and tells what
     /// expired. Entries that are expired are not used before that either; a sweep gives their room back, and
     /// numbers of what was flushed or removed. Only an MTU that was [learned](super::Remotes::learn_mtu) holds until a
-    /// sweep comes by.
+    /// sweep comes by. `each` is called under the lock of what it tells: all but lookups of entries in the same place
+    /// is [`Error::Busy`](super::Error::Busy).
     ///
     /// It should come around once in an ageing time, as [`next_sweep`](Self::next_sweep) says, and must come around in
     /// time: for the forwarding database within 20 times the [ageing](super::Settings::ageing) that the tables were

@@ -15,8 +15,9 @@ use crate::time::{Instant, micros};
 pub enum Ageing {
     /// So long.
     After(Duration),
-    /// For ever. Ages are then told up to 12,288 ticks: more than 100 minutes, or more than 12 times as long as a
-    /// neighbour counts as reachable.
+    /// For ever. Sweeps have to come by all the same, see [`Tables::age`](super::Tables::age): without them nothing
+    /// more is learned. Ages are then told up to 12,288 ticks: more than 100 minutes, or more than 12 times as long as
+    /// a neighbour counts as reachable.
     Never,
 }
 

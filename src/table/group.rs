@@ -80,8 +80,9 @@ impl<'t> Groups<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], whatever its destination; [`Error::NotMulticast`] for an address that is neither a group's
-    /// nor unspecified, or for all groups of one source; [`Error::Family`] for a source of another family; [`Error::NotUnicast`] for a source that is
-    /// nobody; [`Error::Stale`] for a destination that was removed; [`Error::Full`]; [`Error::Busy`].
+    /// nor unspecified, or for all groups of one source; [`Error::Family`] for a source of another family;
+    /// [`Error::NotUnicast`] for a source that is nobody; [`Error::Stale`] for a destination that was removed;
+    /// [`Error::Full`]; [`Error::Busy`].
     pub fn add(
         &self,
         vni: Vni,
@@ -260,8 +261,8 @@ const fn unspecified(like: IpAddr) -> IpAddr {
     }
 }
 
-/// Groups that routers never forward: 224.0.0.0/24 (RFC 5771, section 4) and those of link-local scope or less, with any
-/// flags (RFC 4291, section 2.7).
+/// Groups that routers never forward: 224.0.0.0/24 (RFC 5771, section 4) and those of link-local scope or less, with
+/// any flags (RFC 4291, section 2.7).
 const fn stays_on_link(group: IpAddr) -> bool {
     match group {
         IpAddr::V4(group) => matches!(group.octets(), [224, 0, 0, _]),

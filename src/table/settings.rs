@@ -24,9 +24,12 @@ pub struct Settings {
     /// 16,777,215.
     pub quota_limit: u32,
     /// The most entries of a VNI that has no limit of its own. (Linux: `maxaddress`.) Default: no limit but the
-    /// capacity. No more than 16,777,215 are learned ones, with any limit.
+    /// capacity. No more than 16,777,215 are learned ones, with any limit. With 0 there are entries only in VNIs that
+    /// have a limit of their own.
     pub vni_limit: u32,
-    /// The most remotes that are not configured. Default: 64.
+    /// The most remotes that are not configured. Default: 64. They take room of
+    /// [`Capacity::remotes`](super::Capacity::remotes): less than that by as many as are to be configured, or
+    /// strangers may leave those none.
     pub unconfigured_remotes: u32,
     /// What addresses remotes may have. Default: both families.
     pub underlay: Underlay,

@@ -8,8 +8,9 @@
 //!      +-----+-----------+---------+-----------+---------+---------+
 //! ```
 //!
-//! There is a line for each worker and VNI. A VNI that comes back is another one, by the claims of its number. A counter has 63 bits in two words which share bit 31: where they disagree
-//! on it, they were read while the worker was writing.
+//! There is a line for each worker and VNI. A VNI that comes back is another one, by the claims of its number. A
+//! counter has 63 bits in two words which share bit 31: where they disagree on it, they were read while the worker was
+//! writing.
 
 use core::{
     ops::{Add, AddAssign},

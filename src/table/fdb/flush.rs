@@ -116,6 +116,7 @@ pub struct Flushed {
 impl Fdb<'_> {
     /// Removes the entries that `filter` names from at most `budget` buckets, and tells each. A bucket that
     /// somebody else keeps locked ends the step early, and so does a replication list from which remotes are to go.
+    /// `each` is called under the lock of the entry's bucket: all but lookups of entries there is [`Error::Busy`].
     /// What others add meanwhile may move an entry to where the flush was already: the last step's
     /// [`may_have_skipped`](Flushed::may_have_skipped) says so.
     pub fn flush(
@@ -211,19 +212,21 @@ impl Fdb<'_> {
         })
     }
 
-    /// Forgets at once, however much it is, what was learned in a VNI; answers how many entries that were.
+    /// Forgets at once, however much it is, what was learned in a VNI; answers how many entries that were, with those
+    /// that died otherwise and were not swept yet: expired ones, and those of remotes that were flushed.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Busy`]; [`Error::SweepPending`] where it was flushed 254 times without
-    /// sweeps in between: four are enough.
+    /// [`Error::NotFound`], [`Error::Busy`]; [`Error::SweepPending`] where it was flushed more than 250 times
+    /// without sweeps in between: four are enough.
     pub fn flush_learned(&self, vni: Vni) -> Result<usize, Error> {
         let flushed = self.vnis.flush_learned(vni)?;
         self.meta.note_deaths();
         Ok(flushed as usize)
     }
 
-    /// Forgets at once, however much it is, what was learned from a remote; answers how many entries that were.
+    /// Forgets at once, however much it is, what was learned from a remote; answers how many entries that were, with
+    /// those that died otherwise and were not swept yet: expired ones, and those of VNIs that were flushed.
     ///
     /// # Errors
     ///

@@ -51,7 +51,8 @@ impl Fdb<'_> {
         configured.saturating_add(learned) as usize
     }
 
-    /// Entries of `vni`: added ones and learned ones. Those that expired count until they are swept.
+    /// Entries of `vni`: added ones and learned ones. Those that expired, or whose remote was flushed or removed, count
+    /// until they are swept.
     pub fn count_vni(&self, vni: Vni) -> (usize, usize) {
         match self.vnis.find(vni) {
             Ok(Some(domain)) => {

@@ -252,7 +252,8 @@ impl<'t> Remotes<'t> {
         Ok(())
     }
 
-    /// Forgets at once what was learned from this remote; answers how many entries that were.
+    /// Forgets at once what was learned from this remote; answers how many entries that were, as
+    /// [`learned`](Self::learned) counts them.
     ///
     /// # Errors
     ///
@@ -306,7 +307,7 @@ impl<'t> Remotes<'t> {
         })
     }
 
-    /// Entries learned from it that hold now.
+    /// Entries learned from it since it was last flushed; those that died otherwise count until they are swept.
     pub fn learned(&self, id: RemoteId) -> Option<u32> {
         self.get(id)?;
         Some(self.learned_at(id.0.index()).read().1)
