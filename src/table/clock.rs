@@ -60,16 +60,23 @@ impl Clock {
     #[inline]
     pub(crate) fn at(self, now: Instant, words: Ages<'_>) -> Now {
         let stamp = (now.as_micros().wrapping_shr(self.shift) % STAMPS) as u16;
-        Now::of(stamp.wrapping_add(1), self.tick(now), words)
+        let present = Now { stamp: stamp.wrapping_add(1), limit: words.limit.load(Relaxed) as u16 };
+        let since = self.tick(now).wrapping_sub(words.swept.load(Relaxed));
+        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
     }
 
     /// The same for moving entries, where no time may be known: then it is that at which this sweep began, or the last
     /// one. What has expired by then must not move out of a sweep's way.
+    #[cold]
     pub(crate) fn known(now: Now, words: Ages<'_>, began: Began<'_>) -> Now {
-        match began.stamp.load(Relaxed) as u16 {
-            stamp if now == Now::UNKNOWN && stamp != 0 => Now::of(stamp, began.tick.load(Relaxed), words),
-            _ => now,
+        let stamp = began.stamp.load(Relaxed) as u16;
+        if now != Now::UNKNOWN || stamp == 0 {
+            return now;
         }
+        // As above, where what is shared with this costs lookups a few instructions.
+        let present = Now { stamp, limit: words.limit.load(Relaxed) as u16 };
+        let since = began.tick.load(Relaxed).wrapping_sub(words.swept.load(Relaxed));
+        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
     }
 
     /// Notes when a sweep begins.
@@ -147,13 +154,6 @@ pub(crate) struct Now {
 impl Now {
     /// No time is known: nothing is young, nothing is expired.
     pub(crate) const UNKNOWN: Self = Self { stamp: 1, limit: NEVER };
-
-    #[inline(always)]
-    fn of(stamp: u16, tick: u32, words: Ages<'_>) -> Self {
-        let present = Self { stamp, limit: words.limit.load(Relaxed) as u16 };
-        let since = tick.wrapping_sub(words.swept.load(Relaxed));
-        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
-    }
 
     /// The same for a table whose last sweep was long ago, in the future, or never.
     #[cold]
