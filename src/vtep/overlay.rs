@@ -203,19 +203,11 @@ impl Engine<'_> {
                 self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet))?;
             return Ok(());
         }
-        let shortcut = self.shortcut(worker, now, &meta, &front, packet.as_slice());
-        let taken = shortcut.and_then(|shortcut| Some((shortcut, shortcut.take(&front, packet)?)));
-        if let Some((shortcut, before)) = taken {
-            let sent = self.untagged(member, packet, |packet| {
-                self.forward_here(worker, now, &meta, shortcut.destination, packet)
-            });
-            match sent {
-                Ok(Output::Resolve { .. }) | Err(_) => before.put_back(&front, packet),
-                Ok(Output::Reply) => before.answer(packet),
-                _ => {}
+        if self.config.rsc != ShortCircuit::Off {
+            if let Some(sent) = self.send_short(worker, now, &meta, &front, member, packet) {
+                *output = sent?;
+                return Ok(());
             }
-            *output = sent?;
-            return Ok(());
         }
         let destination = self.destination(worker, now, vni, front.link.destination)?;
         *output =
@@ -247,7 +239,7 @@ impl Engine<'_> {
 
     /// Sends a frame without the tag of its trunk. What stays on this side stays as it was, or becomes an answer for
     /// the same trunk.
-    fn untagged(
+    pub(super) fn untagged(
         &self,
         member: Membership,
         packet: &mut Packet<'_>,
@@ -259,22 +251,6 @@ impl Engine<'_> {
             tag.put(packet)?;
         }
         sent
-    }
-
-    /// As [`forward`](Self::forward); but a destination on this side gets the frame (Linux does so after a short
-    /// circuit).
-    fn forward_here(
-        &self,
-        worker: &mut Worker,
-        now: Instant,
-        meta: &OverlayMeta,
-        destination: Destination,
-        packet: &mut Packet<'_>,
-    ) -> Result<Output, DropReason> {
-        if destination != Destination::Local {
-            return self.forward(worker, now, meta, destination, packet);
-        }
-        self.hand_over(worker, meta.vni, meta, packet)
     }
 
     /// Sends a frame where the forwarding database says.

@@ -5,7 +5,10 @@
 //! the TTL, and leaves a packet that would expire to the router; Linux changes nothing, and does not care whether the
 //! neighbour is still valid.
 
-use super::{Engine, Miss, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front};
+use super::{
+    DropReason, Engine, Miss, Output, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front,
+    trunk::Membership,
+};
 use crate::{
     packet::Packet,
     table::Destination,
@@ -15,24 +18,63 @@ use crate::{
 
 /// Where a frame goes instead of to its router.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shortcut {
+struct Shortcut {
     mac: MacAddr,
     router: MacAddr,
-    pub(super) destination: Destination,
+    destination: Destination,
     decrements: bool,
 }
 
 /// What a shortcut changed, to be put back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Before {
+struct Before {
     addresses: [u8; 2 * 6],
     /// As much of the IP header as the TTL and the checksum are in.
     ip: Option<[u8; IP_FRONT]>,
 }
 
 impl Engine<'_> {
-    /// The shortcut for a frame, if there is one.
-    pub(super) fn shortcut(
+    /// Sends a frame by its shortcut, if there is one.
+    #[inline(never)]
+    pub(super) fn send_short(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        front: &Front,
+        member: Membership,
+        packet: &mut Packet<'_>,
+    ) -> Option<Result<Output, DropReason>> {
+        let shortcut = self.shortcut(worker, now, meta, front, packet.as_slice())?;
+        let before = shortcut.take(front, packet)?;
+        let sent = self.untagged(member, packet, |packet| {
+            self.forward_here(worker, now, meta, shortcut.destination, packet)
+        });
+        match sent {
+            Ok(Output::Resolve { .. }) | Err(_) => before.put_back(front, packet),
+            Ok(Output::Reply) => before.answer(packet),
+            _ => {}
+        }
+        Some(sent)
+    }
+
+    /// As [`forward`](Self::forward); but a destination on this side gets the frame (Linux does so after a short
+    /// circuit).
+    fn forward_here(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        destination: Destination,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        if destination != Destination::Local {
+            return self.forward(worker, now, meta, destination, packet);
+        }
+        self.hand_over(worker, meta.vni, meta, packet)
+    }
+
+    fn shortcut(
         &self,
         worker: &mut Worker,
         now: Instant,
@@ -43,7 +85,7 @@ impl Engine<'_> {
         let router = front.link.destination;
         let routable = matches!(front.ethertype, EtherType::IPV4 | EtherType::IPV6) && router.is_unicast();
         // The neighbours of a VNI are those of no VLAN in it.
-        if self.config.rsc == ShortCircuit::Off || !routable || front.tagged {
+        if !routable || front.tagged {
             return None;
         }
         if !self.fdb.get(now, meta.vni, router).is_ok_and(|entry| entry.router) {
@@ -71,7 +113,7 @@ impl Engine<'_> {
 impl Shortcut {
     /// Gives the frame the addresses that it has behind the router; `None` for a packet with a broken header, which is
     /// left to the router.
-    pub(super) fn take(&self, front: &Front, packet: &mut Packet<'_>) -> Option<Before> {
+    fn take(&self, front: &Front, packet: &mut Packet<'_>) -> Option<Before> {
         let frame = packet.as_mut_slice();
         let mut before = Before { addresses: *frame.first_chunk()?, ip: None };
         if self.decrements {
@@ -88,7 +130,7 @@ impl Shortcut {
 
 impl Before {
     /// Makes the frame what it was, since it goes nowhere.
-    pub(super) fn put_back(&self, front: &Front, packet: &mut Packet<'_>) {
+    fn put_back(&self, front: &Front, packet: &mut Packet<'_>) {
         let frame = packet.as_mut_slice();
         if let Some(link) = frame.first_chunk_mut() {
             *link = self.addresses;
@@ -101,7 +143,7 @@ impl Before {
     }
 
     /// Has an answer come from the router that was asked, to who asked it.
-    pub(super) fn answer(&self, packet: &mut Packet<'_>) {
+    fn answer(&self, packet: &mut Packet<'_>) {
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = self.addresses;
         if let Some(link) = packet.as_mut_slice().first_chunk_mut() {
             *link = [s0, s1, s2, s3, s4, s5, d0, d1, d2, d3, d4, d5];
