@@ -38,8 +38,8 @@ pub enum Error {
     /// The VTEP has no address in the family of the remote's, so that there is no way to it.
     #[error("there is no way to an address of this family: the VTEP's own is of the other of IPv4 and IPv6")]
     NoLocal,
-    /// A remote of a VTEP that is not reached from its own address: a link-local one is somebody's only together with an
-    /// egress, and from a link-local address none of another scope is reached (Linux refuses both).
+    /// A remote of a VTEP that is not reached from its own address: a link-local one is somebody's only together with
+    /// an egress, and from a link-local address none of another scope is reached (Linux refuses both).
     #[error("a link-local address needs an egress, and from one of ours only others of the link are reached")]
     Scope,
     /// A remote of a VTEP at UDP port 0, to which nothing can be sent.

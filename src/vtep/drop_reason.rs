@@ -74,8 +74,8 @@ drop_reasons! {
     NoDestination "no-destination";
     /// No route has the destination's prefix.
     NoRoute "no-route";
-    /// An IP packet from or to an address whose packets no router forwards: unspecified, loopback, of one link, or, as a
-    /// source, a group.
+    /// An IP packet from or to an address whose packets no router forwards: unspecified, loopback, of one link, or, as
+    /// a source, a group.
     Unroutable "unroutable";
     /// A TTL of 1 or 0: the packet goes no further, and nobody may be told.
     TtlExpired "ttl-expired";

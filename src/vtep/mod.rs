@@ -291,8 +291,8 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     /// This remote, with its outer headers; added if it is not there. Frames are learned from one with a VNI of its own
-    /// in the segment of that VNI, and in those only whose unknown frames go to it, as one of the first 256 of a list or
-    /// a group: what is sent to it is in that VNI there.
+    /// in the segment of that VNI, and in those only whose unknown frames go to it, as one of the first 256 of a list
+    /// or a group: what is sent to it is in that VNI there.
     ///
     /// # Errors
     ///

@@ -44,8 +44,8 @@ impl Config {
         same || address.is_unicast_link_local()
     }
 
-    /// Whether a host on the IPv4 link can have the address: not that of the network, nor its broadcast (RFC 1122, section
-    /// 3.2.1.3), which links of two hosts have not (RFC 3021).
+    /// Whether a host on the IPv4 link can have the address: not that of the network, nor its broadcast (RFC 1122,
+    /// section 3.2.1.3), which links of two hosts have not (RFC 3021).
     fn is_host(&self, address: Ipv4Addr) -> bool {
         let hosts = u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
         let host = address.to_bits() & hosts;

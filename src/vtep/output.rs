@@ -47,8 +47,8 @@ pub enum Output {
         port: Option<u32>,
         /// The sender's policy, with Group Based Policy.
         policy: Option<GroupPolicy>,
-        /// The segment's VLAN, if it has one: the frame is tagged with it, for a trunk, or has no tag where that is VLAN
-        /// 0.
+        /// The segment's VLAN, if it has one: the frame is tagged with it, for a trunk, or has no tag where that is
+        /// VLAN 0.
         vlan: Option<VlanId>,
     },
     /// It is an IP packet for our own router, its Ethernet header stripped.

@@ -101,8 +101,8 @@ impl<'t> Engine<'t> {
     }
 
     /// What hosts behind tunnels say of themselves is worth knowing, if it comes from whom MAC addresses are learned
-    /// from, and no more neighbours come from one sender than addresses may, nor do they move more often. Hosts with VLAN tags
-    /// are not the segment's.
+    /// from, and no more neighbours come from one sender than addresses may, nor do they move more often. Hosts with
+    /// VLAN tags are not the segment's.
     fn snoop(
         &self,
         worker: &mut Worker,

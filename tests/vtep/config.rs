@@ -207,8 +207,8 @@ fn what_needs_neighbours_needs_room_for_them() {
     }
 }
 
-/// A2, as Linux has it: a link-local address is somebody's on one interface, and nobody outside the link is reached from
-/// one.
+/// A2, as Linux has it: a link-local address is somebody's on one interface, and nobody outside the link is reached
+/// from one.
 #[test]
 fn a2_link_local_remotes_need_an_interface_and_others_another_address() {
     let add = |local: &str, remote: &str, egress| {

@@ -66,8 +66,8 @@ pub struct Config {
     pub address6: Option<Ipv6Addr>,
     /// UDP port that we listen on and send from. Default: 8285.
     pub port: u16,
-    /// The outer headers that are ours. Default: none, for a UDP socket. With Ethernet's, one next hop is for all peers:
-    /// nobody here asks who has an address.
+    /// The outer headers that are ours. Default: none, for a UDP socket. With Ethernet's, one next hop is for all
+    /// peers: nobody here asks who has an address.
     pub framing: Framing,
     /// MTU of the underlay in bytes. Default: 1,500.
     pub mtu: u16,
