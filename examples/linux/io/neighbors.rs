@@ -2,7 +2,7 @@
 //! and RTM_DELNEIGH).
 
 use std::{
-    io::{self, ErrorKind},
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
@@ -38,6 +38,8 @@ pub enum Told {
     Gone(Neighbor),
     /// That was all, of what was asked for under this number.
     Complete(u32),
+    /// The kernel is busy with another question, or has no room for the answer: this one is to be asked again.
+    Refused(u32),
 }
 
 /// An entry of a forwarding database, or a neighbour.
@@ -148,18 +150,24 @@ impl Neighbors {
         Ok(self.sequence)
     }
 
-    /// Passes on what there is to read, without waiting.
+    /// Passes on what there is to read, without waiting. True where changes were lost: then all is to be asked for
+    /// again.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutOfMemory`]: something was lost, ask for all again. Otherwise the kernel's.
-    pub fn read(&mut self, mut each: impl FnMut(Told)) -> io::Result<()> {
+    /// The kernel's.
+    pub fn read(&mut self, mut each: impl FnMut(Told)) -> io::Result<bool> {
+        let mut lost = false;
         loop {
             let len = match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
                 Ok(len) => len,
-                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EAGAIN) => return Ok(lost),
                 Err(Errno::EINTR) => continue,
-                Err(Errno::ENOBUFS) => return Err(ErrorKind::OutOfMemory.into()),
+                // Said once: until all is read, more is lost in silence.
+                Err(Errno::ENOBUFS) => {
+                    lost = true;
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             let mut rest = self.buffer.get(..len).unwrap_or_default();
@@ -168,10 +176,13 @@ impl Neighbors {
                 let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest) else { break };
                 let len = (message.header.length as usize).next_multiple_of(4);
                 rest = rest.get(len..).unwrap_or_default();
+                let number = message.header.sequence_number;
                 let told = match message.payload {
-                    NetlinkPayload::Done(_) => Some(Told::Complete(message.header.sequence_number)),
-                    NetlinkPayload::Error(error) => match error.code {
-                        Some(_) => return Err(error.to_io()),
+                    NetlinkPayload::Done(_) => Some(Told::Complete(number)),
+                    NetlinkPayload::Error(error) => match error.code.map(|code| Errno::from_raw(-code.get()))
+                    {
+                        Some(Errno::EBUSY | Errno::ENOBUFS) => Some(Told::Refused(number)),
+                        Some(error) => return Err(error.into()),
                         None => None,
                     },
                     NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(is)) => {

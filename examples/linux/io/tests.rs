@@ -4,7 +4,12 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::wire::checksum::State;
 
-use crate::{BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter, gso::Gso, udp};
+use crate::{
+    BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter,
+    gso::Gso,
+    neighbors::{Neighbors, Told},
+    udp,
+};
 
 fn socket(local: IpAddr) -> socket2::Socket {
     udp::socket(&udp::Settings { local, device: 0, port: 0, zero_checksum_ipv6: local.is_ipv6() }).unwrap()
@@ -233,4 +238,23 @@ fn what_was_joined_is_parted_again() {
         assert_eq!(seen, [&bodies[..20], &[single], &bodies[20..]].concat());
         assert_eq!(calls, 3, "packets as the kernel hands them over");
     }
+}
+
+/// Reads until nothing comes any more: what the kernel said last, and whether something was lost.
+fn told(kernel: &mut Neighbors) -> (Option<Told>, bool) {
+    let mut last = None;
+    let lost = kernel.read(|told| last = Some(told)).unwrap();
+    (last, lost)
+}
+
+#[test]
+fn what_was_lost_is_told_when_all_is_read() {
+    let mut kernel = Neighbors::open().unwrap();
+    // Answers that nobody reads, until there is no room for more.
+    for _ in 0..20_000 {
+        kernel.ask(true).unwrap();
+    }
+    assert!(told(&mut kernel).1);
+    let number = kernel.ask(true).unwrap();
+    assert_eq!(told(&mut kernel), (Some(Told::Complete(number)), false));
 }

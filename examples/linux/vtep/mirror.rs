@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::{self, ErrorKind},
+    io,
     net::IpAddr,
     os::{
         fd::{AsFd, BorrowedFd},
@@ -41,6 +41,8 @@ pub(crate) struct Mirror<'a> {
     round: u32,
     /// The question that is not answered yet, and whether it is about entries.
     pending: Option<(u32, bool)>,
+    /// Whether changes were lost since this round began: another one follows it.
+    lost: bool,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +73,7 @@ impl<'a> Mirror<'a> {
             known: Known::default(),
             round: 0,
             pending: None,
+            lost: false,
         };
         mirror.start_round()?;
         Ok(mirror)
@@ -85,22 +88,28 @@ impl<'a> Mirror<'a> {
             if waiter.is_ready(0) {
                 return Ok(());
             }
-            let mut told = Vec::new();
-            let read = self.kernel.read(|one| told.push(one));
-            for one in told {
-                self.hear(&one)?;
-            }
-            match read {
-                // Something was lost.
-                Err(error) if error.kind() == ErrorKind::OutOfMemory => self.start_round()?,
-                read => read?,
-            }
+            self.turn()?;
         }
+    }
+
+    /// Takes what the kernel says, and asks again for what was lost.
+    fn turn(&mut self) -> io::Result<()> {
+        let mut told = Vec::new();
+        self.lost |= self.kernel.read(|one| told.push(one))?;
+        for one in told {
+            self.hear(&one)?;
+        }
+        // The kernel answers one question at a time.
+        if self.lost && self.pending.is_none() {
+            self.start_round()?;
+        }
+        Ok(())
     }
 
     /// Asks for everything; what is not told in this round is forgotten at its end.
     fn start_round(&mut self) -> io::Result<()> {
         self.round = self.round.wrapping_add(1);
+        self.lost = false;
         self.pending = Some((self.kernel.ask(true)?, true));
         Ok(())
     }
@@ -114,9 +123,15 @@ impl<'a> Mirror<'a> {
             }
             Told::Complete(number) if self.pending == Some((*number, false)) => {
                 self.pending = None;
-                self.forget_others();
+                if !self.lost {
+                    self.forget_others();
+                }
             }
-            Told::Complete(_) => {}
+            Told::Refused(number) if self.pending.is_some_and(|(pending, _)| pending == *number) => {
+                self.pending = None;
+                self.lost = true;
+            }
+            Told::Complete(_) | Told::Refused(_) => {}
         }
         Ok(())
     }
@@ -305,3 +320,91 @@ fn is_valid(state: State) -> bool {
 
 /// Whose entries these are, for the tables.
 const ORIGIN: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use encap::{table::Capacity, vtep::Config};
+
+    use super::*;
+    use crate::{
+        shared::{Clock, Shared},
+        tables::Engine,
+    };
+
+    const SEGMENT: Vni = Vni::truncate(42);
+
+    /// Number of a device that nobody has.
+    const DEVICE: u32 = u32::MAX;
+
+    fn engine() -> Engine {
+        let mut config = Config::linux();
+        config.local = Some(Ipv4Addr::LOCALHOST);
+        let capacity = Capacity { entries: 64, vnis: 1, remotes: 8, lists: 4, members: 16, ..Capacity::NONE };
+        let engine = Engine::with_capacity(config, capacity, [1, 2]).unwrap();
+        engine.fdb().add_vni(SEGMENT).unwrap();
+        engine
+    }
+
+    fn mirror<'a>(vtep: &'a Engine, shared: &'a Shared) -> Mirror<'a> {
+        Mirror {
+            ends: Ends { vtep, shared, clock: Clock::start(), ports: &[], verbose: false },
+            entries: DEVICE,
+            neighbors: None,
+            segment: Some(SEGMENT),
+            kernel: Neighbors::open().unwrap(),
+            known: Known::default(),
+            round: 1,
+            pending: None,
+            lost: false,
+        }
+    }
+
+    fn entry(mac: MacAddr, remote: u8) -> Neighbor {
+        let remote = IpAddr::from([192, 0, 2, remote]);
+        let kind = Kind::Entry { mac, remote, port: None, vni: None, segment: None };
+        Neighbor {
+            device: DEVICE,
+            kind,
+            state: State::PERMANENT,
+            extern_learned: false,
+            router: false,
+            sticky: false,
+        }
+    }
+
+    const fn host(last: u8) -> MacAddr {
+        MacAddr([2, 0, 0, 0, 0, last])
+    }
+
+    #[test]
+    fn what_was_lost_is_asked_for_when_the_question_before_is_answered() {
+        let (vtep, shared) = (engine(), Shared::default());
+        let mut mirror = mirror(&vtep, &shared);
+        mirror.hear(&Told::Is(entry(host(1), 1))).unwrap();
+        mirror.start_round().unwrap();
+        mirror.lost = true;
+        while mirror.round == 2 {
+            assert_eq!(vtep.fdb().dump(mirror.ends.clock.now()).count(), 1);
+            mirror.turn().unwrap();
+        }
+        while mirror.pending.is_some() {
+            mirror.turn().unwrap();
+        }
+        assert_eq!((mirror.round, vtep.fdb().dump(mirror.ends.clock.now()).count()), (3, 0));
+    }
+
+    #[test]
+    fn a_question_that_is_refused_is_asked_again() {
+        let (vtep, shared) = (engine(), Shared::default());
+        let mut mirror = mirror(&vtep, &shared);
+        mirror.start_round().unwrap();
+        let (number, _) = mirror.pending.unwrap();
+        mirror.hear(&Told::Refused(number)).unwrap();
+        while mirror.round == 2 || mirror.pending.is_some() {
+            mirror.turn().unwrap();
+        }
+        assert_eq!(mirror.round, 3);
+    }
+}
