@@ -10,6 +10,7 @@
 mod args;
 mod config;
 mod inbound;
+mod known;
 mod loader;
 mod mirror;
 mod outbound;

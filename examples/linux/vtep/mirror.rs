@@ -1,7 +1,9 @@
 //! The kernel's tables, kept in ours: what a control plane tells the kernel holds here too, at once.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::HashMap,
     io,
     net::IpAddr,
     os::{
@@ -22,6 +24,7 @@ use encap_linux::{
 use nix::net::if_::if_nametoindex;
 
 use crate::{
+    known::Known,
     outbound::Ends,
     ports::{Carries, Port},
 };
@@ -45,12 +48,6 @@ pub(crate) struct Mirror<'a> {
     lost: bool,
 }
 
-#[derive(Debug, Default)]
-struct Known {
-    entries: HashMap<(Vni, MacAddr, Destination), u32>,
-    neighbors: HashMap<(Vni, IpAddr), u32>,
-}
-
 impl<'a> Mirror<'a> {
     /// Listens, and asks for all that there is.
     ///
@@ -64,13 +61,18 @@ impl<'a> Mirror<'a> {
             [Port { carries: Carries::Segment(only), .. }] => Some(*only),
             _ => None,
         };
+        let mut known = Known::default();
+        // What the command line says stays.
+        for (remote, _) in ends.vtep.remotes().iter() {
+            known.lead(remote.into());
+        }
         let mut mirror = Self {
             ends,
             entries: number(entries)?,
             neighbors: neighbors.map(number).transpose()?,
             segment,
             kernel: Neighbors::open()?,
-            known: Known::default(),
+            known,
             round: 0,
             pending: None,
             lost: false,
@@ -215,45 +217,37 @@ impl<'a> Mirror<'a> {
         if neighbor.sticky {
             entry = entry.sticky();
         }
-        if mac.is_unicast() {
-            vtep.fdb().replace(segment, mac, entry)?;
-            let before = self
-                .known
-                .entries
-                .keys()
-                .find(|(vni, of, to)| (*vni, *of) == (segment, mac) && *to != destination);
-            if let Some(&before) = before {
-                self.known.entries.remove(&before);
-                self.forget_remote(before.2);
-            }
-        } else {
-            vtep.fdb().append(segment, mac, entry)?;
+        self.known.lead(destination);
+        let fdb = vtep.fdb();
+        let put =
+            if mac.is_unicast() { fdb.replace(segment, mac, entry) } else { fdb.append(segment, mac, entry) };
+        let left = match put {
+            Ok(_) => self.known.insert(segment, mac, destination, self.round),
+            Err(_) => Some(destination),
+        };
+        if let Some(left) = left {
+            self.leave(left);
         }
-        self.known.entries.insert((segment, mac, destination), self.round);
+        put?;
         self.say(format_args!("{mac} vni {segment}: {:?}", neighbor.kind));
         Ok(())
     }
 
     fn remove_entry(&mut self, segment: Vni, mac: MacAddr, destination: Destination) {
-        if self.known.entries.remove(&(segment, mac, destination)).is_none() {
+        if !self.known.remove(segment, mac, destination) {
             return;
         }
         let now = self.ends.clock.now();
         // It is there, unless somebody was faster.
         let _ = self.ends.vtep.fdb().delete_destination(now, segment, mac, destination);
-        self.forget_remote(destination);
+        self.leave(destination);
         self.say(format_args!("{mac} vni {segment}: gone"));
     }
 
     /// A remote that no entry leads to any more is not listened to either.
-    fn forget_remote(&self, destination: Destination) {
-        let Destination::Remote(remote) = destination else { return };
-        let (vtep, fdb) = (self.ends.vtep, self.ends.vtep.fdb());
-        // What the command line says stays.
-        let said = fdb.dump(self.ends.clock.now()).filter(|entry| !entry.state.ages());
-        let mut destinations = said.map(|entry| entry.destination);
-        if !destinations.any(|to| fdb.remotes_of(to).any(|id| id == remote)) {
-            let _ = vtep.remotes().remove(remote);
+    fn leave(&mut self, destination: Destination) {
+        if let Some(remote) = self.known.leave(destination) {
+            let _ = self.ends.vtep.remotes().remove(remote);
         }
     }
 
@@ -294,9 +288,7 @@ impl<'a> Mirror<'a> {
     /// What was not told in this round is not so any more.
     fn forget_others(&mut self) {
         let round = self.round;
-        let entries: Vec<_> =
-            self.known.entries.iter().filter(|&(_, &last)| last != round).map(|(&key, _)| key).collect();
-        for (segment, mac, destination) in entries {
+        for (segment, mac, destination) in self.known.others(round) {
             self.remove_entry(segment, mac, destination);
         }
         let neighbors: Vec<_> =
@@ -320,91 +312,3 @@ fn is_valid(state: State) -> bool {
 
 /// Whose entries these are, for the tables.
 const ORIGIN: u8 = 2;
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use encap::{table::Capacity, vtep::Config};
-
-    use super::*;
-    use crate::{
-        shared::{Clock, Shared},
-        tables::Engine,
-    };
-
-    const SEGMENT: Vni = Vni::truncate(42);
-
-    /// Number of a device that nobody has.
-    const DEVICE: u32 = u32::MAX;
-
-    fn engine() -> Engine {
-        let mut config = Config::linux();
-        config.local = Some(Ipv4Addr::LOCALHOST);
-        let capacity = Capacity { entries: 64, vnis: 1, remotes: 8, lists: 4, members: 16, ..Capacity::NONE };
-        let engine = Engine::with_capacity(config, capacity, [1, 2]).unwrap();
-        engine.fdb().add_vni(SEGMENT).unwrap();
-        engine
-    }
-
-    fn mirror<'a>(vtep: &'a Engine, shared: &'a Shared) -> Mirror<'a> {
-        Mirror {
-            ends: Ends { vtep, shared, clock: Clock::start(), ports: &[], verbose: false },
-            entries: DEVICE,
-            neighbors: None,
-            segment: Some(SEGMENT),
-            kernel: Neighbors::open().unwrap(),
-            known: Known::default(),
-            round: 1,
-            pending: None,
-            lost: false,
-        }
-    }
-
-    fn entry(mac: MacAddr, remote: u8) -> Neighbor {
-        let remote = IpAddr::from([192, 0, 2, remote]);
-        let kind = Kind::Entry { mac, remote, port: None, vni: None, segment: None };
-        Neighbor {
-            device: DEVICE,
-            kind,
-            state: State::PERMANENT,
-            extern_learned: false,
-            router: false,
-            sticky: false,
-        }
-    }
-
-    const fn host(last: u8) -> MacAddr {
-        MacAddr([2, 0, 0, 0, 0, last])
-    }
-
-    #[test]
-    fn what_was_lost_is_asked_for_when_the_question_before_is_answered() {
-        let (vtep, shared) = (engine(), Shared::default());
-        let mut mirror = mirror(&vtep, &shared);
-        mirror.hear(&Told::Is(entry(host(1), 1))).unwrap();
-        mirror.start_round().unwrap();
-        mirror.lost = true;
-        while mirror.round == 2 {
-            assert_eq!(vtep.fdb().dump(mirror.ends.clock.now()).count(), 1);
-            mirror.turn().unwrap();
-        }
-        while mirror.pending.is_some() {
-            mirror.turn().unwrap();
-        }
-        assert_eq!((mirror.round, vtep.fdb().dump(mirror.ends.clock.now()).count()), (3, 0));
-    }
-
-    #[test]
-    fn a_question_that_is_refused_is_asked_again() {
-        let (vtep, shared) = (engine(), Shared::default());
-        let mut mirror = mirror(&vtep, &shared);
-        mirror.start_round().unwrap();
-        let (number, _) = mirror.pending.unwrap();
-        mirror.hear(&Told::Refused(number)).unwrap();
-        while mirror.round == 2 || mirror.pending.is_some() {
-            mirror.turn().unwrap();
-        }
-        assert_eq!(mirror.round, 3);
-    }
-}
