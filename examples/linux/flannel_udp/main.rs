@@ -10,6 +10,7 @@ mod node;
 use std::process::ExitCode;
 
 use clap::Parser;
+use encap_linux::tell;
 
 use self::{args::Args, node::Node};
 
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     match Node::new(&Args::parse()).and_then(|node| Ok(node.run()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("flannel_udp: {error}");
+            tell!("flannel_udp: {error}");
             ExitCode::FAILURE
         }
     }

@@ -23,7 +23,8 @@ use encap::{
     },
 };
 use encap_linux::{
-    BATCH, Datagram, Device, HEADROOM, Layer, Receiver, Settings, Signal, Signals, Transmitter, Waiter, udp,
+    BATCH, Datagram, Device, HEADROOM, Layer, Receiver, Settings, Signal, Signals, Transmitter, Waiter, tell,
+    udp,
 };
 use nix::ifaddrs::getifaddrs;
 
@@ -76,7 +77,7 @@ impl Node {
         if !args.any_source {
             accept_local(&device);
         }
-        eprintln!("flannel_udp: {}, {} routes, mtu {mtu}", args.tun, args.route.len());
+        tell!("flannel_udp: {}, {} routes, mtu {mtu}", args.tun, args.route.len());
         Ok(Self {
             backend,
             worker: Worker::new(1),
@@ -220,7 +221,7 @@ impl Socket {
 fn accept_local(device: &Device) {
     let path = format!("/proc/sys/net/ipv4/conf/{}/accept_local", device.name());
     if let Err(error) = fs::write(&path, "1") {
-        eprintln!("flannel_udp: {path}: {error}; nobody will hear of what cannot be sent");
+        tell!("flannel_udp: {path}: {error}; nobody will hear of what cannot be sent");
     }
 }
 

@@ -17,6 +17,7 @@ mod values;
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
+use encap_linux::tell;
 
 use self::{args::Args, node::Node};
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gre: {error}");
+            tell!("gre: {error}");
             ExitCode::FAILURE
         }
     }
@@ -37,6 +38,6 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     }
     let node = Node::new(args, tunnel)?;
     let (name, _) = args.device();
-    eprintln!("gre: {name}, local {} remote {}, mtu {}", args.local, args.remote, args.mtu(&tunnel));
+    tell!("gre: {name}, local {} remote {}, mtu {}", args.local, args.remote, args.mtu(&tunnel));
     Ok(node.run()?)
 }

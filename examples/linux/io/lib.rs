@@ -9,6 +9,7 @@
 //! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
 //! - [`neighbors`]: what the kernel knows of forwarding databases and neighbours.
 //! - [`Waiter`], [`Signals`]: until something happens.
+//! - [`tell`]: on standard error, whether somebody listens or not.
 //!
 //! Nothing here blocks but [`Waiter::wait`], and [`Transmitter::send`] where a socket's buffer is full.
 
@@ -27,6 +28,7 @@ pub mod raw;
 mod receive;
 mod segment;
 mod signals;
+mod stderr;
 mod tcp;
 mod transmit;
 pub mod udp;

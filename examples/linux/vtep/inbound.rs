@@ -10,7 +10,7 @@ use encap::{
     tunnel::DecapMeta,
     vtep::{Output, PathReport, Worker},
 };
-use encap_linux::{BATCH, Coalescer, Device, Receiver, Waiter, icmp};
+use encap_linux::{BATCH, Coalescer, Device, Receiver, Waiter, icmp, tell};
 use socket2::Socket;
 
 use crate::{
@@ -101,12 +101,12 @@ impl<'a> Inbound<'a> {
         let received = listener.receive(|packet| match vtep.handle_underlay_icmp(now, packet) {
             PathReport::Mtu { remote, mtu } => {
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
-                    eprintln!("mtu {mtu} to {}", remote.address);
+                    tell!("mtu {mtu} to {}", remote.address);
                 }
             }
             PathReport::Unreachable { remote, problem } => {
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
-                    eprintln!("unreachable {}: {problem:?}", remote.address);
+                    tell!("unreachable {}: {problem:?}", remote.address);
                 }
             }
             // Pings of somebody's, for example.

@@ -41,7 +41,7 @@ use encap::{
     table::{Entry, Event},
     wire::MacAddr,
 };
-use encap_linux::{Signal, Signals, Waiter, icmp};
+use encap_linux::{Signal, Signals, Waiter, icmp, tell};
 
 use self::{
     args::Common,
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     match run(&segments, &args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vtep: {error}");
+            tell!("vtep: {error}");
             ExitCode::FAILURE
         }
     }
@@ -85,7 +85,7 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     tables::fill(&vtep, segments, args, &files, 1, clock.now())?;
     let unused = config::without_effect(args);
     if !unused.is_empty() {
-        eprintln!("vtep: by --tx udp these have no effect: {}", unused.join(", "));
+        tell!("vtep: by --tx udp these have no effect: {}", unused.join(", "));
     }
 
     let shared = Shared::default();
@@ -202,7 +202,7 @@ impl Main<'_> {
             .map_err(Into::into)
             .and_then(|files| tables::fill(vtep, self.segments, self.args, &files, generation, clock.now()));
         if let Err(error) = filled {
-            eprintln!("vtep: not reloaded: {error}");
+            tell!("vtep: not reloaded: {error}");
         }
     }
 
@@ -212,11 +212,11 @@ impl Main<'_> {
         let now = clock.now();
         if vtep.poll_timeout(now) <= now {
             let _ = vtep.handle_timeout(now, SWEEP_STEP, |event| match event {
-                Event::Expired(Entry { mac, vni, .. }) if verbose => eprintln!("expired {mac} vni {vni}"),
-                Event::NeighborExpired(neighbor) if verbose => eprintln!("expired {neighbor:#}"),
+                Event::Expired(Entry { mac, vni, .. }) if verbose => tell!("expired {mac} vni {vni}"),
+                Event::NeighborExpired(neighbor) if verbose => tell!("expired {neighbor:#}"),
                 Event::MtuExpired { remote, .. } if verbose => {
                     if let Some(remote) = vtep.remotes().get(remote) {
-                        eprintln!("mtu expired to {}", remote.address);
+                        tell!("mtu expired to {}", remote.address);
                     }
                 }
                 _ => {}

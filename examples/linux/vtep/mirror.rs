@@ -19,6 +19,7 @@ use encap::{
 use encap_linux::{
     Waiter,
     neighbors::{Kind, Neighbor, Neighbors, State, Told},
+    tell,
 };
 
 use nix::net::if_::if_nametoindex;
@@ -156,7 +157,7 @@ impl<'a> Mirror<'a> {
             _ => Ok(()),
         };
         if let Err(error) = done {
-            eprintln!("vtep: {:?}: {error}", neighbor.kind);
+            tell!("vtep: {:?}: {error}", neighbor.kind);
         }
     }
 
@@ -300,7 +301,7 @@ impl<'a> Mirror<'a> {
 
     fn say(&self, what: std::fmt::Arguments<'_>) {
         if self.ends.verbose {
-            eprintln!("mirror: {what}");
+            tell!("mirror: {what}");
         }
     }
 }

@@ -15,7 +15,7 @@ use encap::{
     vtep::{Config, Miss, Output, OverlayMeta, Worker},
     wire::{EtherType, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
-use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter};
+use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, tell};
 use socket2::Socket;
 
 use crate::{
@@ -231,9 +231,9 @@ impl<'a> Outbound<'a> {
     fn tell_misses(&mut self) {
         while let Some(miss) = self.worker.poll_miss() {
             match miss {
-                Miss::L2 { vni, mac } => eprintln!("miss {mac} vni {vni}"),
-                Miss::L3 { vni, address } => eprintln!("miss {address} vni {vni}"),
-                other => eprintln!("miss {other:?}"),
+                Miss::L2 { vni, mac } => tell!("miss {mac} vni {vni}"),
+                Miss::L3 { vni, address } => tell!("miss {address} vni {vni}"),
+                other => tell!("miss {other:?}"),
             }
         }
     }

@@ -14,6 +14,7 @@ use encap::{
     vtep::Vtep,
     wire::{MacAddr, Vni},
 };
+use encap_linux::tell;
 
 use crate::{
     args::Common,
@@ -121,7 +122,7 @@ fn names(segments: &[Segment]) -> Names {
 fn tell(path: Option<&Path>, remarks: &[(usize, impl std::fmt::Display)]) {
     let Some(path) = path else { return };
     for (number, remark) in remarks {
-        eprintln!("{}:{number}: {remark}", path.display());
+        tell!("{}:{number}: {remark}", path.display());
     }
 }
 
