@@ -47,7 +47,8 @@ impl NeighLine {
                 "extern_learn" => line.unkept.push("extern_learn"),
                 "offload" => line.unkept.push("offload"),
                 "managed" => line.unkept.push("managed"),
-                "protocol" => {
+                // As text has it, and as JSON has it.
+                "proto" | "protocol" => {
                     words.value::<String>(word)?;
                     line.unkept.push("protocol");
                 }

@@ -245,11 +245,13 @@ fn lines_of_ip_neigh() {
     );
     is("fd00:1::1 lladdr 02:00:00:00:00:01 STALE", "fd00:1::1 lladdr 02:00:00:00:00:01 STALE", &[]);
     is("10.1.1.9 dev vx0  FAILED", "10.1.1.9 FAILED", &[]);
-    is(
-        "10.1.1.3 dev vx0 lladdr 02:00:00:00:00:03 extern_learn offload protocol zebra NOARP",
-        "10.1.1.3 lladdr 02:00:00:00:00:03 NOARP",
-        &["used without extern_learn", "used without offload", "used without protocol"],
-    );
+    for line in ["extern_learn offload protocol zebra NOARP", "extern_learn offload NOARP proto zebra "] {
+        is(
+            &format!("10.1.1.3 dev vx0 lladdr 02:00:00:00:00:03 {line}"),
+            "10.1.1.3 lladdr 02:00:00:00:00:03 NOARP",
+            &["used without extern_learn", "used without offload", "used without protocol"],
+        );
+    }
     refused("10.1.1.9 dev vx0 proxy", "it is an address to answer for, not a neighbour");
     refused("10.1.1.9 dev vx0 lladdr 02:00:00:00:00:03", "it has no state");
     refused("10.1.1.9 dev vx0 lladdr 02:00:00:00:00:03 NONE", "NONE is not a word of a neighbour");
