@@ -36,8 +36,7 @@ impl CaptureWriter {
     /// A new file, which must not be `input`. `link` is for all packets of a pcap file: one of Ethernet also
     /// takes IP packets, behind an Ethernet header whose addresses are zero.
     pub(crate) fn create(path: &Path, input: Option<&Path>, link: Link) -> Result<Self, String> {
-        let canonical = |path: &Path| path.canonicalize().ok();
-        if canonical(path).is_some_and(|path| Some(path) == input.and_then(canonical)) {
+        if identity(path).is_some_and(|file| Some(file) == input.and_then(identity)) {
             return Err(format!("{} would be overwritten while it is read", path.display()));
         }
         Self::new(path, link).map_err(|error| format!("{}: {error}", path.display()))
@@ -123,6 +122,18 @@ impl CaptureWriter {
     fn words(&mut self, words: &[u32]) -> io::Result<()> {
         words.iter().try_for_each(|word| self.out.write_all(&word.to_le_bytes()))
     }
+}
+
+/// What all names of a file have in common, if there is one: device and number.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<std::path::PathBuf> {
+    path.canonicalize().ok()
 }
 
 const SNAP_LEN: u32 = 262_144;

@@ -111,8 +111,13 @@ fn decap_says_what_is_wrong_after_what_could_be_read() {
     assert_eq!((code, stderr), (Some(1), message));
     assert!(stdout.contains("IP in UDP"));
 
-    let (code, _, stderr) = run("decap", &[text(&path), "--write", text(&path)]);
-    assert!(code == Some(1) && stderr.contains("would be overwritten"), "{stderr}");
+    let link = temporary("broken-link.pcapng");
+    let _ = fs::remove_file(&link);
+    fs::hard_link(&path, &link).unwrap();
+    for name in [&path, if cfg!(unix) { &link } else { &path }] {
+        let (code, _, stderr) = run("decap", &[text(&path), "--write", text(name)]);
+        assert!(code == Some(1) && stderr.contains("would be overwritten"), "{stderr}");
+    }
 }
 
 #[test]
