@@ -163,7 +163,7 @@ impl From<nom::Err<PcapError<&[u8]>>> for Fault {
     fn from(error: nom::Err<PcapError<&[u8]>>) -> Self {
         match error {
             nom::Err::Incomplete(_) => Self::Incomplete,
-            _ => Self::Damaged("a block that makes no sense"),
+            _ => NONSENSE,
         }
     }
 }
@@ -173,17 +173,24 @@ impl Format {
     /// go to `data`.
     fn parse(&mut self, bytes: &[u8], data: &mut Vec<u8>) -> Result<(usize, Option<About>), Fault> {
         data.clear();
-        let (rest, about) = match self {
+        let (len, about) = match self {
             Self::Pcap { parse, nanoseconds, link_type } => {
                 let (rest, frame) = parse(bytes)?;
                 data.extend_from_slice(frame.data);
                 let unit = if *nanoseconds { 1 } else { 1000 };
                 let time = u64::from(frame.ts_sec) * 1_000_000_000 + u64::from(frame.ts_usec) * unit;
                 let wire_len = frame.origlen as usize;
-                (rest, Some(About { time, link_type: *link_type, wire_len }))
+                let len = bytes.len().saturating_sub(rest.len());
+                (len, Some(About { time, link_type: *link_type, wire_len }))
             }
             Self::PcapNg { big_endian, interfaces } => {
-                let (rest, block) = if *big_endian { parse_block_be(bytes)? } else { parse_block_le(bytes)? };
+                let (kind, bytes) = whole_block(bytes, *big_endian)?;
+                if !PARSED.contains(&kind) {
+                    return Ok((bytes.len(), None));
+                }
+                let parsed = if *big_endian { parse_block_be(bytes) } else { parse_block_le(bytes) };
+                // It is all there: whatever is missing is missing in it.
+                let (_, block) = parsed.map_err(|_| NONSENSE)?;
                 let interface = |id: u32| {
                     let known = interfaces.get(id as usize).copied();
                     known.ok_or(Fault::Damaged("a packet of an interface that was not described"))
@@ -220,9 +227,7 @@ impl Format {
                         data.extend_from_slice(captured);
                         Some(About { time: 0, ..interface.about(0, packet.origlen) })
                     }
-                    Block::Unknown(block)
-                        if [block.block_type, block.block_type.swap_bytes()].contains(&2) =>
-                    {
+                    Block::Unknown(block) => {
                         let packet = ObsoletePacket::parse(block.data, *big_endian);
                         let packet =
                             packet.ok_or(Fault::Damaged("an obsolete packet block that is cut off"))?;
@@ -231,12 +236,43 @@ impl Format {
                     }
                     _ => None,
                 };
-                (rest, about)
+                (bytes.len(), about)
             }
         };
-        Ok((bytes.len().saturating_sub(rest.len()), about))
+        Ok((len, about))
     }
 }
+
+/// The block at the front of `bytes`, which is all there, and its type.
+fn whole_block(bytes: &[u8], big_endian: bool) -> Result<(u32, &[u8]), Fault> {
+    let kind = word(bytes, 0, big_endian).ok_or(Fault::Incomplete)?;
+    let big_endian = match kind {
+        // Its byte order is its own, and stands behind its length.
+        SECTION => match word(bytes, 8, true).ok_or(Fault::Incomplete)? {
+            0x1a2b_3c4d => true,
+            0x4d3c_2b1a => false,
+            _ => return Err(NONSENSE),
+        },
+        _ => big_endian,
+    };
+    let len = word(bytes, 4, big_endian).ok_or(Fault::Incomplete)?;
+    let before_end = (len as usize).checked_sub(4).filter(|&len| len >= 8).ok_or(NONSENSE)?;
+    let block = bytes.get(..len as usize).ok_or(Fault::Incomplete)?;
+    // The length is there twice.
+    if word(block, before_end, big_endian) == Some(len) { Ok((kind, block)) } else { Err(NONSENSE) }
+}
+
+fn word(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let bytes = *bytes.get(at..)?.first_chunk()?;
+    Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+}
+
+const NONSENSE: Fault = Fault::Damaged("a block that makes no sense");
+
+const SECTION: u32 = 0x0a0d_0d0a;
+
+/// Types of blocks that say something of packets: sections, interfaces, packets of three kinds.
+const PARSED: [u32; 5] = [SECTION, 1, 6, 3, 2];
 
 impl Interface {
     fn about(&self, ticks: u64, wire_len: u32) -> About {
@@ -269,10 +305,7 @@ struct ObsoletePacket<'a> {
 
 impl<'a> ObsoletePacket<'a> {
     fn parse(bytes: &'a [u8], big_endian: bool) -> Option<Self> {
-        let word = |at: usize| {
-            let bytes = *bytes.get(at..)?.first_chunk()?;
-            Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-        };
+        let word = |at| word(bytes, at, big_endian);
         // The other half of the first word counts dropped packets.
         let interface = if big_endian { word(0)? >> 16 } else { word(0)? & 0xffff };
         let ticks = u64::from(word(4)?) << 32 | u64::from(word(8)?);

@@ -150,5 +150,29 @@ fn what_is_wrong_with_a_file_is_said() {
     assert_eq!(error(&section().enhanced(0, 0, b"", 0).bytes), message);
     let message = "damaged after 1 packets: a block that makes no sense";
     let interface = section().interface(1, 0, |options| options);
-    assert_eq!(error(&interface.enhanced(0, 0, b"", 0).u32s(&[6; 20]).bytes), message);
+    let one = interface.enhanced(0, 0, b"", 0);
+    assert_eq!(error(&[one.bytes.as_slice(), &Writer::new(true).u32s(&[6; 20]).bytes].concat()), message);
+    // A whole block whose packet is longer than it, and one whose two lengths differ, are not cut off.
+    let packet = |len: u32| Writer::new(true).block(6, |body| body.u32s(&[0, 0, 0, len, len]).data(b"four"));
+    let mut lengths = packet(4).bytes;
+    *lengths.last_mut().unwrap() += 4;
+    for damaged in [&packet(5).bytes, &lengths] {
+        assert_eq!(error(&[one.bytes.as_slice(), damaged].concat()), message);
+    }
+    let cut = "truncated after 1 packets";
+    for len in 1..packet(4).bytes.len() {
+        assert_eq!(error(&[one.bytes.as_slice(), &packet(4).bytes[..len]].concat()), cut, "{len}");
+    }
+}
+
+#[test]
+fn blocks_without_packets_are_passed_over() {
+    for big_endian in [false, true] {
+        let file = Writer::new(big_endian).section().interface(1, 0, |options| options);
+        // Names without their end record, statistics and secrets that are cut off, and a block of nothing.
+        let file = file.block(4, |body| body.u16s(&[1, 6]).data(&[192, 0, 2, 1, b'a', 0]));
+        let file = file.block(5, |body| body.u32s(&[0])).block(10, |body| body.u32s(&[1, 1000]));
+        let file = file.block(0x0bad_cafe, |body| body).enhanced(0, 0, b"behind", 6);
+        assert_eq!(read(&file.bytes).unwrap(), expect(&[(0, 1, b"behind", 6)]), "{big_endian}");
+    }
 }
