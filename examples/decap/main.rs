@@ -9,6 +9,8 @@
 
 mod json;
 mod look;
+#[path = "../capture/pipe.rs"]
+mod pipe;
 #[path = "../capture/read.rs"]
 mod read;
 mod report;
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("decap: {error}");
             ExitCode::FAILURE
@@ -212,10 +214,6 @@ impl Output {
         stdout.write_all(&self.lines)?;
         stdout.flush()
     }
-}
-
-fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 const BUILT_IN: &[u8] = include_bytes!("../captures/tunnels.pcapng");

@@ -8,6 +8,8 @@
 //! library; what it says is printed.
 
 mod frames;
+#[path = "../capture/pipe.rs"]
+mod pipe;
 #[path = "../capture/read.rs"]
 mod read;
 mod settings;
@@ -16,7 +18,13 @@ mod values;
 #[path = "../capture/write.rs"]
 mod write;
 
-use std::{collections::BTreeMap, error::Error, fs::File, io, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs::File,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use encap::{tunnel::Start, wire::EtherType};
@@ -36,6 +44,8 @@ fn main() -> ExitCode {
     }
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("encap: {error}");
             ExitCode::FAILURE
@@ -81,12 +91,21 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     };
     let Job { out, sent, skipped, .. } = job;
     out.finish()?;
-    println!("{sent} packets encapsulated");
-    for (reason, Skipped { packets, first }) in skipped {
-        println!("{packets} left out, number {first} the first: {reason}");
-    }
+    let told = tell(sent, &skipped);
     read.map_err(|error| named(&error))?;
-    if sent == 0 { Err("nothing to encapsulate".into()) } else { Ok(()) }
+    if sent == 0 {
+        return Err("nothing to encapsulate".into());
+    }
+    Ok(told?)
+}
+
+fn tell(sent: u64, skipped: &BTreeMap<String, Skipped>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{sent} packets encapsulated")?;
+    for (reason, Skipped { packets, first }) in skipped {
+        writeln!(out, "{packets} left out, number {first} the first: {reason}")?;
+    }
+    out.flush()
 }
 
 struct Job {

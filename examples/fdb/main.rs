@@ -10,6 +10,8 @@
 mod bridge;
 mod load;
 mod neigh;
+#[path = "../capture/pipe.rs"]
+mod pipe;
 mod words;
 
 use std::{
@@ -75,7 +77,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fdb: {error}");
             ExitCode::FAILURE
@@ -154,10 +156,6 @@ fn print<S: AsRef<[encap::table::Line]>>(args: &Args, tables: &Tables<S>) -> io:
         if says_vni { writeln!(out, "{neighbor:#}")? } else { writeln!(out, "{neighbor}")? }
     }
     Ok(())
-}
-
-fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// A time to count from.

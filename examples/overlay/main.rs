@@ -14,13 +14,15 @@ mod frames;
 mod host;
 mod network;
 mod node;
+#[path = "../capture/pipe.rs"]
+mod pipe;
 mod report;
 mod story;
 mod underlay;
 
 use std::{
     error::Error,
-    io::{self, ErrorKind, Write},
+    io::{self, Write},
     process::ExitCode,
     str::FromStr,
 };
@@ -83,7 +85,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("overlay: {error}");
             ExitCode::FAILURE
@@ -105,8 +107,4 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let end = story::tell(args, &mut out);
     out.flush()?;
     end
-}
-
-fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

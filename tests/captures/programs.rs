@@ -31,6 +31,14 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String, Strin
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
+/// The end of a pipe whose other end is closed.
+fn nobody() -> Stdio {
+    let mut gone = example("decap", &["--help"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let pipe = gone.stdin.take().unwrap();
+    assert!(gone.wait().unwrap().success());
+    pipe.into()
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -128,6 +136,18 @@ fn decap_ends_quietly_when_nobody_reads() {
     let mut decap = example("decap", &[text(&path)]).stdout(Stdio::piped()).spawn().unwrap();
     drop(decap.stdout.take());
     assert!(decap.wait().unwrap().success());
+}
+
+#[test]
+fn encap_ends_as_well_when_nobody_reads() {
+    let path = temporary("unread.pcap");
+    let mut encap = example("encap", &["--type", "gre", "--write", text(&path)]);
+    assert!(encap.stdout(nobody()).status().unwrap().success());
+    if let Ok(full) = fs::File::options().write(true).open("/dev/full") {
+        let Output { status, stderr, .. } = encap.stdout(full).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(status.code() == Some(1) && stderr.starts_with("encap: No space left"), "{stderr}");
+    }
 }
 
 #[test]
