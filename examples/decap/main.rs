@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let profile = profile(args)?;
     let path = args.file.as_deref();
-    let mut out = Output::new(path);
+    let mut out = Output::new(path, args.write.is_some());
     let name = path.map_or("the built-in capture".into(), |path| path.display().to_string());
     let named = |error: &dyn Error| format!("{name}: {error}");
     let capture = match path {
@@ -180,39 +180,40 @@ fn profile(args: &Args) -> Result<Profile, String> {
 struct Output {
     lines: Vec<u8>,
     bar: ProgressBar,
+    /// Whether there is more to do when whoever reads them has gone.
+    goes_on: bool,
 }
 
 impl Output {
-    fn new(file: Option<&Path>) -> Self {
+    fn new(file: Option<&Path>, goes_on: bool) -> Self {
         let len = file.and_then(|path| fs::metadata(path).ok()).map_or(0, |metadata| metadata.len());
         let is_long = len >= 4 << 20 && io::stderr().is_terminal();
         let bar = if is_long { ProgressBar::new(len) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {eta} left") {
             bar.set_style(style);
         }
-        Self { lines: Vec::new(), bar }
+        Self { lines: Vec::new(), bar, goes_on }
     }
 
     /// Whole lines only go out, so that the bar stands below them.
     fn step(&mut self) -> io::Result<()> {
-        if self.lines.len() < 1 << 14 {
-            return Ok(());
-        }
-        let mut stdout = io::stdout();
-        if stdout.is_terminal() {
-            self.bar.suspend(|| stdout.write_all(&self.lines))?;
-        } else {
-            stdout.write_all(&self.lines)?;
-        }
-        self.lines.clear();
-        Ok(())
+        if self.lines.len() < 1 << 14 { Ok(()) } else { self.send() }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         self.bar.finish_and_clear();
+        self.send()
+    }
+
+    fn send(&mut self) -> io::Result<()> {
         let mut stdout = io::stdout();
-        stdout.write_all(&self.lines)?;
-        stdout.flush()
+        let mut send = || stdout.write_all(&self.lines).and_then(|()| stdout.flush());
+        let sent = if io::stdout().is_terminal() { self.bar.suspend(send) } else { send() };
+        self.lines.clear();
+        match sent {
+            Err(error) if self.goes_on && pipe::is_broken(&error) => Ok(()),
+            sent => sent,
+        }
     }
 }
 

@@ -139,6 +139,16 @@ fn decap_ends_quietly_when_nobody_reads() {
 }
 
 #[test]
+fn decap_writes_all_when_nobody_reads() {
+    let [input, read, unread] = ["many.pcapng", "read.pcap", "unread-inner.pcap"].map(temporary);
+    fs::write(&input, BUILT_IN.repeat(500)).unwrap();
+    assert_eq!(run("decap", &[text(&input), "--write", text(&read)]).0, Some(0));
+    let mut decap = example("decap", &[text(&input), "--write", text(&unread)]);
+    assert!(decap.stdout(nobody()).status().unwrap().success());
+    assert!(fs::read(&read).unwrap() == fs::read(&unread).unwrap());
+}
+
+#[test]
 fn encap_ends_as_well_when_nobody_reads() {
     let path = temporary("unread.pcap");
     let mut encap = example("encap", &["--type", "gre", "--write", text(&path)]);
