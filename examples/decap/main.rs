@@ -39,6 +39,7 @@ use self::{
 
 /// Shows the tunnels in a capture, and what is inside them: VXLAN (UDP ports 4789 and 8472) with or without group
 /// policies, VXLAN-GPE (4790), Geneve (6081), GRE, NVGRE and ERSPAN, GRE in UDP (4754), and plain IP in UDP (8285).
+/// One of these ports that is said to be another tunnel's is that one's alone.
 #[derive(Parser)]
 #[command(name = "decap")]
 struct Args {
@@ -162,13 +163,19 @@ impl Job {
 
 fn profile(args: &Args) -> Result<Profile, String> {
     let mut profile = Profile::ANALYSIS;
-    for (ports, more) in [
+    let kinds = [
         (&mut profile.vxlan_ports, &args.vxlan_port),
         (&mut profile.gpe_ports, &args.gpe_port),
         (&mut profile.geneve_ports, &args.geneve_port),
         (&mut profile.gre_udp_ports, &args.gre_udp_port),
         (&mut profile.ip_udp_ports, &args.ip_udp_port),
-    ] {
+    ];
+    let asked: Vec<u16> = kinds.iter().flat_map(|(_, more)| more.iter().copied()).collect();
+    for (ports, more) in kinds {
+        // Whoever had them, they are whose they are said to be.
+        for &port in &asked {
+            *ports = ports.without(port);
+        }
         for &port in more {
             *ports = ports.with(port).ok_or("more than eight ports of one kind")?;
         }

@@ -4,6 +4,9 @@ use super::{MAX_DEPTH, Policy, Start, ip_udp};
 use crate::wire::{geneve, gre, vxlan, vxlan_gpe};
 
 /// Which tunnels to look for, and what of them is worth dropping.
+///
+/// A port that several kinds of tunnels have is that of the first of them, in the order of the fields: one of
+/// [`Profile::ANALYSIS`] that is to be another's has to be [taken away](Ports::without).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Profile {
@@ -88,6 +91,15 @@ impl Ports {
             *self.0.iter_mut().find(|slot| **slot == 0)? = port;
         }
         Some(self)
+    }
+
+    /// The set without `port`.
+    #[must_use]
+    pub fn without(mut self, port: u16) -> Self {
+        for slot in self.0.iter_mut().filter(|slot| **slot == port) {
+            *slot = 0;
+        }
+        self
     }
 
     /// Whether `port`, which is not zero, is in the set.

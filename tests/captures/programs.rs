@@ -76,14 +76,17 @@ fn decap_prints_what_is_in_its_own_capture() {
 
 #[test]
 fn decap_looks_at_more_ports() {
-    for kind in ["vxlan", "vxlan-gpe", "geneve", "gre-udp", "ip-udp"] {
+    let kinds = ["vxlan", "vxlan-gpe", "geneve", "gre-udp", "ip-udp"];
+    // Also ports that are another tunnel's, as a rule.
+    let others = [("geneve", "4789"), ("ip-udp", "8472"), ("vxlan", "6081")];
+    for (kind, port) in kinds.map(|kind| (kind, "14789")).into_iter().chain(others) {
         let path = temporary(&format!("{kind}.pcap"));
-        let sent = ["--type", kind, "--port", "14789", "--write", text(&path)];
+        let sent = ["--type", kind, "--port", port, "--write", text(&path)];
         assert_eq!(run("encap", &sent).0, Some(0));
         let name = format!(r#"{{"type":"{kind}""#);
         assert!(!run("decap", &[text(&path), "--json"]).1.contains(&name));
         let flag = format!("--{}-port", kind.trim_start_matches("vxlan-"));
-        assert!(run("decap", &[text(&path), "--json", &flag, "14789"]).1.contains(&name), "{kind}");
+        assert!(run("decap", &[text(&path), "--json", &flag, port]).1.contains(&name), "{kind}");
     }
     let nine: Vec<_> = (1..10).flat_map(|port| ["--ip-udp-port".to_owned(), port.to_string()]).collect();
     let (code, _, stderr) = run("decap", &nine.iter().map(String::as_str).collect::<Vec<_>>());

@@ -2,8 +2,8 @@
 
 use encap::{
     tunnel::{
-        DropReason, EncapMeta, Encapsulation, MAX_DEPTH, Payload, Ports, Profile, Start, gre, inspect,
-        inspect_capture, ip_udp, strip, vxlan,
+        DropReason, EncapMeta, Encapsulation, MAX_DEPTH, Payload, Ports, Profile, Start, geneve, gre,
+        inspect, inspect_capture, ip_udp, strip, vxlan,
     },
     wire::{Ecn, EtherType, Vni, gre::Key, ipv4},
 };
@@ -231,6 +231,23 @@ fn ports_are_the_profiles() {
     let full = (1..=8).try_fold(Ports::NONE, Ports::with).unwrap();
     assert_eq!((full.with(8), full.with(9)), (Some(full), None));
     assert!(!Ports::NONE.contains(0));
+}
+
+#[test]
+fn a_port_of_several_kinds_is_that_of_the_first_until_it_is_taken_away() {
+    let (a, b) = ends(false);
+    let tunnel = geneve::Endpoint::new(a).port(4789).build().unwrap();
+    let remote = tunnel.remote(b, Vni::truncate(1)).unwrap();
+    let packet = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+    let names =
+        |profile: &Profile| inspect(&packet, profile).layers().map(|it| it.name()).collect::<Vec<_>>();
+    let mut profile = raw_ip();
+    profile.geneve_ports = profile.geneve_ports.with(4789).unwrap();
+    assert_ne!(names(&profile), ["geneve"]);
+    profile.vxlan_ports = profile.vxlan_ports.without(4789);
+    assert_eq!(names(&profile), ["geneve"]);
+    let (without, full) = (Ports::one(7).without(7), (1..=8).try_fold(Ports::NONE, Ports::with).unwrap());
+    assert!(without == Ports::NONE && full.without(3).with(9).is_some_and(|ports| !ports.contains(3)));
 }
 
 #[test]
