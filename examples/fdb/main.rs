@@ -56,7 +56,7 @@ struct Args {
     #[arg(long, value_name = "NAME=NUMBER")]
     via: Vec<String>,
     /// The UDP port of lines that say none.
-    #[arg(long, default_value_t = 4789)]
+    #[arg(long, default_value_t = 4789, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 }
 
@@ -108,7 +108,10 @@ fn names(args: &Args) -> Result<Names, String> {
     let mut names = Names { vni: args.vni.map(|vni| vni.0), port: args.port, ..Names::default() };
     for device in &args.dev {
         let (name, vni) = match device.split_once('=') {
-            Some((name, vni)) => (name, Some(vni.parse::<Number<Vni>>()?.0)),
+            Some((name, vni)) => {
+                let vni = vni.parse::<Number<Vni>>().map_err(|error| format!("--dev {device}: {error}"))?;
+                (name, Some(vni.0))
+            }
             None => (device.as_str(), None),
         };
         names.devices.insert(name.to_owned(), vni);
