@@ -3,7 +3,7 @@
 use encap::{
     Packet,
     tunnel::{EncapError, EncapMeta, Endpoint, Payload, Protocol, Remote, Start},
-    wire::{EtherType, ethernet, ipv4, ipv6, vlan},
+    wire::{EtherType, IpProtocol, ethernet, ipv4, ipv6, vlan},
 };
 
 /// An endpoint of any kind, with what it sends to.
@@ -75,7 +75,13 @@ fn ip(start: Start, packet: &[u8]) -> Option<&[u8]> {
     let packet = untagged.payload;
     let len = match untagged.ethertype {
         EtherType::IPV4 => ipv4::Header::parse(packet).ok()?.0.total_len.into(),
-        EtherType::IPV6 => ipv6::Header::LEN + usize::from(ipv6::Header::parse(packet).ok()?.0.payload_len),
+        EtherType::IPV6 => match ipv6::Header::parse(packet).ok()?.0 {
+            // A jumbogram (RFC 2675, section 3), or one that a network card was to cut: others know its length.
+            header if header.payload_len == 0 && header.next_header != IpProtocol::NO_NEXT_HEADER => {
+                return None;
+            }
+            header => ipv6::Header::LEN + usize::from(header.payload_len),
+        },
         _ => return None,
     };
     packet.get(..len)

@@ -6,7 +6,7 @@ use encap::{
     tunnel::{OuterDscp, OuterFlowLabel, Ttl},
     wire::{
         Dscp, FlowLabel, Pcp, VlanId,
-        geneve_option::{OptionClass, OptionType},
+        geneve_option::{OptionClass, OptionType, Writer},
     },
 };
 
@@ -24,17 +24,24 @@ impl FromStr for GeneveOption {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once(':').and_then(|(class, rest)| Some((class, rest.split_once(':')?)));
         let (class, (kind, data)) = parts.ok_or("class, type and data with colons between them")?;
+        if text.contains('+') {
+            return Err("digits have no sign".into());
+        }
         let hex = |digits: &str| u16::from_str_radix(digits, 16).map_err(|error| error.to_string());
         let byte = |digits: &str| u8::from_str_radix(digits, 16).map_err(|error| error.to_string());
         if !data.is_ascii() || data.len() % 8 != 0 {
             return Err("data has eight digits for every four bytes".into());
         }
         let pairs = (0..data.len()).step_by(2).filter_map(|at| data.get(at..at + 2));
-        Ok(Self {
+        let option = Self {
             class: OptionClass(hex(class)?),
             kind: OptionType(byte(kind)?),
             data: pairs.map(byte).collect::<Result<_, _>>()?,
-        })
+        };
+        // There is room for the longest one.
+        let pushed = Writer::new(&mut [0; 252]).push(option.class, option.kind, &option.data);
+        pushed.map_err(|error| error.to_string())?;
+        Ok(option)
     }
 }
 

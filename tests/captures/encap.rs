@@ -288,3 +288,15 @@ fn every_combination_of_settings_pleases_tshark() {
         assert_eq!(line["drop"].as_str(), drop, "{flags}");
     }
 }
+
+#[test]
+fn a_packet_whose_header_does_not_say_its_length_is_left_out() {
+    let flags = ["encap", "--write", "OUT", "--type", "gre"];
+    let mut tunnel = Args::parse_from(flags).tunnel().unwrap();
+    // From IPv6 on: TCP that a network card was to cut, and nothing at all.
+    let mut packet = frames::built_in()[4][14..].to_vec();
+    packet[4..6].fill(0);
+    assert_eq!(tunnel.send(Start::Ip, &packet), Err(Skip::NotIp));
+    packet[6] = 59;
+    assert_eq!(tunnel.send(Start::Ip, &packet[..40]).map(|packet| packet.len()), Ok(64));
+}

@@ -194,6 +194,7 @@ fn what_decap_writes_is_what_was_inside() {
 #[test]
 fn encap_refuses_what_cannot_work() {
     let path = temporary("refused.pcap");
+    let long = format!("--type geneve --option 1:2:{}", "00".repeat(128));
     for (code, flags, message) in [
         (1, "--type vxlan --remote 2001:db8::2", "encap: local address 192.0.2.1 and remote 2001:db8::2"),
         (1, "--type gre --flow-label 5", "encap: a flow label needs an IPv6 underlay"),
@@ -210,11 +211,25 @@ fn encap_refuses_what_cannot_work() {
         (2, "--type nvgre --key 5", "error: --key has no meaning for this type of tunnel"),
         (2, "--type geneve --option 1:2:3", "data has eight digits for every four bytes"),
         (2, "--type geneve --option 1", "class, type and data with colons between them"),
+        (2, "--type geneve --option 1:2:+3000000", "digits have no sign"),
+        (2, &long, "an option's value of 128 bytes: a multiple of 4 is needed, at most 124"),
     ] {
         let flags: Vec<_> = flags.split(' ').chain(["--write", text(&path)]).collect();
         let (status, _, stderr) = run("encap", &flags);
         assert_eq!(status, Some(code), "{flags:?}: {stderr}");
         assert!(stderr.contains(message), "{flags:?}: {stderr}");
+    }
+}
+
+#[test]
+fn fdb_says_which_flag_is_wrong() {
+    for (code, flags, message) in [
+        (1, ["--dev", "vx0=abc"], "fdb: --dev vx0=abc: invalid digit"),
+        (1, ["--via", "eth0=abc"], "fdb: --via eth0=abc: invalid digit"),
+        (2, ["--port", "0"], "error: invalid value '0' for '--port <PORT>'"),
+    ] {
+        let (status, _, stderr) = run("fdb", &["examples/fdb/sample.fdb", flags[0], flags[1]]);
+        assert!(status == Some(code) && stderr.starts_with(message), "{flags:?}: {stderr}");
     }
 }
 
