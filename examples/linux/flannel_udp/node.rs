@@ -77,7 +77,7 @@ impl Node {
         if !args.any_source {
             accept_local(&device);
         }
-        tell!("flannel_udp: {}, {} routes, mtu {mtu}", args.tun, args.route.len());
+        tell!("flannel_udp: {}, {} routes, mtu {mtu}", device.name(), args.route.len());
         Ok(Self {
             backend,
             worker: Worker::new(1),

@@ -37,7 +37,6 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         return Err("multicast groups are supported over IPv4 alone".into());
     }
     let node = Node::new(args, tunnel)?;
-    let (name, _) = args.device();
-    tell!("gre: {name}, local {} remote {}, mtu {}", args.local, args.remote, args.mtu(&tunnel));
+    tell!("gre: {}, local {} remote {}, mtu {}", node.name(), args.local, args.remote, args.mtu(&tunnel));
     Ok(node.run()?)
 }

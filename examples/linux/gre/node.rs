@@ -61,6 +61,11 @@ impl Node {
         })
     }
 
+    /// Name of the device.
+    pub(crate) fn name(&self) -> &str {
+        self.device.name()
+    }
+
     /// Serves until a signal says that it is enough.
     pub(crate) fn run(mut self) -> io::Result<()> {
         loop {

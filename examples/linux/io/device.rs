@@ -22,7 +22,7 @@ pub enum Layer {
 /// What a device is to be.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Its name.
+    /// Its name; with `%d` in it, or empty, the kernel finds a number, or a name.
     pub name: String,
     /// What it carries.
     pub layer: Layer,
@@ -74,10 +74,11 @@ impl Device {
         }
         let inner = builder.build_sync()?;
         inner.set_nonblocking(true)?;
-        Ok(Self { inner, settings: settings.clone() })
+        let settings = Settings { name: inner.name()?, ..settings.clone() };
+        Ok(Self { inner, settings })
     }
 
-    /// Its name.
+    /// Its name, as the kernel has it.
     pub fn name(&self) -> &str {
         &self.settings.name
     }

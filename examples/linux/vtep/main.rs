@@ -55,8 +55,8 @@ use self::{
 };
 
 fn main() -> ExitCode {
-    let (segments, args) = segments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    match run(&segments, &args) {
+    let (mut segments, args) = segments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match run(&mut segments, &args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell!("vtep: {error}");
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
+fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     // Before anything that has to be undone.
     let signals = Signals::new()?;
     let clock = Clock::start();
@@ -80,6 +80,7 @@ fn run(segments: &[Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         // As the kernel has it: what comes from us does not come back.
         config.address = device.mac()?;
     }
+    let segments = &*segments;
     let capacity = config::capacity(segments, &files, args);
     let vtep = Engine::with_capacity(config, capacity, seed)?;
     tables::fill(&vtep, segments, args, &files, 1, clock.now())?;

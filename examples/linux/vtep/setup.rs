@@ -13,16 +13,20 @@ use crate::{
     segments::{self, Segment},
 };
 
-/// Makes the devices.
+/// Makes the devices. Segments then have their names as the kernel has them.
 pub(crate) fn ports(
-    segments: &[Segment],
+    segments: &mut [Segment],
     args: &Common,
     config: &Config,
 ) -> Result<Vec<Port>, Box<dyn Error>> {
     let mut ports: Vec<Port> = Vec::new();
-    for Segment { name, vlan, vni, .. } in segments {
-        let there = ports.iter_mut().find(|port| port.device.name() == name);
-        if let Some(Port { carries: Carries::Trunk(vnis), .. }) = there {
+    for Segment { name, vlan, vni, .. } in segments.iter() {
+        // There is one trunk.
+        let mut trunks = ports.iter_mut().filter_map(|port| match &mut port.carries {
+            Carries::Trunk(vnis) => Some(vnis),
+            Carries::Segment(_) => None,
+        });
+        if let Some(vnis) = trunks.next().filter(|_| vlan.is_some()) {
             vnis.push(*vni);
             continue;
         }
@@ -39,6 +43,11 @@ pub(crate) fn ports(
             None => Carries::Segment(*vni),
         };
         ports.push(Port { device, carries });
+    }
+    for segment in segments {
+        if let Some(port) = ports.iter().find(|port| port.has(segment.vni)) {
+            port.device.name().clone_into(&mut segment.name);
+        }
     }
     Ok(ports)
 }

@@ -178,6 +178,18 @@ fn the_path_has_a_smaller_mtu() {
     ping(&lab.b, "-M do -s 1422 192.168.77.1", 2).all();
 }
 
+/// A name can leave a number to the kernel.
+#[test]
+fn devices_are_called_what_the_kernel_calls_them() {
+    require_lab!();
+    let lab = Lab::new();
+    let options = "--local 10.99.0.2 --tap name%d --vni 100 --tap trunk%d --vlan 1=101 --vlan 2=102";
+    let ours = lab.ours(options, &[("name0", "192.168.77.2/24"), ("trunk0", "192.168.78.2/24")]);
+    for line in ["name0 vni 100 sent ", "trunk0 vlan 1 vni 101 sent ", "trunk0 vlan 2 vni 102 sent "] {
+        ours.says(line);
+    }
+}
+
 /// What the kernel refuses is counted; everything else goes on.
 #[test]
 fn errors_are_counted_and_nothing_ends() {
