@@ -3,14 +3,14 @@
 use std::{
     fmt,
     io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     os::fd::{AsFd, BorrowedFd},
 };
 
 use encap::wire::{Dscp, FlowLabel, IpProtocol, ipv6};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{Receiver, udp};
+use crate::{Receiver, raw, udp};
 
 /// Hears all ICMP, or all ICMPv6, that is sent to an address. Belongs to a thread, as every [`Receiver`].
 pub struct Listener {
@@ -33,7 +33,7 @@ pub fn socket(local: IpAddr) -> io::Result<Socket> {
     if local.is_ipv6() {
         udp::tell_facts(&socket, local)?;
     }
-    socket.bind(&SocketAddr::new(local, 0).into())?;
+    raw::bind(&socket, local)?;
     Ok(socket)
 }
 

@@ -30,15 +30,21 @@ pub fn sender(is_ipv6: bool) -> io::Result<Socket> {
 ///
 /// The kernel's: without privileges, or the address is none of ours.
 pub fn receiver(local: IpAddr, protocol: u8) -> io::Result<Socket> {
-    let address = SocketAddr::new(local, 0);
+    let domain = if local.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 };
     let protocol = Protocol::from(i32::from(protocol));
-    let socket = Socket::new(Domain::for_address(address), Type::RAW.nonblocking(), Some(protocol))?;
+    let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(protocol))?;
     if local.is_ipv6() {
         udp::tell_facts(&socket, local)?;
     }
     udp::buffers(&socket);
-    socket.bind(&address.into())?;
+    bind(&socket, local)?;
     Ok(socket)
+}
+
+/// Binds a socket that has no ports. The error says which address it is that cannot be had.
+pub(crate) fn bind(socket: &Socket, local: IpAddr) -> io::Result<()> {
+    let bound = socket.bind(&SocketAddr::new(local, 0).into());
+    bound.map_err(|error| io::Error::new(error.kind(), format!("{local}: {error}")))
 }
 
 const IPPROTO_RAW: i32 = 255;

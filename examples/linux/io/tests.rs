@@ -8,7 +8,7 @@ use crate::{
     BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter,
     gso::Gso,
     neighbors::{Neighbors, Told},
-    udp,
+    raw, udp,
 };
 
 fn socket(local: IpAddr) -> socket2::Socket {
@@ -257,4 +257,11 @@ fn what_was_lost_is_told_when_all_is_read() {
     assert!(told(&mut kernel).1);
     let number = kernel.ask(true).unwrap();
     assert_eq!(told(&mut kernel), (Some(Told::Complete(number)), false));
+}
+
+#[test]
+fn an_address_that_is_not_here_is_named() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+    let error = raw::bind(&socket, IpAddr::from([192, 0, 2, 1])).unwrap_err();
+    assert_eq!(error.to_string(), "192.0.2.1: Cannot assign requested address (os error 99)");
 }
