@@ -57,7 +57,7 @@ struct Socket {
 impl Node {
     /// Makes the device and opens the sockets.
     pub(crate) fn new(args: &Args) -> Result<Self, Box<dyn Error>> {
-        let signals = Signals::new()?;
+        let signals = Signals::new(&[Signal::Stop, Signal::Print])?;
         let (config, capacity) = (args.config()?, args.capacity());
         let storage = (0..capacity.lines()).map(|_| Line::new()).collect();
         let seed = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];

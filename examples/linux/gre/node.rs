@@ -43,7 +43,7 @@ pub(crate) struct Node {
 impl Node {
     /// Makes the device and opens the sockets.
     pub(crate) fn new(args: &Args, tunnel: Tunnel) -> Result<Self, Box<dyn Error>> {
-        let signals = Signals::new()?;
+        let signals = Signals::new(&[Signal::Stop, Signal::Print])?;
         let (name, payload) = args.device();
         let layer = if payload == Payload::Ip { Layer::Ip } else { Layer::Ethernet };
         let receiver = Receiver::new(receiver(args.local, args.remote)?, MAX_LEN)?;
@@ -153,6 +153,7 @@ impl Node {
                     // Whoever does not listen does not want to know.
                     let _ = io::stdout().lock().write_all(text.as_bytes());
                 }
+                // Not asked for.
                 Signal::Reload => {}
             }
         }

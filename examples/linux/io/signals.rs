@@ -28,23 +28,23 @@ pub enum Signal {
     Print,
 }
 
-/// The signals of the process, from now on.
+/// Signals of the process, from now on.
 #[derive(Debug)]
 pub struct Signals {
     reader: UnixStream,
-    flags: [(Signal, Arc<AtomicBool>); 3],
+    flags: Vec<(Signal, Arc<AtomicBool>)>,
 }
 
 impl Signals {
-    /// Takes the signals over.
+    /// Takes over those that ask for something of this; the others do what they do to every process.
     ///
     /// # Errors
     ///
     /// The kernel's.
-    pub fn new() -> io::Result<Self> {
+    pub fn new(wanted: &[Signal]) -> io::Result<Self> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
-        let flags = [Signal::Stop, Signal::Reload, Signal::Print].map(|signal| (signal, Arc::default()));
+        let flags: Vec<_> = wanted.iter().map(|&signal| (signal, Arc::default())).collect();
         for (signal, raised) in &flags {
             let numbers: &[i32] = match signal {
                 Signal::Stop => &[SIGINT, SIGTERM],

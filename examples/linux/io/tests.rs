@@ -3,9 +3,13 @@
 use std::{net::IpAddr, time::Duration};
 
 use encap::wire::checksum::State;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
+    low_level,
+};
 
 use crate::{
-    BATCH, Datagram, HEADROOM, Receiver, Transmitter, Waiter,
+    BATCH, Datagram, HEADROOM, Receiver, Signal, Signals, Transmitter, Waiter,
     gso::Gso,
     neighbors::{Neighbors, Told},
     raw, udp,
@@ -264,4 +268,16 @@ fn an_address_that_is_not_here_is_named() {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     let error = raw::bind(&socket, IpAddr::from([192, 0, 2, 1])).unwrap_err();
     assert_eq!(error.to_string(), "192.0.2.1: Cannot assign requested address (os error 99)");
+}
+
+#[test]
+fn signals_that_nobody_wants_are_not_taken_over() {
+    let mut signals = Signals::new(&[Signal::Stop, Signal::Print]).unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    let is_caught = |signal: i32| caught >> (signal - 1) & 1 == 1;
+    assert_eq!([SIGHUP, SIGINT, SIGTERM, SIGUSR1].map(is_caught), [false, true, true, true]);
+    low_level::raise(SIGUSR1).unwrap();
+    assert_eq!(signals.pending().unwrap().collect::<Vec<_>>(), [Signal::Print]);
 }

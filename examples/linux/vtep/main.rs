@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 
 fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     // Before anything that has to be undone.
-    let signals = Signals::new()?;
+    let signals = Signals::new(&[Signal::Stop, Signal::Reload, Signal::Print])?;
     let clock = Clock::start();
     let seed = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];
     let files = Files::read(args)?;
