@@ -139,7 +139,7 @@ pub enum EncapError {
         /// The most that fits.
         max: usize,
     },
-    /// What [`InnerChecksum::Partial`](super::InnerChecksum::Partial) says lies outside the packet, or between two words
+    /// What [`InnerChecksum::Partial`](super::InnerChecksum::Partial) says lies outside the packet, or between words
     /// of the sum.
     #[error("inner packet: its checksum at byte {at} lies outside its {len} bytes, or at an odd offset")]
     PartialChecksum {

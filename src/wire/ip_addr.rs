@@ -24,9 +24,9 @@ pub(crate) const fn group_mac(address: IpAddr) -> Option<MacAddr> {
     }
 }
 
-/// Whether no router forwards packets from or to the address, since it is nobody's, or everybody's on one link: network 0
-/// and loopback (RFC 1812, section 5.3.7; RFC 4291, sections 2.5.2 and 2.5.3), broadcast, link-local (RFC 3927, section
-/// 2.7; RFC 4291, section 2.5.6), and groups of a link (RFC 5771, section 4; RFC 4291, section 2.7).
+/// Whether no router forwards packets from or to the address, since it is nobody's, or everybody's on one link: network
+/// 0 and loopback (RFC 1812, section 5.3.7; RFC 4291, sections 2.5.2 and 2.5.3), broadcast, link-local (RFC 3927,
+/// section 2.7; RFC 4291, section 2.5.6), and groups of a link (RFC 5771, section 4; RFC 4291, section 2.7).
 pub(crate) const fn stays_on_link(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Transport checksums are those of TCP, UDP and ICMPv6. Out of scope: checksums that a sender left to its
-//! network card, those of UDP-Lite and DCCP, those that cover the address of a Home Address option instead of the source
+//! network card, those of UDP-Lite and DCCP, those that cover the address of a Home Address option and not the source
 //! (RFC 6275, section 6.3), and whatever authenticates the packet (AH, ESP).
 
 use core::net::IpAddr;
