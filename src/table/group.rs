@@ -17,7 +17,7 @@ use super::{
     remote::{address, words},
     store::{Step, Store, Stored},
 };
-use crate::wire::{Vni, is_unicast};
+use crate::wire::{Vni, is_unicast, stays_on_link};
 
 /// How records lie in storage.
 pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
@@ -258,15 +258,6 @@ const fn unspecified(like: IpAddr) -> IpAddr {
     match like {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    }
-}
-
-/// Groups that routers never forward: 224.0.0.0/24 (RFC 5771, section 4) and those of link-local scope or less, with
-/// any flags (RFC 4291, section 2.7).
-const fn stays_on_link(group: IpAddr) -> bool {
-    match group {
-        IpAddr::V4(group) => matches!(group.octets(), [224, 0, 0, _]),
-        IpAddr::V6(group) => matches!(group.octets(), [0xff, scope, ..] if scope & 0xf <= 2),
     }
 }
 

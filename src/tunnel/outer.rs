@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     packet::{Header, MAX_OVERHEAD},
-    wire::{Dscp, EtherType, IpProtocol, checksum::Sum, ethernet, group_mac, ipv4, ipv6, udp, vlan},
+    wire::{Dscp, EtherType, IpProtocol, MacAddr, checksum::Sum, ethernet, ipv4, ipv6, udp, vlan},
 };
 
 /// The validated settings of the outer headers.
@@ -155,7 +155,7 @@ impl Outer {
         let mut out = Writer(out);
         if let Framing::Ethernet(Link { source, next_hop, vlan }) = self.framing {
             // No router is between us and a group.
-            let destination = group_mac(address).unwrap_or(next_hop);
+            let destination = MacAddr::of_group(address).unwrap_or(next_hop);
             let ip = if address.is_ipv4() { EtherType::IPV4 } else { EtherType::IPV6 };
             let ethertype = if vlan.is_some() { EtherType::VLAN } else { ip };
             out.put(ethernet::Header { destination, source, ethertype }.to_bytes());

@@ -12,7 +12,7 @@ use crate::{
     table::Remote,
     tunnel::{DecapMeta, Framing, Link},
     wire::{
-        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, VlanId, arp, ethernet, group_mac, icmpv6, ipv6,
+        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, VlanId, arp, ethernet, icmpv6, ipv6,
         is_unicast,
         ndp::{self, Solicitation},
         ndp_check,
@@ -122,7 +122,7 @@ impl Engine<'_> {
     /// The MAC address of the next hop to a remote, if that is known to others than the remote.
     #[cold]
     pub(super) fn known_next_hop(&self, remote: &Remote) -> Option<MacAddr> {
-        if let Some(group) = group_mac(remote.address) {
+        if let Some(group) = MacAddr::of_group(remote.address) {
             return Some(group);
         }
         let hop = self.config.next_hop(remote.address);

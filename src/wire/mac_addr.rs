@@ -1,6 +1,8 @@
 //! IEEE 802 MAC addresses.
 
-use core::{fmt, str::FromStr};
+use core::{fmt, net::IpAddr, str::FromStr};
+
+use super::ndp;
 
 /// A 48-bit MAC address, in transmission order.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -22,6 +24,18 @@ impl MacAddr {
         let [a, b, c, d, e, f] = self.0;
         let front = u32::from_ne_bytes([a, b, c, d]);
         !self.is_multicast() && front | u16::from_ne_bytes([e, f]) as u32 != 0
+    }
+
+    /// That of a multicast group (RFC 1112, section 6.4; RFC 2464, section 7); `None` where the address is no group's.
+    pub(crate) const fn of_group(address: IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V4(group) if group.is_multicast() => {
+                let [_, b, c, d] = group.octets();
+                Some(Self([0x01, 0x00, 0x5e, b & 0x7f, c, d]))
+            }
+            IpAddr::V6(group) if group.is_multicast() => Some(ndp::group_mac(group)),
+            _ => None,
+        }
     }
 }
 

@@ -41,5 +41,5 @@ pub mod words;
 mod wire {
     pub(crate) use encap::wire::{MacAddr, VlanId, Vni, icmp_quote};
 
-    pub(crate) use crate::ip_addr::is_unicast;
+    pub(crate) use crate::ip_addr::{is_unicast, stays_on_link};
 }
