@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use encap::{
     table::{
-        Capacity, Error, Evicted, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote, RemoteId,
-        Resource, Settings, Tables,
+        Capacity, Destination, Error, Evicted, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote,
+        RemoteId, Resource, Settings, Tables,
     },
     wire::{MacAddr, Vni},
 };
@@ -265,4 +265,15 @@ fn a_host_moves_to_a_remote_whose_account_is_full_of_what_was_flushed() {
         answers.into_iter().find(|answer| *answer != Learned::Refused(Refusal::QuotaLimit)),
         Some(moved)
     );
+}
+
+/// With a seed by which nine of them meet in the same two of six buckets.
+#[test]
+fn a_small_table_takes_all_that_it_is_built_for() {
+    let capacity = Capacity { entries: 12, vnis: 1, ..Capacity::NONE };
+    let tables = Tables::with_capacity(capacity, Settings::default(), [6_128, 5]).unwrap();
+    for n in 9..=20 {
+        let fdb = tables.fdb();
+        assert_eq!(fdb.add(VNI, mac(n), Destination::Local), Ok(()), "{} are there", fdb.count());
+    }
 }

@@ -137,12 +137,14 @@ impl<'t> Map<'t> {
     }
 
     const fn enough(entries: usize, tight: usize) -> usize {
-        if entries == 0 {
-            return 0;
+        // As many as fit into two buckets fit wherever they meet. Of more, nine that have the same two do not: with four
+        // more buckets that is a chance of 10^-9.
+        match entries {
+            0 => 0,
+            1..=3 => 2,
+            4..=ALWAYS_FIT => entries.div_ceil(2),
+            _ => tight.saturating_add(4),
         }
-        let small = entries.div_ceil(2);
-        let buckets = if tight + 4 < small { tight + 4 } else { small };
-        if buckets < 2 { 2 } else { buckets }
     }
 
     /// Lines of cold words for so many buckets.
@@ -364,6 +366,9 @@ const fn with_half(word: u32, index: usize, half: u16) -> u32 {
 
 /// Entries of a bucket.
 pub(crate) const SLOTS: usize = 4;
+
+/// Two buckets' entries.
+const ALWAYS_FIT: usize = 2 * SLOTS;
 
 /// Cold words of a bucket: a cookie each, four origins.
 const COLD_WORDS: usize = 5;
