@@ -2,7 +2,7 @@
 
 use encap::{
     table::{Capacity, Change, Error, HandleKind, Lists, Lookup, Members, RemoteId, Resource, Settings},
-    wire::MacAddr,
+    wire::{MacAddr, Vni},
 };
 
 use crate::common::{NOW, VNI, remote, small, tables};
@@ -183,6 +183,21 @@ fn lines_are_taken_again_after_a_quiescent_point() {
     assert_eq!(lists.add_list(&[a]).map(|_| ()), Err(Error::QuiescePending));
     tables.quiesce(&worker);
     lists.add_list(&[a]).unwrap();
+}
+
+/// What died with its VNI, and no sweep has seen yet, makes room for who needs it.
+#[test]
+fn lists_of_entries_that_died_are_taken_again() {
+    let tables = tables(Capacity { lists: 1, members: 0, ..small() }, Settings::default());
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    let other = Vni::truncate(VNI.value() ^ 1);
+    let full = Err(Error::Full { what: Resource::Members, limit: 1 });
+    fdb.add(VNI, MacAddr::ZERO, a).unwrap();
+    assert_eq!(fdb.add(other, MacAddr::ZERO, a), full, "nothing died");
+    fdb.remove_vni(VNI).unwrap();
+    assert_eq!(fdb.add(other, MacAddr::ZERO, a), Ok(()));
+    assert_eq!(fdb.add(other, MacAddr::BROADCAST, a).map_err(|e| e == Error::SweepPending), Err(true));
+    assert!((0..100).any(|_| fdb.add(other, MacAddr::BROADCAST, a) == full), "all was looked at");
 }
 
 /// An entry goes with the last of its remotes, however that goes: then the default destination counts again.

@@ -1,8 +1,10 @@
 //! New entries: room for them, and their places.
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use super::{
     super::{
-        Destination, Error, MacKind, Resource,
+        Destination, Error, MacKind, RemoteId, Resource,
         bucket::{Busy, Content, Dead, Slot},
         clock::{Clock, Now},
         handle::Handle,
@@ -102,9 +104,25 @@ impl<'t> Fdb<'t> {
     fn destination_of(&self, mac: MacAddr, new: &NewEntry) -> Result<Handle, Error> {
         match new.destination {
             Destination::Remote(remote) if kind(mac) != MacKind::Unicast => {
-                self.lists().create(OWNED, &[remote])
+                self.new_list(self.now(new), remote)
             }
             destination => Ok(destination.handle()),
+        }
+    }
+
+    /// A list of one; where there is no room, those of entries that died and were not removed yet go first.
+    fn new_list(&self, now: Now, remote: RemoteId) -> Result<Handle, Error> {
+        let mut made = self.lists().create(OWNED, &[remote]);
+        for _ in 0..HELP_TRIES {
+            if !matches!(made, Err(Error::Full { .. })) || !self.help(now) {
+                break;
+            }
+            made = self.lists().create(OWNED, &[remote]);
+        }
+        match made {
+            // There may be more of them where nobody has looked yet.
+            Err(Error::Full { .. }) if self.meta.dead_buckets().load(Relaxed) > 0 => Err(Error::SweepPending),
+            made => made,
         }
     }
 
