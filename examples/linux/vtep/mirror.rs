@@ -120,7 +120,11 @@ impl<'a> Mirror<'a> {
     fn hear(&mut self, told: &Told) -> io::Result<()> {
         match told {
             Told::Is(neighbor) => self.is(neighbor),
-            Told::Gone(neighbor) => self.gone(neighbor),
+            Told::Gone(neighbor) => {
+                // The kernel goes on by number: behind one that goes meanwhile, another may be left out.
+                self.lost |= self.pending.is_some();
+                self.gone(neighbor);
+            }
             Told::Complete(number) if self.pending == Some((*number, true)) => {
                 self.pending = Some((self.kernel.ask(false)?, false));
             }
