@@ -77,7 +77,13 @@ fn scapy_writes_we_read() {
                 let mut chain = ipv6::Extensions::new(header.next_header, rest);
                 let found: Vec<Value> =
                     chain.by_ref().map(|extension| extension_fields(&extension.unwrap())).collect();
-                assert_eq!(json!(found), packet["chain"]);
+                let written = packet["chain"].as_array().unwrap();
+                // In a later fragment scapy's next headers are the middle of something.
+                if chain.is_later_fragment() {
+                    assert!(written.starts_with(&found), "{packet}");
+                    continue;
+                }
+                assert_eq!(found, *written);
                 assert_eq!(
                     (json!(chain.protocol().0), chain.rest()),
                     (packet["upper"].clone(), &payload[..])
