@@ -26,11 +26,11 @@ pub(super) fn is_loop(
     own: Option<(IpAddr, Option<Key>)>,
 ) -> bool {
     may_be_gre(packet, payload) && {
-        let (mut level, mut times) = (open(packet, payload), 0);
+        let (mut level, mut times) = (open(packet, payload), 0u32);
         loop {
             match level {
                 Some(outer) if outer.source == local || !is_unicast(local) => {
-                    times += 1;
+                    times = times.saturating_add(1);
                     let is_own = own == Some((outer.destination, outer.key)) && outer.payload == payload;
                     if times == LIMIT || is_own {
                         break true;
