@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     mix::mix,
-    wire::{IpProtocol, ipv6},
+    wire::{IpProtocol, ethernet, ipv6},
 };
 
 /// Keys of the flow hash.
@@ -115,8 +115,9 @@ impl Keys {
         };
         let [t0, t1] = if u16::from_be_bytes(last) < MIN_ETHERTYPE { [0; 2] } else { last };
         let [_, _, k2, _] = self.0;
-        // As `bytes` has it for these fourteen.
-        self.join(self.absorb(k2 ^ 14, &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1, 0, 0]), 0)
+        // As `bytes` has it for so many.
+        let state = k2 ^ ethernet::Header::LEN as u64;
+        self.join(self.absorb(state, &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1, 0, 0]), 0)
     }
 
     /// The hash of some bytes, all of which count.

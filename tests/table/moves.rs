@@ -74,34 +74,43 @@ fn learned(tables: &Tables<Box<[Line]>>, number: u32) -> RemoteId {
     tables.remotes().find_or_learn(&Remote::new(address.into(), 4789)).unwrap()
 }
 
-#[test]
-fn a_sweep_leaves_the_remotes_that_moving_entries_name() {
-    let capacity = Capacity { entries: 512, vnis: 2, remotes: 512, ..Capacity::NONE };
+/// Sweeps line by line, with something between, and looks for so many remotes that are only named.
+fn sweep_among_moves(
+    capacity: Capacity,
+    name: impl Fn(&Tables<Box<[Line]>>, u32, RemoteId),
+    mut between: impl FnMut(&Tables<Box<[Line]>>, RemoteId),
+) {
+    let capacity = Capacity { vnis: 2, remotes: 512, ..capacity };
     let tables = with(capacity, |settings| settings.unconfigured_remotes = 512);
-    let (fdb, a, mut churn) = (tables.fdb(), remote(&tables, 1), Churn::new());
-    let named: Vec<_> = (0..200).map(|number| learned(&tables, number)).collect();
-    (0..).zip(&named).for_each(|(host, &remote)| fdb.add(VNI, mac(host), remote).unwrap());
+    let (a, named) = (remote(&tables, 1), 0..200);
+    let named: Vec<_> = named.map(|number| (number, learned(&tables, number))).collect();
+    named.iter().for_each(|&(number, remote)| name(&tables, number, remote));
     for _ in 0..30 {
         while !tables.age(NOW, 1, |_| {}).complete {
-            churn.entries(&fdb, 512, a);
+            between(&tables, a);
         }
     }
-    assert!(named.iter().all(|&remote| tables.remotes().get(remote).is_some()));
+    assert!(named.iter().all(|&(_, remote)| tables.remotes().get(remote).is_some()));
+}
+
+#[test]
+fn a_sweep_leaves_the_remotes_that_moving_entries_name() {
+    let mut churn = Churn::new();
+    sweep_among_moves(
+        Capacity { entries: 512, ..Capacity::NONE },
+        |tables, host, remote| tables.fdb().add(VNI, mac(host), remote).unwrap(),
+        |tables, a| churn.entries(&tables.fdb(), 512, a),
+    );
 }
 
 #[test]
 fn a_sweep_leaves_the_remotes_that_moving_groups_name() {
-    let capacity = Capacity { groups: 512, vnis: 2, remotes: 512, ..Capacity::NONE };
-    let tables = with(capacity, |settings| settings.unconfigured_remotes = 512);
-    let (groups, a, mut churn) = (tables.groups(), remote(&tables, 1), Churn::new());
-    let named: Vec<_> = (0..200).map(|number| learned(&tables, number)).collect();
-    (0..).zip(&named).for_each(|(number, &to)| groups.add(VNI, multicast(number), None, to).unwrap());
-    for _ in 0..30 {
-        while !tables.age(NOW, 1, |_| {}).complete {
-            churn.groups(&groups, 512, a);
-        }
-    }
-    assert!(named.iter().all(|&remote| tables.remotes().get(remote).is_some()));
+    let mut churn = Churn::new();
+    sweep_among_moves(
+        Capacity { groups: 512, ..Capacity::NONE },
+        |tables, number, to| tables.groups().add(VNI, multicast(number), None, to).unwrap(),
+        |tables, a| churn.groups(&tables.groups(), 512, a),
+    );
 }
 
 #[test]

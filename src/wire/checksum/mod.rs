@@ -30,6 +30,7 @@ use super::IpProtocol;
 ///
 /// Words are added in the machine's own byte order, which RFC 1071, section 2(B), allows, and swapped
 /// once at the end.
+///
 /// Two sums are equal where their [values](Self::value) are, and both are of an even or of an odd number of bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Sum {
