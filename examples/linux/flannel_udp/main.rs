@@ -10,16 +10,18 @@ mod node;
 use std::process::ExitCode;
 
 use clap::Parser;
-use encap_linux::tell;
+use encap_linux::{print, tell};
 
 use self::{args::Args, node::Node};
 
 fn main() -> ExitCode {
-    match Node::new(&Args::parse()).and_then(|node| Ok(node.run()?)) {
+    let code = match Node::new(&Args::parse()).and_then(|node| Ok(node.run()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell!("flannel_udp: {error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    print::flush();
+    code
 }

@@ -6,7 +6,7 @@ use std::{
     fmt::Write as _,
     fs,
     hash::{BuildHasher, RandomState},
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice},
     net::{IpAddr, SocketAddr},
     os::fd::AsFd,
     time,
@@ -23,8 +23,8 @@ use encap::{
     },
 };
 use encap_linux::{
-    BATCH, Datagram, Device, HEADROOM, Layer, Receiver, Settings, Signal, Signals, Transmitter, Waiter, tell,
-    udp,
+    BATCH, Datagram, Device, HEADROOM, Layer, Receiver, Settings, Signal, Signals, Transmitter, Waiter,
+    print, print::STDOUT, tell, udp,
 };
 use nix::ifaddrs::getifaddrs;
 
@@ -176,8 +176,7 @@ impl Node {
     fn is_stopped(&mut self) -> io::Result<bool> {
         let pending: Vec<Signal> = self.signals.pending()?.collect();
         if pending.contains(&Signal::Print) {
-            // Whoever does not listen does not want to know.
-            let _ = io::stdout().lock().write_all(self.report().as_bytes());
+            STDOUT.print(self.report());
         }
         Ok(pending.contains(&Signal::Stop))
     }
@@ -196,6 +195,7 @@ impl Node {
             ("delivered", counters.delivered),
             ("delivered_bytes", counters.delivered_bytes),
             ("replies", counters.replies),
+            ("unprinted", print::lost()),
         ];
         let drops = counters.drops().map(|(reason, count)| (format!("dropped {reason}"), count));
         let errors = self.errors.iter().map(|((what, why), count)| (format!("{what}: {why}"), *count));

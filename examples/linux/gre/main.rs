@@ -17,18 +17,20 @@ mod values;
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use encap_linux::tell;
+use encap_linux::{print, tell};
 
 use self::{args::Args, node::Node};
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let code = match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell!("gre: {error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    print::flush();
+    code
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice},
     net::{IpAddr, SocketAddr},
     os::fd::AsFd,
     time,
@@ -16,7 +16,7 @@ use encap::{
 };
 use encap_linux::{
     BATCH, Datagram, Device, HEADROOM, Layer, Receiver, Settings, Signal, Signals, Transmitter, Waiter, icmp,
-    raw,
+    print::STDOUT, raw,
 };
 use socket2::Socket;
 
@@ -148,11 +148,7 @@ impl Node {
         for signal in self.signals.pending()? {
             match signal {
                 Signal::Stop => stopped = true,
-                Signal::Print => {
-                    let text = self.engine.report.text(&self.engine.tunnel);
-                    // Whoever does not listen does not want to know.
-                    let _ = io::stdout().lock().write_all(text.as_bytes());
-                }
+                Signal::Print => STDOUT.print(self.engine.report.text(&self.engine.tunnel)),
                 // Not asked for.
                 Signal::Reload => {}
             }

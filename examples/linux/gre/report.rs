@@ -6,6 +6,7 @@ use encap::{
     time::Instant,
     tunnel::{DropReason, EncapError, gre::Tunnel},
 };
+use encap_linux::print;
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -82,6 +83,7 @@ impl Report {
             ("icmp mtu", self.mtus),
             ("icmp failure", self.failures),
             ("icmp port-unreachable sent", self.unreachables),
+            ("unprinted", print::lost()),
         ];
         let dropped = self.dropped.iter().map(|(name, count)| (format!("dropped {name}"), *count));
         let refused = self.refused.iter().map(|(name, count)| (format!("refused {name}"), *count));

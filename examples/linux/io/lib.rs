@@ -9,9 +9,10 @@
 //! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
 //! - [`neighbors`]: what the kernel knows of forwarding databases and neighbours.
 //! - [`Waiter`], [`Signals`]: until something happens.
-//! - [`tell`]: on standard error, whether somebody listens or not.
+//! - [`mod@print`], [`tell`]: on standard output and standard error, whether somebody listens or not.
 //!
-//! Nothing here blocks but [`Waiter::wait`], and [`Transmitter::send`] where a socket's buffer is full.
+//! Nothing here blocks but [`Waiter::wait`], [`Transmitter::send`] where a socket's buffer is full, and at the end
+//! [`print::flush`].
 
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
@@ -24,11 +25,11 @@ mod link;
 pub mod multicast;
 pub mod neighbors;
 mod next_hop;
+pub mod print;
 pub mod raw;
 mod receive;
 mod segment;
 mod signals;
-mod stderr;
 mod tcp;
 mod transmit;
 pub mod udp;

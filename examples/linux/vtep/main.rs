@@ -26,7 +26,7 @@ use std::{
     error::Error,
     fs,
     hash::{BuildHasher, RandomState},
-    io::{self, Write},
+    io::Write,
     net::Shutdown,
     os::{
         fd::AsFd,
@@ -41,7 +41,11 @@ use encap::{
     table::{Entry, Event},
     wire::MacAddr,
 };
-use encap_linux::{Signal, Signals, Waiter, icmp, tell};
+use encap_linux::{
+    Signal, Signals, Waiter, icmp,
+    print::{self, STDOUT},
+    tell,
+};
 
 use self::{
     args::Common,
@@ -56,13 +60,15 @@ use self::{
 
 fn main() -> ExitCode {
     let (mut segments, args) = segments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    match run(&mut segments, &args) {
+    let code = match run(&mut segments, &args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell!("vtep: {error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    print::flush();
+    code
 }
 
 fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
@@ -98,8 +104,7 @@ fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         Some(entries) => Some(Mirror::new(ends, entries, args.mirror_neigh.as_deref())?),
         None => None,
     };
-    // Whoever does not listen does not want to know.
-    let _ = writeln!(io::stdout(), "vtep: {}", setup::summary(segments, args, &config));
+    STDOUT.print(format!("vtep: {}\n", setup::summary(segments, args, &config)));
 
     // Closed when this thread is done, whatever the reason; then the others are.
     let (stop, stopped) = UnixStream::pair()?;
@@ -176,9 +181,7 @@ impl Main<'_> {
                         generation += 1;
                         self.reload(generation);
                     }
-                    Signal::Print => {
-                        let _ = io::stdout().lock().write_all(self.report().as_bytes());
-                    }
+                    Signal::Print => STDOUT.print(self.report()),
                 }
             }
             if let Some(control) = self.control.as_ref().filter(|_| connected) {

@@ -6,6 +6,7 @@ use encap::{
     table::{Entry, Neighbor, Remote, Route, VniCounters},
     time::Instant,
 };
+use encap_linux::print;
 
 use crate::{segments::Segment, shared::Shared, tables::Engine};
 
@@ -76,6 +77,10 @@ fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Sha
     }
     for (what, error, count) in shared.errors() {
         writeln!(text, "failed {what}: {error} {count}")?;
+    }
+    match print::lost() {
+        0 => {}
+        lost => writeln!(text, "unprinted {lost}")?,
     }
     writeln!(text, "# end")
 }

@@ -2,10 +2,13 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use interop::{Namespace, Need, Offload, Running, eventually, examples, is_there, veth};
+use interop::{Folder, Namespace, Need, Offload, Running, eventually, examples, is_there, veth};
 use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
 };
 
 /// Time that anything has to come about.
@@ -65,6 +68,9 @@ impl Lab {
     }
 }
 
+/// A pipe that nobody reads, and where it is.
+type Unread = (fs::File, Folder);
+
 /// The program, running.
 pub(crate) struct Ours {
     pub(crate) running: Running,
@@ -83,6 +89,20 @@ impl Ours {
             namespace.ip(&format!("addr add {address} dev {device}"));
         }
         Self { pid: pid_of(&words), running }
+    }
+
+    /// Starts it with a stream, 1 or 2, that has a reader who does not read; it is ready when the device is there.
+    #[track_caller]
+    pub(crate) fn start_unread(lab: &Lab, options: &str, device: &str, stream: u8) -> (Self, Unread) {
+        let folder = Folder::new("vtep");
+        let pipe = folder.0.join("pipe");
+        mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+        let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+        let command = format!("{} {options}", examples::program("vtep").display());
+        let running = lab.b.spawn(["sh", "-c", &format!("exec {command} {stream}> {}", pipe.display())]);
+        eventually(SOON, device, || lab.b.try_ip(&format!("link show dev {device} up")).ok());
+        let pid = pid_of(&command.split_whitespace().collect::<Vec<_>>());
+        (Self { pid, running }, (reader, folder))
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

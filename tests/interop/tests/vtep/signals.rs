@@ -1,11 +1,11 @@
 //! Signals: tables and counters, files that are read again, an end.
 
-use std::{fs, io::Read, os::unix::net::UnixStream, path::Path};
+use std::{fs, io::Read, os::unix::net::UnixStream, path::Path, thread::sleep, time::Duration};
 
-use interop::{Folder, eventually, ping};
+use interop::{Folder, Tap, Wire, bytes, eventually, ping};
 use nix::sys::signal::Signal;
 
-use crate::lab::{Lab, SOON, require_lab};
+use crate::lab::{Lab, Ours, SOON, require_lab};
 
 #[test]
 fn usr1_prints_tables_and_counters_in_the_words_of_bridge_and_ip() {
@@ -149,6 +149,52 @@ fn an_end_is_clean() {
         let again = lab.ours(&options, &[("end0", "192.168.77.2/24")]);
         drop(again);
     }
+}
+
+/// More than a pipe holds waits to be read.
+#[test]
+fn it_ends_though_nobody_reads_its_output() {
+    require_lab!();
+    let lab = Lab::new();
+    let entries = (0..250).map(|n| format!(" --fdb 02:00:00:00:00:{n:02x}=10.99.0.1")).collect::<String>();
+    let options = format!("--tap unread0 --vni 100 --local 10.99.0.2{entries}");
+    let (ours, _pipe) = Ours::start_unread(&lab, &options, "unread0", 1);
+    for _ in 0..8 {
+        ours.signal(Signal::SIGUSR1);
+        sleep(Duration::from_millis(50));
+    }
+    ours.signal(Signal::SIGTERM);
+    let finished = ours.running.finish(SOON);
+    assert!(finished.is_ok(), "{finished}");
+}
+
+#[test]
+fn packets_go_on_though_nobody_reads_its_errors() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let theirs = "02:00:00:00:00:0a";
+    lab.a.ip(&format!("link set vx0 address {theirs}"));
+    let options =
+        format!("--tap unread1 --vni 100 --local 10.99.0.2 --nolearning --l2miss --fdb {theirs}=10.99.0.1");
+    let (ours, _pipe) = Ours::start_unread(&lab, &options, "unread1", 2);
+    lab.b.ip("addr add 192.168.77.2/24 dev unread1");
+    lab.b.ip(&format!("neigh add 192.168.77.1 lladdr {theirs} dev unread1"));
+    ping(&lab.b, "192.168.77.1", 1).all();
+    let host = Tap::open(&lab.b, "unread1");
+    // Some 30 bytes each, of which pipes hold 64 KB, and the program 1 MB.
+    for n in 0..60_000_u32 {
+        let [_, a, b, c] = n.to_be_bytes();
+        host.send(&bytes::ethernet([2, 1, 1, a, b, c], [2; 6], 0x0800, &[0; 46]));
+        if n % 100 == 0 {
+            sleep(Duration::from_millis(2));
+        }
+    }
+    ping(&lab.b, "192.168.77.1", 3).all();
+    assert!(ours.number("unprinted ") > 0);
+    ours.signal(Signal::SIGTERM);
+    let finished = ours.running.finish(SOON);
+    assert!(finished.is_ok(), "{finished}");
 }
 
 #[test]
