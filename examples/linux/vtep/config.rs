@@ -1,5 +1,7 @@
 //! What the command line means for the engine.
 
+use std::io;
+
 use encap::{
     table::{Capacity, LearnFrom},
     tunnel::Framing,
@@ -10,6 +12,7 @@ use encap::{
 use crate::{
     args::{Common, Tx, Whom},
     loader,
+    ports::Port,
     segments::{self, Segment},
     tables::Files,
 };
@@ -110,6 +113,18 @@ pub(crate) fn capacity(segments: &[Segment], files: &Files, args: &Common) -> Ca
         vni_counters: true,
         ..Capacity::NONE
     }
+}
+
+/// The engine has one address. Where several devices have one each, they are entries of their segments, which nothing
+/// learned can change; limits do not count them.
+pub(crate) fn own_addresses(segments: &mut [Segment], ports: &[Port], config: &mut Config) -> io::Result<()> {
+    for segment in segments {
+        if let Some(port) = ports.iter().find(|port| port.has(segment.vni)) {
+            segment.mac = port.device.mac()?;
+        }
+    }
+    config.tables.vni_limit = config.tables.vni_limit.saturating_add(1);
+    Ok(())
 }
 
 /// Bytes of an inner IP packet that fit into the underlay's.

@@ -82,9 +82,12 @@ fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
         config.address = config::local_mac(seed);
     }
     let ports = setup::ports(segments, args, &config)?;
-    if let ([Port { device, .. }], MacAddr::ZERO) = (&*ports, config.address) {
+    if config.address == MacAddr::ZERO {
         // As the kernel has it: what comes from us does not come back.
-        config.address = device.mac()?;
+        match &*ports {
+            [Port { device, .. }] => config.address = device.mac()?,
+            several => config::own_addresses(segments, several, &mut config)?,
+        }
     }
     let segments = &*segments;
     let capacity = config::capacity(segments, &files, args);

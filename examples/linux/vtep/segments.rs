@@ -21,6 +21,8 @@ pub(crate) struct Segment {
     /// On a trunk, the VLAN of the frames.
     pub(crate) vlan: Option<VlanId>,
     pub(crate) vni: Vni,
+    /// That of its device, once there is one; zero where the engine knows it, or a device has none.
+    pub(crate) mac: MacAddr,
     pub(crate) remotes: Vec<IpAddr>,
     pub(crate) fdb: Vec<Entry>,
     pub(crate) neighbors: Vec<(IpAddr, MacAddr)>,
@@ -55,6 +57,7 @@ pub(crate) fn parse<I: IntoIterator<Item: Into<OsString> + Clone>>(
             name,
             vlan,
             vni,
+            mac: MacAddr::ZERO,
             remotes: remotes.next().unwrap_or_default(),
             fdb: fdb.next().unwrap_or_default(),
             neighbors: neighbors.next().unwrap_or_default(),

@@ -140,6 +140,11 @@ fn segment_says(
     if let Some(vlan) = segment.vlan {
         vtep.vlans().map(vlan, vni)?;
     }
+    if segment.mac != MacAddr::ZERO {
+        let own = NewEntry::to(Destination::Local).origin(ORIGIN, generation);
+        fdb.replace(vni, segment.mac, own).map_err(|error| format!("{}: {error}", segment.mac))?;
+        said.entries.insert((vni, segment.mac, Destination::Local));
+    }
     let port = vtep.config().dstport;
     let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, Remote::new(address, port)));
     let entries = segment.fdb.iter().map(|entry| {

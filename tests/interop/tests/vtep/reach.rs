@@ -1,6 +1,8 @@
 //! Who is behind the program reaches who is behind the kernel's device, and the other way round.
 
-use interop::{Namespace, Offload, ping, veth};
+use std::net::UdpSocket;
+
+use interop::{Namespace, Offload, bytes, eventually, ping, veth};
 
 use crate::lab::{Lab, Ours, SOON, require_lab};
 
@@ -44,7 +46,7 @@ fn what_was_learned_is_forgotten() {
     let entry = format!("{} dst 10.99.0.1 self", mac(&lab.a, "vx0"));
     assert!(ours.section("# forwarding database").contains(&entry));
     lab.a.ip("link set vx0 down");
-    interop::eventually(SOON, "the entry expires", || {
+    eventually(SOON, "the entry expires", || {
         (!ours.section("# forwarding database").contains(&entry)).then_some(())
     });
 }
@@ -77,6 +79,30 @@ fn several_vnis_on_one_vtep() {
     lab.kernel("vx4", "id 104 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.4.1/24");
     ping(&lab.a, "192.168.4.2", 1).none();
     assert!(ours.number("dropped unknown-vni ") > 0);
+}
+
+/// What has the source of a device of ours does not come from behind a tunnel.
+#[test]
+fn what_comes_from_us_does_not_come_back() {
+    require_lab!();
+    for (devices, reason) in [(1, "own-mac"), (2, "source-elsewhere")] {
+        let lab = Lab::new();
+        lab.b.without_ipv6();
+        let segments = (0..devices).map(|n| format!("--tap own{n} --vni 10{n} --remote 10.99.0.1"));
+        let options = segments.collect::<Vec<_>>().join(" ");
+        let ours = lab.ours(&format!("--local 10.99.0.2 {options}"), &[]);
+        for n in 0..devices {
+            let own = mac(&lab.b, &format!("own{n}"));
+            let bytes: Vec<_> = own.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+            let frame = bytes::ethernet([0xff; 6], bytes.try_into().unwrap(), 0x0800, &[0; 46]);
+            let packet = bytes::vxlan(0x0800_0000_0000_0000 | (100 + n) << 8, &frame);
+            let socket = lab.a.enter(|| UdpSocket::bind("10.99.0.1:0")).unwrap();
+            socket.send_to(&packet, "10.99.0.2:4789").unwrap();
+            eventually(SOON, reason, || (ours.number(&format!("dropped {reason} ")) == n + 1).then_some(()));
+            let fdb = ours.section("# forwarding database");
+            assert!(!fdb.iter().any(|line| line.starts_with(&format!("{own} dst 10."))), "{fdb:?}");
+        }
+    }
 }
 
 #[test]
