@@ -88,26 +88,28 @@ pub(crate) fn fdb<S: AsRef<[Line]>>(
     now: Instant,
     records: &[Record],
 ) -> Entries {
-    load(records, |words, used| put_entry(tables, names, now, &FdbLine::parse(words)?, used))
+    load(records, HashSet::new(), |words, used| put_entry(tables, names, now, &FdbLine::parse(words)?, used))
 }
 
-/// Fills the neighbour table with records of `ip neigh show`.
+/// Fills the neighbour table with records of `ip neigh show`; those that somebody has `said` stay.
 pub(crate) fn neighbors<S: AsRef<[Line]>>(
     tables: &Tables<S>,
     names: &Names,
     now: Instant,
     records: &[Record],
+    said: HashSet<(Vni, IpAddr)>,
 ) -> Neighbors {
-    load(records, |words, used| put_neighbor(tables, names, now, &NeighLine::parse(words)?, used))
+    load(records, said, |words, used| put_neighbor(tables, names, now, &NeighLine::parse(words)?, used))
 }
 
-/// Has `put` put each record, and note what is in the tables by it; it answers what was used only in part, or why
-/// nothing was.
+/// Has `put` put each record, and note what is in the tables by it, besides what is `used` already; it answers what was
+/// used only in part, or why nothing was.
 fn load<K: Eq + Hash>(
     records: &[Record],
+    used: HashSet<K>,
     put: impl Fn(&[String], &mut HashSet<K>) -> Result<Vec<String>, String>,
 ) -> Report<K> {
-    let mut report = Report { used: HashSet::new(), remarks: Vec::new() };
+    let mut report = Report { used, remarks: Vec::new() };
     for Record { number, words } in records {
         match words.as_deref().map_err(String::clone).and_then(|words| put(words, &mut report.used)) {
             Ok(partly) => {

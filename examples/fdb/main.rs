@@ -15,6 +15,7 @@ mod pipe;
 mod words;
 
 use std::{
+    collections::HashSet,
     error::Error,
     fmt, fs,
     io::{self, Write},
@@ -98,7 +99,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let loaded = load::fdb(&tables, &names, NOW, &entries);
     tell(&args.file, entries.len(), &loaded);
     if let Some(path) = &args.neigh {
-        tell(path, neighbors_read.len(), &load::neighbors(&tables, &names, NOW, neighbors_read));
+        let loaded = load::neighbors(&tables, &names, NOW, neighbors_read, HashSet::new());
+        tell(path, neighbors_read.len(), &loaded);
     }
     print(args, &tables)?;
     if loaded.used.is_empty() { Err("nothing to fill a table with".into()) } else { Ok(()) }

@@ -92,9 +92,9 @@ pub(crate) fn fill(
     let entries = loader::fdb(vtep.tables(), &names, now, &files.entries);
     tell(args.fdb_file.as_deref(), &entries.remarks);
     said.entries.extend(entries.used);
-    let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors);
+    let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors, said.neighbors);
     tell(args.neigh_file.as_deref(), &neighbors.remarks);
-    said.neighbors.extend(neighbors.used);
+    said.neighbors = neighbors.used;
     forget_others(vtep, &said, generation, now);
     Ok(())
 }
@@ -210,3 +210,6 @@ fn forget_others(vtep: &Engine, said: &Said, generation: u32, now: Instant) {
 
 /// Buckets for one step of a sweep; between steps others get at the table.
 const STEP: usize = 256;
+
+#[cfg(test)]
+mod tests;
