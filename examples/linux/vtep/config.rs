@@ -94,12 +94,18 @@ pub(crate) fn without_effect(args: &Common) -> Vec<&'static str> {
     given.map(|(name, _)| name).collect()
 }
 
-/// Room for all segments, and twice what files say besides, so that they can grow until they are read again.
+/// Room for all segments and what is said of them, and twice what files say besides, so that they can grow until they
+/// are read again.
 pub(crate) fn capacity(segments: &[Segment], files: &Files, args: &Common) -> Capacity {
     let trunk = segments.iter().any(|segment| segment.vlan.is_some());
+    let sum = |count: fn(&Segment) -> usize| segments.iter().map(count).sum::<usize>();
+    // The device's own address is one, too.
+    let entries = sum(|segment| segment.remotes.len() + segment.fdb.len() + 1);
+    let neighbors = sum(|segment| segment.neighbors.len());
+    let routes = u32::try_from(sum(|segment| segment.routes.len())).unwrap_or(u32::MAX);
     let segments = u32::try_from(segments.len()).unwrap_or(u32::MAX);
     let learned = args.maxaddress.unwrap_or(8_192).saturating_mul(segments);
-    let said = loader::capacity(files.entries.len() * 2, files.neighbors.len() * 2);
+    let said = loader::capacity(entries + files.entries.len() * 2, neighbors + files.neighbors.len() * 2);
     Capacity {
         entries: said.entries.saturating_add(learned).min(1 << 24),
         vnis: segments,
@@ -108,7 +114,7 @@ pub(crate) fn capacity(segments: &[Segment], files: &Files, args: &Common) -> Ca
         lists: said.lists + 1_024,
         members: said.members + 8_192,
         neighbors: said.neighbors + 4_096,
-        routes: 4_096,
+        routes: routes.saturating_add(4_096),
         workers: 2,
         vni_counters: true,
         ..Capacity::NONE

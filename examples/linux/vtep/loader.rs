@@ -10,6 +10,6 @@ mod neigh;
 mod words;
 
 pub(crate) use self::{
-    load::{Names, capacity, fdb, neighbors},
+    load::{Names, Remark, capacity, fdb, neighbors},
     words::{Form, Record, records},
 };

@@ -51,7 +51,7 @@ use self::{
     args::Common,
     inbound::Inbound,
     mirror::Mirror,
-    outbound::{Ends, Outbound},
+    outbound::{Ends, Outbound, QUIET},
     ports::Port,
     segments::Segment,
     shared::{Clock, Shared},
@@ -164,6 +164,8 @@ impl Main<'_> {
     /// Serves until a signal says that it is enough, or a thread has ended.
     fn run(mut self, ended: &UnixStream) -> Result<(), Box<dyn Error>> {
         let mut generation = 1;
+        // When the files are to be read again.
+        let mut reload = None;
         loop {
             let signals = self.signals.as_fd();
             let control = self.control.as_ref().map(|control| control.listener.as_fd());
@@ -180,12 +182,14 @@ impl Main<'_> {
             for signal in pending {
                 match signal {
                     Signal::Stop => return Ok(()),
-                    Signal::Reload => {
-                        generation += 1;
-                        self.reload(generation);
-                    }
+                    Signal::Reload => reload = Some(now),
                     Signal::Print => STDOUT.print(self.report()),
                 }
+            }
+            if reload.is_some_and(|at| at <= now) {
+                generation += 1;
+                // Until then each thread has said that it holds nothing.
+                reload = (self.reload(generation) > 0).then(|| now.saturating_add(QUIET));
             }
             if let Some(control) = self.control.as_ref().filter(|_| connected) {
                 control.answer(&self.report());
@@ -199,18 +203,20 @@ impl Main<'_> {
         report::report(vtep, self.segments, shared, clock.now())
     }
 
-    /// Reads the files again. Where they cannot be read, what they said before holds.
-    fn reload(&self, generation: u32) {
+    /// Reads the files again. Where they cannot be read, what they said before holds. Answers how many of their lines
+    /// have to wait.
+    fn reload(&self, generation: u32) -> usize {
         if self.args.mirror.is_some() {
-            return;
+            return 0;
         }
         let Ends { vtep, clock, .. } = self.ends;
         let filled = Files::read(self.args)
             .map_err(Into::into)
             .and_then(|files| tables::fill(vtep, self.segments, self.args, &files, generation, clock.now()));
-        if let Err(error) = filled {
+        filled.unwrap_or_else(|error| {
             tell!("vtep: not reloaded: {error}");
-        }
+            0
+        })
     }
 
     /// What has expired goes.

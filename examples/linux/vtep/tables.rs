@@ -9,7 +9,7 @@ use std::{
 };
 
 use encap::{
-    table::{Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId},
+    table::{self, Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId},
     time::Instant,
     vtep::Vtep,
     wire::{MacAddr, Vni},
@@ -18,7 +18,7 @@ use encap_linux::tell;
 
 use crate::{
     args::Common,
-    loader::{self, Form, Names, Record},
+    loader::{self, Form, Names, Record, Remark},
     segments::Segment,
 };
 
@@ -70,7 +70,8 @@ struct Said {
 }
 
 /// Fills the tables, and removes what was said before and is said no more. The generation counts the times, from 1.
-/// What of the files cannot be used is told.
+/// What of the files cannot be used is told; but what only has to wait until no thread holds what was removed is
+/// counted, so that the tables can be filled again then.
 pub(crate) fn fill(
     vtep: &Engine,
     segments: &[Segment],
@@ -78,7 +79,7 @@ pub(crate) fn fill(
     files: &Files,
     generation: u32,
     now: Instant,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<usize, Box<dyn Error>> {
     let mut said = Said::default();
     for segment in segments {
         segment_says(vtep, segment, generation, &mut said)?;
@@ -90,13 +91,13 @@ pub(crate) fn fill(
         ..names(segments)
     };
     let entries = loader::fdb(vtep.tables(), &names, now, &files.entries);
-    tell(args.fdb_file.as_deref(), &entries.remarks);
+    let mut waiting = tell(args.fdb_file.as_deref(), &entries.remarks);
     said.entries.extend(entries.used);
     let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors, said.neighbors);
-    tell(args.neigh_file.as_deref(), &neighbors.remarks);
+    waiting += tell(args.neigh_file.as_deref(), &neighbors.remarks);
     said.neighbors = neighbors.used;
     forget_others(vtep, &said, generation, now);
-    Ok(())
+    Ok(waiting)
 }
 
 /// Whose lines are whose: one segment takes them all, of several each those of its device. Of a trunk's segments these
@@ -119,11 +120,15 @@ fn names(segments: &[Segment]) -> Names {
     Names { devices, ..Names::default() }
 }
 
-fn tell(path: Option<&Path>, remarks: &[(usize, impl std::fmt::Display)]) {
-    let Some(path) = path else { return };
-    for (number, remark) in remarks {
+/// Tells what there is to say of lines, and counts those that only have to wait.
+fn tell(path: Option<&Path>, remarks: &[(usize, Remark)]) -> usize {
+    let Some(path) = path else { return 0 };
+    let later = Remark::Unused(table::Error::QuiescePending.to_string());
+    let (waiting, others): (Vec<_>, Vec<_>) = remarks.iter().partition(|(_, remark)| *remark == later);
+    for (number, remark) in others {
         tell!("{}:{number}: {remark}", path.display());
     }
+    waiting.len()
 }
 
 /// What the command line says of a segment.

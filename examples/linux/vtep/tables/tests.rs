@@ -20,6 +20,52 @@ fn records(text: &str, form: Form) -> Vec<Record> {
 }
 
 #[test]
+fn there_is_room_for_what_the_command_line_says() {
+    let trunk = (1..=1_750).map(|n| format!(" --vlan {n}={n} --remote 10.99.0.1"));
+    let (vtep, ..) =
+        filled(&format!("--maxaddress 4 --tap t{}", trunk.collect::<String>()), &Files::default());
+    assert_eq!(vtep.fdb().dump(NOW).count(), 1_750);
+    let address = |n: u32| format!("10.{}.{}.{}", n >> 16, n >> 8 & 0xff, n & 0xff);
+    let mac = |n: u32| format!("02:00:00:00:{:02x}:{:02x}", n >> 8, n & 0xff);
+    let entries =
+        (1..=1_500).map(|n| format!(" --fdb {}={} --fdb 00:00:00:00:00:00={1}", mac(n), address(n)));
+    let entries = entries.collect::<String>();
+    let neighbors = (1..=5_000).map(|n| format!(" --neigh {}={}", address(n), mac(n))).collect::<String>();
+    let routes = (1..=5_000).map(|n| format!(" --route {}/32=10.0.0.1", address(n))).collect::<String>();
+    let (vtep, ..) = filled(
+        &format!("--tap t --l3 --mac 02:00:00:00:00:0b --vni 1{entries}{neighbors}{routes}"),
+        &Files::default(),
+    );
+    assert_eq!((vtep.remotes().iter().count(), vtep.fdb().dump(NOW).count()), (1_500, 1_501));
+    assert_eq!((vtep.neighbors().dump(NOW).count(), vtep.routes().dump().count()), (5_000, 5_000));
+}
+
+#[test]
+fn what_found_no_room_is_in_the_tables_after_the_quiet_time() {
+    let file = |generation: u32| {
+        let line = |n| {
+            format!(
+                "02:00:00:{generation:02x}:{:02x}:{:02x} dst 10.{generation}.{0}.{1} self",
+                n / 250,
+                n % 250
+            )
+        };
+        let text = (1..=600).map(line).collect::<Vec<_>>().join("\n");
+        Files { entries: records(&text, Form::Fdb), ..Files::default() }
+    };
+    let (vtep, segments, args) = filled("--tap a --vni 1 --fdb-file FILE", &file(1));
+    let worker = vtep.register().unwrap();
+    let mut waiting = 0;
+    for generation in 2..7 {
+        waiting = fill(&vtep, &segments, &args, &file(generation), generation, NOW).unwrap();
+    }
+    assert!(waiting > 0 && waiting + vtep.fdb().dump(NOW).count() == 600, "{waiting}");
+    vtep.quiesce(&worker);
+    assert_eq!(fill(&vtep, &segments, &args, &file(6), 7, NOW).unwrap(), 0);
+    assert_eq!(vtep.fdb().dump(NOW).count(), 600);
+}
+
+#[test]
 fn what_the_command_line_says_stays() {
     let entries =
         "02:00:00:00:00:01 dst 10.99.0.3 self permanent\n02:00:00:00:00:02 dst 10.99.0.3 self permanent";

@@ -125,6 +125,33 @@ fn hup_reads_files_again_and_what_vanished_goes() {
     eventually(SOON, "pings again", || (ping(&lab.b, "192.168.77.1", 1).received == 1).then_some(()));
 }
 
+/// Threads may still hold what was removed, so that its room is not free at once.
+#[test]
+fn what_files_said_last_holds_after_a_moment() {
+    require_lab!();
+    let lab = Lab::new();
+    let folder = Folder::new("vtep");
+    let fdb = folder.0.join("fdb");
+    let write = |time: usize| {
+        let lines = (0..600).map(|n| {
+            format!("02:00:00:{time:02x}:{:02x}:{:02x} dst 10.{time}.{0}.{1} self", n / 250, n % 250)
+        });
+        fs::write(&fdb, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    };
+    write(1);
+    let options = format!("--tap fast0 --vni 100 --local 10.99.0.2 --fdb-file {}", fdb.display());
+    let ours = lab.ours(&options, &[]);
+    for time in 2..7 {
+        write(time);
+        ours.signal(Signal::SIGHUP);
+        sleep(Duration::from_millis(100));
+    }
+    eventually(SOON, "all of the last file", || {
+        let entries = ours.section("# forwarding database");
+        (entries.iter().filter(|line| line.starts_with("02:00:00:06:")).count() == 600).then_some(())
+    });
+}
+
 #[test]
 fn an_end_is_clean() {
     require_lab!();
