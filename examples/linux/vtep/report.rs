@@ -75,12 +75,45 @@ fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Sha
     for (reason, count) in counters.drops() {
         writeln!(text, "dropped {reason} {count}")?;
     }
+    for (reason, count) in counters.refusals() {
+        writeln!(text, "refused {reason} {count}")?;
+    }
     for (what, error, count) in shared.errors() {
         writeln!(text, "failed {what}: {error} {count}")?;
     }
-    match print::lost() {
-        0 => {}
-        lost => writeln!(text, "unprinted {lost}")?,
+    let others = [
+        ("unlearned", counters.unlearned),
+        ("busy", counters.busy),
+        ("misses lost", counters.misses_lost),
+        ("unprinted", print::lost()),
+    ];
+    for (what, count) in others.into_iter().filter(|&(_, count)| count > 0) {
+        writeln!(text, "{what} {count}")?;
     }
     writeln!(text, "# end")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use encap::{table::Capacity, vtep::Config};
+
+    use super::*;
+    use crate::shared::Way;
+
+    #[test]
+    fn what_occurred_is_said() {
+        let config = Config::new().local(Ipv4Addr::LOCALHOST.into());
+        let vtep = Engine::with_capacity(config, Capacity::NONE, [1, 2]).unwrap();
+        let shared = Shared::default();
+        let said = || report(&vtep, &[], &shared, Instant::ZERO);
+        let nothing = "sent 0 bytes 0\ndelivered 0 bytes 0\nanswered 0\n# end\n";
+        assert!(said().ends_with(nothing), "{}", said());
+        let mut counters = shared.counters();
+        (counters.unlearned, counters.busy, counters.misses_lost) = (1, 2, 3);
+        shared.publish(Way::In, &counters);
+        let all = "answered 0\nunlearned 1\nbusy 2\nmisses lost 3\n# end\n";
+        assert!(said().ends_with(all), "{}", said());
+    }
 }

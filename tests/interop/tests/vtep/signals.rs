@@ -47,6 +47,17 @@ fn usr1_prints_tables_and_counters_in_the_words_of_bridge_and_ip() {
 }
 
 #[test]
+fn usr1_says_why_nothing_is_learned() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let ours = lab.ours("--tap why0 --vni 100 --local 10.99.0.2", &[]);
+    ping(&lab.a, "192.168.77.2", 1).none();
+    assert!(ours.number("refused remote that is not configured ") > 0, "{}", ours.report());
+    assert!(ours.section("# forwarding database").is_empty());
+}
+
+#[test]
 fn hup_reads_files_again_and_what_vanished_goes() {
     require_lab!();
     let lab = Lab::new();
