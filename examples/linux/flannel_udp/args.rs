@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Our address and port in the underlay [default port: 8285]. Can be repeated, for IPv4 and for IPv6.
     #[arg(long, value_name = "IP[:PORT]", required = true)]
     pub(crate) listen: Vec<Host>,
-    /// Which host has which addresses [default port: ours]. Can be repeated.
+    /// Which host has which addresses [default port: ours of its family]. Can be repeated.
     #[arg(long, value_name = "SUBNET=HOST[:PORT]")]
     pub(crate) route: Vec<Route>,
     /// MTU of the device in bytes [default: what is left of the underlay's].
@@ -52,7 +52,8 @@ impl Args {
         for host in &self.listen {
             config = config.local(host.address);
         }
-        config.port = self.port();
+        // The sockets have one each, and write the headers that it is in.
+        config.port = self.listen.first().map_or(ip_udp::PORT, |host| self.port_of(host));
         config.mtu = self.underlay_mtu;
         config.check_source = !self.any_source;
         Ok(config)
@@ -65,9 +66,10 @@ impl Args {
         capacity
     }
 
-    /// The port that all nodes have, where nothing else is said of one.
-    pub(crate) fn port(&self) -> u16 {
-        self.listen.iter().find_map(|host| host.port).unwrap_or(ip_udp::PORT)
+    /// The port of a host, of ours or of another: where it does not say one, the one that we have of its family.
+    pub(crate) fn port_of(&self, host: &Host) -> u16 {
+        let ours = self.listen.iter().find(|ours| ours.address.is_ipv6() == host.address.is_ipv6());
+        host.port.or_else(|| ours?.port).unwrap_or(ip_udp::PORT)
     }
 }
 
@@ -138,5 +140,17 @@ mod tests {
         let both = config("--listen 192.0.2.1:9 --listen [2001:db8::1]:9").unwrap();
         assert!(both.local.is_some() && both.local6.is_some() && both.port == 9);
         assert!(config("--listen 192.0.2.1 --listen 192.0.2.2").is_err());
+    }
+
+    #[test]
+    fn hosts_without_a_port_have_ours_of_their_family() {
+        let ports = |listen: &str| {
+            let flags = ["flannel_udp", "--tun", "flannel0"].into_iter().chain(listen.split_whitespace());
+            let args = Args::try_parse_from(flags).unwrap();
+            ["192.0.2.9", "2001:db8::9", "192.0.2.9:1"].map(|host| args.port_of(&host.parse().unwrap()))
+        };
+        assert_eq!(ports("--listen 192.0.2.1:9000 --listen [2001:db8::1]:9001"), [9_000, 9_001, 1]);
+        assert_eq!(ports("--listen [2001:db8::1]:9001 --listen 192.0.2.1:9000"), [9_000, 9_001, 1]);
+        assert_eq!(ports("--listen 192.0.2.1:9000 --listen 2001:db8::1"), [9_000, 8_285, 1]);
     }
 }

@@ -63,11 +63,11 @@ impl Node {
         let seed = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];
         let backend = Backend::new(storage, config, capacity, seed)?;
         for Route { prefix, host } in &args.route {
-            let peer = NextHop::Peer { address: host.address, port: host.port.unwrap_or(args.port()) };
+            let peer = NextHop::Peer { address: host.address, port: args.port_of(host) };
             backend.routes().add(*prefix, peer).map_err(|error| format!("--route {prefix}: {error}"))?;
         }
         let sockets = args.listen.iter().map(|host| {
-            let port = host.port.unwrap_or(args.port());
+            let port = args.port_of(host);
             Socket::new(host.address, port).map_err(|error| format!("{} port {port}: {error}", host.address))
         });
         let sockets = sockets.collect::<Result<_, _>>()?;

@@ -153,6 +153,21 @@ fn the_longest_prefix_and_a_port_for_each_peer() {
 }
 
 #[test]
+fn each_family_has_its_port() {
+    require!(Need::Root, Need::Program("ping"), Need::Program("ethtool"), Need::Program("pkill"));
+    let (a, b) = two();
+    fn start(host: &Host, own: u8, other: u8) -> Node<'_> {
+        let listen = format!("--listen 10.99.0.{own}:9000 --listen [fd99::{own}]:9001");
+        let routes =
+            format!("--route 10.5.{other}.0/24=10.99.0.{other} --route fd00:{other}::/64=fd99::{other}");
+        host.start(&format!("{listen} {routes}"))
+    }
+    let (_one, _other) = (start(&a, 1, 2), start(&b, 2, 1));
+    ping(&a.container, "10.5.2.9", 3).all();
+    ping(&a.container, "fd00:2::9", 3).all();
+}
+
+#[test]
 fn nobody_speaks_for_others() {
     require!(Need::Root, Need::Program("ethtool"), Need::Program("pkill"));
     for (options, delivered) in [("", 0), ("--any-source", 2)] {
