@@ -114,8 +114,25 @@ impl Args {
         self.mtu.unwrap_or(u16::try_from(tunnel.mtu()).unwrap_or(u16::MAX))
     }
 
+    /// Whether as much is left of the underlay's MTU as a device has at least.
+    pub(crate) fn check_mtu(&self) -> Result<(), String> {
+        let longest = usize::from(u16::MAX);
+        let overhead = self.tunnel_over(longest).map_or(0, |tunnel| longest.saturating_sub(tunnel.mtu()));
+        let (given, least) = (self.underlay_mtu, overhead + usize::from(LEAST_MTU));
+        if self.mtu.is_none() && usize::from(given) < least {
+            return Err(format!(
+                "--underlay-mtu {given}: {least} at least, of which {LEAST_MTU} are the device's"
+            ));
+        }
+        Ok(())
+    }
+
     /// The tunnel.
     pub(crate) fn tunnel(&self) -> Result<Tunnel, ConfigError> {
+        self.tunnel_over(self.underlay_mtu.into())
+    }
+
+    fn tunnel_over(&self, underlay_mtu: usize) -> Result<Tunnel, ConfigError> {
         if self.remote.is_unspecified() {
             // Routes know next hops, and a TUN device is told nothing of them.
             return Err(ConfigError::RemoteUnspecified(self.remote));
@@ -129,7 +146,7 @@ impl Args {
             .oseq(self.seq || self.oseq)
             .pmtudisc(!self.nopmtudisc)
             .ignore_df(self.ignore_df)
-            .mtu(self.underlay_mtu.into());
+            .mtu(underlay_mtu);
         if !self.rfc {
             config = config.linux();
         }
@@ -142,6 +159,9 @@ impl Args {
         config.build()
     }
 }
+
+/// What Linux gives a device at least.
+const LEAST_MTU: u16 = 68;
 
 /// Makes a setting that was asked for.
 fn set<T>(config: &mut Config, value: Option<T>, set: impl FnOnce(Config, T) -> Config) {
@@ -204,5 +224,19 @@ mod tests {
         assert_eq!(mtu("--tap a --local 192.0.2.1 --remote 192.0.2.2 --key 1"), 1_458);
         assert_eq!(mtu("--tun a --local 2001:db8::1 --remote 2001:db8::2"), 1_448);
         assert_eq!(mtu("--tun a --local 192.0.2.1 --remote 192.0.2.2 --mtu 1400"), 1_400);
+
+        // What a device has at least, and the headers.
+        let v4 = "--local 192.0.2.1 --remote 192.0.2.2";
+        for (flags, least) in [
+            (format!("--tun a {v4}"), 68 + 24),
+            (format!("--tap a {v4} --key 1"), 68 + 14 + 28),
+            ("--tun a --local 2001:db8::1 --remote 2001:db8::2".into(), 68 + 52),
+        ] {
+            let check = |mtu| args(&format!("{flags} --underlay-mtu {mtu}")).check_mtu();
+            assert_eq!(check(least), Ok(()));
+            let why = format!("--underlay-mtu {}: {least} at least, of which 68 are the device's", least - 1);
+            assert_eq!(check(least - 1), Err(why));
+        }
+        assert_eq!(args(&format!("--tun a {v4} --underlay-mtu 90 --mtu 68")).check_mtu(), Ok(()));
     }
 }

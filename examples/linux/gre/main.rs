@@ -34,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    args.check_mtu()?;
     let tunnel = args.tunnel()?;
     if args.remote.is_multicast() && args.remote.is_ipv6() {
         return Err("multicast groups are supported over IPv4 alone".into());

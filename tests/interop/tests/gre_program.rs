@@ -287,6 +287,7 @@ fn what_ip_tunnel_refuses_is_refused() {
     };
     assert!(refused("--ttl 255 --nopmtudisc").contains("pmtudisc(false)"));
     assert!(refused("--ignore-df").contains("pmtudisc(false)"));
+    assert!(refused("--underlay-mtu 90").contains("--underlay-mtu 90: 92 at least"));
     assert!(refused("--key x").contains("invalid value"));
     assert!(refused("--key 1 --ikey 2").contains("cannot be used with"));
     assert!(refused("--tap gre2").contains("cannot be used with"));
