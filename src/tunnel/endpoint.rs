@@ -13,7 +13,7 @@ use super::{
     outer::{MAX_LEN, Outer},
     protocol::OverUdp,
 };
-use crate::wire::{VlanId, ethernet, is_unicast};
+use crate::wire::{VlanId, ethernet, is_ipv4_mapped, is_unicast};
 
 /// One end of tunnels of protocol `P`: [`vxlan::Endpoint`](super::vxlan::Endpoint),
 /// [`geneve::Endpoint`](super::geneve::Endpoint), [`gre::Endpoint`](super::gre::Endpoint),
@@ -205,6 +205,9 @@ impl<P: Protocol> Builder<P> {
     /// [`ConfigError`] where settings cannot work, or not with each other.
     pub fn build(self) -> Result<Endpoint<P>, ConfigError> {
         let local = self.local;
+        if is_ipv4_mapped(local) {
+            return Err(ConfigError::Ipv4Mapped(local));
+        }
         if self.framing != Framing::Payload && !is_unicast(local) {
             return Err(ConfigError::LocalNotUnicast(local));
         }

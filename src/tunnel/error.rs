@@ -19,6 +19,10 @@ pub enum ConfigError {
     /// An address that nobody can have.
     #[error("local address {0} is not a unicast address, which framing with IP needs")]
     LocalNotUnicast(IpAddr),
+    /// An IPv4 address as a socket of both families tells it, our own or a remote's: as it stands, it is an IPv6
+    /// address, which nobody has.
+    #[error("address {0} is an IPv4 address in IPv6's form: `IpAddr::to_canonical` makes one of it")]
+    Ipv4Mapped(IpAddr),
     /// Our own MAC address is one that no frame comes from: a group's, or that of all.
     #[error("the link's own MAC address {0} is a group's, which no frame comes from")]
     LinkSourceIsGroup(MacAddr),

@@ -65,7 +65,7 @@ impl Outer {
         }
         let payload = ip.get(ipv4::Header::MIN_LEN..total_len)?;
         let (source, destination) = (Ipv4Addr::from(source.to_ne_bytes()), self.local_ipv4);
-        let facts = OuterFacts::new(source.into(), destination.into());
+        let facts = OuterFacts::between(source.into(), destination.into());
         let mut facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let verify = |datagram: &[u8]| verify_ipv4(source, destination, datagram);
         let payload =
@@ -100,7 +100,7 @@ impl Outer {
         }
         let [b0, b1, _, _, _, _, _, ttl, ..] = *head;
         let ds_field = b0 << 4 | b1 >> 4;
-        let facts = OuterFacts::new(source.into(), destination.into());
+        let facts = OuterFacts::between(source.into(), destination.into());
         let mut facts = OuterFacts { ttl, ds_field, vlan: meta.vlan, ..facts };
         let end = link.len().wrapping_add(ipv6::Header::LEN).wrapping_add(behind.len());
         let verify = |datagram: &[u8]| verify_ipv6(head, datagram);

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     packet::{Header, MAX_OVERHEAD},
-    wire::{Dscp, EtherType, IpProtocol, MacAddr, checksum::Sum, ethernet, ipv4, ipv6, udp, vlan},
+    wire::{
+        Dscp, EtherType, IpProtocol, MacAddr, checksum::Sum, ethernet, ipv4, ipv6, is_ipv4_mapped, udp, vlan,
+    },
 };
 
 /// The validated settings of the outer headers.
@@ -75,6 +77,9 @@ impl Outer {
 
     /// The outer headers towards `address` and `port`, `tunnel` being the tunnel's own header.
     pub(crate) fn remote(&self, address: IpAddr, port: u16, tunnel: &[u8]) -> Result<Remote, ConfigError> {
+        if is_ipv4_mapped(address) {
+            return Err(ConfigError::Ipv4Mapped(address));
+        }
         if self.local.is_ipv4() != address.is_ipv4() {
             return Err(ConfigError::FamilyMismatch { local: self.local, remote: address });
         }

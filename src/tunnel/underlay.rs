@@ -36,8 +36,15 @@ pub struct OuterFacts {
 }
 
 impl OuterFacts {
-    /// Facts of a packet between two addresses of which nothing else is known.
+    /// Facts of a packet that a socket has taken, between two addresses, of which nothing else is known. An address
+    /// `::ffff:a.b.c.d`, as a socket of both families tells it, is the IPv4 address that it stands for (RFC 4291,
+    /// section 2.5.5.2).
     pub const fn new(source: IpAddr, destination: IpAddr) -> Self {
+        Self::between(source.to_canonical(), destination.to_canonical())
+    }
+
+    /// Facts of a packet between the two addresses of its own header.
+    pub(crate) const fn between(source: IpAddr, destination: IpAddr) -> Self {
         Self {
             source,
             destination,
@@ -215,7 +222,7 @@ impl Ip<'_> {
             ttl: self.header.ttl(),
             ds_field: self.header.ds_field(),
             vlan: self.vlan,
-            ..OuterFacts::new(self.header.source(), self.header.destination())
+            ..OuterFacts::between(self.header.source(), self.header.destination())
         }
     }
 }

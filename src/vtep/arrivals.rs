@@ -67,7 +67,11 @@ impl<'t> Engine<'t> {
     /// Its sender is learned after all checks if it is a remote that somebody [added](super::Vtep::remote), or with
     /// [`LearnFrom::Any`](crate::table::LearnFrom::Any) whoever it is. With
     /// [`Framing::Payload`](crate::tunnel::Framing::Payload) say in [`DecapMeta::outer`] who that is: otherwise nothing
-    /// is learned, and congestion marks are lost. A VTEP on a UDP socket, which needs no privileges:
+    /// is learned, and congestion marks are lost. One socket of both families, bound to `[::]`, is for a VTEP with
+    /// [`Config::local`](super::Config::local) and [`local6`](super::Config::local6); the addresses `::ffff:a.b.c.d`
+    /// that it tells of senders over IPv4 are IPv4 ones to [`OuterFacts::new`](crate::tunnel::OuterFacts::new). (Linux
+    /// sends to IPv4 addresses by it, too; other systems want
+    /// [`to_ipv6_mapped`](core::net::Ipv4Addr::to_ipv6_mapped).) A VTEP on a UDP socket, which needs no privileges:
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

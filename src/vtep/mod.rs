@@ -126,7 +126,7 @@ use crate::{
     table::{Aged, Capacity, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
     time::Instant,
     tunnel::{self, DecapMeta, vxlan},
-    wire::{MacAddr, ethernet, icmp_error, vlan},
+    wire::{MacAddr, ethernet, icmp_error, is_ipv4_mapped, vlan},
 };
 
 /// A VXLAN tunnel endpoint (RFC 7348) that serves many VNIs, over IPv4 and IPv6 at once.
@@ -309,6 +309,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
 
     fn why_no_way(&self, remote: &Remote) -> Error {
         match self.engine().endpoint(remote.address) {
+            _ if is_ipv4_mapped(remote.address) => Error::Ipv4Mapped,
             None => Error::NoLocal,
             Some(_) if remote.port == 0 => Error::PortZero,
             Some(_) if !self.engine().is_in_scope(remote) => Error::Scope,

@@ -10,6 +10,12 @@ pub(crate) const fn is_unicast(address: IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
 
+/// Whether the address is an IPv4 address as sockets of both families write it, `::ffff:a.b.c.d` (RFC 4291, section
+/// 2.5.5.2).
+pub(crate) const fn is_ipv4_mapped(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some())
+}
+
 /// Whether no router forwards packets from or to the address, since it is nobody's, or everybody's on one link: network
 /// 0 and loopback (RFC 1812, section 5.3.7; RFC 4291, sections 2.5.2 and 2.5.3), broadcast, link-local (RFC 3927,
 /// section 2.7; RFC 4291, section 2.5.6), and groups of a link (RFC 5771, section 4; RFC 4291, section 2.7).

@@ -76,6 +76,10 @@ fn a_next_hop_is_somebody() {
             assert_eq!(tables.routes().add(prefix("::/0"), via), Err(Error::NotUnicast));
         }
     }
+    let address = "::ffff:192.0.2.1".parse().unwrap();
+    for via in [NextHop::Peer { address, port: 1 }, NextHop::Gateway { vni: Vni::MAX, address }] {
+        assert_eq!(tables.routes().add(prefix("::/0"), via), Err(Error::Ipv4Mapped));
+    }
     let nowhere = NextHop::Peer { address: [192, 0, 2, 1].into(), port: 0 };
     assert_eq!(tables.routes().add(prefix("::/0"), nowhere), Err(Error::PortZero));
 }

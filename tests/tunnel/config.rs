@@ -103,6 +103,22 @@ fn addresses_that_nobody_can_have_or_reach() {
     assert!(tunnel.remote(b, vni).is_ok());
 }
 
+/// RFC 4291, section 2.5.5.2: to a socket it is an IPv4 address, in a header an IPv6 one.
+#[test]
+fn rfc4291_s2_5_5_2_ipv4_addresses_in_the_form_of_ipv6() {
+    let (mapped, vni) = (ip("::ffff:192.0.2.1"), Vni::truncate(1));
+    let error = ConfigError::Ipv4Mapped(mapped);
+    for framing in [Framing::Ip, Framing::Payload] {
+        assert_eq!(vxlan::Endpoint::new(mapped).framing(framing).build().unwrap_err(), error);
+    }
+    for v6 in [false, true] {
+        let tunnel = vxlan::Endpoint::new(ends(v6).0).build().unwrap();
+        assert_eq!(tunnel.remote(mapped, vni), Err(error));
+    }
+    assert_eq!(gre::Tunnel::new(ends(true).0, mapped).build().err(), Some(error));
+    assert!(error.to_string().contains("to_canonical"));
+}
+
 /// IEEE 802.3, section 3.2.4: a source is a station, and so is its address.
 #[test]
 fn no_frame_comes_from_a_group() {

@@ -86,6 +86,16 @@ fn addresses_that_nobody_can_have() {
     }
 }
 
+/// Of an address that a socket of both families has told, nobody knows which of the two it is to be.
+#[test]
+fn rfc4291_s2_5_5_2_our_own_address_is_ipv4_or_ipv6() {
+    for framing in [Framing::Ip, Framing::Payload] {
+        let address = "::ffff:192.0.2.1".parse().unwrap();
+        let expected = ConfigError::Tunnel(tunnel::ConfigError::Ipv4Mapped(address));
+        assert_eq!(refused(with(v4().local(address), |c| c.framing = framing)), expected);
+    }
+}
+
 #[test]
 fn settings_of_the_tunnel() {
     use tunnel::ConfigError as Tunnel;
@@ -241,6 +251,8 @@ fn remotes_that_cannot_be() {
         (ipv4, "2001:db8::2", 4_789, Error::NoLocal),
         (ipv6, "192.0.2.2", 4_789, Error::NoLocal),
         (ipv6, "::", 4_789, Error::NotUnicast),
+        (ipv4, "::ffff:192.0.2.2", 4_789, Error::Ipv4Mapped),
+        (ipv6, "::ffff:192.0.2.2", 4_789, Error::Ipv4Mapped),
     ] {
         let vtep = build(config, CAPACITY).unwrap();
         let added = vtep.add_remote(&Remote::new(to.parse().unwrap(), port));

@@ -21,7 +21,7 @@ use super::{
         is_whole, name, with_learned,
     },
 };
-use crate::wire::{MacAddr, is_unicast};
+use crate::wire::{MacAddr, is_ipv4_mapped, is_unicast};
 
 /// The table of remotes.
 ///
@@ -57,9 +57,9 @@ impl<'t> Remotes<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`] or [`Error::NotUnicast`] for an
-    /// address that the underlay cannot have; [`Error::NoSuchQuota`]; [`Error::QuiescePending`] or
-    /// [`Error::SweepPending`] where there is only room that a worker's quiescent point, or sweeps, have yet to free.
+    /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`], [`Error::NotUnicast`] or
+    /// [`Error::Ipv4Mapped`] for an address that the underlay cannot have; [`Error::NoSuchQuota`];
+    /// [`Error::QuiescePending`] or [`Error::SweepPending`] where there is only room that a worker's quiescent point, or sweeps, have yet to free.
     pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         self.check(remote, true)?;
         self.insert(remote, CONFIGURED, usize::MAX)
@@ -132,6 +132,7 @@ impl<'t> Remotes<'t> {
         };
         let somebody = is_unicast(remote.address) || group && remote.address.is_multicast();
         match remote.quota {
+            _ if is_ipv4_mapped(remote.address) => Err(Error::Ipv4Mapped),
             _ if self.underlay == other => Err(Error::Family),
             _ if !somebody => Err(Error::NotUnicast),
             Quota::Shared(quota) if u32::from(quota) >= self.quotas => {

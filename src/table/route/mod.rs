@@ -25,7 +25,7 @@ use super::{
     record::Shape,
     store::{Step, Store, Stored},
 };
-use crate::wire::is_unicast;
+use crate::wire::{is_ipv4_mapped, is_unicast};
 
 /// How records lie in storage.
 pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
@@ -76,7 +76,7 @@ impl<'t> Routes<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], whatever it leads to; [`Error::Full`]; [`Error::NotUnicast`] for a next hop that is a
-    /// group or nobody, [`Error::PortZero`] for a peer at port 0; [`Error::Busy`].
+    /// group or nobody, [`Error::Ipv4Mapped`] for one in a socket's form, [`Error::PortZero`] for a peer at port 0; [`Error::Busy`].
     pub fn add(&self, prefix: Prefix, via: NextHop) -> Result<(), Error> {
         self.put(Route { prefix, via }, false).map(|_| ())
     }
@@ -136,6 +136,9 @@ impl<'t> Routes<'t> {
     fn put(&self, route: Route, replace: bool) -> Result<Change, Error> {
         if !is_unicast(route.via.address()) {
             return Err(Error::NotUnicast);
+        }
+        if is_ipv4_mapped(route.via.address()) {
+            return Err(Error::Ipv4Mapped);
         }
         if matches!(route.via, NextHop::Peer { port: 0, .. }) {
             return Err(Error::PortZero);

@@ -39,8 +39,8 @@ fn what_is_added_is_found_and_read() {
         at(2).mtu(u16::MAX).next_hop(mac(9)).quota(Quota::Shared(3)),
         at(3).next_hop(MacAddr::ZERO),
         Remote::new([0x2001, 0xdb8, 1, 2, 3, 4, 5, 6].into(), 65_535),
-        // The IPv4 address, mapped: another one.
-        Remote::new(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201]), 4789),
+        // The IPv4 address in front of nothing: another one.
+        Remote::new(IpAddr::from([0xc000, 0x0201, 0, 0, 0, 0, 0, 0]), 4789),
     ];
     let ids = all.map(|remote| remotes.add(&remote).unwrap());
     for (remote, id) in all.iter().zip(ids) {
@@ -75,6 +75,9 @@ fn addresses_of_nobody_are_refused() {
         assert_eq!(tables.remotes().find_or_add(&remote), Err(Error::NotUnicast), "{address}");
         assert_eq!(tables.remotes().find_or_learn(&remote), Err(Error::NotUnicast), "{address}");
     }
+    let mapped = Remote::new("::ffff:192.0.2.1".parse().unwrap(), 4789);
+    assert_eq!(tables.remotes().add(&mapped), Err(Error::Ipv4Mapped));
+    assert_eq!(tables.remotes().find_or_learn(&mapped), Err(Error::Ipv4Mapped));
     // Packets are sent to groups, and never come from them.
     for address in ["224.0.0.1", "239.1.1.1", "ff02::1"] {
         let remote = Remote::new(address.parse().unwrap(), 4789);

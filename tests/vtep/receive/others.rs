@@ -132,6 +132,36 @@ fn what_a_socket_has_taken_is_told_in_any_framing() {
     }
 }
 
+/// RFC 4291, section 2.5.5.2: a socket of both families tells IPv4 addresses as IPv6 ones, and says for its own that it
+/// is any.
+#[test]
+fn rfc4291_s2_5_5_2_a_socket_of_both_families() {
+    let mapped = |address: IpAddr| match address {
+        IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),
+        IpAddr::V6(_) => address,
+    };
+    for config in both() {
+        let config = with(config.local(v6(2).into()), |c| c.framing = Framing::Payload);
+        for (source, destination) in [(address(1), address(2)), (v6(1).into(), v6(2).into())] {
+            for to in [mapped(destination), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
+                let mut node = node(config);
+                let remote = node.vtep.remote(source).unwrap();
+                let header = encap::wire::vxlan::Header::new(VNI).to_bytes();
+                let mut buffer = [&header[..], &FRAME].concat();
+                let len = buffer.len();
+                let mut packet = Packet::new(&mut buffer, 0, len).unwrap();
+                let meta = DecapMeta::new().outer(OuterFacts::new(mapped(source), to));
+                let output = node.vtep.handle_underlay(&mut node.worker, NOW, &meta, &mut packet);
+                assert!(
+                    matches!(output, Output::Deliver { source, .. } if source == Some(remote)),
+                    "{output:?}"
+                );
+                assert_eq!(where_is(&node, mac(1)), Some(source));
+            }
+        }
+    }
+}
+
 /// One VTEP, both families.
 #[test]
 fn two_underlays_at_once() {
