@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    wire::{EtherType, VlanId, checksum::State, is_unicast},
+    wire::{EtherType, VlanId, checksum::State},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -57,7 +57,8 @@ pub struct DecapMeta {
     /// packets start as the framing says; with [`Framing::Payload`] the outer ECN field then counts as Not-ECT, so that
     /// congestion marks are lost. The addresses are judged as those of headers are, by
     /// [`Policy::allow_any_destination`](super::Policy::allow_any_destination) and against martians; an unspecified
-    /// destination is one that is not known, and taken to be right.
+    /// destination is one that is not known, and taken to be right. Where the endpoint's own address is unspecified,
+    /// because its socket is bound to any, every destination is.
     pub outer: Option<OuterFacts>,
     /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
     pub udp_checksum_verified: bool,
@@ -353,7 +354,7 @@ impl<P: Protocol> Endpoint<P> {
         seen.insert_if(underlay::is_martian(source, destination), DropReason::MartianSource);
         seen.insert_if(source == local, DropReason::MartianSource);
         // A socket with a wildcard address takes what is for any of the host's.
-        let ours = destination == local || destination.is_multicast() || !is_unicast(local);
+        let ours = destination == local || destination.is_multicast() || local.is_unspecified();
         seen.insert_if(!ours, DropReason::OtherDestination);
     }
 }

@@ -208,7 +208,8 @@ impl<P: Protocol> Builder<P> {
         if is_ipv4_mapped(local) {
             return Err(ConfigError::Ipv4Mapped(local));
         }
-        if self.framing != Framing::Payload && !is_unicast(local) {
+        let is_left_to_a_socket = self.framing == Framing::Payload && local.is_unspecified();
+        if !is_unicast(local) && !is_left_to_a_socket {
             return Err(ConfigError::LocalNotUnicast(local));
         }
         if let Framing::Ethernet(Link { source, vlan, .. }) = self.framing {

@@ -16,8 +16,9 @@ pub enum ConfigError {
         /// The remote's address.
         remote: IpAddr,
     },
-    /// An address that nobody can have.
-    #[error("local address {0} is not a unicast address, which framing with IP needs")]
+    /// An address that nobody can have. An unspecified one is a socket's that is bound to any, with
+    /// [`Framing::Payload`](super::Framing::Payload).
+    #[error("local address {0} is not a unicast address; only with `Framing::Payload` it may be unspecified")]
     LocalNotUnicast(IpAddr),
     /// An IPv4 address as a socket of both families tells it, our own or a remote's: as it stands, it is an IPv6
     /// address, which nobody has.

@@ -69,9 +69,13 @@ use crate::{
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Config {
-    /// Our address in an IPv4 underlay.
+    /// Our address in an IPv4 underlay. Unspecified, 0.0.0.0, is for a socket that is bound to any address, with
+    /// [`Framing::Payload`] alone: then packets that came to whatever address of this host are taken. Better give ours
+    /// all the same: without it no packet is known as our own, be it one that comes back or one that goes into a tunnel
+    /// ([`DropReason::Loop`](super::DropReason::Loop)), no remote as ourselves (`localbypass`), and no ICMP error as
+    /// ours ([`PathReport::NotOurs`](super::PathReport::NotOurs)).
     pub local: Option<Ipv4Addr>,
-    /// Our address in an IPv6 underlay.
+    /// Our address in an IPv6 underlay, or `::`, as `local`.
     pub local6: Option<Ipv6Addr>,
     /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
     /// All zeroes for none.

@@ -9,6 +9,9 @@ use crate::{
 impl Config {
     /// What no endpoint finds by itself.
     pub(super) fn check(&self, capacity: &Capacity) -> Result<(), ConfigError> {
+        if self.address.is_multicast() {
+            return Err(ConfigError::AddressIsGroup(self.address));
+        }
         if self.l3 && !self.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::{table, tunnel};
+use crate::{table, tunnel, wire::MacAddr};
 
 /// Why a VTEP, or a node of flannel's backend, cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum ConfigError {
         /// Bytes that there are.
         had: usize,
     },
+    /// Our own MAC address in the overlay is one that no frame comes from: a group's, or that of all.
+    #[error("`address` is {0}, a group's MAC address, which no frame comes from")]
+    AddressIsGroup(MacAddr),
     /// Routing without a MAC address of our own.
     #[error("`l3` needs a unicast MAC address of our own: `address`")]
     L3WithoutAddress,

@@ -90,8 +90,10 @@ fn addresses_that_nobody_can_have_or_reach() {
     for address in ["0.0.0.0", "239.1.1.1", "255.255.255.255", "::", "ff02::1"] {
         let address = ip(address);
         assert_eq!(vxlan::Endpoint::new(address).build().unwrap_err(), ConfigError::LocalNotUnicast(address));
-        // A socket knows its own address.
-        assert!(vxlan::Endpoint::new(address).framing(Framing::Payload).build().is_ok());
+        // A socket that is bound to any knows its own address.
+        let socket = vxlan::Endpoint::new(address).framing(Framing::Payload).build();
+        let error = ConfigError::LocalNotUnicast(address);
+        assert_eq!(socket.err(), if address.is_unspecified() { None } else { Some(error) });
     }
     let (a, b) = ends(false);
     let tunnel = vxlan::Endpoint::new(a).build().unwrap();

@@ -80,9 +80,22 @@ fn addresses_that_nobody_can_have() {
         // One good address does not make up for another.
         let other = if address.is_ipv4() { v6(1).into() } else { crate::common::address(1) };
         assert_eq!(refused(Config::new().local(other).local(address)), expected);
-        // A socket that is bound to any address is the socket's business.
-        let socket = with(Config::new(), |c| c.framing = Framing::Payload);
-        assert!(build(socket.local(address), CAPACITY).is_ok());
+        // A socket may be bound to any address, and to none that nobody has.
+        let socket = with(Config::new(), |c| c.framing = Framing::Payload).local(address);
+        let expected = if address.is_unspecified() { None } else { Some(expected) };
+        assert_eq!(build(socket, CAPACITY).err(), expected);
+    }
+}
+
+/// IEEE 802.3, section 3.2.4: a source is a station. What is routed comes from our address.
+#[test]
+fn no_frame_comes_from_a_group() {
+    for l3 in [false, true] {
+        let of = |mac| with(v4(), |c| (c.l3, c.address) = (l3, mac));
+        for group in [MacAddr::BROADCAST, MacAddr([1, 0, 0x5e, 0, 0, 1])] {
+            assert_eq!(refused(of(group)), ConfigError::AddressIsGroup(group));
+        }
+        assert!(build(of(mac(1)), CAPACITY).is_ok());
     }
 }
 

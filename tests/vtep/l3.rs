@@ -4,7 +4,7 @@ use encap::{
     Packet,
     table::{Capacity, Line, NextHop},
     vtep::{Config, ConfigError, DropReason, Miss, Output, OverlayMeta, Vtep, Worker},
-    wire::{MacAddr, Vni},
+    wire::Vni,
 };
 
 use crate::common::*;
@@ -156,11 +156,8 @@ fn frames_to_others_stay_frames() {
 fn routing_needs_a_mac_address() {
     let mut config = Config::new().local(address(1));
     config.l3 = true;
-    for mac in [MacAddr::ZERO, MacAddr::BROADCAST] {
-        config.address = mac;
-        let vtep = Vtep::with_capacity(config, Capacity::fdb(8), [1, 2]);
-        assert_eq!(vtep.err(), Some(ConfigError::L3WithoutAddress));
-    }
+    let vtep = Vtep::with_capacity(config, Capacity::fdb(8), [1, 2]);
+    assert_eq!(vtep.err(), Some(ConfigError::L3WithoutAddress));
 }
 
 /// A burst is decided as its packets are one by one, in both directions.

@@ -54,9 +54,10 @@ use crate::{
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Config {
-    /// Our address in an IPv4 underlay.
+    /// Our address in an IPv4 underlay; unspecified, 0.0.0.0, as [that of a VTEP](super::Config::local): then no packet
+    /// is known as our own.
     pub local: Option<Ipv4Addr>,
-    /// Our address in an IPv6 underlay.
+    /// Our address in an IPv6 underlay, or `::`, as `local`.
     pub local6: Option<Ipv6Addr>,
     /// Our address in the overlay, which ICMP errors come from. Without one nobody is told: what cannot be forwarded is
     /// dropped, [counted](super::Counters) and no more. Where that is an address of a TUN device, Linux takes

@@ -260,12 +260,7 @@ fn b7_not_on_tunnels_of_frames_nor_to_groups() {
 /// Who writes no IP header may leave the address to the socket: but nobody would get the answer.
 #[test]
 fn b7_not_from_a_wildcard_address() {
-    for (local, remote) in [
-        ("0.0.0.0", "192.0.2.1"),
-        ("224.0.0.9", "192.0.2.1"),
-        ("255.255.255.255", "192.0.2.1"),
-        ("::", "fd00::1"),
-    ] {
+    for (local, remote) in [("0.0.0.0", "192.0.2.1"), ("::", "fd00::1")] {
         let mut wildcard = Tunnel::new(ip(local), ip(remote)).framing(Framing::Payload).build().unwrap();
         assert_eq!(keepalive(&mut wildcard), Err(EncapError::NoKeepalives), "{local}");
         assert_eq!(wildcard.counters().tx_errors, 1, "whatever the reason");
