@@ -38,8 +38,9 @@
 //! # The main loop
 //!
 //! Tables need a sweep now and then, from one thread, whichever: it gives back the room of what has expired. Nobody
-//! but the caller has a clock, so nobody else can see to it. Where no sweep ends for 20 ageing times, stamps cannot be
-//! told apart any more: then nothing is learned, and all that was counts as expired, until one does.
+//! but the caller has a clock, so nobody else can see to it. A sweep must end within 20 ageing times after the one
+//! before began. Otherwise stamps cannot be told apart any more, at the latest after 40: then nothing is learned, and
+//! all that was counts as expired, until one does.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -268,9 +269,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 
     /// Goes on with the sweep of the tables for at most `budget` lines, and tells what expired; see [`Tables::age`].
-    /// Call this when [`poll_timeout`](Self::poll_timeout) says so, with a budget of 1,000, say. If nobody does for 20
-    /// [ageing times](crate::table::Settings::ageing), nothing is learned any more, and what was learned counts as
-    /// expired; so it is with neighbours after 20 times [`reachable`](crate::table::Settings::reachable).
+    /// Call this when [`poll_timeout`](Self::poll_timeout) says so, with a budget of 1,000, say. A sweep must
+    /// come around within 20 [ageing times](crate::table::Settings::ageing): without one, at the latest after 40,
+    /// nothing is learned any more, and what was learned counts as expired. So it is with neighbours, by the
+    /// time that they are [`reachable`](crate::table::Settings::reachable).
     pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(Event)) -> Aged {
         self.tables.age(now, budget, each)
     }
