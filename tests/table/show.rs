@@ -108,4 +108,5 @@ fn groups_have_numbers() {
     };
     assert_eq!(target(1), target(2));
     assert_ne!(target(1), target(3));
+    assert_eq!(target(1), 1, "to Linux, 0 is no group");
 }

@@ -3,7 +3,7 @@
 use core::{fmt, iter, net::Ipv4Addr, time::Duration};
 
 use super::{
-    super::{Destination, Remote},
+    super::{Destination, GroupId, Remote},
     Entry, Fdb, State,
 };
 use crate::wire::{MacAddr, Vni};
@@ -11,7 +11,9 @@ use crate::wire::{MacAddr, Vni};
 /// An entry with one of its destinations, without handles: what a line of `bridge fdb show` says, and more.
 ///
 /// An entry whose destination is a replication list has a row for each of its remotes, in order. With the feature
-/// `serde`, rows are what to keep of the forwarding database, or to send elsewhere.
+/// `serde`, rows are what to keep of the forwarding database, or to send elsewhere. Who has next-hop groups keeps their
+/// members besides: a row has the number alone. They are [`Lists::members`](super::super::Lists::members) of the group
+/// that [`Entry::destination`] names, the entry being the one that [`Fdb::rows`] is asked about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
@@ -43,8 +45,8 @@ pub struct Row {
 pub enum Target {
     /// This remote, or this one of several (`dst`, `port`, `vni`, `via`).
     Remote(Remote),
-    /// The next-hop group of this number (`nhid`): the same for all its entries, and of no other group that there
-    /// is at the same time.
+    /// The next-hop group of this number (`nhid`), from 1 on: the same for all its entries, and of no other group that
+    /// there is at the same time.
     Group(u32),
     /// Not into a tunnel: the host is on this side (`dst 0.0.0.0`).
     Local,
@@ -100,7 +102,7 @@ impl<'t> Fdb<'t> {
         let (single, remotes) = match entry.destination {
             Destination::Local => (Some(Target::Local), None),
             Destination::Blackhole => (Some(Target::Blackhole), None),
-            Destination::Group(group) => (Some(Target::Group(group.0.index() as u32)), None),
+            Destination::Group(group) => (Some(Target::Group(number(group))), None),
             destination => (None, Some(self.remotes_of(destination))),
         };
         let remotes = remotes.into_iter().flatten();
@@ -108,6 +110,11 @@ impl<'t> Fdb<'t> {
         let first = single.or_else(|| remotes.next()).unwrap_or(Target::Nobody);
         iter::once(first).chain(remotes).map(move |target| entry.row(target))
     }
+}
+
+/// The number of a group; 0 is none to Linux, which gives another one to who asks for it.
+const fn number(group: GroupId) -> u32 {
+    (group.0.index() as u32).saturating_add(1)
 }
 
 impl Entry {
