@@ -23,7 +23,8 @@ use super::{
 };
 use crate::wire::Vni;
 
-/// What happened in one VNI. Bytes are those of frames, without outer headers.
+/// What happened in one VNI. Bytes are those of frames as they are in the segment: without outer headers and a trunk's
+/// tag, and with an Ethernet header where packets are routed to it or from it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct VniCounters {

@@ -17,7 +17,9 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Frames and packets for this side: out of tunnels, and those that need none because their remote is us.
     pub delivered: u64,
-    /// Bytes of those.
+    /// Bytes of those as they were in the segment: with the Ethernet header of what is handed over as an IP packet
+    /// ([`Output::DeliverIp`](super::Output::DeliverIp)), and without a trunk's tag. Of
+    /// [`ip_udp`](super::ip_udp), bytes of IP packets.
     pub delivered_bytes: u64,
     /// Answers given in place of others.
     pub replies: u64,
