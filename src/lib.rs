@@ -73,10 +73,14 @@
 //! With feature `simd`, which is a default one, `safe_arch` offers what safe code has no words for: on x86-64 lines of
 //! tables are fetched before they are read, and long checksums are summed by vectors.
 //!
-//! With feature `etherparse`, headers convert from and to those of `etherparse` by `From` (`TryFrom` where theirs
-//! can hold what ours cannot), and [`tunnel::Inner`] parses the inner packet with it. A major bump of
-//! `etherparse` is a breaking release of this crate. With feature `bytes`, `packet::edit` works on `BytesMut`; with
-//! feature `serde`, headers, addresses, bounded values, settings and counters serialize, never past their bounds.
+//! With feature `etherparse`, headers convert from and to those of `etherparse` by `From` (`TryFrom` where one side can
+//! hold what the other cannot): among them those of Ethernet and VLAN tags, ARP, IPv4 with its options, IPv6 and UDP,
+//! and the values in them, such as [`wire::EtherType`], [`wire::VlanId`] and [`wire::Dscp`]. Each type lists its own;
+//! VXLAN and GRE are not in `etherparse`. [`tunnel::Inner`] parses the inner packet with it. A major bump of
+//! `etherparse` is a breaking release of this crate.
+//!
+//! With feature `bytes`, `packet::edit` works on `BytesMut`; with feature `serde`, headers, addresses, bounded values,
+//! settings and counters serialize, never past their bounds.
 //!
 //! # Conventions
 //!

@@ -86,7 +86,7 @@ impl Capacity {
             ("entries", self.entries, 1 << 28),
             ("vnis", self.vnis, 0xffff),
             ("remotes", self.remotes, 1 << 20),
-            ("header", self.header, 152),
+            ("bytes of header", self.header, 152),
             ("lists", self.lists, MOST_LINES),
             ("members", self.members, members),
             ("quotas", self.quotas, 0xffff),

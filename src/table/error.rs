@@ -242,7 +242,7 @@ pub enum BuildError {
     /// A number of the capacity is too large.
     #[error("capacity for {asked} {what}: at most {most}")]
     Capacity {
-        /// Name of the field.
+        /// Name of the field; of the header, bytes of it.
         what: &'static str,
         /// What it says.
         asked: u32,

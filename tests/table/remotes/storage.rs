@@ -114,7 +114,7 @@ fn what_cannot_be_told_apart_is_refused() {
         ("entries", Capacity { entries: (1 << 28) + 1, ..Capacity::NONE }, (1 << 28) + 1, 1 << 28),
         ("vnis", Capacity { vnis: 65_536, ..Capacity::NONE }, 65_536, 65_535),
         ("remotes", Capacity { remotes: (1 << 20) + 1, ..Capacity::NONE }, (1 << 20) + 1, 1 << 20),
-        ("header", Capacity { header: 153, ..Capacity::NONE }, 153, 152),
+        ("bytes of header", Capacity { header: 153, ..Capacity::NONE }, 153, 152),
         ("lists", Capacity { lists: (1 << 20) + 1, ..Capacity::NONE }, (1 << 20) + 1, 1 << 20),
         // A line for the list, all others for twelve members each.
         (
@@ -130,6 +130,8 @@ fn what_cannot_be_told_apart_is_refused() {
     for (what, capacity, asked, most) in most {
         assert_eq!(build(capacity), Err(BuildError::Capacity { what, asked, most }));
     }
+    let error = build(Capacity { header: 153, ..Capacity::NONE }).unwrap_err();
+    assert_eq!(error.to_string(), "capacity for 153 bytes of header: at most 152");
     assert_eq!(build(Capacity::NONE), Ok(()));
 }
 
