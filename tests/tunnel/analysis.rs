@@ -90,6 +90,24 @@ fn erspan_says_whether_the_frame_was_cut() {
     assert!(matches!(header.kind, erspan::Kind::II { index } if index.value() == 1));
 }
 
+/// Of which version an IP packet in type III is, only the packet says; other types of frames are Ethernet's.
+#[test]
+fn erspan_iii_says_whether_it_carries_ip() {
+    let (v4, v6) = (ipv4_packet(Ecn::NotEct, false, 64, b"x"), ipv6_packet(Ecn::NotEct, 64, b"x"));
+    for (frame_type, payload, expected) in [
+        (2, &v4[..], EtherType::IPV4),
+        (2, &v6, EtherType::IPV6),
+        (2, &[0x55; 20], EtherType::TEB),
+        (0, &v4, EtherType::TEB),
+        (0, &v6, EtherType::TEB),
+    ] {
+        let header =
+            [0x10, 0, 0x22, 0xeb, 0, 0, 0, 6, 0x20, 0x64, 0, 0x7b, 0, 0, 0, 1, 0, 0, frame_type << 2, 0];
+        let (_, protocol, found) = carried(&over_ip(&[&header[..], payload].concat()));
+        assert_eq!((protocol, &found[..]), (expected, payload), "frame type {frame_type}");
+    }
+}
+
 #[test]
 fn enhanced_gre_is_read_and_refused_by_endpoints() {
     let gre = [0x30, 0x81, 0x88, 0x0b, 0, 4, 0, 24, 0, 0, 0, 7, 0, 0, 0, 6, 0xff, 3, 0xc0, 0x21];

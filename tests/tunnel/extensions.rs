@@ -172,6 +172,12 @@ fn a3_5_gpe_version_p_o_and_next_protocol() {
         let change = |header: &mut [u8; 8]| header[byte] |= bits;
         assert_eq!(changed(gpe, linux, &inner, &EncapMeta::new(), change).err(), expected);
     }
+    let mut policy = Policy::RFC;
+    policy.allow_gpe_oam = true;
+    let taken = |b: Vxlan| gpe(b).policy(policy);
+    let (facts, made) = changed(gpe, taken, &inner, &EncapMeta::new(), |header| header[0] |= 0x01).unwrap();
+    let Encapsulation::VxlanGpe(header) = facts.encapsulation else { panic!() };
+    assert_eq!((header.is_oam(), made), (true, inner.clone()), "by who handles them");
     let strict = |b: Vxlan| gpe(b).policy(Policy::STRICT);
     let reason = changed(gpe, strict, &inner, &EncapMeta::new(), |header| header[1] = 1).err();
     assert_eq!(reason, Some(DropReason::VxlanReservedBits));

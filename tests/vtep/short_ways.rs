@@ -12,7 +12,7 @@ use encap::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use crate::common::*;
+use crate::{common::*, frames::with};
 
 /// Choices of settings, by number.
 type Choices = [u8; 16];
@@ -237,6 +237,41 @@ fn burst(node: &mut Node, frames: &[(OverlayMeta, Vec<u8>)]) -> Vec<(Output, Vec
     let done = node.vtep.handle_overlay_batch(&mut node.worker, NOW, &metas, &mut packets, &mut outputs);
     assert_eq!(done, frames.len());
     outputs.into_iter().zip(packets.iter().map(|packet| packet.as_slice().to_vec())).collect()
+}
+
+/// One of each kind of outer headers, which chance may leave out; and what is counted by VNI as well.
+#[test]
+fn a_burst_behind_headers_of_every_kind_is_sent_and_counted_as_one_by_one() {
+    let link = Framing::Ethernet(Link { source: mac(200), next_hop: mac(201), vlan: None });
+    let locals: [&[IpAddr]; 3] = [&[address(1)], &[v6(1).into()], &[address(1), v6(1).into()]];
+    for (framing, locals) in [Framing::Ip, link].into_iter().flat_map(|it| locals.map(|locals| (it, locals)))
+    {
+        let node = || {
+            let config = with(Config::new(), |config| config.framing = framing);
+            let config = locals.iter().fold(config, |config, &local| config.local(local));
+            let capacity = Capacity { vni_counters: true, ..Capacity::fdb(64) };
+            let vtep = Vtep::with_capacity(config, capacity, [7, 1]).unwrap();
+            vtep.fdb().add_vni(VNI).unwrap();
+            for (host, local) in (2..).zip(locals) {
+                let peer = if local.is_ipv4() { address(2) } else { v6(2).into() };
+                vtep.fdb().add(VNI, mac(host), vtep.remote(peer).unwrap()).unwrap();
+            }
+            let worker = Worker::new(1).counting_as(&vtep.register().unwrap());
+            Node { vtep, worker }
+        };
+        let (mut alone, mut together) = (node(), node());
+        let hosts = [2, 3, 9, 2, 3];
+        let frames: Vec<_> = hosts
+            .map(|host| (OverlayMeta::new(VNI), datagram(mac(host), mac(1), usize::from(host) * 10)))
+            .into();
+        assert_eq!(burst(&mut together, &frames), one_by_one(&mut alone, &frames));
+        assert_eq!(together.worker.counters(), alone.worker.counters());
+        let counted = together.vtep.vni_counters(VNI);
+        assert_eq!(counted, alone.vtep.vni_counters(VNI));
+        let sent = hosts.iter().filter(|&&host| usize::from(host) < 2 + locals.len());
+        let bytes = sent.clone().map(|&host| 42 + u64::from(host) * 10).sum::<u64>();
+        assert_eq!((counted.sent, counted.sent_bytes), (sent.count() as u64, bytes));
+    }
 }
 
 proptest! {

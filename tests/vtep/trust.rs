@@ -72,17 +72,26 @@ fn a4_4_a_remote_with_a_vni_of_its_own_teaches_in_its_segment_alone() {
     }
 }
 
-/// As one of a list, so of a group.
+/// As one of a list, so of a group; and as the only one.
 #[test]
 fn a4_4_a_remote_with_a_vni_of_its_own_teaches_as_a_groups_member() {
     for config in both() {
-        let mut node = Node::new(2, config);
-        let remote = Remote::new(address(1), config.dstport).vni(Vni::truncate(77));
-        let remote = node.vtep.add_remote(&remote).unwrap();
-        node.vtep.fdb().add(VNI, MacAddr::ZERO, node.vtep.lists().add_group(&[remote]).unwrap()).unwrap();
-        node.delivers(&outer(&node, &frame(mac(2), mac(9), 0x88b5, &[])).bytes());
-        let found = node.vtep.fdb().lookup(NOW, VNI, mac(9));
-        assert_eq!(found, Lookup::Found(Destination::Remote(remote)));
+        for is_group in [true, false] {
+            let mut node = Node::new(2, config);
+            let remote = |last| Remote::new(address(last), config.dstport).vni(Vni::truncate(77));
+            let [one, other] = [1, 3].map(|last| node.vtep.add_remote(&remote(last)).unwrap());
+            let destination = match is_group {
+                true => node.vtep.lists().add_group(&[one]).unwrap().into(),
+                false => Destination::Remote(one),
+            };
+            node.vtep.fdb().add(VNI, MacAddr::ZERO, destination).unwrap();
+            let found = |host, last, node: &mut Node| {
+                node.delivers(&from(last, node, &frame(mac(2), mac(host), 0x88b5, &[])));
+                node.vtep.fdb().lookup(NOW, VNI, mac(host))
+            };
+            assert_eq!(found(9, 1, &mut node), Lookup::Found(Destination::Remote(one)));
+            assert_ne!(found(8, 3, &mut node), Lookup::Found(Destination::Remote(other)), "somewhere else");
+        }
     }
 }
 

@@ -110,6 +110,7 @@ fn a6_flow_picks_one_member_of_a_group() {
     let lists = tables.lists();
     let all = [1, 2, 3, 4].map(|last| remote(&tables, last));
     let group = lists.add_group(&all).unwrap();
+    assert_eq!(tables.fdb().remotes_of(group.into()).collect::<Vec<_>>(), all);
     let picks: Vec<_> = (0..4_096).map(|flow| lists.pick(group, flow).unwrap()).collect();
     for member in all {
         let share = picks.iter().filter(|&&pick| pick == member).count();
