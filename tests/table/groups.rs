@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use encap::table::{Capacity, Error, Line, Remote, Tables};
+use encap::table::{Capacity, Error, Group, Line, Remote, Tables};
 
 use crate::common::{NOW, VNI, small, with};
 
@@ -49,6 +49,23 @@ fn a_group_never_leads_to_a_remote_that_came_later() {
         assert_eq!(groups.get(VNI, GROUP, None), Err(Error::NotFound), "round {round}");
         remotes.remove(later).unwrap();
     }
+}
+
+#[test]
+fn a_group_is_told_as_it_was_added() {
+    let tables = with(Capacity { groups: 8, ..small() }, |_| {});
+    let (groups, a) = (tables.groups(), tables.remotes().add(&at(1)).unwrap());
+    let parts = |it: Group| (it.vni, it.group, it.source, it.destination);
+    for (group, source) in [("239.1.1.1", "10.1.0.2"), ("ff0e::1", "2001:db8::2")] {
+        let group: IpAddr = group.parse().unwrap();
+        for source in [None, Some(source.parse().unwrap())] {
+            groups.add(VNI, group, source, a).unwrap();
+            let added = (VNI, group, source, a.into());
+            assert_eq!(groups.get(VNI, group, source).map(parts), Ok(added));
+            assert!(groups.iter().map(parts).any(|group| group == added));
+        }
+    }
+    assert_eq!((groups.count(), groups.iter().count()), (4, 4));
 }
 
 #[test]

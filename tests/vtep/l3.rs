@@ -2,7 +2,7 @@
 
 use encap::{
     Packet,
-    table::{Capacity, Line, NextHop},
+    table::{Capacity, Line, NeighborState, NewNeighbor, NextHop},
     vtep::{Config, ConfigError, DropReason, Miss, Output, OverlayMeta, Vtep, Worker},
     wire::Vni,
 };
@@ -76,6 +76,11 @@ fn d2_what_is_not_there_is_dropped_by_name() {
 
     let packet = ip(2, 10);
     let gateway = [10, 244, 2, 0].into();
+    let failed = NewNeighbor::new(mac(2)).state(NeighborState::Failed, NOW);
+    here.0.neighbors().replace(SEGMENT, gateway, failed).unwrap();
+    assert_eq!(send(&mut here, &packet), (Output::Drop(DropReason::NoNeighbor), packet.clone()));
+    assert_eq!(here.1.poll_miss(), Some(Miss::L3 { vni: SEGMENT, address: gateway }));
+    here.0.neighbors().replace(SEGMENT, gateway, mac(2)).unwrap();
     here.0.fdb().delete(NOW, SEGMENT, mac(2)).unwrap();
     assert_eq!(
         send(&mut here, &packet),

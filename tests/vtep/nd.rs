@@ -365,6 +365,20 @@ fn suppress_answers_for_whom_the_forwarding_database_does_not_know() {
     assert_eq!(answered(&mut node, &question().bytes()), answer());
 }
 
+/// It says that who is known is there, where he is known to be.
+#[test]
+fn rfc4861_s7_2_5_an_advertisement_without_a_mac_address_confirms_the_one_that_is_known() {
+    let config = with(Config::new(), |c| (c.proxy, c.tables.snooping) = (SUPPRESS, Snooping::All));
+    let mut node = Node::new(1, config).peers(&[2, 3]);
+    let stale = NewNeighbor::new(mac(8)).state(NeighborState::Stale, NOW);
+    node.vtep.neighbors().add(VNI, v6(8).into(), stale).unwrap();
+    let message = [&[136, 0, 0, 0, 0x60, 0, 0, 0][..], &v6(8).octets()].concat();
+    let packet = ip(v6(8).into(), v6(7).into(), 58, 0, &icmpv6_checksum(v6(8), v6(7), message));
+    floods(&mut node, &frame(mac(7), mac(8), 0x86dd, &packet));
+    let known = node.vtep.neighbors().get(NOW, VNI, v6(8).into()).unwrap();
+    assert_eq!((known.mac, known.state), (mac(8), NeighborState::Reachable));
+}
+
 #[test]
 fn suppress_learns_neighbours_where_it_is_told_to() {
     for snooping in [Snooping::Off, Snooping::All] {

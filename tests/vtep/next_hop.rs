@@ -7,7 +7,7 @@ use encap::{
     table::{Capacity, Remote},
     tunnel::{DecapMeta, Framing, Link},
     vtep::{Config, ConfigError, Miss, Output, Vtep, Worker},
-    wire::{MacAddr, Pcp, VlanId, arp, icmpv6, ndp::Answer, ndp_check},
+    wire::{MacAddr, Pcp, VlanId, arp, icmpv6, ndp::Answer, ndp_check, ndp_option::NeighborOption},
 };
 
 use crate::{common::*, frames::*};
@@ -105,7 +105,8 @@ fn who_is_not_on_the_link_is_reached_by_the_gateway() {
     assert_eq!((hop(&mut node, 4), hop(&mut node, 5)), (Err(gateway), Err(gateway)));
     says(&mut node, &reply(OURS, (mac(0xfe), [192, 0, 2, 254]), [192, 0, 2, 1]));
     assert_eq!((hop(&mut node, 4), hop(&mut node, 5)), (Ok(mac(0xfe)), Ok(mac(0xfe))));
-    assert_eq!(hop(&mut node, 2), Err(address(2)));
+    says(&mut node, &arp(MacAddr::BROADCAST, 1, (mac(0x22), [192, 0, 2, 2]), [192, 0, 2, 2]));
+    assert_eq!(hop(&mut node, 2), Err(address(2)), "that the gateway is known tells nothing of others");
     says(&mut node, &arp(MacAddr::BROADCAST, 1, (mac(0xfd), [192, 0, 2, 254]), [192, 0, 2, 254]));
     assert_eq!(
         (hop(&mut node, 4), hop(&mut node, 5)),
@@ -223,6 +224,8 @@ fn rfc4861_s7_2_over_ipv6_too() {
         icmpv6::Type::NEIGHBOR_SOLICITATION
     );
 
+    says(&mut node, &advertisement(v6(2).into(), mac(0x21), v6(7).into(), true));
+    assert_eq!(hop(&mut node, 2), Err(v6(2).into()), "an answer to somebody else");
     says(&mut node, &advertisement(v6(2).into(), mac(0x22), v6(1).into(), true));
     assert_eq!(hop(&mut node, 2), Ok(mac(0x22)));
     // Section 7.2.5: without the O flag another address is not taken, in answer to our question or not.
@@ -237,6 +240,8 @@ fn rfc4861_s7_2_over_ipv6_too() {
     assert_eq!(hop(&mut node, 9), Err(gateway));
     says(&mut node, &advertisement(gateway, mac(0xfe), v6(1).into(), true));
     assert_eq!(hop(&mut node, 9), Ok(mac(0xfe)));
+    says(&mut node, &advertisement(gateway, mac(0xfd), v6(7).into(), true));
+    assert_eq!(hop(&mut node, 9), Ok(mac(0xfd)), "another router took over");
     // An advertisement with a wrong checksum says nothing.
     let mut broken = advertisement(v6(2).into(), mac(0x99), v6(1).into(), true);
     broken[57] ^= 1;
@@ -250,6 +255,10 @@ fn rfc4861_s7_2_3_who_asks_us_is_known() {
     let mut node = node6();
     says(&mut node, &Ns { source_mac: mac(0x22), ..Ns::new(2, v6(1)) }.bytes());
     assert_eq!(hop(&mut node, 2), Ok(mac(2)), "what the option says counts");
+    // Whoever it asks next, it has moved.
+    let options = NeighborOption::source_address(mac(0x23)).to_vec();
+    says(&mut node, &Ns { options, ..Ns::new(2, v6(7)) }.bytes());
+    assert_eq!(hop(&mut node, 2), Ok(mac(0x23)));
 }
 
 #[test]
@@ -290,6 +299,13 @@ fn gateways_that_cannot_be() {
     assert_eq!(build(|c| c.gateway = Some([192, 0, 2, 1].into())), Err(ConfigError::GatewayIsLocal(own)));
     assert_eq!(build(|c| c.gateway6 = Some(v6(1))), Err(ConfigError::GatewayFamily(v6(1).into())));
     let long = |field, len, max| Err(ConfigError::PrefixLength { field, len, max });
+    let far6: IpAddr = "2001:db8::fe".parse().unwrap();
+    let off = ConfigError::GatewayOffLink { gateway: far6, field: "prefix6", len: 64 };
+    let with_ipv6 = with(Config::new().local(v6(1).into()), |c| {
+        (c.framing, c.prefix6, c.gateway6) = (link(), 64, Some("2001:db8::fe".parse().unwrap()));
+    });
+    assert_eq!(Vtep::with_capacity(with_ipv6, Capacity::fdb(16), [1, 2]).err(), Some(off));
+    assert_eq!(build(|c| (c.prefix, c.prefix6) = (32, 128)), Ok(()));
     assert_eq!(build(|c| c.prefix = 33), long("prefix", 33, 32));
     assert_eq!(build(|c| c.prefix6 = 129), long("prefix6", 129, 128));
 }

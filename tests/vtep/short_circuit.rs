@@ -115,6 +115,23 @@ fn a_packet_that_expires_goes_to_the_router() {
     }
 }
 
+/// No router forwards it, and nobody asks where it is (RFC 3927, section 2.7; RFC 1812, section 5.3.4).
+#[test]
+fn what_no_router_forwards_goes_to_the_router_and_is_no_miss() {
+    for config in both() {
+        for to in [[169, 254, 0, 9], [239, 1, 1, 1], [255; 4]] {
+            let mut node = node(config);
+            let _ = node.vtep.neighbors().add(VNI, to.into(), mac(9));
+            let mut frame = routed(9, 64);
+            frame[30..34].copy_from_slice(&to);
+            let ip = fix_ipv4(frame.split_off(14));
+            let frame = [frame, ip].concat();
+            assert_eq!(node.sends(&frame, 2)[36..], frame, "{to:?}");
+            assert_eq!(node.worker.poll_miss(), None, "{to:?}");
+        }
+    }
+}
+
 #[test]
 fn a8c_who_is_here_gets_the_frame_here() {
     for config in both() {

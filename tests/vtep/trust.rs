@@ -12,7 +12,7 @@ use encap::{
     time::Instant,
     tunnel::{DecapMeta, Framing},
     vtep::{Config, DropReason, Output, OverlayMeta, Proxy, Vtep, Worker},
-    wire::{MacAddr, Vni, vxlan},
+    wire::{MacAddr, Vni, ndp_option::NeighborOption, vxlan},
 };
 
 use crate::{
@@ -92,6 +92,19 @@ fn a4_4_a_remote_with_a_vni_of_its_own_teaches_as_a_groups_member() {
             assert_eq!(found(9, 1, &mut node), Lookup::Found(Destination::Remote(one)));
             assert_ne!(found(8, 3, &mut node), Lookup::Found(Destination::Remote(other)), "somewhere else");
         }
+    }
+}
+
+/// What is sent to one with the segment's own VNI is in this segment, whatever else unknown frames go to.
+#[test]
+fn a4_4_a_remote_with_the_segments_vni_teaches_in_it() {
+    for config in both() {
+        let mut node = node(config);
+        let remote = Remote::new(address(5), config.dstport).vni(VNI);
+        let remote = node.vtep.add_remote(&remote).unwrap();
+        node.delivers(&from(5, &node, &frame(mac(2), mac(9), 0x88b5, &[])));
+        let found = node.vtep.fdb().lookup(NOW, VNI, mac(9));
+        assert_eq!(found, Lookup::Found(Destination::Remote(remote)));
     }
 }
 
@@ -211,14 +224,22 @@ fn g1_probes_are_no_discoveries() {
 /// Two hosts say that they have one address: it flaps no more than a MAC address may, by ARP as by Neighbor Discovery.
 #[test]
 fn g1_a_neighbour_moves_so_often_and_no_more() {
-    for over_ipv6 in [false, true] {
+    let solicits = |host| Ns { source: v6(50), ..Ns::new(host, v6(9)) }.bytes();
+    let advertises = |host| {
+        let option = NeighborOption::target_address(mac(host));
+        let message = [&[136, 0, 0, 0, 0x20, 0, 0, 0][..], &v6(50).octets(), &option].concat();
+        let message = icmpv6_checksum(v6(50), v6(9), message);
+        frame(mac(100), mac(host), 0x86dd, &ip(v6(50).into(), v6(9).into(), 58, 0, &message))
+    };
+    for (over_ipv6, discovery) in [(false, None), (true, Some(false)), (true, Some(true))] {
         let mut node = node(with(Config::new(), |c| c.tables.snooping = Snooping::All)).peers(&[3]);
         let address = if over_ipv6 { v6(50).into() } else { IpAddr::from([10, 1, 0, 50]) };
         let mut places = Vec::new();
         for (last, host) in [(1, 0xa1), (3, 0xa3)].into_iter().cycle().take(100) {
-            let said = match over_ipv6 {
-                true => Ns { source: v6(50), ..Ns::new(host, v6(9)) }.bytes(),
-                false => arp(MacAddr::BROADCAST, 2, (mac(host), [10, 1, 0, 50]), [10, 1, 0, 50]),
+            let said = match discovery {
+                Some(true) => advertises(host),
+                Some(false) => solicits(host),
+                None => arp(MacAddr::BROADCAST, 2, (mac(host), [10, 1, 0, 50]), [10, 1, 0, 50]),
             };
             node.delivers(&from(last, &node, &said));
             places.push(node.vtep.neighbors().lookup(NOW, VNI, address).unwrap().unwrap().mac);
@@ -298,6 +319,13 @@ fn what_is_not_learned_is_counted_with_its_reason() {
     assert_eq!(of(&strange), [(Refusal::UnconfiguredRemote, 1)]);
     learn(&mut strange, 1, 1, NOW);
     assert_eq!(of(&strange), [(Refusal::UnconfiguredRemote, 1)]);
+    // Who says that he teaches nothing was not refused.
+    let mut silent = node(with(Config::new(), |config| config.gbp = true));
+    for last in [1, 77] {
+        let said = Outer { source: address(last), ..outer(&silent, &FRAME) }.bits(0x8040_0000_0000_0000);
+        silent.delivers(&said.bytes());
+    }
+    assert_eq!((of(&silent), silent.vtep.fdb().count_vni(VNI).1), (vec![], 0));
     // Time has begun, and nobody sweeps.
     learn(&mut strange, 1, 2, Instant::from_secs(100_000));
     assert_eq!(strange.worker.counters().refused(Refusal::SweepPending), 1);

@@ -68,6 +68,11 @@ fn b3_the_order_of_the_steps() {
             all.pop();
         }
         assert_eq!(find(&all, arrived(v6, IP)), None);
+        assert_eq!(
+            find(&[selector(1, b, a)], arrived(v6, IP)),
+            None,
+            "a remote that is no group is a source"
+        );
     }
 }
 

@@ -138,6 +138,23 @@ fn b3_who_is_found_for_a_packet_takes_it() {
     }
 }
 
+/// One with an address of its own tells no key from key zero over IPv4.
+#[test]
+fn b3_the_form_of_the_key_counts_where_one_address_does() {
+    let (a, b) = ends(false);
+    for set in [(|c| c) as fn(Config) -> Config, Config::linux] {
+        for of_packet in [None, Some(Key(0))] {
+            for of_tunnel in [None, Some(Key(0))] {
+                let mut hub = hub(false, |c| of_tunnel.map_or(set(c), |key| set(c).key(key)));
+                let header = Header { key: of_packet, ..Header::new(EtherType::IPV4) };
+                let gre = [&header.to_bytes()[..header.header_len()], &packet()].concat();
+                let refused = receive(&mut hub, &outer(b, a, &gre)).err();
+                assert_eq!(refused, (of_packet != of_tunnel).then_some(DropReason::GreKey));
+            }
+        }
+    }
+}
+
 #[test]
 fn rfc2784_s3_1_a_loop_ends_at_a_hub_too() {
     let (a, b) = ends(false);

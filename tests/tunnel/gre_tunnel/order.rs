@@ -159,6 +159,33 @@ fn e_a_clock_that_jumps_back_resets_nothing() {
     assert_eq!([at(100, 90), at(1, 0), at(3, 1), at(4, 2)], [None, LATE, LATE, None]);
 }
 
+/// Packets wait that were sent shortly before: whoever sends a late number after a silence has not restarted.
+#[test]
+fn a_late_number_is_no_restart_while_others_wait() {
+    let at = Instant::from_secs;
+    let mut filter = SequenceFilter::new(SequenceRule::Rfc2890, Some(Duration::from_secs(3)));
+    filter.accept(at(100), Some(9)).unwrap();
+    let mut slots = [Slot::EMPTY; 2];
+    let mut buffer = Reorder::new(&mut slots, filter, Duration::from_secs(100));
+    assert_eq!(buffer.push(at(101), Some(12), "held"), Pushed::Held);
+    assert_eq!(buffer.push(at(150), Some(3), "late"), Pushed::Late("late"));
+    assert_eq!(buffer.poll(at(201)), Some("held"));
+    assert_eq!(buffer.push(at(204), Some(3), "restarted"), Pushed::Deliver("restarted"));
+}
+
+/// Whatever arrives then, and not only who polls, finds out that the clock was set back.
+#[test]
+fn a_packet_waits_from_when_the_clock_was_set_back() {
+    let at = Instant::from_secs;
+    let mut slots = [Slot::EMPTY; 2];
+    let filter = SequenceFilter::new(SequenceRule::Rfc2890, None);
+    let mut buffer = Reorder::new(&mut slots, filter, Duration::from_secs(5));
+    assert_eq!(buffer.push(at(1_000), Some(2), "held"), Pushed::Held);
+    assert_eq!(buffer.push(at(10), Some(2), "again"), Pushed::Late("again"));
+    assert_eq!(buffer.poll_timeout(), Some(at(15)));
+    assert_eq!((buffer.poll(at(14)), buffer.poll(at(15))), (None, Some("held")));
+}
+
 #[test]
 fn a_restart_that_is_known_is_said() {
     let mut end = End::ours(|c| c).after(1000);

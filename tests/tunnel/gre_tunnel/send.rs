@@ -228,6 +228,10 @@ fn b8_rfc7676_s3_1_1280_bytes_of_ipv6_get_through() {
         assert!(!too_long(&mut tunnel(false, |c| inherit(c).mtu(mtu)), &smallest));
         assert!(too_long(&mut tunnel(false, |c| c.mtu(mtu)), &smallest), "such a tunnel is not for IPv6");
     }
+    let one_more = ipv6_packet(Ecn::NotEct, 64, &[0; 1281 - 48]);
+    for (mtu, refused) in [(1303, false), (1304, true)] {
+        assert_eq!(too_long(&mut tunnel(false, |c| inherit(c).mtu(mtu)), &one_more), refused, "{mtu}");
+    }
 }
 
 #[test]

@@ -244,6 +244,10 @@ fn rfc6935_s5_zero_checksum_over_ipv6_only_if_configured() {
     let mut policy = Policy::RFC;
     policy.allow_zero_checksum_ipv6 = true;
     assert_eq!(receive_with(policy, &packet).unwrap().1, any_frame());
+    // Nor is what is missing as good as what nobody verifies.
+    let mut unverified = Policy::RFC;
+    unverified.verify_udp_checksum = false;
+    assert_eq!(reason(receive_with(unverified, &packet)), DropReason::UdpChecksumMissing);
     // Nobody can have verified what is not there.
     let (_, _, receiver) = vxlan_pair(true, |b| b, |b| b);
     let verified = DecapMeta::new().udp_checksum_verified();

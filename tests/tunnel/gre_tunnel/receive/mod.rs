@@ -101,6 +101,9 @@ fn b2_multicast_delivery_is_counted_and_comes_from_anybody() {
     let own = receive(&mut member, &outer(ends(false).1, group, &gre));
     assert_eq!(own.err(), Some(DropReason::MartianSource), "looped back");
     assert_eq!((member.counters().multicast, member.counters().rx_packets), (2, 2));
+    let mut alone = peer(false, |c| c);
+    receive(&mut alone, &to_peer(false, PLAIN, &payload())).unwrap();
+    assert_eq!((alone.counters().multicast, alone.counters().rx_packets), (0, 1));
 }
 
 #[test]
