@@ -10,7 +10,7 @@ use encap::{
     table::{Capacity, Destination, Lookup, NewEntry, Remote, Snooping, State},
     tunnel::DecapMeta,
     vtep::{Accept, Config, DropReason, Output, Vtep, Worker},
-    wire::MacAddr,
+    wire::{MacAddr, Vni},
 };
 
 use crate::{
@@ -224,8 +224,15 @@ fn g_1_strangers_are_not_listened_to_where_only_remotes_are() {
         // Who was only learned of is no better known.
         node.vtep.remotes().find_or_learn(&Remote::new(address(77), 4789)).unwrap();
         node.refuses(&stranger.bytes(), DropReason::UnknownSender);
-        node.vtep.add_remote(&Remote::new(address(77), 1)).unwrap();
+        let known = node.vtep.add_remote(&Remote::new(address(77), 1)).unwrap();
         node.delivers(&stranger.bytes());
+        assert_eq!(node.vtep.fdb().lookup(NOW, VNI, mac(1)), Lookup::Found(Destination::Remote(known)));
+        // For whatever segment somebody configured him.
+        let other = Remote::new(address(78), config.dstport).vni(Vni::truncate(77));
+        let stranger = Outer { source: address(78), ..outer(&node, &FRAME) }.bytes();
+        node.refuses(&stranger, DropReason::UnknownSender);
+        node.vtep.add_remote(&other).unwrap();
+        node.delivers(&stranger);
     }
 }
 
@@ -315,6 +322,7 @@ fn g_1_what_is_not_learned_is_checked_all_the_same() {
         for _ in 0..20 {
             node.refuses(&of(&node, 5, 1), DropReason::SourceElsewhere);
         }
+        (0..20).for_each(|_| drop(node.delivers(&of(&node, 5, 3))));
         assert_eq!(node.worker.counters().unlearned, 0, "no rate's doing");
         let remotes = node.vtep.remotes().count();
         let strangers = node.vtep.config().tables.learn_from == encap::table::LearnFrom::Any;
