@@ -4,8 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::{
     table::{
-        Ageing, Capacity, Cursor, Fdb, Filter, Groups, Line, Lookup, NeighborCursor, NeighborLearned,
-        Neighbors, Remote, RemoteId, Snooping, Tables,
+        Ageing, Capacity, Cursor, Fdb, Filter, Groups, LearnFrom, Learned, Line, Lookup, NeighborCursor,
+        NeighborLearned, Neighbors, NewEntry, Remote, RemoteId, Snooping, Tables,
     },
     wire::Vni,
 };
@@ -101,6 +101,41 @@ fn a_sweep_leaves_the_remotes_that_moving_entries_name() {
         |tables, host, remote| tables.fdb().add(VNI, mac(host), remote).unwrap(),
         |tables, a| churn.entries(&tables.fdb(), 512, a),
     );
+}
+
+/// Wherever the sweep is when they do, and whether or not it has seen the remote in use.
+#[test]
+fn a_sweep_leaves_the_remotes_that_entries_roam_to() {
+    let capacity = Capacity { entries: 32, vnis: 1, remotes: 8, ..Capacity::NONE };
+    for at in 0.. {
+        let mut has_roamed = false;
+        for idle in 0..2 {
+            let tables = with(capacity, |settings| {
+                (settings.unconfigured_remotes, settings.learn_from) = (8, LearnFrom::Any);
+            });
+            let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+            fdb.add(VNI, mac(1), NewEntry::to(a).extern_learn()).unwrap();
+            let stranger = learned(&tables, 1);
+            (0..idle).for_each(|_| assert!(tables.age(NOW, usize::MAX, |_| {}).complete));
+            let mut steps = 0;
+            while !tables.age(NOW, 1, |_| {}).complete {
+                if steps == at && tables.remotes().get(stranger).is_some() {
+                    assert!(matches!(fdb.learn(NOW, VNI, mac(1), stranger), Learned::Moved { .. }));
+                    has_roamed = true;
+                }
+                steps += 1;
+            }
+            let found = fdb.lookup(NOW, VNI, mac(1)).destination();
+            assert!(
+                found == Some(a.into()) || found == Some(stranger.into()),
+                "step {at}, {idle} sweeps before"
+            );
+        }
+        if !has_roamed {
+            assert!(at > 4, "in the middle of a sweep as well");
+            break;
+        }
+    }
 }
 
 #[test]
