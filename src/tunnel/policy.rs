@@ -116,9 +116,6 @@ impl Policy {
         if self.allow_zero_checksum_ipv6 {
             fatal = fatal.without(DropReason::UdpChecksumMissing);
         }
-        if !self.verify_udp_checksum {
-            fatal = fatal.without(DropReason::UdpChecksum);
-        }
         if self.allow_control_messages {
             fatal = fatal.without(DropReason::ControlMessage);
         }

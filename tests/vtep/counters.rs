@@ -53,7 +53,6 @@ fn every_vni_has_counters_of_its_own() {
     assert_eq!(node.vtep.vni_counters(VNI), expected);
 }
 
-/// A copy that is dropped is a drop of the segment whose frame it is.
 /// What a trunk's frame says of its segment is its tag: one of no segment counts for none, be it for VNI 0.
 #[test]
 fn frames_of_unknown_vlans_count_in_no_vni() {
@@ -69,6 +68,7 @@ fn frames_of_unknown_vlans_count_in_no_vni() {
     assert_eq!(node.worker.counters().dropped(DropReason::UnknownVlan), 1);
 }
 
+/// A copy that is dropped is a drop of the segment whose frame it is.
 #[test]
 fn dropped_copies_count_in_their_vni() {
     let mut node = node(1, Config::new());
