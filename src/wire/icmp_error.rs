@@ -135,7 +135,8 @@ pub fn ipv4(
 /// `offending`. Bytes behind the packet's payload length are padding, and not quoted.
 ///
 /// About a packet to a group there may be a packet too big, so that path MTU discovery works for groups,
-/// and a parameter problem of code 2 (RFC 4443, section 2.4(e.3)).
+/// and a parameter problem of code 2 that points to an option whose type asks for it there, too (RFC 4443,
+/// section 2.4(e.3)).
 ///
 /// # Errors
 ///
@@ -148,17 +149,13 @@ pub fn ipv6(
     hop_limit: u8,
 ) -> Result<Headers<IPV6_HEADERS>, Suppressed> {
     let (about, rest) = ipv6::Header::parse(offending)?;
-    let about_groups = matches!(
-        problem,
-        icmpv6::Problem::PacketTooBig { .. } | icmpv6::Problem::ParameterProblem { code: 2, .. }
-    );
-    if about.destination.is_multicast() && !about_groups {
+    let payload = rest.get(..about.payload_len.into()).unwrap_or(rest);
+    if about.destination.is_multicast() && !is_told_of_groups(problem, payload) {
         return Err(Suppressed::Destination);
     }
     if about.source.is_multicast() || about.source.is_unspecified() || about.source.is_loopback() {
         return Err(Suppressed::Source);
     }
-    let payload = rest.get(..about.payload_len.into()).unwrap_or(rest);
     let mut chain = ipv6::Extensions::new(about.next_header, payload);
     for extension in &mut chain {
         extension?;
@@ -197,6 +194,20 @@ pub fn ipv6(
 fn is_ipv4_host(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
     !matches!(first, 0 | 127 | 224..)
+}
+
+/// Whether there may be an error about a packet to a group whose IPv6 payload this is (RFC 4443, section 2.4(e.3)).
+fn is_told_of_groups(problem: icmpv6::Problem, payload: &[u8]) -> bool {
+    match problem {
+        icmpv6::Problem::PacketTooBig { .. } => true,
+        icmpv6::Problem::ParameterProblem { code: 2, pointer } => (pointer as usize)
+            .checked_sub(ipv6::Header::LEN)
+            .and_then(|at| payload.get(at))
+            // RFC 8200, section 4.2: of 10 and 11, only 10 is "regardless of whether or not the packet's Destination
+            // Address was a multicast address".
+            .is_some_and(|&option| option >> 6 == 0b10),
+        _ => false,
+    }
 }
 
 /// The start of a packet that is `len` bytes long by its header and may be cut short: at most `max` bytes.

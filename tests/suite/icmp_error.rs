@@ -15,6 +15,8 @@ const NET: icmpv4::Problem = icmpv4::Problem::Unreachable(icmpv4::Unreachable::N
 const ROUTER6: Ipv6Addr = Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 0xfe);
 const NO_ROUTE: icmpv6::Problem = icmpv6::Problem::Unreachable(icmpv6::Unreachable::NO_ROUTE);
 
+const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
 /// 10.1.0.1 to 10.1.0.2, with `edit` made to the header before its checksum is.
 fn packet(protocol: u8, payload: &[u8], edit: impl FnOnce(&mut Ipv4Header)) -> Vec<u8> {
     let mut header = Ipv4Header::from_bytes(&[
@@ -132,17 +134,32 @@ fn rfc1122_s3_2_2_never_about_a_packet_to_many() {
 
 #[test]
 fn rfc4443_s2_4_e3_about_a_packet_to_a_group_only_that_it_is_too_big() {
-    let group = packet6(17, &[0; 8], |header| header.destination = Ipv6Addr::from([0xff; 16]));
-    let parameter = |code| icmpv6::Problem::ParameterProblem { code, pointer: 40 };
+    let group = packet6(17, &[0x80; 8], |header| header.destination = GROUP);
     for (problem, may) in [
         (NO_ROUTE, false),
         (icmpv6::Problem::TimeExceeded(icmpv6::TimeExceeded::IN_TRANSIT), false),
         (icmpv6::Problem::PacketTooBig { mtu: 1280 }, true),
-        (parameter(1), false),
-        (parameter(2), true),
+        (icmpv6::Problem::ParameterProblem { code: 1, pointer: 40 }, false),
+        // Not in the packet, however far the bytes go.
+        (icmpv6::Problem::ParameterProblem { code: 2, pointer: 48 }, false),
+        (icmpv6::Problem::ParameterProblem { code: 2, pointer: u32::MAX }, false),
     ] {
-        let made = ipv6(&group, problem, ROUTER6, 64);
+        let made = ipv6(&[&group[..], &[0x80]].concat(), problem, ROUTER6, 64);
         assert_eq!(made.err(), (!may).then_some(Suppressed::Destination), "{problem:?}");
+    }
+}
+
+#[test]
+fn rfc4443_s2_4_e3_about_a_packet_to_a_group_and_an_option_only_with_the_bits_10() {
+    for kind in 0..=u8::MAX {
+        // Destination options: one that nobody knows, and UDP.
+        let options = [17, 0, kind, 4, 0, 0, 0, 0, 0x80, 0x80, 0, 7, 0, 8, 0, 0];
+        let group = packet6(60, &options, |header| header.destination = GROUP);
+        for (code, may) in [(0, false), (1, false), (2, kind >> 6 == 0b10), (3, false)] {
+            let problem = icmpv6::Problem::ParameterProblem { code, pointer: 42 };
+            let made = ipv6(&group, problem, ROUTER6, 64);
+            assert_eq!(made.err(), (!may).then_some(Suppressed::Destination), "{kind:#x}, code {code}");
+        }
     }
 }
 
