@@ -1,6 +1,6 @@
 //! Conversions between header values of this crate and those of etherparse 0.21 (feature `etherparse`).
 //!
-//! Both ways, by `From`, since both sides hold the same values:
+//! Both ways, by `From`, where both sides hold the same values, and by `TryFrom` where the other one can hold more:
 //!
 //! | here | in etherparse |
 //! |---|---|
@@ -12,16 +12,32 @@
 //! | [`VlanId`], [`Pcp`] | `VlanId`, `VlanPcp` |
 //! | [`Dscp`], [`Ecn`] | `IpDscp`, `IpEcn` |
 //! | [`FlowLabel`], [`FragmentOffset`] | `Ipv6FlowLabel`, `IpFragOffset` |
+//! | [`ipv6::Extension`] of a fragment, and back to [`ipv6::Fragment`] | `Ipv6FragmentHeader` |
+//! | [`icmpv4::Header`](super::icmpv4::Header) | `Icmpv4Header` |
+//! | [`icmpv6::Header`](super::icmpv6::Header) | `Icmpv6Header` |
+//! | [`ndp::Solicitation`](super::ndp::Solicitation) | `(Icmpv6Header, NeighborSolicitationPayload)` |
+//! | [`ndp::Advertisement`](super::ndp::Advertisement) | `(Icmpv6Header, NeighborAdvertisementPayload)` |
+//! | [`OptionType`] | `NdpOptionType` |
 //!
-//! `ArpPacket` holds other hardware and protocols too, so the way back from it is a `TryFrom`, whose
-//! error names what differs. VXLAN and GRE are not in etherparse.
+//! - `ArpPacket` holds other hardware and protocols too, so the way back from it is a `TryFrom`, whose error names what
+//!   differs.
+//! - The fragment header's own next header is with us in the chain, not in what it says; so the way there starts at
+//!   the chain's item, which has both.
+//! - ICMP messages have types there and bytes here. What those types cannot hold, such as the length of RFC 4884,
+//!   becomes `Unknown` there, so that nothing is lost; ICMP timestamps, whose headers there are 20 bytes long, have no
+//!   way back.
+//!
+//! No counterpart there have VXLAN, Geneve, GRE, ERSPAN and WCCP; and none here TCP, IGMP, MACsec, `LinuxSllHeader` and
+//! the messages of routers. `DoubleVlanHeader` is two of our tags. Other extension headers and the options of neighbor
+//! discovery are views of bytes here, and their values there are read from those: `Ipv6RawExtHeader::from_slice` takes
+//! the bytes of an [`ipv6::Extension`] as they are.
 //!
 //! These are the only types of a crate before its version 1 in the public interface of this one: a
 //! release for another etherparse is a breaking release here.
 
 use super::{
-    Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, MacAddr, Pcp, VlanId, arp, ds_field,
-    ethernet, ipv4, ipv6, udp, vlan,
+    Dscp, Ecn, Error, EtherType, FlowLabel, FragmentOffset, IpProtocol, Layer, MacAddr, Pcp, VlanId, arp,
+    ds_field, ethernet, ipv4, ipv6, ndp_option::OptionType, udp, vlan,
 };
 
 /// Numbers that both sides take whole.
@@ -45,6 +61,7 @@ code_points! {
     EtherType, etherparse::EtherType;
     IpProtocol, etherparse::IpNumber;
     arp::Operation, etherparse::ArpOperation;
+    OptionType, etherparse::icmpv6::NdpOptionType;
 }
 
 /// Numbers with the same bound on both sides.
@@ -252,6 +269,37 @@ impl From<etherparse::Ipv6Header> for ipv6::Header {
             hop_limit: header.hop_limit,
             source: header.source.into(),
             destination: header.destination.into(),
+        }
+    }
+}
+
+impl TryFrom<ipv6::Extension<'_>> for etherparse::Ipv6FragmentHeader {
+    /// [`Error::Unsupported`] for other extension headers.
+    type Error = Error;
+
+    fn try_from(extension: ipv6::Extension<'_>) -> Result<Self, Error> {
+        match (extension.fragment(), extension.bytes) {
+            (Some(fragment), &[next_header, ..]) => Ok(Self {
+                next_header: etherparse::IpNumber(next_header),
+                fragment_offset: fragment.offset.into(),
+                more_fragments: fragment.more_fragments,
+                identification: fragment.identification,
+            }),
+            _ => Err(Error::Unsupported {
+                layer: Layer::Ipv6Extension,
+                field: "protocol",
+                value: extension.protocol.0.into(),
+            }),
+        }
+    }
+}
+
+impl From<etherparse::Ipv6FragmentHeader> for ipv6::Fragment {
+    fn from(header: etherparse::Ipv6FragmentHeader) -> Self {
+        Self {
+            offset: header.fragment_offset.into(),
+            more_fragments: header.more_fragments,
+            identification: header.identification,
         }
     }
 }

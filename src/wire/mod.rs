@@ -23,6 +23,8 @@ pub mod erspan;
 pub mod ethernet;
 #[cfg(feature = "etherparse")]
 mod etherparse;
+#[cfg(feature = "etherparse")]
+mod etherparse_icmp;
 mod ethertype;
 mod flow_label;
 pub mod geneve;

@@ -4,10 +4,14 @@
 use core::fmt::Debug;
 
 use encap::wire::{
-    Dscp, Ecn, EtherType, FlowLabel, FragmentOffset, IpProtocol, Pcp, VlanId, arp, ethernet, ipv4, ipv6, udp,
-    vlan,
+    Dscp, Ecn, Error, EtherType, FlowLabel, FragmentOffset, IpProtocol, Layer, Pcp, VlanId, arp, ethernet,
+    icmpv4, icmpv6, ipv4, ipv6, ndp, ndp_option::OptionType, udp, vlan,
 };
-use etherparse::err::arp::ArpEthIpv4FromError;
+use etherparse::{
+    Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, Ipv6FragmentHeader,
+    err::arp::ArpEthIpv4FromError,
+    icmpv6::{NdpOptionType, NeighborAdvertisementPayload, NeighborSolicitationPayload},
+};
 use proptest::{collection::vec, prelude::*};
 
 use crate::strategies as any_header;
@@ -32,6 +36,7 @@ proptest! {
         prop_assert_eq!(survives::<_, etherparse::EtherType>(EtherType(word)).0, word);
         prop_assert_eq!(survives::<_, etherparse::IpNumber>(IpProtocol(byte)).0, byte);
         prop_assert_eq!(survives::<_, etherparse::ArpOperation>(arp::Operation(word)).0, word);
+        prop_assert_eq!(survives::<_, NdpOptionType>(OptionType(byte)).0, byte);
         prop_assert_eq!(survives::<_, etherparse::VlanId>(VlanId::truncate(word)).value(), word & 0x0fff);
         prop_assert_eq!(survives::<_, etherparse::VlanPcp>(Pcp::truncate(byte)).value(), byte & 7);
         prop_assert_eq!(survives::<_, etherparse::IpDscp>(Dscp::truncate(byte)).value(), byte & 63);
@@ -85,6 +90,42 @@ proptest! {
         survives::<_, etherparse::UdpHeader>(udp::Header { length, ..header });
     }
 
+    #[test]
+    fn an_icmp_header_survives(header in any_header::icmpv4()) {
+        let theirs = Icmpv4Header::from(header);
+        assert_eq!(theirs.to_bytes()[..], header.to_bytes());
+        prop_assert_eq!(icmpv4::Header::try_from(theirs), Ok(header));
+    }
+
+    #[test]
+    fn an_icmpv6_header_survives(header in any_header::icmpv6()) {
+        let theirs: Icmpv6Header = survives(header);
+        assert_eq!(theirs.to_bytes()[..], header.to_bytes());
+    }
+
+    #[test]
+    fn a_neighbor_solicitation_survives(message in any_header::solicitation()) {
+        let (header, target) = <(Icmpv6Header, NeighborSolicitationPayload)>::from(message);
+        prop_assert_eq!([&header.to_bytes()[..], &target.to_bytes()].concat(), message.to_bytes());
+        prop_assert_eq!(ndp::Solicitation::try_from((header, target)), Ok(message));
+    }
+
+    #[test]
+    fn a_neighbor_advertisement_survives(message in any_header::advertisement()) {
+        let (header, target) = <(Icmpv6Header, NeighborAdvertisementPayload)>::from(message);
+        prop_assert_eq!([&header.to_bytes()[..], &target.to_bytes()].concat(), message.to_bytes());
+        prop_assert_eq!(ndp::Advertisement::try_from((header, target)), Ok(message));
+    }
+
+    #[test]
+    fn a_fragment_header_survives(mut bytes in any::<[u8; 8]>()) {
+        (bytes[1], bytes[3]) = (0, bytes[3] & !0x06); // reserved
+        let extension = ipv6::Extension { protocol: IpProtocol::FRAGMENT, bytes: &bytes };
+        let theirs = Ipv6FragmentHeader::try_from(extension).unwrap();
+        assert_eq!(theirs.to_bytes()[..], bytes);
+        prop_assert_eq!(Some(ipv6::Fragment::from(theirs)), extension.fragment());
+    }
+
     /// From their end: whatever they read becomes what we read from the same bytes.
     #[test]
     fn what_they_read_is_what_we_read(bytes in vec(any::<u8>(), 60)) {
@@ -128,4 +169,62 @@ fn arp_for_others_is_refused() {
         refusal(packet(1, 0x0800, &[2; 6], &[1; 16])),
         ArpEthIpv4FromError::NonMatchingProtoAddrSize(16)
     );
+}
+
+/// Their typed messages become ours, byte by byte as they emit them; timestamps are another test's.
+#[test]
+fn every_icmp_type_and_code_of_theirs_survives() {
+    for (kind, code) in (0..=u8::MAX).flat_map(|kind| (0..=u8::MAX).map(move |code| (kind, code))) {
+        for rest in [[0; 4], [0x15, 0x26, 0x37, 0x48]] {
+            let bytes = [&[kind, code, 1, 2], &rest[..]].concat();
+            let (theirs, _) = Icmpv6Header::from_slice(&bytes).unwrap();
+            let ours = icmpv6::Header::from(theirs.clone());
+            assert_eq!(ours.to_bytes()[..], theirs.to_bytes()[..]);
+            assert_eq!(Icmpv6Header::from(ours), theirs);
+            if let Ok((theirs, _)) = Icmpv4Header::from_slice(&bytes) {
+                let ours = icmpv4::Header::try_from(theirs.clone()).unwrap();
+                assert_eq!(ours.to_bytes()[..], theirs.to_bytes()[..]);
+                assert_eq!(Icmpv4Header::from(ours), theirs);
+            } else {
+                assert!(matches!(kind, 13 | 14) && code == 0);
+            }
+        }
+    }
+}
+
+/// The length of RFC 4884, section 4.1, is none of their types' business.
+#[test]
+fn what_their_icmp_types_cannot_hold_is_unknown() {
+    let header = |rest| icmpv4::Header { kind: icmpv4::Type::UNREACHABLE, code: 1, checksum: 7, rest };
+    let of = |rest| Icmpv4Header::from(header(rest)).icmp_type;
+    assert!(matches!(of([0; 4]), Icmpv4Type::DestinationUnreachable(_)));
+    let unknown = Icmpv4Type::Unknown { type_u8: 3, code_u8: 1, bytes5to8: [0, 32, 0, 0] };
+    assert_eq!(of([0, 32, 0, 0]), unknown);
+
+    let header = |rest| icmpv6::Header { kind: icmpv6::Type::UNREACHABLE, code: 1, checksum: 7, rest };
+    let of = |rest| Icmpv6Header::from(header(rest)).icmp_type;
+    assert!(matches!(of([0; 4]), Icmpv6Type::DestinationUnreachable(_)));
+    let unknown = Icmpv6Type::Unknown { type_u8: 1, code_u8: 1, bytes5to8: [16, 0, 0, 0] };
+    assert_eq!(of([16, 0, 0, 0]), unknown);
+}
+
+/// What our ICMP headers and messages cannot hold is refused by name.
+#[test]
+fn icmp_for_others_is_refused() {
+    let unsupported = |layer, field, value| Error::Unsupported { layer, field, value };
+    let stamp = [[13, 0, 0, 0], [1; 4], [2; 4], [3; 4], [4; 4]].concat();
+    let (theirs, _) = Icmpv4Header::from_slice(&stamp).unwrap();
+    assert_eq!(icmpv4::Header::try_from(theirs), Err(unsupported(Layer::Icmpv4, "type", 13)));
+
+    let target_address = "fd00::1".parse().unwrap();
+    let echo = Icmpv6Header::from(icmpv6::Header::from_bytes(&[128, 0, 0, 0, 0, 1, 0, 2]));
+    let other = unsupported(Layer::NeighborDiscovery, "type", 128);
+    let payload = NeighborSolicitationPayload { target_address };
+    assert_eq!(ndp::Solicitation::try_from((echo.clone(), payload)), Err(other));
+    let payload = NeighborAdvertisementPayload { target_address };
+    assert_eq!(ndp::Advertisement::try_from((echo, payload)), Err(other));
+
+    let options = ipv6::Extension { protocol: IpProtocol::DESTINATION_OPTIONS, bytes: &[0; 8] };
+    let other = unsupported(Layer::Ipv6Extension, "protocol", 60);
+    assert_eq!(Ipv6FragmentHeader::try_from(options), Err(other));
 }
