@@ -44,10 +44,10 @@ pub(crate) struct Args {
     /// ECN mode of RFC 6040, or what Linux does.
     #[arg(long, value_enum)]
     ecn: Option<EcnMode>,
-    /// Don't fragment, over IPv4.
+    /// Don't fragment, over IPv4: inherit is set for inner IPv6, too, inherit-ipv4 is not.
     #[arg(long, value_enum)]
     df: Option<Df>,
-    /// Flow label, over IPv6: a number up to 1048575, or hash.
+    /// Flow label, over IPv6: a number up to 1048575, hash, or inherit.
     #[arg(long, value_parser = flow_label)]
     flow_label: Option<OuterFlowLabel>,
     /// MTU of the underlay in bytes.
@@ -145,6 +145,7 @@ enum Df {
     Set,
     Unset,
     Inherit,
+    InheritIpv4,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -324,6 +325,7 @@ impl Args {
                 Df::Set => DontFragment::Set,
                 Df::Unset => DontFragment::Unset,
                 Df::Inherit => DontFragment::Inherit,
+                Df::InheritIpv4 => DontFragment::InheritIpv4,
             });
         }
         if let Some(label) = self.flow_label {

@@ -58,10 +58,11 @@ pub(crate) fn dscp(text: &str) -> Result<OuterDscp, String> {
 }
 
 pub(crate) fn flow_label(text: &str) -> Result<OuterFlowLabel, String> {
-    if text == "hash" {
-        return Ok(OuterFlowLabel::FromHash);
+    match text {
+        "hash" => Ok(OuterFlowLabel::FromHash),
+        "inherit" => Ok(OuterFlowLabel::Inherit),
+        _ => bounded(text).map(|label: FlowLabel| OuterFlowLabel::Fixed(label)),
     }
-    bounded(text).map(|label: FlowLabel| OuterFlowLabel::Fixed(label))
 }
 
 pub(crate) fn vlan(text: &str) -> Result<(VlanId, Pcp), String> {

@@ -158,6 +158,7 @@ const UNDERLAYS: [(&str, &[Choice]); 2] = [
             ("--df set", &[("ip.flags.df", "1"), ("ip.id", "0x0000")]),
             ("--df unset", &[("ip.flags.df", "0")]),
             ("--df inherit", &[]),
+            ("--df inherit-ipv4", &[]),
         ],
     ),
     (
@@ -166,6 +167,7 @@ const UNDERLAYS: [(&str, &[Choice]); 2] = [
             ("", &[("ipv6.flow", "0x000000")]),
             ("--flow-label 703710", &[("ipv6.flow", "0x0abcde")]),
             ("--flow-label hash", &[]),
+            ("--flow-label inherit", &[]),
         ],
     ),
 ];

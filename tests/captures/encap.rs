@@ -127,6 +127,10 @@ fn outer(flags: &str, inner: Inner) -> BTreeMap<&'static str, String> {
         fields.insert("ipv6.hlim", ttl.to_string());
         fields.insert("ipv6.tclass.dscp", dscp.to_string());
         fields.insert("ipv6.tclass.ecn", ecn.to_string());
+        if flags.contains("--flow-label inherit") {
+            let label = if inner.ethertype == 0x86dd { "0x0abcde" } else { "0x000000" };
+            fields.insert("ipv6.flow", label.to_owned());
+        }
     } else {
         fields.insert("ip.src", "203.0.113.5".to_owned());
         fields.insert("ip.dst", "203.0.113.66".to_owned());
@@ -135,7 +139,8 @@ fn outer(flags: &str, inner: Inner) -> BTreeMap<&'static str, String> {
         fields.insert("ip.dsfield.ecn", ecn.to_string());
         fields.insert("ip.checksum.status", "1".to_owned());
         if flags.contains("--df inherit") {
-            fields.insert("ip.flags.df", u8::from(inner.dont_fragment).to_string());
+            let counts = !flags.contains("--df inherit-ipv4") || inner.ethertype == 0x0800;
+            fields.insert("ip.flags.df", u8::from(inner.dont_fragment && counts).to_string());
         }
     }
     if flags.contains("--type vxlan ") {
