@@ -88,6 +88,10 @@ pub(crate) struct Args {
     /// VXLAN-GBP: the policy was applied.
     #[arg(long, help_heading = TUNNEL)]
     applied: bool,
+    /// VXLAN: frames with VLAN tags are sent as they are, for receivers that are configured to take them. Without it
+    /// they are left out.
+    #[arg(long, help_heading = TUNNEL)]
+    inner_vlan: bool,
     /// An option of Geneve, in hexadecimal. Can be repeated.
     #[arg(long, value_name = "CLASS:TYPE:DATA", value_parser = GeneveOption::from_str, help_heading = TUNNEL)]
     option: Vec<GeneveOption>,
@@ -185,6 +189,7 @@ impl Args {
             ("--dont-learn", self.dont_learn),
             ("--applied", self.applied),
         ];
+        let tags = [("--inner-vlan", self.inner_vlan)];
         let options = [("--option", !self.option.is_empty())];
         let gre = [
             ("--key", self.key.is_some()),
@@ -197,11 +202,11 @@ impl Args {
             Kind::Vxlan => &[&payload, &group, &options, &gre],
             Kind::VxlanGbp => &[&payload, &options, &gre],
             Kind::VxlanGpe => &[&group, &options, &gre],
-            Kind::Geneve => &[&group, &gre],
-            Kind::Gre => &[&over_udp, &vni, &group, &options],
-            Kind::GreUdp => &[&vni, &group, &options],
-            Kind::Nvgre => &[&over_udp, &payload, &group, &options, &gre],
-            Kind::IpUdp => &[&payload, &vni, &group, &options, &gre],
+            Kind::Geneve => &[&group, &tags, &gre],
+            Kind::Gre => &[&over_udp, &vni, &group, &tags, &options],
+            Kind::GreUdp => &[&vni, &group, &tags, &options],
+            Kind::Nvgre => &[&over_udp, &payload, &group, &tags, &options, &gre],
+            Kind::IpUdp => &[&payload, &vni, &group, &tags, &options, &gre],
         };
         useless.iter().copied().flatten().find(|(_, given)| *given).map(|(flag, _)| (*flag, "type of tunnel"))
     }
@@ -221,7 +226,9 @@ impl Args {
         let vni = self.vni.unwrap_or(Vni::truncate(first));
         let mut tunnel = match self.kind {
             Kind::Vxlan | Kind::VxlanGbp | Kind::VxlanGpe => {
-                let mut builder = vxlan::Endpoint::new(local).group_policy(self.kind == Kind::VxlanGbp);
+                let mut builder = vxlan::Endpoint::new(local)
+                    .group_policy(self.kind == Kind::VxlanGbp)
+                    .inner_vlan(self.inner_vlan);
                 if self.kind == Kind::VxlanGpe {
                     builder = builder.gpe(payload);
                 }

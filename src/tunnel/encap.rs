@@ -286,6 +286,9 @@ impl<P: Protocol> Endpoint<P> {
                 return Err(EncapError::PartialChecksum { at, len: packet.len() });
             }
         }
+        if peek.tagged && !self.protocol.sends_tags() {
+            return Err(EncapError::InnerVlan);
+        }
         self.protocol.check(&peek, meta)?;
         Ok(peek)
     }

@@ -133,7 +133,8 @@ pub enum EncapError {
     /// The tunnel carries IP, and the packet is neither IPv4 nor IPv6.
     #[error("inner packet: neither IPv4 nor IPv6")]
     InnerNotIp,
-    /// The tunnel carries frames without VLAN tags only (RFC 7637, section 3.3).
+    /// The tunnel carries frames without VLAN tags only: NVGRE (RFC 7637, section 3.3), and VXLAN where it is not
+    /// configured otherwise (RFC 7348, section 6.1).
     #[error("inner packet: a VLAN tag in a tunnel without tags")]
     InnerVlan,
     /// The packet does not fit into an outer one.

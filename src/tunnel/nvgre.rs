@@ -4,9 +4,7 @@
 use core::net::IpAddr;
 
 use super::{
-    Anomalies, Builder, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy,
-    Remote, gre,
-    inner::Peek,
+    Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote, gre,
     patch::Flow,
     protocol::{Opened, Rules},
     underlay::View,
@@ -85,8 +83,8 @@ impl Rules for Nvgre {
     }
 
     #[inline]
-    fn check(&self, peek: &Peek, _meta: &EncapMeta) -> Result<(), EncapError> {
-        if peek.tagged { Err(EncapError::InnerVlan) } else { Ok(()) }
+    fn sends_tags(&self) -> bool {
+        false
     }
 
     #[inline]

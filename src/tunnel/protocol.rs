@@ -36,6 +36,12 @@ pub trait Rules: Copy {
     /// What it carries.
     fn payload(&self) -> Payload;
 
+    /// Whether frames with VLAN tags are sent.
+    #[inline]
+    fn sends_tags(&self) -> bool {
+        true
+    }
+
     /// Whether a packet can be sent with what is known of it.
     #[inline]
     fn check(&self, _peek: &Peek, _meta: &EncapMeta) -> Result<(), EncapError> {

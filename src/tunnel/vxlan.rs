@@ -51,6 +51,7 @@ pub const OVERHEAD_IPV6: usize = ipv6::Header::LEN + udp::Header::LEN + vxlan::H
 #[non_exhaustive]
 pub struct Vxlan {
     group_policy: bool,
+    inner_vlan: bool,
     /// What is carried, with the Generic Protocol Extension.
     gpe: Option<Payload>,
 }
@@ -120,6 +121,15 @@ impl Builder<Vxlan> {
         self
     }
 
+    /// Whether frames with VLAN tags are sent. Off by default, so that they are refused
+    /// ([`EncapError::InnerVlan`](super::EncapError::InnerVlan)), to be sent once the caller has taken the tags off:
+    /// receivers discard tagged frames unless they are configured otherwise, too (section 6.1), ours by
+    /// [`Policy::allow_inner_vlan`].
+    pub const fn inner_vlan(mut self, on: bool) -> Self {
+        self.protocol.inner_vlan = on;
+        self
+    }
+
     /// With the Generic Protocol Extension, on port 4790 unless [`port`](Self::port) says otherwise afterwards: the
     /// tunnel carries frames or IP packets, and says which.
     pub fn gpe(mut self, payload: Payload) -> Self {
@@ -145,6 +155,11 @@ impl Rules for Vxlan {
     #[inline]
     fn payload(&self) -> Payload {
         self.gpe.unwrap_or(Payload::Ethernet)
+    }
+
+    #[inline]
+    fn sends_tags(&self) -> bool {
+        self.inner_vlan
     }
 
     #[inline]

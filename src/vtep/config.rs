@@ -332,7 +332,8 @@ impl Config {
             .source_ports(first..=last)
             .seed(seed)
             .policy(policy)
-            .group_policy(self.gbp);
+            .group_policy(self.gbp)
+            .inner_vlan(self.inner_vlan);
         let checksum = |on| if on { UdpChecksum::Offload } else { UdpChecksum::Zero };
         let builder = match local {
             IpAddr::V4(_) => builder.dont_fragment(self.df).udp_checksum(checksum(self.udpcsum)),

@@ -11,7 +11,7 @@ const TUNNELS: [&[Choice]; 8] = [
             &[("vxlan.vni", "16777215"), ("udp.checksum.status", "1"), ("udp.dstport", "8472")],
         ),
         (
-            "--type vxlan --vni 4242 --udp-checksum offload --source-ports 50000-50000 --seed 99",
+            "--type vxlan --vni 4242 --inner-vlan --udp-checksum offload --source-ports 50000-50000 --seed 99",
             &[("vxlan.vni", "4242"), ("udp.checksum.status", "1"), ("udp.srcport", "50000")],
         ),
     ],
@@ -72,7 +72,7 @@ const TUNNELS: [&[Choice]; 8] = [
     ],
     &[
         (
-            "--type vxlan-gbp --vni 77 --group 65535 --dont-learn",
+            "--type vxlan-gbp --vni 77 --inner-vlan --group 65535 --dont-learn",
             &[
                 ("vxlan.flags", "0x8840"),
                 ("vxlan.gbp", "65535"),
@@ -90,7 +90,7 @@ const TUNNELS: [&[Choice]; 8] = [
             ],
         ),
         (
-            "--type vxlan-gpe --vni 79",
+            "--type vxlan-gpe --vni 79 --inner-vlan",
             &[
                 ("vxlan.flags", "0x0c"),
                 ("vxlan.next_proto", "3"),

@@ -203,6 +203,7 @@ fn encap_refuses_what_cannot_work() {
         (1, "--type ip-udp --mtu 28", "encap: underlay MTU 28"),
         (1, "--type ip-udp --mtu 29", "encap: nothing to encapsulate"),
         (2, "--type gre --vni 5", "error: --vni has no meaning for this type of tunnel"),
+        (2, "--type geneve --inner-vlan", "error: --inner-vlan has no meaning for this type of tunnel"),
         (2, "--type vxlan --vlan 5", "error: --vlan has no meaning for this framing"),
         (2, "--type vxlan --vni 16777216", "16777216 is too large for a Vni: at most 16777215"),
         (2, "--type vxlan --source-mac 02:00", "error: invalid value '02:00'"),

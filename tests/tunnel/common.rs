@@ -123,7 +123,7 @@ pub(crate) fn vxlan_pair(
     receiver: impl FnOnce(Builder<vxlan::Vxlan>) -> Builder<vxlan::Vxlan>,
 ) -> (vxlan::Endpoint, Remote, vxlan::Endpoint) {
     let (a, b) = ends(v6);
-    let tunnel = sender(vxlan::Endpoint::new(a)).build().unwrap();
+    let tunnel = sender(vxlan::Endpoint::new(a).inner_vlan(true)).build().unwrap();
     let remote = tunnel.remote(b, Vni::truncate(42)).unwrap();
     (tunnel, remote, receiver(vxlan::Endpoint::new(b)).build().unwrap())
 }

@@ -194,13 +194,19 @@ pub(crate) fn encap_decap(data: &[u8]) {
     };
     match choose.up_to(8) {
         0 => {
-            let tunnels = ends.map(|ip| over_udp(vxlan::Endpoint::new(ip), &mut choose.clone(), v6));
+            let tunnels =
+                ends.map(|ip| over_udp(vxlan::Endpoint::new(ip).inner_vlan(true), &mut choose.clone(), v6));
             let remote = tunnels[0].remote(B[v6], vni).unwrap();
             came_back(round_trip(&tunnels, &remote, packet, choices));
         }
         1 => {
-            let tunnels =
-                ends.map(|ip| over_udp(vxlan::Endpoint::new(ip).group_policy(true), &mut choose.clone(), v6));
+            let tunnels = ends.map(|ip| {
+                over_udp(
+                    vxlan::Endpoint::new(ip).inner_vlan(true).group_policy(true),
+                    &mut choose.clone(),
+                    v6,
+                )
+            });
             let remote = tunnels[0].remote(B[v6], vni).unwrap();
             came_back(round_trip(&tunnels, &remote, packet, choices));
         }
@@ -223,8 +229,9 @@ pub(crate) fn encap_decap(data: &[u8]) {
             gre_came_back(round_trip(&tunnels, &remote, packet, choices), choices);
         }
         5 => {
-            let tunnels =
-                ends.map(|ip| over_udp(vxlan::Endpoint::new(ip).gpe(payload), &mut choose.clone(), v6));
+            let tunnels = ends.map(|ip| {
+                over_udp(vxlan::Endpoint::new(ip).inner_vlan(true).gpe(payload), &mut choose.clone(), v6)
+            });
             let remote = tunnels[0].remote(B[v6], vni).unwrap();
             came_back(round_trip(&tunnels, &remote, packet, choices));
         }

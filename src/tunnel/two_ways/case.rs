@@ -144,21 +144,19 @@ impl Case {
         let (a, b) = self.ends();
         let vni = Vni::truncate(self.number | 0x1000);
         let payload = self.pick(15, [Payload::Ethernet, Payload::Ip]);
+        let vxlan = |local| vxlan::Endpoint::new(local).inner_vlan(self.pick(14, [true, true, true, false]));
         match self.choice[15] % 13 {
             0..=3 => {
-                let make = |local| self.over_udp(vxlan::Endpoint::new(local));
+                let make = |local| self.over_udp(vxlan(local));
                 check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
             }
             4 => {
-                let make = |local| self.over_udp(vxlan::Endpoint::new(local).group_policy(true));
+                let make = |local| self.over_udp(vxlan(local).group_policy(true));
                 check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
             }
             5 => {
-                let make = |local| {
-                    self.over_udp(
-                        vxlan::Endpoint::new(local).gpe(self.pick(14, [Payload::Ip, Payload::Ethernet])),
-                    )
-                };
+                let make =
+                    |local| self.over_udp(vxlan(local).gpe(self.pick(14, [Payload::Ip, Payload::Ethernet])));
                 check.check(self, &make(a), &make(a).remote(b, vni), &make(b));
             }
             6 | 7 => {

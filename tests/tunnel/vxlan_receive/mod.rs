@@ -4,7 +4,10 @@
 mod outer;
 
 use encap::{
-    tunnel::{DecapMeta, DropReason, Framing, Inner, Link, OuterFacts, Policy},
+    tunnel::{
+        self, Builder, DecapMeta, DropReason, EncapError, Framing, Inner, Link, OuterFacts, Payload, Policy,
+        vxlan::Vxlan,
+    },
     wire::{Ecn, EtherType, MacAddr, VlanId, Vni, checksum::State, vxlan},
 };
 
@@ -199,12 +202,34 @@ fn a3_frames_that_are_not_ip_are_taken_as_they_are() {
 #[test]
 fn rfc7348_s6_1_inner_vlan_tags_only_if_configured() {
     let tagged = frame(&[0x81, 0, 0, 5], &ipv4_packet(Ecn::NotEct, false, 64, b"x"));
-    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b);
+    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b.inner_vlan(true), |b| b);
     let packet = encap(&tunnel, &remote, &Default::default(), &tagged).unwrap();
     assert_eq!(reason(decap(&receiver, &packet)), DropReason::InnerVlan);
     let mut policy = Policy::RFC;
     policy.allow_inner_vlan = true;
     assert_eq!(receive_with(policy, &packet).unwrap().1, tagged);
+}
+
+#[test]
+fn rfc7348_s6_1_inner_vlan_tags_are_sent_only_if_configured() {
+    let ipv4 = ipv4_packet(Ecn::NotEct, false, 64, b"x");
+    let (a, b) = ends(false);
+    let kinds: [fn(Builder<Vxlan>) -> Builder<Vxlan>; 3] =
+        [|b| b, |b| b.group_policy(true), |b| b.gpe(Payload::Ethernet)];
+    for set in kinds {
+        let tunnel = set(tunnel::vxlan::Endpoint::new(a)).build().unwrap();
+        let remote = tunnel.remote(b, Vni::truncate(42)).unwrap();
+        let sent = |tags: &[u8]| encap(&tunnel, &remote, &Default::default(), &frame(tags, &ipv4)).err();
+        assert_eq!(sent(&[]), None);
+        // A tag, two, and one that is cut off.
+        for tags in [&[0x81, 0, 0, 5][..], &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 5]] {
+            assert_eq!(sent(tags), Some(EncapError::InnerVlan));
+        }
+        let cut = &frame(&[0x81, 0, 0, 5], &ipv4)[..15];
+        assert_eq!(encap(&tunnel, &remote, &Default::default(), cut).err(), Some(EncapError::InnerVlan));
+        let tunnel = set(tunnel::vxlan::Endpoint::new(a)).inner_vlan(true).build().unwrap();
+        assert!(encap(&tunnel, &remote, &Default::default(), cut).is_ok());
+    }
 }
 
 #[test]
