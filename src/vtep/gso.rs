@@ -3,12 +3,19 @@
 //! The outer headers say the length of the whole, and who cuts mends them in each segment, as Linux has it for
 //! `SKB_GSO_UDP_TUNNEL`. A UDP checksum could only be made for each segment, so there must be none.
 
-use super::{Config, DropReason, Gso, way::Way};
+use super::{Config, DropReason, Gso, OverlayMeta, way::Way};
 use crate::{tunnel::Framing, wire::ethernet};
+
+impl OverlayMeta {
+    /// Length of what must fit of a frame of this length: of the longest segment, where it is cut into some.
+    pub(super) fn longest(&self, len: usize) -> usize {
+        self.gso.map_or(len, |gso| gso.segment_len(len))
+    }
+}
 
 impl Gso {
     /// Length of the longest segment of a frame of this length, which may be the only one.
-    pub(super) fn segment_len(self, len: usize) -> usize {
+    fn segment_len(self, len: usize) -> usize {
         usize::from(self.headers).saturating_add(self.size.into()).min(len)
     }
 

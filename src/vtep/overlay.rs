@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::{
-    DropReason, Engine, Flood, Miss, Output, OverlayMeta, Proxy, ShortCircuit, Worker, arp_proxy, nd_proxy,
+    DropReason, Engine, Miss, Output, OverlayMeta, Proxy, ShortCircuit, Worker, arp_proxy, nd_proxy,
     trunk::Membership,
 };
 use crate::{
@@ -274,7 +274,7 @@ impl Engine<'_> {
                 match (members.next(), members.next()) {
                     (None, _) => Err(DropReason::NoDestination),
                     (Some(only), None) => self.send(worker, now, meta, only, packet),
-                    _ => Ok(Output::Replicate(Flood { list, vni: meta.vni, meta: *meta })),
+                    _ => self.replicate(worker, now, meta, list, packet),
                 }
             }
             Destination::Local => Err(DropReason::LocalDestination),

@@ -1,14 +1,15 @@
 //! One frame to many remotes.
 
 use super::{
-    DropReason, Engine, Flood, Gso, Miss, OverlayMeta, TooBig, Worker,
+    DropReason, Engine, Flood, Gso, Miss, Output, OverlayMeta, TooBig, Worker,
     send::{check_header, reason},
     way::{NoWay, Way},
 };
 use crate::{
-    packet::Header,
-    table::{Raw, Remote, RemoteId, Walk, Words},
-    wire::Vni,
+    packet::{Header, Packet},
+    table::{ListId, Raw, Remote, RemoteId, Walk, Words},
+    time::Instant,
+    wire::{Vni, ethernet},
 };
 
 /// A copy of a flooded frame: to be sent as `[header, frame]`, or to be handed over on this side.
@@ -33,7 +34,8 @@ pub struct Replica {
 }
 
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
-/// long as this, gets none, and the drop is counted; a next hop that is not known is a [`Miss`] as well.
+/// long as this, gets none, and the drop is counted; a next hop that is not known is a [`Miss`] as well. A frame to one
+/// host that is too long for some of them is here only where nobody could be told.
 #[derive(Debug)]
 pub struct Replicas<'a, 'w> {
     engine: Engine<'a>,
@@ -44,8 +46,8 @@ pub struct Replicas<'a, 'w> {
 }
 
 impl<'t> Engine<'t> {
-    /// The copies of a frame for [`Output::Replicate`](super::Output::Replicate): one header each, in the list's order,
-    /// to be sent before the same frame.
+    /// The copies of a frame for [`Output::Replicate`]: one header each, in the list's order, to be sent before the
+    /// same frame.
     pub fn replicas<'a, 'w>(
         &self,
         worker: &'a mut Worker<'w>,
@@ -57,6 +59,44 @@ impl<'t> Engine<'t> {
     {
         let members = self.fdb.lists().members(flood.list);
         Replicas { engine: *self, worker, flood: *flood, members, frame }
+    }
+
+    /// Has a frame go to all members of a list. One to a single host, behind whomever that is, must get to all of them:
+    /// where it is too long for one, its sender is told.
+    pub(super) fn replicate(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &OverlayMeta,
+        list: ListId,
+        packet: &mut Packet<'_>,
+    ) -> Result<Output, DropReason> {
+        let flood = Output::Replicate(Flood { list, vni: meta.vni, meta: *meta });
+        let link = ethernet::Header::parse(packet.as_slice());
+        if !link.is_ok_and(|(link, _)| link.destination.is_unicast()) {
+            return Ok(flood);
+        }
+        let lengths = self.fdb.lists().members(list).map(|member| self.longest_to(member));
+        let (least, most) =
+            lengths.fold((usize::MAX, 0), |(least, most), max| (least.min(max), most.max(max)));
+        let longest = meta.longest(packet.len());
+        if longest <= least {
+            return Ok(flood);
+        }
+        match self.too_big(worker, now, meta, least, packet) {
+            // Nobody can be told, or not now: then those get it who can.
+            Err(_) if longest <= most || self.config.too_big == TooBig::Fragment => Ok(flood),
+            told => told,
+        }
+    }
+
+    /// The longest frame that a member of a list can get; of any length where there is no tunnel to it.
+    fn longest_to(&self, id: RemoteId) -> usize {
+        let mut raw = Raw::EMPTY;
+        if self.fdb.remotes.read_raw(id, &mut raw).is_none() {
+            return usize::MAX;
+        }
+        self.way(id, &mut raw).map_or(usize::MAX, |way| way.max)
     }
 }
 
@@ -113,8 +153,7 @@ impl Replicas<'_, '_> {
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         let whole = self.frame.len();
-        let longest = self.flood.meta.gso.map_or(whole, |gso| gso.segment_len(whole));
-        if longest > way.max && engine.config.too_big != TooBig::Fragment {
+        if self.flood.meta.longest(whole) > way.max && engine.config.too_big != TooBig::Fragment {
             return Err(DropReason::TooBig);
         }
         let gso = match self.flood.meta.gso {

@@ -57,8 +57,7 @@ impl Engine<'_> {
             }
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
-        let longest = meta.gso.map_or(packet.len(), |gso| gso.segment_len(packet.len()));
-        if longest > way.max {
+        if meta.longest(packet.len()) > way.max {
             match self.too_big(worker, now, meta, way.max, packet) {
                 // Nobody can be told, or not now.
                 Err(_) if self.config.too_big == TooBig::Fragment => {}
@@ -121,7 +120,7 @@ impl Engine<'_> {
     }
 
     /// Tells the sender of a frame that is too long, in its place, if it may be told: never by fragments.
-    fn too_big(
+    pub(super) fn too_big(
         &self,
         worker: &mut Worker,
         now: Instant,

@@ -61,6 +61,12 @@ fn a11_segments_must_fit() {
     let (output, frame) = node.send_with(NOW, &meta(42, limit), &short(MacAddr::BROADCAST));
     let Output::Replicate(flood) = output else { panic!("{output:?}") };
     assert_eq!(node.vtep.replicas(&mut node.worker, &flood, &frame).count(), 2);
+    // To one host by several remotes it is no other than by one.
+    for (size, fits) in [(limit - 42, true), (limit - 41, false)] {
+        let (output, _) = node.send_with(NOW, &meta(42, size), &long());
+        assert_eq!(matches!(output, Output::Replicate(_)), fits, "{output:?}");
+        assert_eq!(output == Output::Reply, !fits, "{output:?}");
+    }
 }
 
 #[test]
