@@ -111,7 +111,7 @@ pub use neighbor::{
     NeighborsFlushed, NewNeighbor,
 };
 pub use remote::{Quota, Remote, Remotes};
-pub(crate) use remote::{Raw, Record, Words};
+pub(crate) use remote::{Raw, Record, Words, scope};
 pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
 pub(crate) use tables::TableSet;

@@ -4,13 +4,15 @@
 //! know, its port, a source port out of our range where those are ours and not a socket's, and, where the quote is long
 //! enough, a VXLAN header with a VNI that the tables know (RFC 5927, section 4; Linux checks as much).
 
+use core::net::IpAddr;
+
 use super::Engine;
 use crate::{
-    table::{Remote, RemoteId},
+    table::{Remote, RemoteId, scope},
     time::Instant,
     tunnel::Framing,
     wire::{
-        IpProtocol,
+        IpProtocol, Vni,
         icmp_quote::{self, Problem, Quote},
         icmpv6, udp, vxlan,
     },
@@ -26,7 +28,8 @@ pub enum PathReport {
     /// what was set or told before, or the same once more.
     Mtu {
         /// The remote; others at the same address may have learned it as well. The packet does not say by what egress
-        /// it left: of several remotes that differ in that alone, the one that was there first learns.
+        /// it left: of several remotes that differ in that alone, the one that was there first learns. Those that are
+        /// link-local are told apart by what the error came in by.
         remote: RemoteId,
         /// Bytes of outer IP packet.
         mtu: u16,
@@ -46,11 +49,11 @@ pub enum PathReport {
 }
 
 impl Engine<'_> {
-    pub(super) fn underlay_icmp(&self, now: Instant, packet: &[u8]) -> PathReport {
-        self.report(now, packet).unwrap_or(PathReport::NotOurs)
+    pub(super) fn underlay_icmp(&self, now: Instant, ingress: u32, packet: &[u8]) -> PathReport {
+        self.report(now, ingress, packet).unwrap_or(PathReport::NotOurs)
     }
 
-    fn report(&self, now: Instant, packet: &[u8]) -> Option<PathReport> {
+    fn report(&self, now: Instant, ingress: u32, packet: &[u8]) -> Option<PathReport> {
         let report = icmp_quote::parse(packet).ok()?;
         let quote = report.quote;
         let (from, port) = quote.ports().filter(|_| quote.protocol == IpProtocol::UDP)?;
@@ -59,7 +62,7 @@ impl Engine<'_> {
         if !self.is_local(quote.source) || !(is_sockets || (least..=most).contains(&from)) {
             return None;
         }
-        let remotes = self.quoted_remotes(&quote, port)?;
+        let remotes = self.quoted_remotes(&quote, port, ingress)?;
         let mut remotes = remotes.into_iter().flatten().peekable();
         let first = *remotes.peek()?;
         let mtu = match (report.problem.path_mtu(), report.problem) {
@@ -74,30 +77,37 @@ impl Engine<'_> {
         Some(learned.map_or(PathReport::Ignored, |remote| PathReport::Mtu { remote, mtu }))
     }
 
-    /// The remotes that a quoted datagram can have been sent to, whose way is the same: that without a VNI of its own,
-    /// that with the one that is quoted, and the first at the address, whatever it has. `None` where it has no VNI of
-    /// ours, as far as there is a VXLAN header.
-    fn quoted_remotes(&self, quote: &Quote<'_>, port: u16) -> Option<[Option<RemoteId>; 3]> {
-        let remotes = self.fdb.remotes;
-        let plain = Remote::new(quote.destination, port);
-        let first = remotes.find_by_address(quote.destination, 0).and_then(|id| Some((id, remotes.get(id)?)));
-        let first = first.filter(|(_, remote)| remote.port == port);
+    /// The remotes that a quoted datagram can have been sent to. `None` where it has no VNI of ours, as far as there is
+    /// a VXLAN header.
+    fn quoted_remotes(&self, quote: &Quote<'_>, port: u16, ingress: u32) -> Option<[Option<RemoteId>; 3]> {
         let (_, rest) = udp::Header::parse(quote.payload).ok()?;
-        let with_vni = match vxlan::Header::parse(rest) {
-            Ok((header, _)) => {
-                let vni = header.vni()?;
-                let with_vni = remotes.find(&plain.vni(vni));
-                let of_remote =
-                    with_vni.is_some() || first.is_some_and(|(_, remote)| remote.vni == Some(vni));
-                if !of_remote && !self.fdb.knows(vni) {
-                    return None;
-                }
-                with_vni
-            }
-            // Routers need not quote more than eight bytes.
+        // Routers need not quote more than eight bytes.
+        let vni = match vxlan::Header::parse(rest) {
+            Ok((header, _)) => Some(header.vni()?),
             Err(_) => None,
         };
-        let (plain, first) = (remotes.find(&plain), first.map(|(id, _)| id));
-        Some([plain, with_vni, first.filter(|_| first != plain && first != with_vni)])
+        let remotes = self.remotes_at(quote.destination, port, ingress, vni);
+        let has = |id, vni| self.fdb.remotes.get(id).is_some_and(|remote| remote.vni == Some(vni));
+        let is_ours = |vni| remotes.into_iter().flatten().any(|id| has(id, vni)) || self.fdb.knows(vni);
+        vni.is_none_or(is_ours).then_some(remotes)
+    }
+
+    /// The remotes that a datagram to this address and port can be for, the way to whom is the same: that without a VNI
+    /// of its own, that with this one, and the first at the address, whatever it has. The egress counts where the
+    /// address is link-local.
+    pub(super) fn remotes_at(
+        &self,
+        address: IpAddr,
+        port: u16,
+        egress: u32,
+        vni: Option<Vni>,
+    ) -> [Option<RemoteId>; 3] {
+        let remotes = self.fdb.remotes;
+        let first = remotes.find_by_address(address, egress);
+        let first = first.filter(|&id| remotes.get(id).is_some_and(|remote| remote.port == port));
+        let plain = Remote::new(address, port).egress(scope(address, egress));
+        let with_vni = vni.and_then(|vni| remotes.find(&plain.vni(vni)));
+        let plain = remotes.find(&plain);
+        [plain, with_vni, first.filter(|_| first != plain && first != with_vni)]
     }
 }

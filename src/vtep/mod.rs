@@ -241,9 +241,10 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
     /// packet of ours. Where that is the MTU of the way there, it holds for as long as
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says; [`handle_timeout`](Self::handle_timeout) then tells
-    /// [`Event::MtuExpired`].
-    pub fn handle_underlay_icmp(&self, now: Instant, packet: &[u8]) -> PathReport {
-        self.engine().underlay_icmp(now, packet)
+    /// [`Event::MtuExpired`]. `ingress` is what it came in by, and tells link-local remotes apart by their
+    /// [`egress`](Remote::egress).
+    pub fn handle_underlay_icmp(&self, now: Instant, ingress: u32, packet: &[u8]) -> PathReport {
+        self.engine().underlay_icmp(now, ingress, packet)
     }
 
     /// The frame that asks in the underlay who has `address`, for [`Output::Resolve`]: an ARP request, or a neighbour

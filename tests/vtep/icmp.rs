@@ -28,7 +28,7 @@ fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
 
 /// What is said to the report that the path carries this much.
 fn too_big(node: &Node, now: Instant, packet: &[u8], mtu: u16) -> PathReport {
-    node.vtep.handle_underlay_icmp(now, &error(packet, Problem::FragmentationNeeded { mtu }))
+    node.vtep.handle_underlay_icmp(now, 0, &error(packet, Problem::FragmentationNeeded { mtu }))
 }
 
 fn mtu(node: &Node, remote: RemoteId) -> u16 {
@@ -220,7 +220,7 @@ fn over_ipv6_packet_too_big_is_taken() {
     let told = |mtu| {
         let headers = icmp_error::ipv6(&packet, icmpv6::Problem::PacketTooBig { mtu }, router, 64).unwrap();
         let report = [&headers.bytes[..], &packet[..headers.quote_len]].concat();
-        node.vtep.handle_underlay_icmp(NOW, &report)
+        node.vtep.handle_underlay_icmp(NOW, 0, &report)
     };
     assert_eq!(told(1_400), PathReport::Mtu { remote, mtu: 1_400 });
     // RFC 8201, section 4: what says less than any link has is discarded. A jumbogram's is no less than what holds.
@@ -229,13 +229,45 @@ fn over_ipv6_packet_too_big_is_taken() {
     assert_eq!(told(1_280), PathReport::Mtu { remote, mtu: 1_280 });
 }
 
+/// A link-local address is another one on every link, and the link is what an error came in by.
+#[test]
+fn errors_about_link_local_remotes_are_taken_from_their_link() {
+    let [here, there] = [1, 2].map(|last| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last));
+    let mut node = Node::new(1, Config::new().local(here.into()));
+    let plain = Remote::new(there.into(), 4_789);
+    let [third, fourth, other_port, other_vni] = [
+        plain.egress(3),
+        plain.egress(4),
+        Remote::new(there.into(), 9_999).egress(3),
+        plain.vni(VNI).egress(4),
+    ]
+    .map(|remote| node.vtep.add_remote(&remote).unwrap());
+    let told = |node: &Node, ingress, packet: &[u8], mtu| {
+        let headers = icmp_error::ipv6(packet, icmpv6::Problem::PacketTooBig { mtu }, there, 64).unwrap();
+        let report = [&headers.bytes[..], &packet[..headers.quote_len]].concat();
+        node.vtep.handle_underlay_icmp(NOW, ingress, &report)
+    };
+    node.vtep.fdb().add(VNI, mac(2), third).unwrap();
+    let packet = sent(&mut node);
+    assert_eq!([0, 5].map(|ingress| told(&node, ingress, &packet, 1_400)), [PathReport::NotOurs; 2]);
+    assert_eq!(told(&node, 3, &packet, 1_400), PathReport::Mtu { remote: third, mtu: 1_400 });
+    assert_eq!([third, fourth, other_port, other_vni].map(|id| mtu(&node, id)), [1_400, 0, 0, 0]);
+    // All of those on the link that have the port.
+    assert_eq!(told(&node, 4, &packet, 1_300), PathReport::Mtu { remote: fourth, mtu: 1_300 });
+    assert_eq!([third, fourth, other_port, other_vni].map(|id| mtu(&node, id)), [1_400, 1_300, 0, 1_300]);
+    node.vtep.fdb().replace(VNI, mac(2), other_port).unwrap();
+    let packet = sent(&mut node);
+    assert_eq!(told(&node, 4, &packet, 1_350), PathReport::NotOurs);
+    assert_eq!(told(&node, 3, &packet, 1_350), PathReport::Mtu { remote: other_port, mtu: 1_350 });
+}
+
 #[test]
 fn other_errors_are_told() {
     let mut node = Node::new(1, Config::new()).peers(&[2]);
     let remote = node.vtep.remote(address(2)).unwrap();
     let problem = Problem::Unreachable(icmpv4::Unreachable(1));
     let packet = error(&sent(&mut node), problem);
-    let told = node.vtep.handle_underlay_icmp(NOW, &packet);
+    let told = node.vtep.handle_underlay_icmp(NOW, 0, &packet);
     assert_eq!(
         told,
         PathReport::Unreachable { remote, problem: encap::wire::icmp_quote::Problem::V4(problem) }
@@ -256,7 +288,7 @@ fn forged_quotes_mean_nothing() {
         forged[..20].copy_from_slice(&about);
         assert_eq!(too_big(&node, NOW, &forged, 600), PathReport::NotOurs, "byte {at}");
     }
-    assert_eq!(node.vtep.handle_underlay_icmp(NOW, &packet), PathReport::NotOurs);
+    assert_eq!(node.vtep.handle_underlay_icmp(NOW, 0, &packet), PathReport::NotOurs);
     let remote = node.vtep.remote(address(2)).unwrap();
     assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 0);
 }

@@ -216,7 +216,7 @@ impl Run {
             assert_eq!(packet.as_slice(), bytes);
         }
         // Whatever it says of a path, the model's frames are shorter.
-        let _ = self.vtep.handle_underlay_icmp(now, bytes);
+        let _ = self.vtep.handle_underlay_icmp(now, 0, bytes);
     }
 
     /// Everything that can be looked up.
