@@ -62,8 +62,8 @@ use crate::{
 /// does not take port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the
 /// first one last; a range of one source port is one; `ageing` can be off.
 ///
-/// In both, a packet from our own address to that of a remote and to `dstport` does not go into a tunnel
-/// ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
+/// In both, a packet from our own address to that of a remote, and to `dstport` or a port of its own, does not go into
+/// a tunnel ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

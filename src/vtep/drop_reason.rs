@@ -65,8 +65,8 @@ drop_reasons! {
     FrameTruncated "frame-truncated";
     /// A frame to send with a VLAN tag (RFC 7348, section 6.1), where that was not configured.
     InnerVlan "inner-vlan";
-    /// A packet from our own address to that of a remote and the port of remotes: the way to its remote leads back
-    /// here, so that it would go into a tunnel again and again.
+    /// A packet from our own address to that of a remote, and the port of remotes or one of its own: the way to its
+    /// remote leads back here, so that it would go into a tunnel again and again.
     Loop "loop";
     /// A frame that came out of a tunnel must not go into one again.
     SplitHorizon "split-horizon";

@@ -6,7 +6,7 @@
 use core::net::IpAddr;
 
 use super::{Config, Engine, learn::is_link_local};
-use crate::wire::{IpProtocol, ipv4, ipv6, udp};
+use crate::wire::{IpProtocol, ipv4, ipv6, udp, vxlan};
 
 /// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there
 /// is none.
@@ -36,14 +36,19 @@ impl Own {
 }
 
 impl Engine<'_> {
-    /// Whether an IP packet is from our address to that of a remote, and to the port of remotes: nobody else's is,
-    /// where a host behind a tunnel has an address of ours.
+    /// Whether an IP packet is from our address to that of a remote, and to the port of remotes or one that a remote
+    /// there has of its own: nobody else's is, where a host behind a tunnel has an address of ours.
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
         let Some((remote, datagram)) = self.own_datagram(ip) else { return false };
-        let udp = udp::Header::parse(datagram).ok();
-        // Whose link-local address it is depends on the interface, which nobody knows here.
-        udp.is_some_and(|(udp, _)| udp.destination_port == self.config.dstport)
-            && (is_link_local(remote) || self.fdb.remotes.find_by_address(remote, 0).is_some())
+        let Ok((udp, rest)) = udp::Header::parse(datagram) else { return false };
+        // Whose link-local address it is depends on the interface, which nobody knows here: anybody's, who has no port
+        // of its own.
+        let is_remote = || is_link_local(remote) || self.fdb.remotes.find_by_address(remote, 0).is_some();
+        if udp.destination_port == self.config.dstport && is_remote() {
+            return true;
+        }
+        let vni = vxlan::Header::parse(rest).ok().and_then(|(header, _)| header.vni());
+        self.remotes_at(remote, udp.destination_port, 0, vni).iter().any(Option::is_some)
     }
 
     /// A datagram from our address, or the first fragment of one, and whom it is to.

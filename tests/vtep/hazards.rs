@@ -4,7 +4,7 @@
 
 use encap::{
     Packet,
-    table::{Capacity, Destination, Lookup, NewEntry},
+    table::{Capacity, Destination, Lookup, NewEntry, Remote},
     tunnel,
     vtep::{Config, DropReason, Output, OverlayMeta, Proxy, ShortCircuit, TooBig, Vtep, Worker},
     wire::{MacAddr, Vni},
@@ -187,6 +187,30 @@ fn e_a7_e_our_own_packets_do_not_go_into_a_tunnel_again() {
                     other[at] ^= 0x40;
                     assert!(matches!(node.send(NOW, &other).0, Output::Send { .. }));
                 }
+            }
+        }
+    }
+}
+
+/// Whatever is told apart from others at its address by a port, a VNI or an egress.
+#[test]
+fn e_a7_e_nor_do_those_to_remotes_with_a_port_of_their_own() {
+    for config in both() {
+        let mut node = Node::new(1, config.local(v6(1).into()));
+        for (there, ethertype) in [(address(2), 0x0800), (v6(2).into(), 0x86dd)] {
+            let plain = Remote::new(there, 9_999);
+            let other = Remote::new(there, 10_000);
+            for remote in [plain.egress(3), plain, other, Remote::new(there, 11_000).vni(Vni::truncate(77))] {
+                let id = node.vtep.add_remote(&remote).unwrap();
+                node.vtep.fdb().replace(VNI, mac(9), id).unwrap();
+                let (output, packet) = node.send(NOW, &datagram(mac(9), mac(1), 10));
+                assert!(matches!(output, Output::Send { remote, .. } if remote == id), "{output:?}");
+                let again = frame(mac(9), mac(0xaa), ethertype, &packet);
+                node.refuses_frame(&again, DropReason::Loop);
+                // The port of nobody there.
+                let mut free = again.clone();
+                free[if ethertype == 0x0800 { 14 + 22 } else { 14 + 42 }] ^= 0x40;
+                assert!(matches!(node.send(NOW, &free).0, Output::Send { .. }));
             }
         }
     }
