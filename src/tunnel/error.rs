@@ -59,9 +59,9 @@ pub enum ConfigError {
     /// The remote's address is the local one: all that is received would come from ourselves.
     #[error("remote address {0} is the local address")]
     RemoteIsLocal(IpAddr),
-    /// A GRE tunnel without path MTU discovery that does not inherit the TTL: packets in a loop would grow and never
-    /// expire.
-    #[error("`pmtudisc(false)` needs `Ttl::Inherit`")]
+    /// A GRE tunnel for IP without path MTU discovery that does not inherit the TTL: packets in a loop would grow and
+    /// never expire.
+    #[error("`pmtudisc(false)` needs `Ttl::Inherit` where the payload is IP")]
     TtlWithoutPathMtuDiscovery,
     /// A GRE tunnel that ignores DF of inner packets and has path MTU discovery, which sets DF of all outer ones.
     #[error("`ignore_df(true)` needs `pmtudisc(false)`")]

@@ -159,8 +159,8 @@ impl Config {
     }
 
     /// Path MTU discovery over IPv4, on by default: outer packets have DF set, and what is longer than the MTU is
-    /// refused. `nopmtudisc`, which needs [`Ttl::Inherit`]: DF is that of inner IPv4, and refused is what must not be
-    /// fragmented, that is, IPv4 with DF, and IPv6 where at least 1280 bytes fit.
+    /// refused. `nopmtudisc`, which needs [`Ttl::Inherit`] where the payload is IP: DF is that of inner IPv4, and
+    /// refused is what must not be fragmented, that is, IPv4 with DF, and IPv6 where at least 1280 bytes fit.
     pub const fn pmtudisc(mut self, on: bool) -> Self {
         self.pmtudisc = on;
         self

@@ -54,7 +54,8 @@ impl Config {
         if self.ignore_df && self.pmtudisc {
             return Err(ConfigError::IgnoreDfWithPathMtuDiscovery);
         }
-        if !self.pmtudisc && ttl != Ttl::Inherit {
+        // `ip link`, which makes those of frames, refuses no TTL.
+        if self.payload == Payload::Ip && !self.pmtudisc && ttl != Ttl::Inherit {
             return Err(ConfigError::TtlWithoutPathMtuDiscovery);
         }
         let group_key = match remote {

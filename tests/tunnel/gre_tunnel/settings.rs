@@ -11,11 +11,12 @@ use encap::{
     wire::{
         Dscp, Ecn, EtherType, FlowLabel, MacAddr,
         gre::{Header, Key},
+        ipv4,
     },
 };
 
 use super::{peer, receive_at, send, to_peer, tunnel};
-use crate::common::{any_frame, ends, ip, ipv4_packet};
+use crate::common::{any_frame, ends, frame, ip, ipv4_packet};
 
 fn refused(v6: bool, set: impl FnOnce(Config) -> Config) -> ConfigError {
     set(Tunnel::new(ends(v6).0, ends(v6).1)).build().unwrap_err()
@@ -30,6 +31,21 @@ fn b5_b6_without_path_mtu_discovery_the_ttl_must_be_inherited() {
     tunnel(false, |c| c.pmtudisc(false).ttl(Ttl::Inherit));
     tunnel(false, |c| c.pmtudisc(false).linux());
     tunnel(false, |c| c.ttl(255));
+}
+
+/// `ip tunnel` makes none of them, and `ip link` refuses no TTL.
+#[test]
+fn b5_tunnels_of_frames_have_any_ttl_without_path_mtu_discovery() {
+    let frames = |c: Config| c.payload(Payload::Ethernet).pmtudisc(false);
+    tunnel(false, frames);
+    tunnel(false, |c| frames(c).ttl(64).linux());
+    let mut tunnel = tunnel(false, |c| frames(c).ttl(255));
+    for dont_fragment in [false, true] {
+        let inner = frame(&[], &ipv4_packet(Ecn::NotEct, dont_fragment, 7, b"x"));
+        let made = send(&mut tunnel, &inner).unwrap();
+        let (outer, _) = ipv4::Header::parse(&made).unwrap();
+        assert_eq!((outer.ttl, outer.dont_fragment), (255, dont_fragment));
+    }
 }
 
 #[test]
