@@ -9,6 +9,8 @@ mod neigh;
 #[path = "../../examples/fdb/words.rs"]
 mod words;
 
+use std::collections::HashSet;
+
 use encap::{
     table::{Line, Row, Settings, State, Tables, Target},
     time::Instant,
@@ -26,7 +28,7 @@ pub(crate) fn load(names: &Names, fdb: &str, neigh: &str) -> (Boxed, Entries, Ne
     let (fdb, neigh) = (words::records(fdb, Form::Fdb).unwrap(), words::records(neigh, Form::Neigh).unwrap());
     let tables = tables(load::capacity(fdb.len(), neigh.len()), Settings::default());
     let of_fdb = load::fdb(&tables, names, NOW, &fdb);
-    let of_neigh = load::neighbors(&tables, names, NOW, &neigh);
+    let of_neigh = load::neighbors(&tables, names, NOW, &neigh, HashSet::new());
     (tables, of_fdb, of_neigh)
 }
 
@@ -307,7 +309,7 @@ fn what_was_loaded_before_is_loaded_over() {
 
     let neighbors = |text| {
         let records = words::records(text, Form::Neigh).unwrap();
-        load::neighbors(&tables, &names(), NOW, &records)
+        load::neighbors(&tables, &names(), NOW, &records, HashSet::new())
     };
     assert_eq!(neighbors("10.1.1.2 lladdr 02:00:00:00:00:02 PERMANENT\n").used.len(), 1);
     let moved = "10.1.1.2 lladdr 02:00:00:00:00:03 PERMANENT\n10.1.1.2 lladdr 02:00:00:00:00:04 PERMANENT\n";
