@@ -13,7 +13,7 @@ use encap::{
     packet::Header,
     tunnel::InnerChecksum,
     vtep::{Config, Miss, Output, OverlayMeta, Worker},
-    wire::{EtherType, Vni, ethernet, vxlan_gbp::GroupPolicy},
+    wire::{EtherType, VlanId, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
 use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, tell};
 use socket2::Socket;
@@ -45,6 +45,15 @@ impl<'a> Ends<'a> {
     pub(crate) fn deliver(&self, vni: Vni, packet: &[u8]) {
         if let Some(device) = self.device(vni) {
             self.write(device, packet);
+        }
+    }
+
+    /// Writes a copy of a flooded frame that stays here to its segment's device, with the segment's tag on a trunk.
+    fn deliver_copy(&self, vni: Vni, frame: &[u8]) {
+        let vlan = self.vtep.vlans().vlan(vni).filter(|&vlan| vlan != VlanId::default());
+        match (vlan, frame.split_first_chunk()) {
+            (Some(vlan), Some((addresses, rest))) => self.deliver(vni, &tagged(vlan, addresses, rest)),
+            _ => self.deliver(vni, frame),
         }
     }
 
@@ -204,9 +213,15 @@ impl<'a> Outbound<'a> {
                 Output::Send { address, port, .. } => {
                     queue.push(Queued { to: SocketAddr::new(address, port), header: None, bytes });
                 }
-                Output::Replicate(flood) => queue.extend(vtep.replicas(worker, &flood, bytes).map(|copy| {
-                    Queued { to: SocketAddr::new(copy.address, copy.port), header: Some(copy.header), bytes }
-                })),
+                Output::Replicate(flood) => {
+                    for copy in vtep.replicas(worker, &flood, bytes) {
+                        let to = SocketAddr::new(copy.address, copy.port);
+                        match copy.local {
+                            Some(vni) => self.ends.deliver_copy(vni, bytes),
+                            None => queue.push(Queued { to, header: Some(copy.header), bytes }),
+                        }
+                    }
+                }
                 Output::Reply => self.ends.write(device, bytes),
                 Output::Deliver { vni, .. } => {
                     if let Some(bytes) = self.ends.of_frame(bytes) {
@@ -272,6 +287,12 @@ fn of_frame<'p>(config: &Config, frame: &'p [u8]) -> Option<&'p [u8]> {
     let (link, packet) = ethernet::Header::parse(frame).ok()?;
     let is_ip = matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6);
     (is_ip && link.destination == config.address).then_some(packet)
+}
+
+/// A frame with a tag behind its addresses.
+fn tagged(vlan: VlanId, addresses: &[u8; 2 * 6], rest: &[u8]) -> Vec<u8> {
+    let (tag, vlan) = (EtherType::VLAN.0.to_be_bytes(), vlan.value().to_be_bytes());
+    [addresses, &tag[..], &vlan, rest].concat()
 }
 
 fn named(device: &Device, error: io::Error) -> io::Error {

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use interop::{Namespace, Offload, Tap, Wire, ping, veth};
+use interop::{Namespace, Offload, Tap, Wire, bytes, ping, veth};
 
-use crate::lab::{Lab, require_lab};
+use crate::lab::{Lab, SOON, require_lab};
 
 /// A container behind the bridge of a host.
 fn container(host: &Namespace, number: u8) -> Namespace {
@@ -83,4 +83,26 @@ fn containers_with_entries_and_neighbours_by_hand() {
             "02:00:00:00:00:02 dst 10.99.0.1 self permanent",
         ]
     );
+}
+
+/// A default destination that is our own address with another segment: the hosts of that one here get the frame, as
+/// with the kernel's `localbypass`.
+#[test]
+fn a_flooded_frame_is_for_another_segment_here() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 1 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let ours = lab.ours(
+        "--local 10.99.0.2 --tap here1 --vni 1 --remote 10.99.0.1 --fdb 00:00:00:00:00:00=10.99.0.2,vni=2 \
+         --tap here2 --vni 2",
+        &[],
+    );
+    let [from, to, there] = [(&lab.b, "here1"), (&lab.b, "here2"), (&lab.a, "vx0")]
+        .map(|(namespace, device)| Tap::open(namespace, device));
+    let request = bytes::arp_request(bytes::mac(7), [192, 168, 77, 7].into(), [192, 168, 77, 8].into());
+    from.send(&request);
+    for tap in [to, there] {
+        assert!(tap.until(SOON, |frame| (frame == request).then_some(())).is_some());
+    }
+    assert!(!ours.report().contains("failed"), "{}", ours.report());
 }

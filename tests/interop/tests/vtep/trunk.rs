@@ -191,6 +191,20 @@ fn without_a_tag_and_with_one_of_nobody() {
     assert_eq!(ours.number("dropped unknown-vlan "), 4);
 }
 
+/// A copy of a flooded frame that stays here has the tag of the segment that it is for.
+#[test]
+fn a_flooded_frame_is_for_another_vlan_here() {
+    require_lab!();
+    let lab = lab();
+    let options =
+        options("here3").replace("--vlan 20", "--fdb 00:00:00:00:00:00=10.99.0.2,vni=120 --vlan 20");
+    let ours = lab.ours(&options, &[]);
+    let host = Host::new(&lab.b, "here3");
+    let request = bytes::arp_request(MAC, [192, 168, 10, 2].into(), [192, 168, 10, 8].into());
+    assert_eq!(host.asks(Some(10), &request, |frame| frame == request), Some(20));
+    assert!(!ours.report().contains("failed"), "{}", ours.report());
+}
+
 /// include/uapi/linux/if_packet.h
 const SOL_PACKET: i32 = 263;
 const PACKET_AUXDATA: i32 = 8;
