@@ -9,7 +9,6 @@
 mod answer;
 mod args;
 mod engine;
-mod fragments;
 mod node;
 mod report;
 mod values;

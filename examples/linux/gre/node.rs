@@ -23,7 +23,6 @@ use socket2::Socket;
 use crate::{
     args::Args,
     engine::{Engine, Way},
-    fragments::Fragmenter,
     report::Report,
 };
 
@@ -160,37 +159,29 @@ impl Node {
 /// The way into the underlay.
 struct Sender {
     transmitter: Transmitter,
-    fragmenter: Option<Fragmenter>,
-    mtu: usize,
 }
 
 impl Sender {
     fn new(args: &Args) -> io::Result<Self> {
-        let socket = raw::sender(args.local.is_ipv6())?;
-        if let (IpAddr::V4(local), true) = (args.local, args.remote.is_multicast()) {
-            socket.set_multicast_if_v4(&local)?;
-            socket.set_multicast_loop_v4(false)?;
+        let to_group = |socket: Socket| -> io::Result<Socket> {
+            if let (IpAddr::V4(local), true) = (args.local, args.remote.is_multicast()) {
+                socket.set_multicast_if_v4(&local)?;
+                socket.set_multicast_loop_v4(false)?;
+            }
+            Ok(socket)
+        };
+        let mut transmitter = Transmitter::new(to_group(raw::sender(args.local.is_ipv6())?)?)?;
+        if args.nopmtudisc {
+            let fragments = to_group(raw::fragmenter(SocketAddr::new(args.local, 0), IpProtocol::GRE.0)?)?;
+            transmitter = transmitter.with_fragments(fragments, args.underlay_mtu.into());
         }
-        Ok(Self {
-            transmitter: Transmitter::new(socket)?,
-            fragmenter: if args.nopmtudisc { Some(Fragmenter::new(args.local)?) } else { None },
-            mtu: args.underlay_mtu.into(),
-        })
+        Ok(Self { transmitter })
     }
 
     fn send<'p>(&mut self, packets: impl Iterator<Item = &'p (IpAddr, Packet<'p>)>, report: &mut Report) {
         let mut datagrams = Vec::with_capacity(BATCH);
         for (to, packet) in packets {
-            match &self.fragmenter {
-                Some(fragmenter) if packet.len() > self.mtu => {
-                    if let Err(error) = fragmenter.send(*to, packet.as_slice()) {
-                        report.failed("send fragments", &error);
-                    }
-                }
-                _ => {
-                    datagrams.push(Datagram { to: SocketAddr::new(*to, 0), parts: [packet.as_slice(), &[]] })
-                }
-            }
+            datagrams.push(Datagram { to: SocketAddr::new(*to, 0), parts: [packet.as_slice(), &[]] });
         }
         self.transmitter.send(&datagrams, |error| report.failed("send", &error));
     }

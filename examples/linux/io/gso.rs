@@ -45,6 +45,32 @@ struct Outer {
     len: usize,
 }
 
+/// What is said beside a packet of its IP header.
+#[derive(Debug)]
+pub(crate) struct Said {
+    ttl: i32,
+    ds_field: u8,
+    class: i32,
+}
+
+impl Said {
+    pub(crate) fn new(ttl: u8, ds_field: u8) -> Self {
+        Self { ttl: ttl.into(), ds_field, class: ds_field.into() }
+    }
+
+    /// As the kernel is told it, of a packet that goes there.
+    pub(crate) const fn messages(&self, to: &SocketAddr) -> [ControlMessage<'_>; 2] {
+        match to {
+            SocketAddr::V4(_) => {
+                [ControlMessage::Ipv4Ttl(&self.ttl), ControlMessage::Ipv4Tos(&self.ds_field)]
+            }
+            SocketAddr::V6(_) => {
+                [ControlMessage::Ipv6HopLimit(&self.ttl), ControlMessage::Ipv6TClass(&self.class)]
+            }
+        }
+    }
+}
+
 impl Gso {
     /// For packets with IP and UDP headers.
     pub(crate) const fn with_headers() -> Self {
@@ -96,11 +122,8 @@ impl Gso {
         }
         let size = slices.first().map_or(0, |first| first.len());
         let size = u16::try_from(size).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let (ttl, class) = (i32::from(outer.ttl), i32::from(outer.ds_field));
-        let [ttl, class] = match outer.to {
-            SocketAddr::V4(_) => [ControlMessage::Ipv4Ttl(&ttl), ControlMessage::Ipv4Tos(&outer.ds_field)],
-            SocketAddr::V6(_) => [ControlMessage::Ipv6HopLimit(&ttl), ControlMessage::Ipv6TClass(&class)],
-        };
+        let said = Said::new(outer.ttl, outer.ds_field);
+        let [ttl, class] = said.messages(&outer.to);
         let said = [ControlMessage::UdpGsoSegments(&size), ttl, class];
         let (socket, said) = match &self.only {
             Some(socket) => (socket.as_raw_fd(), said.get(..1).unwrap_or_default()),

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, ErrorKind},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -33,7 +33,7 @@ pub fn socket(local: IpAddr) -> io::Result<Socket> {
     if local.is_ipv6() {
         udp::tell_facts(&socket, local)?;
     }
-    raw::bind(&socket, local)?;
+    raw::bind(&socket, SocketAddr::new(local, 0))?;
     Ok(socket)
 }
 

@@ -5,7 +5,8 @@
 //! - [`udp`], [`raw`], [`icmp`]: sockets, with what the outer headers said that the kernel takes off.
 //! - [`multicast`]: groups, on a device.
 //! - [`Receiver`]: many packets for one system call, each in a buffer of its own with room before it.
-//! - [`Transmitter`]: many packets for one system call, each in two parts; also past the kernel's IP.
+//! - [`Transmitter`]: many packets for one system call, each in two parts; also past the kernel's IP, and in
+//!   fragments.
 //! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
 //! - [`neighbors`]: what the kernel knows of forwarding databases and neighbours.
 //! - [`Waiter`], [`Signals`]: until something happens.
@@ -19,6 +20,7 @@
 mod coalesce;
 mod device;
 mod facts;
+mod fragments;
 mod gso;
 pub mod icmp;
 mod link;

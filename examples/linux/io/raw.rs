@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::udp;
@@ -23,6 +24,32 @@ pub fn sender(is_ipv6: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A socket by which the kernel fragments packets of an IP protocol from `local`, whose port means nothing, for
+/// [`Transmitter::with_fragments`](crate::Transmitter::with_fragments). It receives nothing.
+///
+/// # Errors
+///
+/// The kernel's: without privileges, or the address is none of ours.
+pub fn fragmenter(local: SocketAddr, protocol: u8) -> io::Result<Socket> {
+    let protocol = Protocol::from(i32::from(protocol));
+    let socket = Socket::new(Domain::for_address(local), Type::RAW, Some(protocol))?;
+    if local.is_ipv6() {
+        udp::set(&socket, uapi::c::IPPROTO_IPV6, uapi::c::IPV6_MTU_DISCOVER, uapi::c::IPV6_PMTUDISC_DONT)?;
+        udp::set(&socket, uapi::c::IPPROTO_IPV6, uapi::c::IPV6_AUTOFLOWLABEL, 0)?;
+    } else {
+        udp::set(&socket, uapi::c::IPPROTO_IP, uapi::c::IP_MTU_DISCOVER, uapi::c::IP_PMTUDISC_DONT)?;
+    }
+    // What comes, another socket receives: by being connected to itself, this one only hears what we say to us.
+    socket.set_recv_buffer_size(0)?;
+    let _ = setsockopt(&socket, sockopt::SndBufForce, &udp::BUFFER);
+    // A raw IPv6 socket takes the port for a protocol.
+    let mut local = local;
+    local.set_port(0);
+    bind(&socket, local)?;
+    socket.connect(&local.into())?;
+    Ok(socket)
+}
+
 /// A socket that receives the packets of an IP protocol to `local`, for a [`Receiver`](crate::Receiver): those of IPv4
 /// with their IP header, those of IPv6 without, and with facts instead.
 ///
@@ -37,14 +64,14 @@ pub fn receiver(local: IpAddr, protocol: u8) -> io::Result<Socket> {
         udp::tell_facts(&socket, local)?;
     }
     udp::buffers(&socket);
-    bind(&socket, local)?;
+    bind(&socket, SocketAddr::new(local, 0))?;
     Ok(socket)
 }
 
 /// Binds a socket that has no ports. The error says which address it is that cannot be had.
-pub(crate) fn bind(socket: &Socket, local: IpAddr) -> io::Result<()> {
-    let bound = socket.bind(&SocketAddr::new(local, 0).into());
-    bound.map_err(|error| io::Error::new(error.kind(), format!("{local}: {error}")))
+pub(crate) fn bind(socket: &Socket, local: SocketAddr) -> io::Result<()> {
+    let bound = socket.bind(&local.into());
+    bound.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", local.ip())))
 }
 
 const IPPROTO_RAW: i32 = 255;

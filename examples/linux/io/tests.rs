@@ -266,7 +266,7 @@ fn what_was_lost_is_told_when_all_is_read() {
 #[test]
 fn an_address_that_is_not_here_is_named() {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
-    let error = raw::bind(&socket, IpAddr::from([192, 0, 2, 1])).unwrap_err();
+    let error = raw::bind(&socket, ([192, 0, 2, 1], 0).into()).unwrap_err();
     assert_eq!(error.to_string(), "192.0.2.1: Cannot assign requested address (os error 99)");
 }
 

@@ -14,6 +14,7 @@ use nix::{
 use socket2::Socket;
 
 use crate::{
+    fragments::Fragmenter,
     gso::Gso,
     link::{Headers, Link},
 };
@@ -37,6 +38,7 @@ pub struct Transmitter {
     headers: MultiHeaders<SockaddrStorage>,
     gso: Option<Gso>,
     link: Option<Link>,
+    fragmenter: Option<Fragmenter>,
 }
 
 impl Transmitter {
@@ -47,7 +49,8 @@ impl Transmitter {
     /// The kernel's.
     pub fn new(socket: Socket) -> io::Result<Self> {
         let has_ports = socket.r#type()? == socket2::Type::DGRAM;
-        Ok(Self { socket, has_ports, headers: MultiHeaders::preallocate(BATCH, None), gso: None, link: None })
+        let headers = MultiHeaders::preallocate(BATCH, None);
+        Ok(Self { socket, has_ports, headers, gso: None, link: None, fragmenter: None })
     }
 
     /// Has the kernel cut what is sent, where packets allow that: the same packets in less time, with UDP checksums. By
@@ -71,9 +74,37 @@ impl Transmitter {
         Ok(Self { link: Some(Link::new()?), ..self })
     }
 
+    /// Has the kernel fragment packets of a raw socket that are longer than `mtu` and may be fragmented, by a socket of
+    /// [`raw::fragmenter`](crate::raw::fragmenter). They have identification and flow label of the kernel's.
+    #[must_use]
+    pub fn with_fragments(self, socket: Socket, mtu: usize) -> Self {
+        Self { fragmenter: Some(Fragmenter { socket, mtu }), ..self }
+    }
+
     /// Sends all of them, in order, but those that the kernel refuses: of each of these `failed` is told. Answers how
     /// many were sent.
     pub fn send(&mut self, datagrams: &[Datagram<'_>], mut failed: impl FnMut(io::Error)) -> usize {
+        // Taken out, so that what stays whole can be sent meanwhile.
+        let Some(fragmenter) = self.fragmenter.take() else { return self.whole(datagrams, &mut failed) };
+        let mut sent = 0;
+        for run in datagrams.chunk_by(|one, next| !fragmenter.takes(one) && !fragmenter.takes(next)) {
+            sent += match run {
+                [long] if fragmenter.takes(long) => match fragmenter.send(long) {
+                    Ok(()) => 1,
+                    Err(error) => {
+                        failed(error);
+                        0
+                    }
+                },
+                whole => self.whole(whole, &mut failed),
+            };
+        }
+        self.fragmenter = Some(fragmenter);
+        sent
+    }
+
+    /// Sends packets that are not to be fragmented.
+    fn whole(&mut self, datagrams: &[Datagram<'_>], failed: &mut impl FnMut(io::Error)) -> usize {
         let (mut rest, mut sent, mut forgotten) = (datagrams, 0, false);
         while !rest.is_empty() {
             let (run, single) = self.run(rest);

@@ -4,8 +4,8 @@ use std::io;
 
 use encap::{
     table::{Capacity, LearnFrom},
-    tunnel::Framing,
-    vtep::{Accept, Config, Proxy, ShortCircuit},
+    tunnel::{DontFragment, Framing},
+    vtep::{Accept, Config, Proxy, ShortCircuit, TooBig},
     wire::MacAddr,
 };
 
@@ -37,6 +37,10 @@ pub(crate) fn config(segments: &[Segment], args: &Common) -> Config {
     set(&mut config.ttl, args.ttl);
     set(&mut config.tos, args.tos);
     set(&mut config.df, args.df);
+    if config.df == DontFragment::Set {
+        // Nobody fragments these; Linux loses them, too.
+        config.too_big = TooBig::Tell;
+    }
     set(&mut config.label, args.flowlabel);
     set(&mut config.srcport, args.srcport);
     set(&mut config.udpcsum, when(args.udpcsum, true));

@@ -16,11 +16,11 @@ use encap::{
     wire::{EtherType, VlanId, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
 use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, tell};
-use socket2::Socket;
 
 use crate::{
     args::Tx,
     ports::Port,
+    setup::Out,
     shared::{Clock, Shared, Way},
     tables::Engine,
 };
@@ -100,18 +100,12 @@ impl<'a> Outbound<'a> {
     pub(crate) fn new(
         ends: Ends<'a>,
         policy: Option<u16>,
-        sockets: [Option<Socket>; 2],
+        sockets: [Option<Out>; 2],
         tx: Tx,
     ) -> io::Result<Self> {
         let offload = ends.ports.iter().all(|port| port.device.has_offload());
-        let transmitter = |socket: Socket| -> io::Result<Transmitter> {
-            let mut transmitter = Transmitter::new(socket)?;
-            if tx == Tx::Link {
-                transmitter = transmitter.past_ip()?;
-            }
-            if offload { transmitter.with_segmentation() } else { Ok(transmitter) }
-        };
-        let [v4, v6] = sockets.map(|socket| socket.map(transmitter).transpose());
+        let mtu = ends.vtep.config().mtu;
+        let [v4, v6] = sockets.map(|out| out.map(|out| out.transmitter(tx, mtu, offload)).transpose());
         Ok(Self {
             ends,
             worker: Worker::new(1).with_miss_capacity(MISSES),

@@ -1,9 +1,16 @@
 //! Devices and sockets, as the command line asks for them.
 
-use std::{error::Error, net::IpAddr};
+use std::{
+    error::Error,
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
-use encap::vtep::Config;
-use encap_linux::{Device, Layer, Settings, multicast, raw, udp};
+use encap::{
+    vtep::{Config, TooBig},
+    wire::IpProtocol,
+};
+use encap_linux::{Device, Layer, Settings, Transmitter, multicast, raw, udp};
 use socket2::Socket;
 
 use crate::{
@@ -53,7 +60,28 @@ pub(crate) fn ports(
 }
 
 /// What to receive by; and what to send by, by IPv4 and by IPv6.
-pub(crate) type Sockets = (Vec<Socket>, [Option<Socket>; 2]);
+pub(crate) type Sockets = (Vec<Socket>, [Option<Out>; 2]);
+
+/// What packets of one family are sent by.
+pub(crate) struct Out {
+    socket: Socket,
+    /// For those that are too long, where they are to be fragmented.
+    fragments: Option<Socket>,
+}
+
+impl Out {
+    /// For the thread that asks for it.
+    pub(crate) fn transmitter(self, tx: Tx, mtu: u16, offload: bool) -> io::Result<Transmitter> {
+        let mut transmitter = Transmitter::new(self.socket)?;
+        if tx == Tx::Link {
+            transmitter = transmitter.past_ip()?;
+        }
+        if let Some(fragments) = self.fragments {
+            transmitter = transmitter.with_fragments(fragments, mtu.into());
+        }
+        if offload { transmitter.with_segmentation() } else { Ok(transmitter) }
+    }
+}
 
 /// Sockets for each of our addresses, and for groups.
 pub(crate) fn sockets(
@@ -84,11 +112,19 @@ pub(crate) fn sockets(
         };
         let socket = bound(to)?;
         let out = match args.tx {
-            Tx::Raw | Tx::Link => raw::sender(local.is_ipv6())?,
-            Tx::Udp => socket.try_clone()?,
+            Tx::Raw | Tx::Link => Out {
+                socket: raw::sender(local.is_ipv6())?,
+                fragments: match config.too_big {
+                    TooBig::Fragment => Some(raw::fragmenter(SocketAddr::new(local, 0), IpProtocol::UDP.0)?),
+                    _ => None,
+                },
+            },
+            Tx::Udp => Out { socket: socket.try_clone()?, fragments: None },
         };
         if let Some(device) = device {
-            multicast::send_by(&out, local.is_ipv6(), device)?;
+            for out in [Some(&out.socket), out.fragments.as_ref()].into_iter().flatten() {
+                multicast::send_by(out, local.is_ipv6(), device)?;
+            }
         }
         *if local.is_ipv6() { &mut v6 } else { &mut v4 } = Some(out);
         receivers.push(socket);

@@ -1,6 +1,6 @@
 //! What outer headers say, and what the program makes of what the underlay says.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use interop::{Namespace, Offload, Tap, Wire, eventually, ping, veth};
 
@@ -139,6 +139,79 @@ fn by_the_udp_socket() {
     ping(&lab.a, "192.168.77.2", 3).all();
     let limit = Duration::from_secs(60);
     interop::tcp::transfer(&lab.b, &lab.a, [192, 168, 77, 1].into(), 5_000_000, limit).unwrap();
+}
+
+/// Linux has what is too long for the underlay, and may not be told, fragmented outside; RFC 7348 forbids that.
+#[test]
+fn linux_fragments_outside() {
+    require_lab!();
+    for (tx, more) in [("raw", ""), ("raw", "--nolearning --no-offload"), ("link", ""), ("udp", "")] {
+        let lab = Lab::new();
+        lab.kernel("vx4", "id 4 local 10.99.0.1 remote 10.99.0.2 dstport 4789", "192.168.4.1/24");
+        lab.kernel("vx6", "id 6 local fd99::1 remote fd99::2 dstport 4789", "192.168.6.1/24");
+        // Without learning every frame is for both, and only one of them has the segment.
+        let options = format!(
+            "--linux --port 4789 --tx {tx} {more} --ttl 33 --tos 0xb8 --local 10.99.0.2 --local fd99::2 \
+             --tap long4 --vni 4 --remote 10.99.0.1 --remote fd99::1 \
+             --tap long6 --vni 6 --remote fd99::1 --remote 10.99.0.1"
+        );
+        let ours = lab.ours(&options, &[("long4", "192.168.4.2/24"), ("long6", "192.168.6.2/24")]);
+        for (net, local) in [(4, "10.99.0.2"), (6, "fd99::2")] {
+            lab.b.ip(&format!("link set long{net} mtu 1500"));
+            // Over IPv6 the kernel loses its first long answers, and has shorter ones from then on.
+            ping(&lab.b, &format!("-M dont -s 1472 192.168.{net}.1"), 3);
+            let packets = fragments(&lab, || {
+                ping(&lab.b, &format!("-M dont -s 1472 192.168.{net}.1"), 3).all();
+            });
+            let of_local = packets.iter().filter(|(source, ..)| source.to_string() == local);
+            assert!(of_local.clone().count() >= 6, "{tx} {more}: {packets:?}");
+            for (_, ttl, ds_field) in of_local.filter(|_| tx != "udp") {
+                assert_eq!((*ttl, *ds_field), (33, 0xb8), "{tx} {more}");
+            }
+            // Who can be told is told, unless the frame is flooded.
+            let told = ping(&lab.b, &format!("-M do -s 1472 192.168.{net}.1"), 1);
+            assert_eq!(told.received, u32::from(more.contains("nolearning")), "{}", told.text);
+            assert!(
+                told.received == 1 || told.text.contains("mtu = 14") || told.text.contains("mtu=14"),
+                "{}",
+                told.text
+            );
+        }
+        assert!(!ours.report().contains("failed"), "{}", ours.report());
+    }
+}
+
+/// Fragments of tunnel packets that come out of `b` meanwhile: source, TTL and DS field.
+fn fragments(lab: &Lab, meanwhile: impl FnOnce()) -> Vec<(IpAddr, u8, u8)> {
+    let tap = Tap::open(&lab.a, "va");
+    meanwhile();
+    let frames = tap.during(Duration::from_millis(200));
+    let said = frames.iter().filter_map(|frame| match (&frame[12..14], &frame[14..]) {
+        ([8, 0], ip) if ip[9] == 17 && [ip[6] & 0x3f, ip[7]] != [0, 0] => {
+            Some((IpAddr::from(*ip[12..].first_chunk::<4>()?), ip[8], ip[1]))
+        }
+        ([0x86, 0xdd], ip) if ip[6] == 44 => {
+            Some((IpAddr::from(*ip[8..].first_chunk::<16>()?), ip[7], ip[0] << 4 | ip[1] >> 4))
+        }
+        _ => None,
+    });
+    said.collect()
+}
+
+/// With DF nobody fragments: who sends too long a packet is told, or loses it, with Linux's settings too.
+#[test]
+fn linux_with_df_fragments_nothing() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789", "192.168.77.1/24");
+    let options = "--linux --port 4789 --df set --tap df0 --vni 100 --local 10.99.0.2 --remote 10.99.0.1";
+    let ours = lab.ours(options, &[("df0", "192.168.77.2/24")]);
+    lab.b.ip("link set df0 mtu 1500");
+    ping(&lab.b, "192.168.77.1", 1).all();
+    ping(&lab.b, "-M dont -s 1472 192.168.77.1", 2).none();
+    assert_eq!(ours.number("dropped too-big "), 2, "{}", ours.report());
+    let told = ping(&lab.b, "-M do -s 1472 192.168.77.1", 1);
+    assert!(told.text.contains("mtu = 1450") || told.text.contains("mtu=1450"), "{}", told.text);
 }
 
 /// A router in between with a smaller MTU: what it says is believed, and the sender of a long packet is told.
