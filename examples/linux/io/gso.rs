@@ -15,7 +15,11 @@ use encap::wire::IpProtocol;
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{Datagram, transmit::BATCH, udp};
+use crate::{
+    Datagram,
+    transmit::BATCH,
+    udp::{self, Source},
+};
 
 /// Sends runs of packets.
 #[derive(Debug)]
@@ -113,8 +117,8 @@ impl Gso {
         if self.only.is_some() { Outer::of_payload(datagram) } else { Outer::of(datagram) }
     }
 
-    /// Sends a run.
-    pub(crate) fn send(&mut self, run: &[Datagram<'_>]) -> io::Result<()> {
+    /// Sends a run; payloads from `source`, where their socket has several addresses.
+    pub(crate) fn send(&mut self, run: &[Datagram<'_>], source: Option<&Source>) -> io::Result<()> {
         let outer = run.first().and_then(|first| self.outer(first)).ok_or(io::ErrorKind::InvalidInput)?;
         let mut slices = [IoSlice::new(&[]); BATCH];
         for (slice, datagram) in slices.iter_mut().zip(run) {
@@ -124,14 +128,15 @@ impl Gso {
         let size = u16::try_from(size).map_err(|_| io::ErrorKind::InvalidInput)?;
         let said = Said::new(outer.ttl, outer.ds_field);
         let [ttl, class] = said.messages(&outer.to);
-        let said = [ControlMessage::UdpGsoSegments(&size), ttl, class];
         let (socket, said) = match &self.only {
-            Some(socket) => (socket.as_raw_fd(), said.get(..1).unwrap_or_default()),
-            None => (self.socket(&outer)?.as_raw_fd(), &said[..]),
+            Some(socket) => (socket.as_raw_fd(), [source.map(Source::message), None]),
+            None => (self.socket(&outer)?.as_raw_fd(), [Some(ttl), Some(class)]),
         };
+        let said = said.into_iter().flatten().chain([ControlMessage::UdpGsoSegments(&size)]);
+        let said: Vec<_> = said.collect();
         let slices = slices.get(..run.len()).unwrap_or_default();
         let to = SockaddrStorage::from(outer.to);
-        sendmsg(socket, slices, said, MsgFlags::empty(), Some(&to))?;
+        sendmsg(socket, slices, &said, MsgFlags::empty(), Some(&to))?;
         Ok(())
     }
 

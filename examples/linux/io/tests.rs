@@ -124,7 +124,7 @@ fn a_run_arrives_as_the_packets_that_it_was() {
             let datagrams: Vec<_> =
                 packets.iter().map(|packet| Datagram { to, parts: [packet, &[]] }).collect();
             assert_eq!(gso.run(&datagrams), packets.len());
-            gso.send(&datagrams).unwrap();
+            gso.send(&datagrams, None).unwrap();
             let mut seen = Vec::new();
             while seen.len() < packets.len() {
                 let mut waiter = Waiter::new([std::os::fd::AsFd::as_fd(&receiver)]);

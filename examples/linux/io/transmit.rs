@@ -17,6 +17,7 @@ use crate::{
     fragments::Fragmenter,
     gso::Gso,
     link::{Headers, Link},
+    udp::Source,
 };
 
 /// Packets for one system call.
@@ -39,6 +40,7 @@ pub struct Transmitter {
     gso: Option<Gso>,
     link: Option<Link>,
     fragmenter: Option<Fragmenter>,
+    source: Option<Source>,
 }
 
 impl Transmitter {
@@ -50,7 +52,7 @@ impl Transmitter {
     pub fn new(socket: Socket) -> io::Result<Self> {
         let has_ports = socket.r#type()? == socket2::Type::DGRAM;
         let headers = MultiHeaders::preallocate(BATCH, None);
-        Ok(Self { socket, has_ports, headers, gso: None, link: None, fragmenter: None })
+        Ok(Self { socket, has_ports, headers, gso: None, link: None, fragmenter: None, source: None })
     }
 
     /// Has the kernel cut what is sent, where packets allow that: the same packets in less time, with UDP checksums. By
@@ -72,6 +74,14 @@ impl Transmitter {
     /// The kernel's.
     pub fn past_ip(self) -> io::Result<Self> {
         Ok(Self { link: Some(Link::new()?), ..self })
+    }
+
+    /// Has packets leave from `local`, whose port means nothing, where a UDP socket has all of our addresses.
+    #[must_use]
+    pub fn with_source(self, local: SocketAddr) -> Self {
+        let source = Source::new(local);
+        let headers = MultiHeaders::preallocate(BATCH, Some(source.room()));
+        Self { source: Some(source), headers, ..self }
     }
 
     /// Has the kernel fragment packets of a raw socket that are longer than `mtu` and may be fragmented, by a socket of
@@ -160,7 +170,7 @@ impl Transmitter {
     /// Sends a run as one; answers whether it is sent.
     fn segmented(&mut self, run: &[Datagram<'_>]) -> bool {
         let Some(gso) = self.gso.as_mut().filter(|_| !run.is_empty()) else { return false };
-        match gso.send(run).map_err(|error| error.raw_os_error().map(Errno::from_raw)) {
+        match gso.send(run, self.source.as_ref()).map_err(|error| error.raw_os_error().map(Errno::from_raw)) {
             Ok(()) => true,
             // By this way out, or by this kernel, never.
             Err(Some(Errno::EIO | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOPROTOOPT)) => {
@@ -190,7 +200,9 @@ impl Transmitter {
         let count = datagrams.len().min(BATCH);
         let slices = slices.get(..count).unwrap_or_default();
         let raw = by.map_or(self.socket.as_raw_fd(), |(socket, _)| *socket);
-        sendmmsg(raw, &mut self.headers, slices, addresses, [], MsgFlags::empty()).map(Iterator::count)
+        let said = self.source.as_ref().map(Source::message);
+        sendmmsg(raw, &mut self.headers, slices, addresses, said.as_slice(), MsgFlags::empty())
+            .map(Iterator::count)
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, SocketAddrV6},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
     os::fd::AsRawFd,
 };
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::{
+    cmsg_space, libc,
+    sys::socket::{ControlMessage, setsockopt, sockopt},
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// What a socket is to be.
@@ -50,6 +53,45 @@ pub fn socket(settings: &Settings) -> io::Result<Socket> {
     buffers(&socket);
     socket.bind(&local.into())?;
     Ok(socket)
+}
+
+/// What is said beside a packet that is to leave from an address of ours.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    V4(libc::in_pktinfo),
+    V6(libc::in6_pktinfo),
+}
+
+impl Source {
+    pub(crate) fn new(local: SocketAddr) -> Self {
+        match local {
+            SocketAddr::V4(local) => {
+                let [address, none] = [*local.ip(), Ipv4Addr::UNSPECIFIED]
+                    .map(|address| libc::in_addr { s_addr: address.to_bits().to_be() });
+                Self::V4(libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: address, ipi_addr: none })
+            }
+            SocketAddr::V6(local) => Self::V6(libc::in6_pktinfo {
+                ipi6_addr: libc::in6_addr { s6_addr: local.ip().octets() },
+                ipi6_ifindex: local.scope_id(),
+            }),
+        }
+    }
+
+    /// As the kernel is told it.
+    pub(crate) const fn message(&self) -> ControlMessage<'_> {
+        match self {
+            Self::V4(info) => ControlMessage::Ipv4PacketInfo(info),
+            Self::V6(info) => ControlMessage::Ipv6PacketInfo(info),
+        }
+    }
+
+    /// Bytes that the kernel is told it in.
+    pub(crate) fn room(&self) -> Vec<u8> {
+        match self {
+            Self::V4(_) => cmsg_space!(libc::in_pktinfo),
+            Self::V6(_) => cmsg_space!(libc::in6_pktinfo),
+        }
+    }
 }
 
 /// Has the kernel say what [`OuterFacts`](encap::tunnel::OuterFacts) are made of.

@@ -67,6 +67,8 @@ pub(crate) struct Out {
     socket: Socket,
     /// For those that are too long, where they are to be fragmented.
     fragments: Option<Socket>,
+    /// Where packets leave from, where a socket has all of our addresses.
+    source: Option<SocketAddr>,
 }
 
 impl Out {
@@ -75,6 +77,9 @@ impl Out {
         let mut transmitter = Transmitter::new(self.socket)?;
         if tx == Tx::Link {
             transmitter = transmitter.past_ip()?;
+        }
+        if let Some(source) = self.source {
+            transmitter = transmitter.with_source(source);
         }
         if let Some(fragments) = self.fragments {
             transmitter = transmitter.with_fragments(fragments, mtu.into());
@@ -118,8 +123,13 @@ pub(crate) fn sockets(
                     TooBig::Fragment => Some(raw::fragmenter(SocketAddr::new(local, 0), IpProtocol::UDP.0)?),
                     _ => None,
                 },
+                source: None,
             },
-            Tx::Udp => Out { socket: socket.try_clone()?, fragments: None },
+            Tx::Udp => Out {
+                socket: socket.try_clone()?,
+                fragments: None,
+                source: config.any_destination.then(|| SocketAddr::new(local, 0)),
+            },
         };
         if let Some(device) = device {
             for out in [Some(&out.socket), out.fragments.as_ref()].into_iter().flatten() {

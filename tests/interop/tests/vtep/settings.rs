@@ -1,6 +1,10 @@
 //! What outer headers say, and what the program makes of what the underlay says.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use interop::{Namespace, Offload, Tap, Wire, eventually, ping, veth};
 
@@ -139,6 +143,47 @@ fn by_the_udp_socket() {
     ping(&lab.a, "192.168.77.2", 3).all();
     let limit = Duration::from_secs(60);
     interop::tcp::transfer(&lab.b, &lab.a, [192, 168, 77, 1].into(), 5_000_000, limit).unwrap();
+}
+
+/// The kernel's source may be another address of ours: the packets have the one that was asked for.
+#[test]
+fn by_the_udp_socket_from_our_address() {
+    require_lab!();
+    for more in ["", "--linux --port 4789", "--linux --port 4789 --no-offload"] {
+        let lab = Lab::new();
+        lab.b.ip("addr add 10.99.0.3/24 dev vb");
+        lab.b.ip("addr add fd99::3/64 dev vb nodad preferred_lft 0");
+        lab.kernel("vx4", "id 4 local 10.99.0.1 remote 10.99.0.3 dstport 4789 dev va", "192.168.4.1/24");
+        lab.kernel("vx6", "id 6 local fd99::1 remote fd99::3 dstport 4789 dev va", "192.168.6.1/24");
+        let options = format!(
+            "--tx udp --local 10.99.0.3 --local fd99::3 {more} --tap from4 --vni 4 --remote 10.99.0.1 \
+             --tap from6 --vni 6 --remote fd99::1"
+        );
+        let ours = lab.ours(&options, &[("from4", "192.168.4.2/24"), ("from6", "192.168.6.2/24")]);
+        let tap = Tap::open(&lab.a, "va");
+        for net in [4, 6] {
+            ping(&lab.b, &format!("192.168.{net}.1"), 2).all();
+            let limit = Duration::from_secs(30);
+            interop::tcp::transfer(&lab.b, &lab.a, [192, 168, net, 1].into(), 1_000_000, limit).unwrap();
+        }
+        let (v4, v6) = (Ipv4Addr::new(10, 99, 0, 3), Ipv6Addr::from_bits(0xfd99 << 112 | 3));
+        let mut seen = [0, 0];
+        for frame in tap.during(Duration::from_millis(200)) {
+            match (&frame[12..14], &frame[14..]) {
+                ([8, 0], ip) if ip[9] == 17 => {
+                    seen[0] += 1;
+                    assert_eq!(ip[12..16], v4.octets(), "{more}");
+                }
+                ([0x86, 0xdd], ip) if ip[6] == 17 => {
+                    seen[1] += 1;
+                    assert_eq!(ip[8..24], v6.octets(), "{more}");
+                }
+                _ => {}
+            }
+        }
+        assert!(seen.iter().all(|&count| count > 10), "{seen:?}");
+        assert!(!ours.report().contains("failed"), "{}", ours.report());
+    }
 }
 
 /// Linux has what is too long for the underlay, and may not be told, fragmented outside; RFC 7348 forbids that.
