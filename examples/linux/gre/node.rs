@@ -52,7 +52,7 @@ impl Node {
             engine: Engine { tunnel, payload, unreachable: args.unreachable, report: Report::default() },
             device,
             receiver,
-            icmp: icmp::Listener::new(icmp::socket(args.local)?)?,
+            icmp: icmp::Listener::new(icmp::socket(SocketAddr::new(args.local, 0))?)?,
             sender: Sender::new(args)?,
             buffers: vec![0; STRIDE * BATCH],
             signals,

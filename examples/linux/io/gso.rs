@@ -206,6 +206,7 @@ impl Outer {
     /// The headers of a packet, if a UDP socket can write the same.
     fn of(datagram: &Datagram<'_>) -> Option<Self> {
         let [packet, []] = datagram.parts else { return None };
+        let device = udp::device(&datagram.to);
         let (local, to, ttl, ds_field, dont_fragment, ports) = match packet.first()? {
             0x45 => {
                 let header: &[u8; 20] = packet.first_chunk()?;
@@ -233,8 +234,8 @@ impl Outer {
         };
         let [s0, s1, d0, d1, _, _, _, _] = *packet.get(ports..)?.first_chunk()?;
         Some(Self {
-            local: SocketAddr::new(local, u16::from_be_bytes([s0, s1])),
-            to: SocketAddr::new(to, u16::from_be_bytes([d0, d1])),
+            local: udp::at(local, u16::from_be_bytes([s0, s1]), device),
+            to: udp::at(to, u16::from_be_bytes([d0, d1]), device),
             ttl,
             ds_field,
             dont_fragment,

@@ -19,21 +19,18 @@ pub struct Listener {
     rebuilt: Vec<u8>,
 }
 
-/// A socket that hears what is sent to `local`.
+/// A socket that hears what is sent to `local`, whose port means nothing.
 ///
 /// # Errors
 ///
 /// The kernel's: without privileges, or the address is none of ours.
-pub fn socket(local: IpAddr) -> io::Result<Socket> {
-    let (domain, protocol) = match local {
-        IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
-        IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
-    };
-    let socket = Socket::new(domain, Type::RAW.nonblocking(), Some(protocol))?;
+pub fn socket(local: SocketAddr) -> io::Result<Socket> {
+    let protocol = if local.is_ipv6() { Protocol::ICMPV6 } else { Protocol::ICMPV4 };
+    let socket = Socket::new(Domain::for_address(local), Type::RAW.nonblocking(), Some(protocol))?;
     if local.is_ipv6() {
-        udp::tell_facts(&socket, local)?;
+        udp::tell_facts(&socket, local.ip())?;
     }
-    raw::bind(&socket, SocketAddr::new(local, 0))?;
+    raw::bind(&socket, local)?;
     Ok(socket)
 }
 

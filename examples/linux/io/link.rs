@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    net::IpAddr,
+    net::SocketAddr,
     os::fd::{AsRawFd, RawFd},
     time::{Duration, Instant},
 };
@@ -27,7 +27,8 @@ use crate::{
 /// The devices that lead to next hops.
 pub(crate) struct Link {
     asker: Asker,
-    ways: HashMap<IpAddr, Way>,
+    /// By address, whatever the port, and device, where the address is one of a link.
+    ways: HashMap<SocketAddr, Way>,
     ports: Vec<Port>,
 }
 
@@ -73,7 +74,8 @@ impl Link {
         let mut headers = [[0; ethernet::Header::LEN]; BATCH];
         let (mut count, mut port, mut last) = (0, None, None);
         for (datagram, header) in datagrams.iter().zip(&mut headers) {
-            let to = datagram.to.ip();
+            let mut to = datagram.to;
+            to.set_port(0);
             let hop = match last {
                 Some((address, hop)) if address == to => hop,
                 _ => self.hop(to, now),
@@ -98,7 +100,7 @@ impl Link {
         self.ports.clear();
     }
 
-    fn hop(&mut self, to: IpAddr, now: Instant) -> Option<Hop> {
+    fn hop(&mut self, to: SocketAddr, now: Instant) -> Option<Hop> {
         if let Some(way) = self.ways.get(&to) {
             let lasts = if way.hop.is_some() { KNOWN } else { UNKNOWN };
             if now.saturating_duration_since(way.asked) < lasts {
@@ -117,7 +119,7 @@ impl Link {
     }
 
     /// The header of frames to a next hop; `None` where its device is none of Ethernet.
-    fn towards(&mut self, to: IpAddr, next: &NextHop) -> io::Result<Option<Hop>> {
+    fn towards(&mut self, to: SocketAddr, next: &NextHop) -> io::Result<Option<Hop>> {
         let there = self.ports.iter().position(|port| port.device == next.device);
         let port = match there {
             Some(port) => port,

@@ -72,6 +72,8 @@ pub enum Kind {
         port: Option<u16>,
         /// The VNI of packets there, where that is not the segment's.
         vni: Option<Vni>,
+        /// Number of the device that leads there, where the kernel was told one.
+        egress: Option<u32>,
         /// The segment, on a device that has many.
         segment: Option<Vni>,
     },
@@ -209,7 +211,8 @@ impl AsFd for Neighbors {
 
 /// `None` for what a bridge knows of its own ports, and for next-hop groups.
 pub(crate) fn neighbor(message: &NeighbourMessage) -> Option<Neighbor> {
-    let (mut mac, mut address, mut port, mut vni, mut segment) = (None, None, None, None, None);
+    let (mut mac, mut address, mut port) = (None, None, None);
+    let (mut vni, mut egress, mut segment) = (None, None, None);
     for attribute in &message.attributes {
         match attribute {
             NeighbourAttribute::LinkLayerAddress(bytes) => {
@@ -218,13 +221,14 @@ pub(crate) fn neighbor(message: &NeighbourMessage) -> Option<Neighbor> {
             NeighbourAttribute::Destination(destination) => address = ip(destination),
             NeighbourAttribute::Port(value) => port = Some(*value),
             NeighbourAttribute::Vni(value) => vni = Vni::new(*value),
+            NeighbourAttribute::IfIndex(value) => egress = Some(*value),
             NeighbourAttribute::SourceVni(value) => segment = Vni::new(*value),
             _ => {}
         }
     }
     let header = &message.header;
     let kind = match header.family {
-        AddressFamily::Bridge => Kind::Entry { mac: mac?, remote: address?, port, vni, segment },
+        AddressFamily::Bridge => Kind::Entry { mac: mac?, remote: address?, port, vni, egress, segment },
         AddressFamily::Inet | AddressFamily::Inet6 => Kind::Address { address: address?, mac },
         _ => return None,
     };

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsRawFd, OwnedFd},
 };
 
@@ -25,7 +25,10 @@ use nix::{
     },
 };
 
-use crate::neighbors::{self, Kind, State};
+use crate::{
+    neighbors::{self, Kind, State},
+    udp,
+};
 
 /// A next hop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,7 +61,7 @@ impl Asker {
 
     /// The next hop to an address; `None` where the kernel does not know it, or nobody has to be known by a MAC
     /// address.
-    pub(crate) fn next_hop(&mut self, to: IpAddr) -> io::Result<Option<NextHop>> {
+    pub(crate) fn next_hop(&mut self, to: SocketAddr) -> io::Result<Option<NextHop>> {
         let Some((device, hop)) = self.route(to)? else { return Ok(None) };
         let mut question = NeighbourMessage::default();
         question.header.family = family(hop);
@@ -73,11 +76,15 @@ impl Asker {
     }
 
     /// The device that leads to an address, and who is next there.
-    fn route(&mut self, to: IpAddr) -> io::Result<Option<(u32, IpAddr)>> {
+    fn route(&mut self, at: SocketAddr) -> io::Result<Option<(u32, IpAddr)>> {
+        let to = at.ip();
         let mut question = RouteMessage::default();
         question.header.address_family = family(to);
         question.header.destination_prefix_length = if to.is_ipv6() { 128 } else { 32 };
         question.attributes.push(RouteAttribute::Destination(to.into()));
+        if udp::device(&at) != 0 {
+            question.attributes.push(RouteAttribute::Oif(udp::device(&at)));
+        }
         let answer = self.ask(RouteNetlinkMessage::GetRoute(question))?;
         let Some(RouteNetlinkMessage::NewRoute(route)) = answer else { return Ok(None) };
         let (mut device, mut hop, mut plain) = (None, to, route.header.kind == RouteType::Unicast);

@@ -16,7 +16,7 @@ use nix::{
 };
 use socket2::Socket;
 
-use crate::{facts, transmit::BATCH};
+use crate::{facts, transmit::BATCH, udp};
 
 /// Bytes before each packet that is received, for headers to come.
 pub const HEADROOM: usize = 128;
@@ -43,6 +43,13 @@ pub struct Received {
     len: usize,
     /// Bytes of each packet that the kernel has joined with others, but the last.
     joined: Option<usize>,
+}
+
+impl Received {
+    /// Number of the device that it came by, where its source is an address of a link; 0 for others.
+    pub const fn device(&self) -> u32 {
+        udp::device(&self.source)
+    }
 }
 
 impl Receiver {

@@ -32,10 +32,7 @@ pub struct Settings {
 ///
 /// The kernel's: the port is taken, or the address is none of ours.
 pub fn socket(settings: &Settings) -> io::Result<Socket> {
-    let local = match settings.local {
-        IpAddr::V4(_) => SocketAddr::new(settings.local, settings.port),
-        IpAddr::V6(local) => SocketAddrV6::new(local, settings.port, 0, settings.device).into(),
-    };
+    let local = at(settings.local, settings.port, settings.device);
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if local.is_ipv6() {
         // IPv4 has a socket of its own.
@@ -53,6 +50,22 @@ pub fn socket(settings: &Settings) -> io::Result<Socket> {
     buffers(&socket);
     socket.bind(&local.into())?;
     Ok(socket)
+}
+
+/// An address and a port, on the device of this number where the address is one of a link.
+pub const fn at(address: IpAddr, port: u16, device: u32) -> SocketAddr {
+    match address {
+        IpAddr::V4(_) => SocketAddr::new(address, port),
+        IpAddr::V6(address) => SocketAddr::V6(SocketAddrV6::new(address, port, 0, device)),
+    }
+}
+
+/// What [`at`] was told of a device.
+pub(crate) const fn device(at: &SocketAddr) -> u32 {
+    match at {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(at) => at.scope_id(),
+    }
 }
 
 /// What is said beside a packet that is to leave from an address of ours.

@@ -83,7 +83,7 @@ impl<'a> Inbound<'a> {
             for (received, packet) in received.by_ref().take(BATCH) {
                 // Without its destination nobody can say that a packet is for us.
                 let Some(facts) = received.facts else { continue };
-                metas.push(DecapMeta::new().outer(facts));
+                metas.push(DecapMeta::new().outer(facts).ingress(received.device()));
                 packets.push(packet);
             }
             if packets.is_empty() {

@@ -42,7 +42,7 @@ use encap::{
     wire::MacAddr,
 };
 use encap_linux::{
-    Signal, Signals, Waiter, icmp,
+    Signal, Signals, Waiter,
     print::{self, STDOUT},
     tell,
 };
@@ -101,7 +101,7 @@ fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let shared = Shared::default();
     let ends = Ends { vtep: &vtep, shared: &shared, clock, ports: &ports, verbose: args.verbose };
     let (receivers, sockets) = setup::sockets(segments, args, &config)?;
-    let reports = args.local.iter().map(|&local| icmp::socket(local)).collect::<Result<_, _>>()?;
+    let reports = setup::reports(args)?;
     let control = Control::new(args)?;
     let mirror = match &args.mirror {
         Some(entries) => Some(Mirror::new(ends, entries, args.mirror_neigh.as_deref())?),

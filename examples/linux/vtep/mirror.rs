@@ -28,6 +28,7 @@ use crate::{
     known::Known,
     outbound::Ends,
     ports::{Carries, Port},
+    segments,
 };
 
 /// The thread that mirrors.
@@ -184,9 +185,12 @@ impl<'a> Mirror<'a> {
 
     /// The remote, as its entries name it.
     fn remote(&self, kind: &Kind) -> Option<Remote> {
-        let Kind::Entry { remote, port, vni, .. } = *kind else { return None };
+        let Kind::Entry { remote, port, vni, egress, .. } = *kind else { return None };
         let mut named = Remote::new(remote, port.unwrap_or(self.ends.vtep.config().dstport));
         named.vni = vni;
+        if segments::is_of_link(remote) {
+            named.egress = egress.unwrap_or(0);
+        }
         (!remote.is_unspecified()).then_some(named)
     }
 

@@ -15,7 +15,7 @@ use encap::{
     vtep::{Config, Miss, Output, OverlayMeta, Worker},
     wire::{EtherType, VlanId, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
-use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, tell};
+use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, tell, udp};
 
 use crate::{
     args::Tx,
@@ -204,12 +204,12 @@ impl<'a> Outbound<'a> {
         for (packet, output) in packets.iter().zip(outputs) {
             let bytes = packet.as_slice();
             match output {
-                Output::Send { address, port, .. } => {
-                    queue.push(Queued { to: SocketAddr::new(address, port), header: None, bytes });
+                Output::Send { address, port, egress, .. } => {
+                    queue.push(Queued { to: udp::at(address, port, egress), header: None, bytes });
                 }
                 Output::Replicate(flood) => {
                     for copy in vtep.replicas(worker, &flood, bytes) {
-                        let to = SocketAddr::new(copy.address, copy.port);
+                        let to = udp::at(copy.address, copy.port, copy.egress);
                         match copy.local {
                             Some(vni) => self.ends.deliver_copy(vni, bytes),
                             None => queue.push(Queued { to, header: Some(copy.header), bytes }),

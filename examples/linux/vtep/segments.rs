@@ -82,6 +82,16 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
             return Err(format!("--remote {group}: a group needs a --local of its family"));
         }
     }
+    let remotes = segments.iter().flat_map(|segment| {
+        let entries = segment.fdb.iter().map(|entry| ("--fdb", entry.address));
+        segment.remotes.iter().map(|&remote| ("--remote", remote)).chain(entries)
+    });
+    let mut said = common.local.iter().map(|&local| ("--local", local)).chain(remotes);
+    if let Some((option, address)) =
+        said.find(|(_, address)| is_of_link(*address)).filter(|_| common.dev.is_none())
+    {
+        return Err(format!("{option} {address}: an address of a link needs --dev"));
+    }
     if common.l3 && (segments.len() > 1 || segments.iter().any(|segment| segment.vlan.is_some())) {
         return Err("--l3 has one device: routes say where packets go".into());
     }
@@ -102,6 +112,11 @@ pub(crate) fn groups(segments: &[Segment]) -> Vec<IpAddr> {
     groups.sort_unstable();
     groups.dedup();
     groups
+}
+
+/// Whether an address is one of a link, and says a host only together with a device.
+pub(crate) const fn is_of_link(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Where the options of a segment start.
@@ -211,6 +226,9 @@ mod tests {
             "--local 10.0.0.2",
             "--remote 239.1.1.1",
             "--remote ff02::1 --dev eth0",
+            "--local fe80::1",
+            "--remote fe80::1",
+            "--fdb 02:00:00:00:00:01=fe80::1",
             "--vlan 10=10",
             "--tap b --vlan 10=1",
             "--tap b --vlan 10=2 --vlan 10=3",

@@ -10,7 +10,7 @@ use encap::{
     vtep::{Config, TooBig},
     wire::IpProtocol,
 };
-use encap_linux::{Device, Layer, Settings, Transmitter, multicast, raw, udp};
+use encap_linux::{Device, Layer, Settings, Transmitter, icmp, multicast, raw, udp};
 use socket2::Socket;
 
 use crate::{
@@ -94,8 +94,8 @@ pub(crate) fn sockets(
     args: &Common,
     config: &Config,
 ) -> Result<Sockets, Box<dyn Error>> {
-    let number = |name: &String| multicast::device(name).map_err(|error| format!("{name}: {error}"));
-    let device = args.dev.as_ref().map(number).transpose()?;
+    let device = device(args)?;
+    let at = |local| udp::at(local, 0, device.unwrap_or(0));
     let groups = segments::groups(segments);
     let bound = |local| {
         let settings = udp::Settings {
@@ -120,7 +120,7 @@ pub(crate) fn sockets(
             Tx::Raw | Tx::Link => Out {
                 socket: raw::sender(local.is_ipv6())?,
                 fragments: match config.too_big {
-                    TooBig::Fragment => Some(raw::fragmenter(SocketAddr::new(local, 0), IpProtocol::UDP.0)?),
+                    TooBig::Fragment => Some(raw::fragmenter(at(local), IpProtocol::UDP.0)?),
                     _ => None,
                 },
                 source: None,
@@ -128,7 +128,7 @@ pub(crate) fn sockets(
             Tx::Udp => Out {
                 socket: socket.try_clone()?,
                 fragments: None,
-                source: config.any_destination.then(|| SocketAddr::new(local, 0)),
+                source: config.any_destination.then(|| at(local)),
             },
         };
         if let Some(device) = device {
@@ -155,6 +155,19 @@ pub(crate) fn sockets(
         }
     }
     Ok((receivers, [v4, v6]))
+}
+
+/// Sockets that hear what routers say to each of our addresses.
+pub(crate) fn reports(args: &Common) -> Result<Vec<Socket>, Box<dyn Error>> {
+    let device = device(args)?.unwrap_or(0);
+    let sockets = args.local.iter().map(|&local| icmp::socket(udp::at(local, 0, device)));
+    Ok(sockets.collect::<io::Result<_>>()?)
+}
+
+/// The number of the underlay's device, where one is named.
+pub(crate) fn device(args: &Common) -> Result<Option<u32>, String> {
+    let number = |name: &String| multicast::device(name).map_err(|error| format!("{name}: {error}"));
+    args.dev.as_ref().map(number).transpose()
 }
 
 /// What there is now, in a line.

@@ -19,7 +19,8 @@ use encap_linux::tell;
 use crate::{
     args::Common,
     loader::{self, Form, Names, Record, Remark},
-    segments::Segment,
+    segments::{self, Segment},
+    setup,
 };
 
 /// The engine, on storage of its own.
@@ -47,12 +48,24 @@ impl Files {
 
 impl Files {
     /// The interfaces that remotes are said to be reached by. They are all one to us: where a packet leaves is the
-    /// routing table's business.
-    fn interfaces(&self) -> impl Iterator<Item = &str> {
-        let words = self.entries.iter().filter_map(|record| record.words.as_deref().ok());
-        let pairs = words.flat_map(|words| words.iter().zip(words.iter().skip(1)));
-        pairs.filter(|(word, _)| *word == "via").map(|(_, name)| name.as_str())
+    /// routing table's business. Only those of link-local addresses have a number, that of `--dev`.
+    fn interfaces(&self, device: u32) -> BTreeMap<String, u32> {
+        let mut numbers = BTreeMap::new();
+        for words in self.entries.iter().filter_map(|record| record.words.as_deref().ok()) {
+            let (Some(name), Some(address)) = (value(words, "via"), value(words, "dst")) else { continue };
+            let number = numbers.entry(name.to_owned()).or_insert(0);
+            if address.parse().is_ok_and(segments::is_of_link) {
+                *number = device;
+            }
+        }
+        numbers
     }
+}
+
+/// The word behind another one.
+fn value<'w>(words: &'w [String], of: &str) -> Option<&'w str> {
+    let mut pairs = words.iter().zip(words.iter().skip(1));
+    pairs.find(|(word, _)| *word == of).map(|(_, value)| value.as_str())
 }
 
 fn read(path: Option<&PathBuf>, form: Form) -> Result<Vec<Record>, String> {
@@ -81,13 +94,14 @@ pub(crate) fn fill(
     now: Instant,
 ) -> Result<usize, Box<dyn Error>> {
     let mut said = Said::default();
+    let device = setup::device(args)?.unwrap_or(0);
     for segment in segments {
-        segment_says(vtep, segment, generation, &mut said)?;
+        segment_says(vtep, segment, device, generation, &mut said)?;
     }
     let names = Names {
         mark: (ORIGIN, generation),
         port: vtep.config().dstport,
-        via: files.interfaces().map(|name| (name.to_owned(), 0)).collect(),
+        via: files.interfaces(device),
         ..names(segments)
     };
     let entries = loader::fdb(vtep.tables(), &names, now, &files.entries);
@@ -131,10 +145,11 @@ fn tell(path: Option<&Path>, remarks: &[(usize, Remark)]) -> usize {
     waiting.len()
 }
 
-/// What the command line says of a segment.
+/// What the command line says of a segment; link-local addresses are of the link of this device.
 fn segment_says(
     vtep: &Engine,
     segment: &Segment,
+    device: u32,
     generation: u32,
     said: &mut Said,
 ) -> Result<(), Box<dyn Error>> {
@@ -151,9 +166,13 @@ fn segment_says(
         said.entries.insert((vni, segment.mac, Destination::Local));
     }
     let port = vtep.config().dstport;
-    let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, Remote::new(address, port)));
+    let at = |address, port| {
+        let egress = if segments::is_of_link(address) { device } else { 0 };
+        Remote::new(address, port).egress(egress)
+    };
+    let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, at(address, port)));
     let entries = segment.fdb.iter().map(|entry| {
-        let mut remote = Remote::new(entry.address, entry.port.unwrap_or(port));
+        let mut remote = at(entry.address, entry.port.unwrap_or(port));
         remote.vni = entry.vni;
         (entry.mac, remote)
     });

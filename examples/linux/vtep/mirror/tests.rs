@@ -40,7 +40,7 @@ fn mirror<'a>(vtep: &'a Engine, shared: &'a Shared) -> Mirror<'a> {
 
 fn entry(mac: MacAddr, remote: u8) -> Neighbor {
     let remote = IpAddr::from([192, 0, 2, remote]);
-    let kind = Kind::Entry { mac, remote, port: None, vni: None, segment: None };
+    let kind = Kind::Entry { mac, remote, port: None, vni: None, egress: None, segment: None };
     Neighbor {
         device: DEVICE,
         kind,

@@ -1,8 +1,8 @@
 //! Who is behind the program reaches who is behind the kernel's device, and the other way round.
 
-use std::net::UdpSocket;
+use std::{fs, net::UdpSocket};
 
-use interop::{Namespace, Offload, bytes, eventually, ping, veth};
+use interop::{Folder, Namespace, Offload, bytes, eventually, ping, veth};
 
 use crate::lab::{Lab, Ours, SOON, require_lab};
 
@@ -131,6 +131,54 @@ fn over_ipv6_without_checksums() {
     lab.kernel("vx0", device, "192.168.77.1/24");
     let options = "--tap zero0 --vni 100 --local fd99::2 --remote fd99::1 --udp6zerocsumtx --udp6zerocsumrx";
     let _ours = lab.ours(options, &[("zero0", "192.168.77.2/24")]);
+    ping(&lab.a, "192.168.77.2", 3).all();
+    ping(&lab.b, "192.168.77.1", 3).all();
+}
+
+/// Addresses of a link, which the kernel's device takes with `dev`, too.
+#[test]
+fn over_the_addresses_of_a_link() {
+    require_lab!();
+    for more in
+        ["", "--tx link", "--tx udp", "--linux --port 4789", "--no-offload", "--linux --tx udp --port 4789"]
+    {
+        let lab = Lab::new();
+        // The same addresses elsewhere are others.
+        let c = Namespace::new("c");
+        veth((&c, "vc"), (&lab.b, "vbc"), Offload::NoChecksum);
+        for (namespace, device, last) in
+            [(&lab.a, "va", 1), (&c, "vc", 1), (&lab.b, "vbc", 2), (&lab.b, "vb", 2)]
+        {
+            namespace.ip(&format!("addr add fe80::{last}/64 dev {device} nodad"));
+        }
+        lab.kernel("vx0", "id 100 local fe80::1 remote fe80::2 dstport 4789 dev va", "192.168.77.1/24");
+        let options = format!("--tap link0 --vni 100 --local fe80::2 --remote fe80::1 --dev vb {more}");
+        let ours = lab.ours(&options, &[("link0", "192.168.77.2/24")]);
+        ping(&lab.a, "192.168.77.2", 3).all();
+        ping(&lab.b, "192.168.77.1", 3).all();
+        ping(&lab.b, "-M do -s 1402 192.168.77.1", 2).all();
+        interop::tcp::transfer(&lab.b, &lab.a, [192, 168, 77, 1].into(), 1_000_000, 3 * SOON).unwrap();
+        let index = lab.b.ip("-o link show dev vb").split(':').next().unwrap().to_owned();
+        let entry = format!("{} dst fe80::1 via {index} self", mac(&lab.a, "vx0"));
+        let fdb = ours.section("# forwarding database");
+        assert!(fdb.contains(&entry), "{more}: {entry}: {fdb:?}");
+        assert!(!ours.report().contains("failed"), "{more}: {}", ours.report());
+    }
+}
+
+#[test]
+fn over_the_addresses_of_a_link_by_a_file() {
+    require_lab!();
+    let lab = Lab::new();
+    for (namespace, device, last) in [(&lab.a, "va", 1), (&lab.b, "vb", 2)] {
+        namespace.ip(&format!("addr add fe80::{last}/64 dev {device} nodad"));
+    }
+    lab.kernel("vx0", "id 100 local fe80::1 remote fe80::2 dstport 4789 dev va", "192.168.77.1/24");
+    let folder = Folder::new("link");
+    let file = folder.0.join("fdb");
+    fs::write(&file, "00:00:00:00:00:00 dev vx0 dst fe80::1 via vb self permanent\n").unwrap();
+    let options = format!("--tap link1 --vni 100 --local fe80::2 --dev vb --fdb-file {}", file.display());
+    let _ours = lab.ours(&options, &[("link1", "192.168.77.2/24")]);
     ping(&lab.a, "192.168.77.2", 3).all();
     ping(&lab.b, "192.168.77.1", 3).all();
 }
