@@ -137,7 +137,7 @@ impl Node {
     /// Takes what routers say.
     fn reports(&mut self, now: Instant) {
         let engine = &mut self.engine;
-        if let Err(error) = self.icmp.receive(|packet| engine.icmp(now, packet)) {
+        if let Err(error) = self.icmp.receive(|packet, _| engine.icmp(now, packet)) {
             engine.report.failed("receive ICMP", &error);
         }
     }

@@ -44,12 +44,12 @@ impl Listener {
         Ok(Self { receiver: Receiver::new(socket, MAX_LEN)?, rebuilt: Vec::new() })
     }
 
-    /// Hands what is there to `each`, with its IP header: at most one batch.
+    /// Hands what is there to `each`, with its IP header and its [device](crate::Received::device): at most one batch.
     ///
     /// # Errors
     ///
     /// The kernel's.
-    pub fn receive(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    pub fn receive(&mut self, mut each: impl FnMut(&[u8], u32)) -> io::Result<()> {
         match self.receiver.receive() {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NetworkUnreachable => return Ok(()),
@@ -58,7 +58,7 @@ impl Listener {
         for (received, packet) in self.receiver.packets() {
             let bytes = packet.as_slice();
             let Some(facts) = received.facts else {
-                each(bytes);
+                each(bytes, received.device());
                 continue;
             };
             let (IpAddr::V6(source), IpAddr::V6(destination)) = (facts.source, facts.destination) else {
@@ -77,7 +77,7 @@ impl Listener {
             self.rebuilt.clear();
             self.rebuilt.extend(header.to_bytes());
             self.rebuilt.extend(bytes);
-            each(&self.rebuilt);
+            each(&self.rebuilt, received.device());
         }
         Ok(())
     }

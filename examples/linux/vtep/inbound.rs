@@ -98,8 +98,8 @@ impl<'a> Inbound<'a> {
         let Ends { vtep, shared, clock, verbose, .. } = self.ends;
         let Some(listener) = self.listeners.get_mut(place) else { return };
         let now = clock.now();
-        // No remote is link-local here, so what it came in by means nothing.
-        let received = listener.receive(|packet| match vtep.handle_underlay_icmp(now, 0, packet) {
+        let report = |packet: &[u8], device| vtep.handle_underlay_icmp(now, device, packet);
+        let received = listener.receive(|packet, device| match report(packet, device) {
             PathReport::Mtu { remote, mtu } => {
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
                     tell!("mtu {mtu} to {}", remote.address);
