@@ -105,7 +105,8 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
         layers: [const { None }; MAX_DEPTH],
         innermost: None,
         anomalies: Anomalies::NONE,
-        fatal: profile.policy.fatal(),
+        // Of whom the packets are for, inspection knows only that some are to go on.
+        fatal: profile.policy.fatal().with(DropReason::OtherDestination),
         truncated: false,
     };
     let mut view = View::captured(packet, wire_len);

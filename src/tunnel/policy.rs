@@ -47,8 +47,8 @@ pub struct Policy {
     pub allow_gpe_oam: bool,
     /// Whether packets to any address are taken, as by a socket that is bound to the wildcard address, and
     /// not just those to the endpoint's own address or a multicast group. Those that a source route or a routing header
-    /// leads on from there are nobody's: decapsulation refuses them in any case. Where an endpoint has no unicast
-    /// address of its own, but its socket's wildcard, all are its own.
+    /// leads on from there are nobody's, and refused in any case. Where an endpoint has no unicast address of its own,
+    /// but its socket's wildcard, all are its own.
     pub allow_any_destination: bool,
     /// Inspection only: whether extensions are guessed by their form, Group Based Policy by its G flag, NVGRE by a
     /// key before Ethernet without checksum and sequence number.
