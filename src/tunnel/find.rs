@@ -8,7 +8,7 @@ use super::{
     underlay::{self, View},
     vxlan,
 };
-use crate::wire::{Error, EtherType, IpProtocol, erspan, gre1, nvgre};
+use crate::wire::{self, Error, EtherType, IpProtocol, erspan, gre1, nvgre};
 
 /// What comes next in a packet.
 pub(crate) enum Found<'a> {
@@ -57,7 +57,7 @@ pub(crate) fn find<'a>(
             (facts.source_port, facts.destination_port) = (udp.header.source_port, port);
             facts.udp_checksum = underlay::verify_udp(&ip, &udp, policy, seen);
             let opened = match kind {
-                UdpPayload::Vxlan => vxlan::open(udp.payload, policy.guess_extensions, policy, seen)?,
+                UdpPayload::Vxlan => open_vxlan(udp.payload, policy, seen)?,
                 UdpPayload::VxlanGpe => vxlan::open_gpe(udp.payload, policy, seen)?,
                 UdpPayload::Geneve => geneve::open(udp.payload, &[], policy, seen)?,
                 UdpPayload::Gre => with_erspan_i(gre::open(udp.payload, policy, seen)?),
@@ -74,6 +74,13 @@ impl Found<'_> {
     fn unread(view: View<'_>, reason: DropReason) -> Self {
         if reason.is_truncation() && !view.is_complete() { Self::Cut } else { Self::Nothing }
     }
+}
+
+/// VXLAN, with Group Based Policy where its flag is to say so.
+fn open_vxlan<'a>(packet: View<'a>, policy: &Policy, seen: &mut Anomalies) -> Result<Opened<'a>, DropReason> {
+    let header = packet.bytes().first_chunk().map(wire::vxlan::Header::from_bytes);
+    let has_policy = header.is_some_and(|header| header.group_policy().is_some());
+    vxlan::open(packet, policy.guess_extensions && has_policy, policy, seen)
 }
 
 /// GRE of every kind, directly over IP.

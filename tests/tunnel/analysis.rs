@@ -234,6 +234,21 @@ fn extensions_are_guessed_by_their_form_where_the_policy_says_so() {
     assert_eq!(names(&inspect(&nvgre, &plain)), ["GRE protocol 0x6558 key 1280298"]);
 }
 
+/// Only bits of an extension that is in use are not reserved: of one that is guessed, where it was found.
+#[test]
+fn a3_9_without_the_g_flag_no_bits_are_those_of_group_based_policy() {
+    let (tunnel, remote, receiver) = vxlan_pair(false, |b| b, |b| b.policy(Policy::STRICT));
+    let packet = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+    let mut guessing = profile();
+    (guessing.policy, guessing.policy.guess_extensions) = (Policy::STRICT, true);
+    for bit in (0..64).filter(|bit| !(8..32).contains(bit)) {
+        let mut packet = packet.clone();
+        packet[28 + (63 - bit) / 8] ^= 1 << (bit % 8);
+        let expected = (bit != 63).then(|| decap(&receiver, &packet).unwrap_err());
+        assert_eq!(inspect(&packet, &guessing).drop_reason(), expected, "bit {bit}");
+    }
+}
+
 #[test]
 fn unfinished_checksums_are_told_apart_from_wrong_ones() {
     let (tunnel, remote, _) = vxlan_pair(true, |b| b, |b| b);
