@@ -48,12 +48,12 @@ pub(crate) fn find<'a>(
     match ip.protocol {
         IpProtocol::GRE if profile.gre => Ok(Found::Tunnel(facts, open_gre(ip.payload, policy, seen)?)),
         IpProtocol::UDP => {
-            let udp = match underlay::udp(&ip, policy, seen) {
-                Ok(udp) => udp,
-                Err(reason) => return Ok(Found::unread(ip.payload, reason)),
+            let Some(header) = ip.payload.bytes().first_chunk().map(wire::udp::Header::from_bytes) else {
+                return Ok(Found::unread(ip.payload, DropReason::UdpTruncated));
             };
-            let port = udp.header.destination_port;
+            let port = header.destination_port;
             let Some(kind) = profile.over_udp(port) else { return Ok(Found::Nothing) };
+            let udp = underlay::udp(&ip, policy, seen)?;
             (facts.source_port, facts.destination_port) = (udp.header.source_port, port);
             facts.udp_checksum = underlay::verify_udp(&ip, &udp, policy, seen);
             let opened = match kind {

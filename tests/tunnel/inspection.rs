@@ -144,6 +144,30 @@ fn lengths_that_segmentation_has_not_filled_in_yet_are_read_to_the_end() {
 }
 
 #[test]
+fn a3_udp3_a_length_of_less_than_a_header_is_told_of_a_port_of_ours() {
+    for v6 in [false, true] {
+        let (tunnel, remote, receiver) = vxlan_pair(v6, |b| b, |b| b);
+        let mut packet = encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap();
+        let udp = if v6 { 40 } else { 20 };
+        // Over IPv6 zero means the whole payload.
+        for length in u8::from(v6)..8 {
+            [packet[udp + 4], packet[udp + 5]] = [0, length];
+            let reason = crate::common::decap(&receiver, &packet).err();
+            assert_eq!(reason, Some(DropReason::UdpLength));
+            for port in [4789u16, 8472, 4790, 6081, 4754, 8285, 4788] {
+                [packet[udp + 2], packet[udp + 3]] = port.to_be_bytes();
+                let expected = reason.filter(|_| port != 4788);
+                let found = inspect(&packet, &raw_ip());
+                assert_eq!((found.layers().count(), found.drop_reason()), (0, expected), "port {port}");
+                let cut = inspect_capture(&packet[..udp + 8], packet.len(), &raw_ip());
+                assert_eq!((cut.drop_reason(), cut.is_truncated()), (expected, false), "port {port}");
+            }
+            [packet[udp + 2], packet[udp + 3]] = 4789u16.to_be_bytes();
+        }
+    }
+}
+
+#[test]
 fn what_is_wrong_with_other_packets_is_none_of_our_business() {
     let mut packet = ipv4_packet(Ecn::NotEct, false, 64, b"x");
     packet[10] ^= 1;
