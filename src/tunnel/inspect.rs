@@ -152,11 +152,7 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
                 break;
             }
         }
-        (view, around) = (payload, Some(outer));
-        start = match protocol {
-            EtherType::TEB => Start::Ethernet,
-            protocol => Start::EtherType(protocol),
-        };
+        (view, around, start) = (payload, Some(outer), Start::EtherType(protocol));
     }
     found
 }

@@ -73,7 +73,7 @@ pub enum Start {
     Ethernet,
     /// IPv4 or IPv6, by the version field.
     Ip,
-    /// What this EtherType says, as in Linux cooked captures.
+    /// What this EtherType says, as in Linux cooked captures: [`EtherType::TEB`] is Ethernet.
     EtherType(EtherType),
 }
 
@@ -237,7 +237,7 @@ pub(crate) fn ip<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Resu
 #[inline(always)]
 pub(crate) fn header<'a>(view: View<'a>, start: Start, seen: &mut Anomalies) -> Result<Ip<'a>, DropReason> {
     let (ethertype, l3, vlan) = match start {
-        Start::Ethernet => {
+        Start::Ethernet | Start::EtherType(EtherType::TEB) => {
             let (header, _) = ethernet::Header::parse(view.bytes()).map_err(|_| DropReason::Ethernet)?;
             let l3 = view.skip(ethernet::Header::LEN);
             if header.ethertype.is_vlan() {

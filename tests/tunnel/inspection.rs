@@ -283,6 +283,8 @@ fn an_ethertype_can_be_the_start() {
         (Start::EtherType(EtherType::IPV4), packet.clone()),
         (Start::EtherType(EtherType::VLAN), [&[0, 7, 8, 0], &packet[..]].concat()),
         (Start::Ethernet, frame(&[], &packet)),
+        // As in cooked captures of GRE devices, whose EtherTypes are GRE's protocols.
+        (Start::EtherType(EtherType::TEB), frame(&[], &packet)),
     ] {
         let mut profile = Profile::ANALYSIS;
         profile.start = start;
