@@ -28,6 +28,9 @@ pub struct Policy {
     /// RFC 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them, Ethernet among
     /// them where there is no tunnel for frames.
     pub allow_other_gre_protocols: bool,
+    /// Whether VXLAN-GPE tunnels that carry IP deliver Ethernet, NSH and MPLS as well, under the EtherTypes of these.
+    /// Linux does.
+    pub allow_other_gpe_protocols: bool,
     /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
     /// Linux takes it in all packets.
     pub allow_zero_udp_length_ipv6: bool,
@@ -64,6 +67,7 @@ impl Policy {
         gre_reserved_bits: Reserved0::MUST_DISCARD,
         gre_min_len: 0,
         allow_other_gre_protocols: false,
+        allow_other_gpe_protocols: false,
         allow_zero_udp_length_ipv6: false,
         allow_zero_checksum_ipv6: false,
         verify_udp_checksum: true,
@@ -95,6 +99,7 @@ impl Policy {
         gre_reserved_bits: Reserved0::from_flags(0x0078),
         gre_min_len: 12,
         allow_other_gre_protocols: true,
+        allow_other_gpe_protocols: true,
         allow_zero_udp_length_ipv6: true,
         allow_inner_vlan: true,
         allow_control_messages: true,

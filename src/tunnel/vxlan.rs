@@ -131,7 +131,8 @@ impl Builder<Vxlan> {
     }
 
     /// With the Generic Protocol Extension, on port 4790 unless [`port`](Self::port) says otherwise afterwards: the
-    /// tunnel carries frames or IP packets, and says which.
+    /// tunnel carries frames or IP packets, and says which. One of IP packets receives NSH and MPLS, too, where
+    /// [`Policy::allow_other_gpe_protocols`] says so.
     pub fn gpe(mut self, payload: Payload) -> Self {
         self.protocol.gpe = Some(payload);
         self.port(vxlan_gpe::PORT)
@@ -198,7 +199,10 @@ impl Rules for Vxlan {
     ) -> Result<Opened<'a>, DropReason> {
         let Some(payload) = self.gpe else { return open(packet, self.group_policy, policy, seen) };
         let opened = open_gpe(packet, policy, seen)?;
-        seen.insert_if(!payload.takes(opened.protocol), DropReason::GpeProtocol);
+        let is_known = opened.protocol != EtherType(0);
+        let takes = payload.takes(opened.protocol)
+            || policy.allow_other_gpe_protocols && payload == Payload::Ip && is_known;
+        seen.insert_if(!takes, DropReason::GpeProtocol);
         Ok(opened)
     }
 

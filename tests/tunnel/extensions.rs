@@ -183,6 +183,29 @@ fn a3_5_gpe_version_p_o_and_next_protocol() {
     assert_eq!(reason, Some(DropReason::VxlanReservedBits));
 }
 
+/// As by the driver of Linux, which has one kind of device for all of them.
+#[test]
+fn a3_5_gpe_with_other_protocols_by_policy() {
+    let ip = |b: Vxlan| b.gpe(Payload::Ip);
+    let frames = |b: Vxlan| b.gpe(Payload::Ethernet).policy(Policy::LINUX);
+    let inner = ipv4_packet(Ecn::NotEct, false, 64, b"x");
+    let known = [(3, EtherType::TEB), (4, EtherType(0x894f)), (5, EtherType(0x8847))];
+    for next in 0..=u8::MAX {
+        let change = |header: &mut [u8; 8]| header[3] = next;
+        let protocol = known.iter().find(|known| known.0 == next).map(|known| known.1);
+        let expected = match next {
+            1 => Ok((EtherType::IPV4, inner.clone())),
+            2 => Err(DropReason::InnerTruncated),
+            _ => protocol.map(|protocol| (protocol, inner.clone())).ok_or(DropReason::GpeProtocol),
+        };
+        let taken = changed(ip, |b| ip(b).policy(Policy::LINUX), &inner, &EncapMeta::new(), change);
+        assert_eq!(taken.map(|(opened, back)| (opened.protocol, back)), expected, "next protocol {next}");
+        // A tunnel of frames takes frames.
+        let taken = changed(ip, frames, &inner, &EncapMeta::new(), change);
+        assert_eq!(taken.err(), (next != 3).then_some(DropReason::GpeProtocol), "next protocol {next}");
+    }
+}
+
 fn nvgre_pair() -> (nvgre::Endpoint, nvgre::Endpoint) {
     let (a, b) = ends(false);
     (nvgre::Endpoint::new(a).build().unwrap(), nvgre::Endpoint::new(b).build().unwrap())
