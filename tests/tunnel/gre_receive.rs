@@ -1,7 +1,7 @@
 //! What a GRE endpoint takes and refuses: RFC 2784 and RFC 2890.
 
 use encap::{
-    tunnel::{DropReason, EncapMeta, Encapsulation, Inner, Payload, Policy, gre},
+    tunnel::{DropReason, EncapMeta, Encapsulation, Inner, Payload, Policy, Profile, Start, gre, inspect},
     wire::{
         Ecn, EtherType,
         checksum::State,
@@ -146,6 +146,32 @@ fn b2_3_the_header_that_the_flags_imply_must_be_there() {
     let whole = [0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     for len in 0..whole.len() {
         assert_eq!(receive(&whole[..len]).err(), Some(DropReason::GreTruncated), "{len} bytes");
+    }
+}
+
+/// What comes first in the kernel is told first.
+#[test]
+fn b2_2_the_shortest_length_comes_before_routing_and_version() {
+    let linux = receiver(|b| b.policy(Policy::LINUX));
+    let mut profile = Profile::ANALYSIS;
+    (profile.start, profile.policy) = (Start::Ip, Policy::LINUX);
+    for (flags, reason) in [
+        ([0x40, 0], DropReason::GreRouting),
+        ([0, 1], DropReason::GreVersion),
+        ([0, 2], DropReason::GreVersion),
+        ([0x08, 0x40], DropReason::GreReservedBits),
+    ] {
+        for len in 4..=12 {
+            let packet = outer(&[&flags[..], &[8, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat()[..len]);
+            let expected = if len < 12 { DropReason::GreTruncated } else { reason };
+            assert_eq!(decap(&linux, &packet).err(), Some(expected), "{flags:02x?}, {len} bytes");
+            // Version 1 has a form of its own to the analyser.
+            let found = inspect(&packet, &profile).drop_reason();
+            assert!(
+                found == Some(expected) || flags == [0, 1] && len == 12,
+                "{flags:02x?}, {len} bytes: {found:?}"
+            );
+        }
     }
 }
 

@@ -282,8 +282,8 @@ pub(crate) fn open<'a>(
     seen: &mut Anomalies,
 ) -> Result<Opened<'a>, DropReason> {
     let bytes = packet.bytes();
-    let (header, payload) = gre::Header::parse(bytes).map_err(reason)?;
     seen.insert_if(packet.len() < usize::from(policy.gre_min_len), DropReason::GreTruncated);
+    let (header, payload) = gre::Header::parse(bytes).map_err(reason)?;
     seen.insert_if(header.reserved.intersects(policy.gre_reserved_bits), DropReason::GreReservedBits);
     let checksum = match header.checksum {
         Some(_) if !packet.is_complete() => State::Unverified,
