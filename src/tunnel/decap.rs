@@ -6,7 +6,7 @@ use super::{
     Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Protocol, Start,
     carried::{Carried, ecn_of},
     ecn,
-    inner::Plain,
+    inner::{Plain, goes_back},
     protocol::Opened,
     underlay::{self, View},
 };
@@ -153,7 +153,7 @@ impl<P: Protocol> Endpoint<P> {
         }
         let glance = self.outer.glance_ipv4(P::IS_UDP, P::MIN_PLAIN, packet, meta, &self.policy)?;
         let opened = self.protocol.open_plain(glance.payload, &self.policy, self.fatal)?;
-        plain(Some(glance.facts), glance.end, opened)
+        plain::<P>(Some(glance.facts), glance.end, opened)
     }
 
     /// The same over IPv6.
@@ -166,7 +166,7 @@ impl<P: Protocol> Endpoint<P> {
         }
         let glance = self.outer.glance_ipv6(P::IS_UDP, local, packet, meta, &self.policy)?;
         let opened = self.protocol.open_plain(glance.payload, &self.policy, self.fatal)?;
-        plain(Some(glance.facts), glance.end, opened)
+        plain::<P>(Some(glance.facts), glance.end, opened)
     }
 
     /// The same for endpoints of other kinds: over IPv6, without outer headers, with extensions.
@@ -193,7 +193,7 @@ impl<P: Protocol> Endpoint<P> {
         if !seen.and(self.fatal).is_empty() {
             return None;
         }
-        plain(outer, end, (opened.encapsulation, protocol, inner))
+        plain::<P>(outer, end, (opened.encapsulation, protocol, inner))
     }
 
     /// The checks for every packet.
@@ -281,6 +281,10 @@ impl<P: Protocol> Endpoint<P> {
         seen: &mut Anomalies,
     ) -> Result<(Option<OuterFacts>, Carried), DropReason> {
         let (outer, opened) = self.open(view, meta, seen, |_, _, _| {})?;
+        if let (true, Some(outer)) = (P::FINDS_LOOPS, outer) {
+            let loops = goes_back(opened.protocol, opened.payload.bytes(), outer.source);
+            seen.insert_if(loops, DropReason::InnerLoop);
+        }
         Ok((outer, Carried::new(opened, ecn_of(outer), &self.policy, seen)?))
     }
 
@@ -361,12 +365,15 @@ impl<P: Protocol> Endpoint<P> {
 
 /// What came out of an opened tunnel whose payload ends at `end`, where that is plain and nothing of it changes.
 #[inline(always)]
-fn plain(
+fn plain<P: Protocol>(
     outer: Option<OuterFacts>,
     end: usize,
     (encapsulation, protocol, inner): (Encapsulation, EtherType, &[u8]),
 ) -> Option<(Inner, usize)> {
     if !ecn::is_kept(Plain::of_protocol(protocol, inner)?.ecn(), outer.map_or(0, |outer| outer.ds_field)) {
+        return None;
+    }
+    if P::FINDS_LOOPS && outer.is_some_and(|outer| goes_back(protocol, inner, outer.source)) {
         return None;
     }
     Some((Inner { encapsulation, outer, protocol, stripped: end.wrapping_sub(inner.len()) }, end))

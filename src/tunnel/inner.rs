@@ -1,5 +1,8 @@
 //! What a tunnel must know of the packet that it carries: where its IP header is, and four of its fields.
 
+use core::net::IpAddr;
+
+use super::underlay::IpHeader;
 use crate::wire::{Ecn, EtherType, vlan};
 
 /// What a tunnel carries.
@@ -287,6 +290,24 @@ pub(crate) const fn ip_ethertype(packet: &[u8]) -> EtherType {
         [b0, ..] if *b0 >> 4 == 6 => EtherType::IPV6,
         _ => EtherType::IPV4,
     }
+}
+
+/// The source and the destination of an IP packet.
+#[inline(always)]
+pub(crate) fn ends(packet: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    let header = match packet.first()? >> 4 {
+        4 => IpHeader::V4(packet.first_chunk()?),
+        _ => IpHeader::V6(packet.first_chunk()?),
+    };
+    Some((header.source(), header.destination()))
+}
+
+/// Whether a carried packet of this EtherType is for the end of the tunnel that encapsulated it (RFC 2784, section
+/// 3.1).
+#[inline(always)]
+pub(crate) fn goes_back(protocol: EtherType, packet: &[u8], encapsulator: IpAddr) -> bool {
+    matches!(protocol, EtherType::IPV4 | EtherType::IPV6)
+        && ends(packet).is_some_and(|(_, destination)| destination == encapsulator)
 }
 
 #[cfg(test)]

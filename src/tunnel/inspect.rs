@@ -9,6 +9,7 @@ use super::{
     Anomalies, DropReason, Encapsulation, OuterFacts, Profile, Start,
     carried::Carried,
     find::{Found, find},
+    inner::goes_back,
     protocol::Opened,
     underlay::View,
 };
@@ -139,6 +140,9 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
         let Opened { encapsulation, protocol, payload } = opened;
         let range = payload.start.min(packet.len())..payload.end.min(packet.len());
         *slot = Some(Layer { encapsulation, outer, protocol, payload: range, wire_len: payload.len() });
+        if let Encapsulation::Gre { .. } = encapsulation {
+            seen.insert_if(goes_back(protocol, payload.bytes(), outer.source), DropReason::InnerLoop);
+        }
         let marked = ecn.unwrap_or(outer.ecn());
         match Carried::new(opened, marked, &profile.policy, &mut seen) {
             Ok(carried) => {

@@ -28,6 +28,10 @@ pub struct Policy {
     /// RFC 2784, section 2.4: packets of an unknown protocol should be discarded. Linux delivers them, Ethernet among
     /// them where there is no tunnel for frames.
     pub allow_other_gre_protocols: bool,
+    /// Whether GRE delivers packets for the end that encapsulated them, as keepalives are, for the caller to forward.
+    /// RFC 2784, section 3.1: they must be discarded. Linux delivers them. A [`gre::Tunnel`](super::gre::Tunnel) has
+    /// [a setting of its own](super::gre::Config::discard_loops) for this.
+    pub allow_gre_loops: bool,
     /// Whether VXLAN-GPE tunnels that carry IP deliver Ethernet, NSH and MPLS as well, under the EtherTypes of these.
     /// Linux does.
     pub allow_other_gpe_protocols: bool,
@@ -67,6 +71,7 @@ impl Policy {
         gre_reserved_bits: Reserved0::MUST_DISCARD,
         gre_min_len: 0,
         allow_other_gre_protocols: false,
+        allow_gre_loops: false,
         allow_other_gpe_protocols: false,
         allow_zero_udp_length_ipv6: false,
         allow_zero_checksum_ipv6: false,
@@ -99,6 +104,7 @@ impl Policy {
         gre_reserved_bits: Reserved0::from_flags(0x0078),
         gre_min_len: 12,
         allow_other_gre_protocols: true,
+        allow_gre_loops: true,
         allow_other_gpe_protocols: true,
         allow_zero_udp_length_ipv6: true,
         allow_inner_vlan: true,
@@ -107,8 +113,10 @@ impl Policy {
         ..Self::RFC
     };
 
-    /// For captures: as the RFCs, but sent to anybody, checksums unfinished or not, extensions guessed.
+    /// For captures: as the RFCs, but sent to anybody, checksums unfinished or not, packets that GRE brings back, as in
+    /// keepalives, extensions guessed.
     pub const ANALYSIS: Self = Self {
+        allow_gre_loops: true,
         allow_unfinished_checksums: true,
         allow_any_destination: true,
         guess_extensions: true,
@@ -120,6 +128,9 @@ impl Policy {
         let mut fatal = Anomalies::ALL;
         if self.allow_zero_checksum_ipv6 {
             fatal = fatal.without(DropReason::UdpChecksumMissing);
+        }
+        if self.allow_gre_loops {
+            fatal = fatal.without(DropReason::InnerLoop);
         }
         if self.allow_control_messages {
             fatal = fatal.without(DropReason::ControlMessage);

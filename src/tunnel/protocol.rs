@@ -25,6 +25,9 @@ pub trait Rules: Copy {
     /// Whether the tunnel's own header holds bits of the flow hash.
     const NEEDS_HASH: bool = false;
 
+    /// Whether packets for the end that encapsulated them are told apart.
+    const FINDS_LOOPS: bool = false;
+
     /// Whether the protocol's own settings can work together.
     fn validate(&self) -> Result<(), ConfigError> {
         Ok(())

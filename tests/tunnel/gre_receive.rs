@@ -1,7 +1,12 @@
 //! What a GRE endpoint takes and refuses: RFC 2784 and RFC 2890.
 
+use std::net::IpAddr;
+
 use encap::{
-    tunnel::{DropReason, EncapMeta, Encapsulation, Inner, Payload, Policy, Profile, Start, gre, inspect},
+    tunnel::{
+        DecapMeta, DropReason, EncapMeta, Encapsulation, Inner, OuterFacts, Payload, Policy, Profile, Start,
+        gre, inspect,
+    },
     wire::{
         Ecn, EtherType,
         checksum::State,
@@ -9,7 +14,7 @@ use encap::{
     },
 };
 
-use crate::common::{any_frame, decap, encap, ends, fix_ipv4, ipv4_packet, ipv6_packet};
+use crate::common::{any_frame, decap, edit, encap, ends, fix_ipv4, ipv4_packet, ipv6_packet};
 
 /// The payload of the vectors: 33 bytes of IPv4.
 fn payload() -> Vec<u8> {
@@ -30,8 +35,8 @@ fn outer(gre: &[u8]) -> Vec<u8> {
 fn outer6(gre: &[u8]) -> Vec<u8> {
     let (a, b) = ends(true);
     let octets = |ip| match ip {
-        std::net::IpAddr::V6(ip) => ip.octets(),
-        std::net::IpAddr::V4(_) => unreachable!(),
+        IpAddr::V6(ip) => ip.octets(),
+        IpAddr::V4(_) => unreachable!(),
     };
     let [l0, l1] = ((gre.len() + 8) as u16).to_be_bytes();
     let mut packet = vec![0x60, 0, 0, 0, l0, l1, 60, 64];
@@ -226,6 +231,63 @@ fn b2_9_rfc2784_s2_4_a_protocol_that_the_tunnel_does_not_carry_is_discarded() {
     }
     let receiver = receiver(|b| b.payload(Payload::Ethernet));
     assert_eq!(decap(&receiver, &outer(&gre_packet(&[0, 0, 8, 0]))).err(), Some(DropReason::GreProtocol));
+}
+
+/// Directly over IP, in UDP, and behind a socket; to an analyser, too.
+#[test]
+fn b8_rfc2784_s3_1_a_packet_for_the_encapsulator_is_discarded() {
+    for (v6, inner_v6) in [(false, false), (true, true), (false, true), (true, false)] {
+        let (a, b) = ends(v6);
+        let direct = gre::Endpoint::new(a).build().unwrap();
+        let in_udp = gre::UdpEndpoint::new(a).build().unwrap();
+        let meta = DecapMeta::new().outer(OuterFacts::new(a, b));
+        for change in [0, 1] {
+            let mut inner = if inner_v6 {
+                ipv6_packet(Ecn::Ect0, 64, b"x")
+            } else {
+                ipv4_packet(Ecn::Ect0, false, 64, b"x")
+            };
+            let destination = if inner_v6 { &mut inner[24..40] } else { &mut inner[16..20] };
+            match a {
+                IpAddr::V4(a) => destination[..4].copy_from_slice(&a.octets()),
+                IpAddr::V6(a) => destination.copy_from_slice(&a.octets()[..destination.len()]),
+            }
+            *destination.last_mut().unwrap() ^= change;
+            let loops = (v6 == inner_v6 && change == 0).then_some(DropReason::InnerLoop);
+            let packets = [
+                encap(&direct, &direct.remote(b).unwrap(), &EncapMeta::new(), &inner).unwrap(),
+                encap(&in_udp, &in_udp.remote(b).unwrap(), &EncapMeta::new(), &inner).unwrap(),
+            ];
+            for (policy, expected) in [
+                (Policy::RFC, loops),
+                (Policy::STRICT, loops),
+                (Policy::LINUX, None),
+                (Policy::ANALYSIS, None),
+            ] {
+                let there = gre::Endpoint::new(b).policy(policy).build().unwrap();
+                let there_in_udp = gre::UdpEndpoint::new(b).policy(policy).build().unwrap();
+                let [packet, datagram] = &packets;
+                assert_eq!(decap(&there, packet).err(), expected);
+                assert_eq!(decap(&there_in_udp, datagram).err(), expected);
+                let behind = &packet[packet.len() - inner.len() - 4..];
+                assert_eq!(edit(behind, |packet| there.decap_with(packet, &meta)).err(), expected);
+                let mut profile = Profile::ANALYSIS;
+                (profile.start, profile.policy) = (Start::Ip, policy);
+                for packet in &packets {
+                    let found = inspect(packet, &profile);
+                    assert_eq!((found.layers().count(), found.drop_reason()), (1, expected));
+                    assert_eq!(found.anomalies().first(), loops);
+                }
+                // A packet that a router has marked takes the long way.
+                let mut marked = packet.clone();
+                marked[1] |= if v6 { 0x30 } else { 3 };
+                if !v6 {
+                    fix_ipv4(&mut marked);
+                }
+                assert_eq!(decap(&there, &marked).err(), expected);
+            }
+        }
+    }
 }
 
 #[test]

@@ -41,7 +41,10 @@ pub(crate) fn decap(data: &[u8]) {
     let payload = if choice & 64 == 0 { Payload::Ip } else { Payload::Ethernet };
     let gre = gre::Endpoint::new(B[v6]).framing(framing).policy(policy).payload(payload);
     let gre = if choice & 128 == 0 { gre } else { gre.key(Key(7)) };
-    let gre = gre.build().unwrap();
+    decap_one(&gre.clone().build().unwrap(), packet);
+    let mut forwarding = policy;
+    forwarding.allow_gre_loops = true;
+    let gre = gre.policy(forwarding).build().unwrap();
     decap_one(&gre, packet);
     let tunnel = gre::Tunnel::new(B[v6], A[v6]).framing(framing).policy(policy).payload(payload);
     let tunnel = if choice & 128 == 0 { tunnel } else { tunnel.key(Key(7)) };

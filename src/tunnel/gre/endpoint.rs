@@ -24,7 +24,8 @@ use crate::{
 
 /// One end of GRE tunnels, on the packet level: no state. Sequence numbers come from the caller
 /// ([`EncapMeta::sequence`]), those received are reported and not judged: for that there is
-/// [`Tunnel`](super::Tunnel).
+/// [`Tunnel`](super::Tunnel). Nor are keepalives answered: they are packets for the end that encapsulated them, which
+/// are refused unless [`Policy::allow_gre_loops`] has the caller forward them.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -192,6 +193,8 @@ impl OverUdp for Gre<true> {}
 
 impl<const UDP: bool> Rules for Gre<UDP> {
     const PROTOCOL: IpProtocol = if UDP { IpProtocol::UDP } else { IpProtocol::GRE };
+
+    const FINDS_LOOPS: bool = true;
 
     #[inline]
     fn header_len(&self) -> usize {

@@ -14,7 +14,7 @@ use crate::{
     packet::Header,
     tunnel::{
         Anomalies, Start,
-        underlay::{self, IpHeader, View},
+        underlay::{self, View},
     },
     wire::{Ecn, EtherType, IpProtocol, gre, ipv4, ipv6},
 };
@@ -90,24 +90,6 @@ pub(super) fn find_request(packet: &[u8], local: IpAddr, remote: IpAddr) -> Opti
     let (header, payload) = gre::Header::parse(ip.payload.bytes()).ok()?;
     let is_empty = header.protocol == EtherType(0) && payload.is_empty();
     is_empty.then_some(Request { gre: ip.payload.start, end: ip.payload.end })
-}
-
-/// The source, the destination and the protocol of an IP packet.
-#[inline]
-pub(super) fn ends(packet: &[u8]) -> Option<(IpAddr, IpAddr, IpProtocol)> {
-    let (header, protocol) = match packet {
-        [first, ..] if first >> 4 == 4 => {
-            let header: &[u8; ipv4::Header::MIN_LEN] = packet.first_chunk()?;
-            let [_, _, _, _, _, _, _, _, _, protocol, ..] = header;
-            (IpHeader::V4(header), *protocol)
-        }
-        _ => {
-            let header: &[u8; ipv6::Header::LEN] = packet.first_chunk()?;
-            let [_, _, _, _, _, _, protocol, ..] = header;
-            (IpHeader::V6(header), *protocol)
-        }
-    };
-    Some((header.source(), header.destination(), IpProtocol(protocol)))
 }
 
 /// As much as there can be: the packet takes as many hops inside of the tunnel as outside.

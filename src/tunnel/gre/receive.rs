@@ -9,10 +9,11 @@ use crate::{
     tunnel::{
         Anomalies, DecapMeta, DropReason, Encapsulation, Framing, Inner, OuterFacts,
         carried::{Carried, ecn_of},
+        inner::goes_back,
         protocol::Opened,
         underlay::View,
     },
-    wire::{EtherType, gre, is_unicast, rewrite},
+    wire::{gre, is_unicast, rewrite},
 };
 
 /// What a packet that was received turned out to be.
@@ -127,12 +128,10 @@ impl Tunnel {
         if let Some(reason) = seen.and(fatal).first() {
             return Err(reason);
         }
-        let is_ip = matches!(protocol, EtherType::IPV4 | EtherType::IPV6);
-        if is_ip && (self.rules.keepalives || self.rules.discard_loops) {
+        if self.rules.keepalives || self.rules.discard_loops {
             let encapsulator = outer.map_or(remote, |outer| outer.source);
-            let is_back = keepalive::ends(inner).is_some_and(|(_, to, _)| to == encapsulator);
             // A group encapsulates nothing: nobody has told who did.
-            if is_back && is_unicast(encapsulator) {
+            if goes_back(protocol, inner, encapsulator) && is_unicast(encapsulator) {
                 let request = keepalive::find_request(inner, self.here(outer), encapsulator);
                 match request.filter(|_| self.rules.keepalives) {
                     Some(request) => {

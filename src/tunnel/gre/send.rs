@@ -7,7 +7,7 @@ use crate::{
     packet::{self, Header, Packet},
     tunnel::{
         ConfigError, EncapError, EncapMeta, Payload, Remote,
-        inner::{IpVersion, Peek},
+        inner::{self, IpVersion, Peek},
     },
     wire::{EtherType, gre, ipv6, is_unicast},
 };
@@ -181,7 +181,7 @@ impl Tunnel {
         let peek = Peek::new(self.rules.payload, packet);
         let Ok(peek @ Peek { version: Some(IpVersion::V6), .. }) = peek else { return Ok(None) };
         let ip = packet.get(peek.l3()..).unwrap_or_default();
-        let source = keepalive::ends(ip).map(|(source, _, _)| source);
+        let source = inner::ends(ip).map(|(source, _)| source);
         if self.rules.refuses_own_source && source == Some(destination) {
             return Err(EncapError::Loop);
         }

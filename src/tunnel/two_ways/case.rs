@@ -35,8 +35,15 @@ pub(super) fn cases() -> impl Strategy<Value = Case> {
     let packet = (any::<[u8; 4]>(), collection::vec(any::<u8>(), 0..90))
         .prop_map(|(choice, noise)| frame(choice, noise));
     let changes = collection::vec((any::<Index>(), any::<u8>()), 0..3);
-    (any::<[u8; 16]>(), any::<bool>(), packet, changes, any::<u32>())
-        .prop_map(|(choice, v6, packet, changes, number)| Case { choice, v6, packet, changes, number })
+    (any::<[u8; 16]>(), any::<bool>(), packet, changes, any::<u32>()).prop_map(
+        |(choice, v6, packet, changes, number)| {
+            let mut case = Case { choice, v6, packet, changes, number };
+            if choice[4] % 4 == 0 {
+                case.send_back();
+            }
+            case
+        },
+    )
 }
 
 /// Mostly frames, or packets, of IP; of every length.
@@ -73,6 +80,19 @@ impl Case {
     pub(super) fn ends(&self) -> (IpAddr, IpAddr) {
         let [a, b] = if self.v6 { ["2001:db8::1", "2001:db8::2"] } else { ["192.0.2.1", "192.0.2.2"] };
         (a.parse().unwrap(), b.parse().unwrap())
+    }
+
+    /// Makes the packet, where it is one of IP, one for the end that encapsulates it.
+    fn send_back(&mut self) {
+        match (self.ends().0, &mut self.packet[..]) {
+            (IpAddr::V4(a), [0x45, packet @ ..]) if packet.len() >= 19 => {
+                packet[15..19].copy_from_slice(&a.octets());
+            }
+            (IpAddr::V6(a), [0x60..=0x6f, packet @ ..]) if packet.len() >= 39 => {
+                packet[23..39].copy_from_slice(&a.octets());
+            }
+            _ => {}
+        }
     }
 
     fn build<P: Protocol>(&self, mut builder: Builder<P>) -> Endpoint<P> {
