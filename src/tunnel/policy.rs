@@ -97,7 +97,8 @@ impl Policy {
     /// no shortest packet: [`Reserved0::NONE`] and 0. No policy holds what depends on a device's own settings: that a
     /// GRE device refuses packets whose checksum flag differs from its own, and those out of sequence
     /// ([`gre::Config::linux`](super::gre::Config::linux)). Geneve's options are judged one by one, as always; Linux
-    /// looks at the C flag alone, and refuses what has it.
+    /// looks at the C flag alone, and refuses what has it. Congestion marks reach frames with VLAN tags as well; Linux
+    /// leaves those as they are.
     pub const LINUX: Self = Self {
         vxlan_reserved_bits: vxlan::RESERVED,
         gpe_reserved_bits: vxlan_gpe::RESERVED | vxlan_gpe::BUM,
