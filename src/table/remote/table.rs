@@ -101,8 +101,12 @@ impl<'t> Remotes<'t> {
             Ok(begun) => begun,
             Err(error) => return unlock(Err(error)),
         };
-        let changed = self.change_locked(index, begun, |there| there.quota = remote.quota);
-        self.set_state(index, (changed | CONFIGURED) & !LOCK);
+        let changed = self.change_locked(index, begun, |there| there.quota = remote.quota) | CONFIGURED;
+        // Before the new name is told: who learns by it counts on the account of a remote that is configured.
+        if let Some(word) = self.states.get(index) {
+            word.store(changed, Release);
+        }
+        self.set_state(index, changed & !LOCK);
         meta::uncount(self.meta.unconfigured());
         self.meta.note_deaths();
         Ok(())

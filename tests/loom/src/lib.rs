@@ -3,8 +3,9 @@
 //! The source files are the crate's own, by `#[path]`; only `line.rs` is not: its words are loom's, which also
 //! answer what another processor might still read. [`model`] is what all models share, [`bucket`] has those of the
 //! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`], [`records`] and
-//! [`mtus`] are about remotes, [`lists`] about their lists, [`vnis`], [`lookups`] and [`entering`] about the forwarding
-//! database, [`words`] about gateways, counters and VLANs. `tests/` names them all.
+//! [`mtus`] are about remotes, [`unconfigured`] about those that nobody configured, [`lists`] about their lists,
+//! [`vnis`], [`lookups`] and [`entering`] about the forwarding database, [`words`] about gateways, counters and VLANs.
+//! `tests/` names them all.
 //!
 //! # What is not covered
 //!
@@ -37,6 +38,7 @@ mod tables;
 #[allow(dead_code, reason = "models need no clock")]
 #[path = "../../../src/time.rs"]
 mod time;
+pub mod unconfigured;
 pub mod vnis;
 pub mod words;
 mod wire {

@@ -40,9 +40,10 @@ pub(crate) enum Part {
     Tally,
     /// The buckets of the forwarding database.
     Fdb,
+    FdbCold,
 }
 
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     Part::Meta,
     Part::Workers,
     Part::Index,
@@ -57,6 +58,7 @@ const PARTS: [Part; 14] = [
     Part::Vlans,
     Part::Tally,
     Part::Fdb,
+    Part::FdbCold,
 ];
 
 /// How large the tables are.
@@ -99,6 +101,7 @@ impl Shape {
             Part::Vlans => 1,
             Part::Tally => self.workers * self.vnis,
             Part::Fdb => self.buckets,
+            Part::FdbCold => Map::cold_lines(self.buckets),
         }
     }
 }
@@ -173,9 +176,9 @@ impl Tables {
 
     pub(crate) fn fdb(&self) -> Fdb<'_> {
         let none = u32::MAX;
-        let learn_from = LearnFrom::Configured;
+        let learn_from = LearnFrom::Any;
         Fdb {
-            map: Map::new(self.lines(Part::Fdb), &[], SEED),
+            map: Map::new(self.lines(Part::Fdb), self.lines(Part::FdbCold), SEED),
             vnis: self.vnis(),
             remotes: self.remotes(),
             members: (self.lines(Part::Lists), SEED),

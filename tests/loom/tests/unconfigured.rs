@@ -1,0 +1,15 @@
+//! The models of remotes that nobody configured: what they are about is said where they are.
+
+macro_rules! tests {
+    ($($name:ident)*) => { $(
+        #[test]
+        fn $name() {
+            loom_models::unconfigured::$name();
+        }
+    )* };
+}
+
+tests! {
+    what_is_learned_while_its_remote_is_configured_counts_once
+    planted_name_told_relaxed
+}
