@@ -5,6 +5,7 @@ mod mtu;
 mod names;
 mod place;
 mod raw;
+mod removal;
 mod slot;
 mod table;
 

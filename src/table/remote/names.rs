@@ -5,7 +5,6 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use super::{
     super::{RemoteId, handle::Handle},
     Remotes,
-    slot::{CONFIGURED, LIVE, USED_PASS, name},
 };
 
 impl Remotes<'_> {
@@ -45,30 +44,6 @@ impl Remotes<'_> {
     #[inline]
     pub(crate) fn is_still(&self, handle: Handle) -> bool {
         self.names.get(handle.line()).is_some_and(|line| line.word(handle.word()).load(SeqCst) == handle.0)
-    }
-
-    /// Notes that something which was not learned names a remote, so that this sweep leaves it: a list, a multicast
-    /// group or an entry, which comes to remotes that nobody configured also when its host moves there.
-    #[inline(always)]
-    pub(crate) fn note_use(&self, handle: Handle) {
-        // One that nobody configured was counted before anybody could find it.
-        if self.meta.unconfigured().load(Relaxed) == 0 {
-            return;
-        }
-        if let Some(pass) = self.account(handle.index(), USED_PASS) {
-            pass.store(self.meta.passes().load(Relaxed), Relaxed);
-        }
-    }
-
-    /// Removes a remote that was not configured if nothing names it any more; for the sweep.
-    pub(crate) fn remove_unused(&self, index: usize) {
-        let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
-        let used = self.account(index, USED_PASS).map_or(0, |pass| pass.load(Relaxed));
-        let unused = used != self.meta.passes().load(Relaxed) && self.learned_at(index).read().1 == 0;
-        if state & (LIVE | CONFIGURED) == LIVE && unused {
-            // Who learns from it just now finds the handle stale; somebody at work here leaves it for next time.
-            let _ = self.remove(RemoteId(name(index, state)));
-        }
     }
 }
 

@@ -9,17 +9,14 @@ use super::{
     super::{
         Error, RemoteId, Resource, Underlay,
         bucket::{Added, Busy, Cold, Content, Map, Slot},
-        handle::{GENERATIONS, Handle},
+        handle::Handle,
         hash::Seed,
         line::{Line, Words, fence, spin_loop},
         meta::{self, Meta},
         worker::Workers,
     },
     HEADER_LEN, Quota, Remote,
-    slot::{
-        CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, generation, is_alive,
-        is_whole, name, with_learned,
-    },
+    slot::{CONFIGURED, LIVE, LOCK, STALE, is_alive, is_whole, name, with_learned},
 };
 use crate::wire::{MacAddr, is_ipv4_mapped, is_unicast};
 
@@ -74,8 +71,9 @@ impl<'t> Remotes<'t> {
     pub fn find_or_add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         match self.find(remote) {
             Some(id) => self.configure(id, remote).map(|()| id),
-            None => self.add(remote).map_err(is_there_now),
+            None => self.add(remote),
         }
+        .map_err(has_come_or_gone)
     }
 
     fn configure(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
@@ -125,7 +123,7 @@ impl<'t> Remotes<'t> {
             return Ok(id);
         }
         self.check(remote, false)?;
-        self.insert(remote, 0, LEARN_SEARCH).map_err(is_there_now)
+        self.insert(remote, 0, LEARN_SEARCH).map_err(has_come_or_gone)
     }
 
     /// Packets are sent to a group, and come from none.
@@ -199,7 +197,7 @@ impl<'t> Remotes<'t> {
     }
 
     /// Counts one out that was in this state, and is not alive any more or never was.
-    fn count_out(&self, state: u32) {
+    pub(super) fn count_out(&self, state: u32) {
         self.count_out_unconfigured(state);
         meta::uncount(self.meta.remotes());
     }
@@ -212,52 +210,6 @@ impl<'t> Remotes<'t> {
 
     pub(super) const fn full(&self) -> Error {
         Error::Full { what: Resource::Remotes, limit: self.count }
-    }
-
-    /// Removes a remote: entries and members that name it are as if they were not there. Its room is used again
-    /// when every registered worker has passed a quiescent point. A frame that a VTEP's worker is sending there just
-    /// then is dropped (`NoRemote`), also where its next-hop group has other members. That is least likely if the remote
-    /// is first taken out of groups and lists ([`Lists::delete`](super::super::Lists::delete)) and out of entries, and
-    /// removed once every worker has begun another burst.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where too much was flushed since the last
-    /// sweep.
-    pub fn remove(&self, id: RemoteId) -> Result<(), Error> {
-        let remote = self.get(id).ok_or(STALE)?;
-        let mut index_of = self.map.lock(self.key(&remote))?;
-        let state = self.lock(id)?;
-        let index = id.0.index();
-        let state = match self.begin_generation(index, state) {
-            Ok((state, _)) => state,
-            Err(error) => {
-                self.set_state(index, state & !LOCK);
-                return Err(error);
-            }
-        };
-        if let Some((place, _)) =
-            index_of.find(self.key(&remote)).filter(|(_, slot)| slot.content.value == id.0.0)
-        {
-            index_of.remove(place);
-        }
-        let next = generation(state).wrapping_add(1) & GENERATIONS;
-        let removed = state & !(LIVE | GENERATIONS << GENERATION_SHIFT) | next << GENERATION_SHIFT;
-        // Withdrawn first: who reads the epoch that begins now does not find it any more.
-        self.set_state(index, removed);
-        let store = |word, value| {
-            if let Some(word) = self.account(index, word) {
-                word.store(value, Release);
-            }
-        };
-        store(REMOVED_PASSES, self.meta.passes().load(Acquire));
-        store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
-        self.set_state(index, removed & !LOCK);
-        drop(index_of);
-        self.count_out(state);
-        self.meta.note_deaths();
-        self.stand_down(index, &remote);
-        Ok(())
     }
 
     /// Forgets at once what was learned from this remote; answers how many entries that were, as
@@ -376,10 +328,10 @@ impl<'t> Remotes<'t> {
     }
 }
 
-/// Somebody else has just added what was not there a moment ago: the next call finds it.
-const fn is_there_now(error: Error) -> Error {
+/// Somebody else has just added what was not there a moment ago, or removed what was: the next call finds it so.
+const fn has_come_or_gone(error: Error) -> Error {
     match error {
-        Error::Exists => Error::Busy,
+        Error::Exists | Error::Stale(_) => Error::Busy,
         error => error,
     }
 }

@@ -46,6 +46,28 @@ pub fn what_is_learned_while_its_remote_is_configured_counts_once() {
     });
 }
 
+/// A remote that nothing names is configured just when the sweep comes by: it stays. At most 3 preemptions.
+pub fn a_sweep_leaves_what_was_just_configured() {
+    let modelled = |part, line| match (part, line) {
+        (Part::Names, 0) => NAMES,
+        (Part::States | Part::Index, _) => 1,
+        _ => 0,
+    };
+    let (image, ()) = Image::new(SHAPE, modelled, |tables| {
+        assert_eq!(tables.remotes().find_or_learn(&A), Ok(ONE));
+        tables.meta().passes().store(1, Relaxed);
+    });
+    check(3, move || {
+        let tables = image.tables();
+        let sweep = spawn(&tables, |tables| tables.remotes().remove_unused(0));
+        let configured = tables.remotes().find_or_add(&A);
+        sweep.join().expect("the sweep");
+        if let Ok(id) = configured {
+            assert_eq!(tables.remotes().get(id), Some(A), "lost");
+        }
+    });
+}
+
 /// Removes all entries, as the sweep does with those that are dead.
 fn bury(tables: &Tables) {
     let fdb = tables.fdb();

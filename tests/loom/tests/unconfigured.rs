@@ -11,5 +11,6 @@ macro_rules! tests {
 
 tests! {
     what_is_learned_while_its_remote_is_configured_counts_once
+    a_sweep_leaves_what_was_just_configured
     planted_name_told_relaxed
 }

@@ -1,0 +1,98 @@
+//! Remotes that go: somebody removes them, or nobody configured them and nothing names them any more.
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::{
+    super::{
+        Error, RemoteId,
+        handle::{GENERATIONS, Handle},
+    },
+    Remotes,
+    slot::{
+        CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, USED_PASS,
+        generation, name,
+    },
+};
+
+impl Remotes<'_> {
+    /// Removes a remote: entries and members that name it are as if they were not there. Its room is used again
+    /// when every registered worker has passed a quiescent point. A frame that a VTEP's worker is sending there just
+    /// then is dropped (`NoRemote`), also where its next-hop group has other members. That is least likely if the remote
+    /// is first taken out of groups and lists ([`Lists::delete`](super::super::Lists::delete)) and out of entries, and
+    /// removed once every worker has begun another burst.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where too much was flushed since the last
+    /// sweep.
+    pub fn remove(&self, id: RemoteId) -> Result<(), Error> {
+        self.remove_if(id, |_| true)
+    }
+
+    /// The same where it `goes` by its state, asked under its lock; otherwise [`Error::Busy`].
+    fn remove_if(&self, id: RemoteId, goes: impl Fn(u32) -> bool) -> Result<(), Error> {
+        let remote = self.get(id).ok_or(STALE)?;
+        let mut index_of = self.map.lock(self.key(&remote))?;
+        let state = self.lock(id)?;
+        let index = id.0.index();
+        let begun = if goes(state) { self.begin_generation(index, state) } else { Err(Error::Busy) };
+        let state = match begun {
+            Ok((state, _)) => state,
+            Err(error) => {
+                self.set_state(index, state & !LOCK);
+                return Err(error);
+            }
+        };
+        if let Some((place, _)) =
+            index_of.find(self.key(&remote)).filter(|(_, slot)| slot.content.value == id.0.0)
+        {
+            index_of.remove(place);
+        }
+        let next = generation(state).wrapping_add(1) & GENERATIONS;
+        let removed = state & !(LIVE | GENERATIONS << GENERATION_SHIFT) | next << GENERATION_SHIFT;
+        // Withdrawn first: who reads the epoch that begins now does not find it any more.
+        self.set_state(index, removed);
+        let store = |word, value| {
+            if let Some(word) = self.account(index, word) {
+                word.store(value, Release);
+            }
+        };
+        store(REMOVED_PASSES, self.meta.passes().load(Acquire));
+        store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
+        self.set_state(index, removed & !LOCK);
+        drop(index_of);
+        self.count_out(state);
+        self.meta.note_deaths();
+        self.stand_down(index, &remote);
+        Ok(())
+    }
+
+    /// Removes a remote that was not configured if nothing names it any more; for the sweep.
+    pub(crate) fn remove_unused(&self, index: usize) {
+        let Some(state) = self.states.get(index).map(|state| state.load(Acquire)) else { return };
+        let is_unused = |state: u32| {
+            let used = self.account(index, USED_PASS).map_or(0, |pass| pass.load(Relaxed));
+            state & (LIVE | CONFIGURED) == LIVE
+                && used != self.meta.passes().load(Relaxed)
+                && self.learned_at(index).read().1 == 0
+        };
+        if is_unused(state) {
+            // Asked again under the lock. Who learns from it just now finds the handle stale; somebody at work here
+            // leaves it for next time.
+            let _ = self.remove_if(RemoteId(name(index, state)), is_unused);
+        }
+    }
+
+    /// Notes that something which was not learned names a remote, so that this sweep leaves it: a list, a multicast
+    /// group or an entry, which comes to remotes that nobody configured also when its host moves there.
+    #[inline(always)]
+    pub(crate) fn note_use(&self, handle: Handle) {
+        // One that nobody configured was counted before anybody could find it.
+        if self.meta.unconfigured().load(Relaxed) == 0 {
+            return;
+        }
+        if let Some(pass) = self.account(handle.index(), USED_PASS) {
+            pass.store(self.meta.passes().load(Relaxed), Relaxed);
+        }
+    }
+}
