@@ -194,23 +194,28 @@ impl<'t> Groups<'t> {
             self.key(&name),
             |words| name_of(words) == name,
             |stored| self.is_dead(stored),
-            |old| match old.filter(|old| self.group(*old).is_some()) {
+            |old| {
                 // Asked under the lock: a sweep that finds nothing of what was removed comes later.
-                _ if !self.is_usable(destination) => Err(Error::Stale(HandleKind::of(destination))),
-                None => Ok((Change::Created, Step::Put(new))),
-                Some(_) if !replace => Err(Error::Exists),
-                Some(old) if old.words == new.words => Ok((Change::Unchanged, Step::Keep)),
-                Some(_) => Ok((Change::Updated, Step::Put(new))),
+                self.begin_use(destination)?;
+                match old.filter(|old| self.group(*old).is_some()) {
+                    None => Ok((Change::Created, Step::Put(new))),
+                    Some(_) if !replace => Err(Error::Exists),
+                    Some(old) if old.words == new.words => Ok((Change::Unchanged, Step::Keep)),
+                    Some(_) => Ok((Change::Updated, Step::Put(new))),
+                }
             },
         )
     }
 
-    /// Whether a destination is there; one that is stays for this sweep.
-    fn is_usable(&self, destination: Destination) -> bool {
-        if let Destination::Remote(remote) = destination {
-            self.fdb.remotes.note_use(remote.0);
+    /// Asks whether a destination is there; a remote that is stays for this sweep.
+    fn begin_use(&self, destination: Destination) -> Result<(), Error> {
+        match destination {
+            _ if self.fdb.destination(destination.handle()).is_none() => {
+                Err(Error::Stale(HandleKind::of(destination)))
+            }
+            Destination::Remote(remote) => self.fdb.remotes.begin_use(remote),
+            _ => Ok(()),
         }
-        self.fdb.destination(destination.handle()).is_some()
     }
 
     /// The group of a record, unless its destination was removed.

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{
     super::{
-        Destination, Quota, RemoteId,
+        Destination, Error, Quota, RemoteId,
         bucket::{Key, Locked, Place, Slot},
         census::{Census, Refused, Seen},
         clock::Now,
@@ -296,6 +296,11 @@ impl<'t> Fdb<'t> {
         if handle.kind() == Handle::REMOTE {
             self.remotes.note_use(handle);
         }
+    }
+
+    /// The same under the lock of where an entry comes that names one: see `Remotes::begin_use`.
+    pub(super) fn begin_use(&self, handle: Handle) -> Result<(), Error> {
+        if handle.kind() == Handle::REMOTE { self.remotes.begin_use(RemoteId(handle)) } else { Ok(()) }
     }
 
     /// Gives back what an entry took that was just removed.

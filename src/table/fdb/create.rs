@@ -141,6 +141,11 @@ impl<'t> Fdb<'t> {
             if !self.domain_of(slot.key).is_some_and(|domain| domain.is(vni)) || self.is_dead(now, slot) {
                 return Ok(Put::Dead);
             }
+            match self.begin_use(Handle(slot.content.value)) {
+                Ok(()) => {}
+                Err(Error::Busy) => return Err(Busy),
+                Err(_) => return Ok(Put::Dead),
+            }
             if locked.insert(slot).is_some() || (self.bury(now, &mut locked) && locked.insert(slot).is_some())
             {
                 return Ok(Put::New);

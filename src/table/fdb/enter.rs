@@ -68,12 +68,12 @@ impl<'t> Fdb<'t> {
         };
         let Some(berth) = self.map.berth(&aim.spot) else { return false };
         // Under the lock, which no sweep passes by: numbers that are used again are not those of this entry.
-        if !(aim.domain.is_still(aim.vni) && self.remotes.is_still(remote.0))
+        if !aim.domain.is_still(aim.vni)
+            || self.remotes.begin_use(remote).is_err()
             || self.take_configured(&aim.domain, paid).is_err()
         {
             return false;
         }
-        self.remotes.note_use(remote.0);
         let content = Content { value: remote.0.0, tag: new.tag(), stamp };
         berth.fill(&Slot { key: aim.spot.key, content, cold: new.cold() });
         true

@@ -256,8 +256,8 @@ impl<'t> Fdb<'t> {
             }
             source.handle
         } else {
-            if !source.configured {
-                self.remotes.note_use(source.remote.0);
+            if self.remotes.begin_use(source.remote).is_err() {
+                return Learned::Busy;
             }
             source.remote.0
         };

@@ -91,7 +91,7 @@ impl<'t> Fdb<'t> {
             _ => return Err(Error::DestinationKind { operation: "append" }),
         };
         let value = if handle.kind() == Handle::LIST { handle } else { new.destination.handle() };
-        let rewritten = self.rewrite(&mut locked, place, &slot, &new, value);
+        let rewritten = self.rewrite(&mut locked, place, &slot, &new, value)?;
         Ok(if pushed || rewritten { Change::Updated } else { Change::Unchanged })
     }
 
@@ -115,7 +115,7 @@ impl<'t> Fdb<'t> {
         if (old.kind() == Handle::GROUP) != (value.kind() == Handle::GROUP) {
             return Err(Error::DestinationKind { operation: "replace" });
         }
-        let rewritten = self.rewrite(&mut locked, place, &slot, &new, value);
+        let rewritten = self.rewrite(&mut locked, place, &slot, &new, value)?;
         Ok(if rewritten { Change::Updated } else { Change::Unchanged })
     }
 
@@ -188,10 +188,6 @@ impl<'t> Fdb<'t> {
             }
             // Its age could not be told.
             _ if new.state.ages() && self.now(new).is_overdue() => Err(Error::SweepPending),
-            Destination::Remote(remote) => {
-                self.remotes.note_use(remote.0);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }
@@ -252,7 +248,8 @@ impl<'t> Fdb<'t> {
         slot: &Slot,
         new: &NewEntry,
         value: Handle,
-    ) -> bool {
+    ) -> Result<bool, Error> {
+        self.begin_use(value)?;
         let learned = Handle(slot.content.value).kind() == Handle::LEARNED;
         if let (true, Some(domain)) = (learned, self.domain_of(slot.key)) {
             // Somebody's from now on: it counts for the table and the VNI alone.
@@ -270,7 +267,7 @@ impl<'t> Fdb<'t> {
         if learned {
             self.settle(slot);
         }
-        (slot.cold, slot.content.value, slot.content.tag) != (new.cold(), value.0, new.tag())
+        Ok((slot.cold, slot.content.value, slot.content.tag) != (new.cold(), value.0, new.tag()))
     }
 
     /// The destinations of an entry: one remote, or those of its list or group in order.

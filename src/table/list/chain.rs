@@ -1,6 +1,6 @@
 //! The chain of lines behind a list: taken, linked, unlinked, given back.
 
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     super::{
@@ -97,7 +97,8 @@ impl<'t> Lists<'t> {
                 return Err(stale);
             }
             let free = state & LOCK == 0;
-            if free && line.word(STATE).compare_exchange(state, state | LOCK, Acquire, Relaxed).is_ok() {
+            // SeqCst for `Remotes::begin_use`.
+            if free && line.word(STATE).compare_exchange(state, state | LOCK, SeqCst, Relaxed).is_ok() {
                 return Ok(line);
             }
             spin_loop();
@@ -119,9 +120,7 @@ impl<'t> Lists<'t> {
             return Err(Error::Stale(HandleKind::Remote));
         }
         self.lock(head)?;
-        // Under the lock, which no sweep passes by: it finds the remote in the list, or this note.
-        self.remotes.note_use(remote.0);
-        let pushed = self.push_locked(head, remote);
+        let pushed = self.remotes.begin_use(remote).and_then(|()| self.push_locked(head, remote));
         self.unlock(head);
         pushed
     }

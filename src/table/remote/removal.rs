@@ -1,6 +1,15 @@
 //! Remotes that go: somebody removes them, or nobody configured them and nothing names them any more.
+//!
+//! A sweep comes by all that names remotes before it comes by those, and notes at each that it finds which sweep this
+//! is. Whoever has something new name a remote that nobody configured [notes that](Remotes::begin_use) as well, under
+//! the lock of the place where it goes:
+//!
+//! - If the sweep comes by that place later, it finds the lock, and then removes nothing, or what is there by then.
+//! - If it came by before, it is its number that is noted: the lock is taken and the number then read SeqCst, and the
+//!   sweep begins with a fence. The note is made under the remote's own lock, under which the sweep looks at it again
+//!   before it removes: either it finds the note, or who would make it finds the remote gone.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     super::{
@@ -10,7 +19,7 @@ use super::{
     Remotes,
     slot::{
         CONFIGURED, GENERATION_SHIFT, LIVE, LOCK, REMOVED_EPOCH, REMOVED_PASSES, STALE, USED_PASS,
-        generation, name,
+        generation, is_alive, name,
     },
 };
 
@@ -83,16 +92,35 @@ impl Remotes<'_> {
         }
     }
 
-    /// Notes that something which was not learned names a remote, so that this sweep leaves it: a list, a multicast
-    /// group or an entry, which comes to remotes that nobody configured also when its host moves there.
-    #[inline(always)]
+    /// Notes that something which was not learned names a remote, so that this sweep leaves it: for the sweep, and for
+    /// those who move what it has not come by yet.
     pub(crate) fn note_use(&self, handle: Handle) {
         // One that nobody configured was counted before anybody could find it.
-        if self.meta.unconfigured().load(Relaxed) == 0 {
-            return;
+        if self.meta.unconfigured().load(Relaxed) > 0 {
+            self.note_pass(handle.index());
         }
-        if let Some(pass) = self.account(handle.index(), USED_PASS) {
-            pass.store(self.meta.passes().load(Relaxed), Relaxed);
+    }
+
+    /// The same under the lock of where something comes that names the remote: a list, a multicast group or an entry,
+    /// also one whose host moves there. [`Error::Stale`] where it was removed, [`Error::Busy`]. For who holds the lock
+    /// of a bucket it also asks what [`is_still`](Self::is_still) does.
+    #[inline(always)]
+    pub(crate) fn begin_use(&self, id: RemoteId) -> Result<(), Error> {
+        let state = self.states.get(id.0.index()).map_or(0, |state| state.load(SeqCst));
+        if is_alive(state, id.0) && state & CONFIGURED != 0 { Ok(()) } else { self.begin_use_locked(id) }
+    }
+
+    #[inline(never)]
+    fn begin_use_locked(&self, id: RemoteId) -> Result<(), Error> {
+        let (index, state) = (id.0.index(), self.lock(id)?);
+        self.note_pass(index);
+        self.set_state(index, state & !LOCK);
+        Ok(())
+    }
+
+    fn note_pass(&self, index: usize) {
+        if let Some(pass) = self.account(index, USED_PASS) {
+            pass.store(self.meta.passes().load(SeqCst), Relaxed);
         }
     }
 }

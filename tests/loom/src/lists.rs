@@ -11,7 +11,7 @@ use crate::{
     table::{
         ListId, RemoteId,
         handle::Handle,
-        line::{Access, Kind, observed},
+        line::{Access, Kind, Line, observed},
     },
     tables::{Image, Part, Shape, Tables, spawn},
 };
@@ -161,10 +161,12 @@ fn image(workers: usize, lists: usize) -> (Image, ListId) {
     })
 }
 
-/// Remotes that are there, and no more.
+/// Remotes that are there and configured, and no more.
 fn remotes(tables: &Tables) {
     for RemoteId(handle) in (0..32).map(remote) {
         tables.lines(Part::Names)[handle.line()].word(handle.word()).store(handle.0, Relaxed);
+        let state = &tables.lines(Part::States)[handle.index() / Line::WORDS];
+        state.word(handle.index() % Line::WORDS).store(0b11, Relaxed);
     }
 }
 

@@ -88,7 +88,7 @@ impl Shape {
             Part::Meta => crate::table::meta::LINES,
             Part::Workers => self.workers,
             Part::Index => Map::buckets(remotes),
-            // Those that only lists name have names and nothing else.
+            // Those that only lists name have names and states, and nothing else.
             Part::Names => 4,
             Part::States => 3,
             Part::Accounts => remotes,
