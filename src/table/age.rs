@@ -37,8 +37,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// built with, whatever was [set](Self::set_ageing) since, or two and a half hours where that is for ever; for
     /// neighbours within 20 times what [`Settings::reachable`](super::Settings::reachable) says, which is ten minutes
     /// by default. Otherwise, at the latest after twice as long, everything that ages counts as expired, or as old
-    /// where nothing expires, and nothing is learned, until one has come around. (Times below a quarter of a second
-    /// are as one of that here.)
+    /// where nothing expires, and nothing new is learned, until one has come around. (Times below a quarter of a
+    /// second are as one of that here.)
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let (fdb, groups, neighbors) = (self.fdb(), self.groups(), self.neighbors());
         let meta = fdb.meta;

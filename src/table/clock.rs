@@ -16,7 +16,7 @@ pub enum Ageing {
     /// So long.
     After(Duration),
     /// For ever. Sweeps have to come by all the same, see [`Tables::age`](super::Tables::age): without them nothing
-    /// more is learned. Ages are then told up to 12,288 ticks: more than 100 minutes, or more than 12 times as long as
+    /// new is learned. Ages are then told up to 12,288 ticks: more than 100 minutes, or more than 12 times as long as
     /// a neighbour counts as reachable.
     Never,
 }
@@ -174,9 +174,9 @@ impl Now {
         self.limit == 0
     }
 
-    /// The same, also of a table in which nothing expires.
+    /// The same, also of a table in which nothing expires: what is new there would be old at once.
     #[inline]
-    const fn trusts_no_stamp(self) -> bool {
+    pub(crate) const fn trusts_no_stamp(self) -> bool {
         matches!(self.limit, 0 | NEVER_UNSWEPT)
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use encap::table::{Ageing, Line, Lookup, NeighborLearned, NeighborState, Snooping, Tables};
+use encap::table::{
+    Ageing, Error, Learned, Line, Lookup, NeighborLearned, NeighborRefusal, NeighborState, NewEntry, Refusal,
+    Snooping, Tables,
+};
 
 use crate::{
     common::{NEW, VNI, is_at, later, mac, remote, small, with},
@@ -55,6 +58,37 @@ fn a_stale_neighbour_is_not_reachable_again() {
     }
     assert_eq!(neighbors.learn(later(18_000), VNI, HOST, mac(1), None), NeighborLearned::Refreshed);
     assert_eq!(state(&neighbors, later(18_000), HOST), Some(NeighborState::Reachable));
+}
+
+/// It would be old at once: nobody could tell it from what is.
+#[test]
+fn nothing_new_is_learned_where_it_is_not_swept_in_time() {
+    let tables = never();
+    let (fdb, neighbors, [a, b]) =
+        (tables.fdb(), tables.neighbors(), [1, 2].map(|last| remote(&tables, last)));
+    let other = [10, 1, 0, 77].into();
+    assert_eq!(fdb.learn(later(0), VNI, mac(1), a), NEW);
+    assert_eq!(neighbors.learn(later(0), VNI, HOST, mac(1), None), NeighborLearned::New);
+    let late = later(36_000);
+    let dynamic = |to| NewEntry::to(to).dynamic(late);
+    assert_eq!(fdb.learn(late, VNI, mac(2), a), Learned::Refused(Refusal::SweepPending));
+    let mut answers = [Learned::Busy; 2];
+    fdb.learn_batch(late, &[(VNI, mac(1), a), (VNI, mac(2), a)], &mut answers);
+    assert_eq!(answers, [Learned::Refreshed, Learned::Refused(Refusal::SweepPending)]);
+    assert_eq!(fdb.add(VNI, mac(2), dynamic(a)), Err(Error::SweepPending));
+    assert_eq!(fdb.add(VNI, mac(3), a), Ok(()));
+    let refused = NeighborLearned::Refused(NeighborRefusal::SweepPending);
+    assert_eq!(neighbors.learn(late, VNI, other, mac(2), None), refused);
+    // What is there is found, and known.
+    is_at(&fdb, late, mac(1), a);
+    assert_eq!(fdb.learn(late, VNI, mac(1), a), Learned::Refreshed);
+    assert_eq!(fdb.learn(late, VNI, mac(1), b), Learned::Moved { from: a.into() });
+    assert_eq!(state(&neighbors, late, HOST), Some(NeighborState::Stale));
+    sweep(&tables, 36_000);
+    assert_eq!(fdb.learn(late, VNI, mac(2), a), NEW);
+    assert_eq!(neighbors.learn(late, VNI, other, mac(2), None), NeighborLearned::New);
+    assert_eq!(fdb.get(late, VNI, mac(2)).unwrap().age, Some(Duration::ZERO));
+    assert_eq!(fdb.add(VNI, mac(4), dynamic(a)), Ok(()));
 }
 
 /// Without sweeps nobody knows how old anything is: it stays, and is not said to be young.

@@ -59,7 +59,7 @@ impl<'t> Fdb<'t> {
         let Destination::Remote(remote) = new.destination else { return false };
         let stamp = if new.state.ages() {
             let now = self.now(new);
-            if now.is_overdue() {
+            if now.trusts_no_stamp() {
                 return false;
             }
             now.stamp()
@@ -83,7 +83,7 @@ impl<'t> Fdb<'t> {
     #[inline(always)]
     pub(super) fn enter_learned(&self, now: Now, aim: &Aim<'t>, remote: RemoteId, paid: &mut u32) -> bool {
         // Not the first entry of all either, with which time begins.
-        if now.is_overdue() || self.meta.fdb_swept().load(Relaxed) == 0 {
+        if now.trusts_no_stamp() || self.meta.fdb_swept().load(Relaxed) == 0 {
             return false;
         }
         let (Some(handle), Some(quota)) = (self.remotes.learned_handle(remote), self.remotes.quota(remote))

@@ -177,7 +177,7 @@ impl<'t> Fdb<'t> {
             Ok(Some(known)) if self.destination(Handle(known.value)).is_some() => {
                 self.elsewhere(present, known, &source)
             }
-            Ok(_) if present.is_overdue() => Learned::Refused(Refusal::SweepPending),
+            Ok(_) if present.trusts_no_stamp() => Learned::Refused(Refusal::SweepPending),
             Ok(_) => {
                 self.clock.start(now, self.meta.fdb_ages());
                 self.discover(self.clock.at(now, self.meta.fdb_ages()), &source)

@@ -187,7 +187,7 @@ impl<'t> Fdb<'t> {
                 Err(Error::Stale(HandleKind::of(destination)))
             }
             // Its age could not be told.
-            _ if new.state.ages() && self.now(new).is_overdue() => Err(Error::SweepPending),
+            _ if new.state.ages() && self.now(new).trusts_no_stamp() => Err(Error::SweepPending),
             _ => Ok(()),
         }
     }

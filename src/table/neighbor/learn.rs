@@ -134,7 +134,7 @@ impl Neighbors<'_> {
         if let (answer, Step::Keep) = self.decide(&heard, known) {
             return answer;
         }
-        if heard.now.is_overdue() {
+        if heard.now.trusts_no_stamp() {
             return refused(NeighborRefusal::SweepPending);
         }
         let heard = Heard { now: self.start(now), ..heard };

@@ -78,7 +78,7 @@ impl<'t> Neighbors<'t> {
         }
         let now = new.now.map_or(Now::UNKNOWN, |now| self.start(now));
         // Its age could not be told: nobody would find it.
-        if new.state.ages() && now.is_overdue() {
+        if new.state.ages() && now.trusts_no_stamp() {
             return Err(Error::SweepPending);
         }
         let domain = match self.vnis.find(vni)? {

@@ -103,7 +103,10 @@ impl Model {
 
     /// A table that nobody sweeps for so long that its stamps may have come around.
     pub(crate) fn is_overdue(&self) -> bool {
-        let Some(ageing) = self.ageing else { return false };
+        let Some(ageing) = self.ageing else {
+            let tick = |at: Instant| at.as_micros() >> 19;
+            return tick(self.now).saturating_sub(tick(self.swept)) > 0x5000;
+        };
         let since = self.now.saturating_since(self.swept);
         assert!(since <= ageing * 20 || since >= ageing * 160, "the model cannot tell");
         since > ageing * 20
