@@ -53,6 +53,24 @@ fn limit_of_the_vni() {
     assert_eq!(fdb.learn(NOW, other, mac(2), a), NEW);
 }
 
+/// What is refused adds no VNI; one that is known may have a limit of its own.
+#[test]
+fn a_limit_of_no_entries_for_a_vni_takes_no_vni() {
+    let tables = with(Capacity { vnis: 2, ..small() }, |settings| settings.vni_limit = 0);
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    let full = Error::Full { what: Resource::EntriesOfVni, limit: 0 };
+    for number in 50..60 {
+        let vni = Vni::truncate(number);
+        assert_eq!(fdb.add(vni, mac(1), a), Err(full));
+        assert_eq!(fdb.add(vni, MacAddr::ZERO, a), Err(full));
+        assert!(!fdb.knows(vni), "{number}");
+    }
+    assert_eq!(fdb.add(VNI, mac(1), a), Err(full));
+    let other = Vni::truncate(60);
+    fdb.set_limit(other, NonZeroU32::new(1)).unwrap();
+    fdb.add(other, mac(1), a).unwrap();
+}
+
 #[test]
 fn limit_of_the_quota_group() {
     let tables = with(small(), |settings| settings.quota_limit = 2);

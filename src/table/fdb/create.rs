@@ -35,6 +35,9 @@ impl<'t> Fdb<'t> {
     /// The same for the first entry of a VNI. Its room in the table and its list come first: what is refused adds no
     /// VNI.
     fn create_first(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
+        if self.limits.vni == 0 {
+            return Err(Error::Full { what: Resource::EntriesOfVni, limit: 0 });
+        }
         let room = self.room_for_configured();
         let count = || if room.count(1) { Ok(()) } else { Err(Limit::Table) };
         self.take_with_help(self.now(new), count).map_err(|_| self.full())?;
