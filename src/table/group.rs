@@ -112,15 +112,17 @@ impl<'t> Groups<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Busy`].
+    /// [`Error::NotFound`], also where its destination was removed; [`Error::Busy`].
     pub fn delete(&self, vni: Vni, group: IpAddr, source: Option<IpAddr>) -> Result<(), Error> {
         let name = name(vni, group, source);
-        self.store.change(
+        let was_there = self.store.change(
             self.key(&name),
             |words| name_of(words) == name,
             |_| false,
-            |old| old.map(|_| ((), Step::Remove)).ok_or(Error::NotFound),
-        )
+            // One that leads nowhere goes, too.
+            |old| old.map(|old| (self.group(old).is_some(), Step::Remove)).ok_or(Error::NotFound),
+        )?;
+        if was_there { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// The entry of exactly this group and source.

@@ -34,6 +34,18 @@ fn a_sweep_gives_back_the_room_of_groups_that_lead_nowhere() {
     assert_eq!((groups.count(), groups.iter().count()), (64, 64));
 }
 
+#[test]
+fn a_group_that_leads_nowhere_is_not_there_to_be_deleted_but_goes() {
+    let tables = with(Capacity { groups: 8, ..small() }, |_| {});
+    let (groups, remotes) = (tables.groups(), tables.remotes());
+    let gone = remotes.add(&at(1)).unwrap();
+    groups.add(VNI, GROUP, None, gone).unwrap();
+    remotes.remove(gone).unwrap();
+    assert_eq!(groups.get(VNI, GROUP, None), Err(Error::NotFound));
+    assert_eq!(groups.delete(VNI, GROUP, None), Err(Error::NotFound));
+    assert_eq!(groups.count(), 0);
+}
+
 /// Handles of a place come round after 512 remotes that had it, and by then no group has the first one's.
 #[test]
 fn a_group_never_leads_to_a_remote_that_came_later() {
