@@ -68,7 +68,7 @@ impl<'t> Fdb<'t> {
 
     /// Adds a remote to an all-zero or multicast entry, behind those that are there as long as there is room (see
     /// [`Lists::append`](super::super::Lists::append)); or adds the entry. What else is said about the entry is said
-    /// anew.
+    /// anew. A remote that differs only in that it says the entry's VNI is there already.
     ///
     /// # Errors
     ///
@@ -83,10 +83,10 @@ impl<'t> Fdb<'t> {
         };
         let handle = Handle(slot.content.value);
         let pushed = match (kind(mac), new.destination) {
-            (_, new) if handle.kind() != Handle::LIST && Some(new) == self.destination(handle) => false,
+            (_, new) if handle.kind() != Handle::LIST && self.leads_to(vni, handle, new) => false,
             (MacKind::Unicast, _) => return Err(Error::OneDestination),
             (_, Destination::Remote(remote)) if self.lists().is_owned(handle) => {
-                self.lists().push(handle, remote)?
+                self.lists().push(handle, remote, self.is_same(vni, remote))?
             }
             _ => return Err(Error::DestinationKind { operation: "append" }),
         };
@@ -133,7 +133,8 @@ impl<'t> Fdb<'t> {
     }
 
     /// Removes one destination of an entry, and with the last one the entry. A list or group that is somebody's own is
-    /// one destination: its members stay.
+    /// one destination: its members stay. A remote that
+    /// differs only in that it says the entry's VNI, or does not, is the same destination.
     ///
     /// # Errors
     ///
@@ -150,13 +151,13 @@ impl<'t> Fdb<'t> {
         let (handle, destination) = (Handle(slot.content.value), destination.into());
         match destination {
             Destination::Remote(remote) if self.lists().is_owned(handle) => {
-                match self.lists().delete_where(handle, |member| member == remote)? {
+                match self.lists().delete_where(handle, self.is_same(vni, remote))? {
                     (0, _) => return Err(Error::NoSuchDestination),
                     (_, true) => return Ok(Change::Updated),
                     (_, false) => {}
                 }
             }
-            _ if self.destination(handle) != Some(destination) => return Err(Error::NoSuchDestination),
+            _ if !self.leads_to(vni, handle, destination) => return Err(Error::NoSuchDestination),
             _ => {}
         }
         self.remove_from(&mut locked, place, &slot);
@@ -172,6 +173,28 @@ impl<'t> Fdb<'t> {
         let now = self.clock.at(now, self.meta.fdb_ages());
         let (_, _, slot) = self.found(now, vni, mac)?;
         self.entry(now, &slot).ok_or(Error::NotFound)
+    }
+
+    /// What tells whether a remote is the same destination for entries of a VNI: that is also the one which a remote
+    /// without one of its own is sent.
+    fn is_same(&self, vni: Vni, remote: RemoteId) -> impl Fn(RemoteId) -> bool + use<'t> {
+        let remotes = self.remotes;
+        let place = move |id| {
+            let remote = remotes.get(id)?;
+            Some((remote.address, remote.port, remote.vni.unwrap_or(vni), remote.egress))
+        };
+        let wanted = place(remote);
+        move |other| other == remote || wanted.is_some_and(|wanted| place(other) == Some(wanted))
+    }
+
+    /// Whether the handle of an entry names this destination.
+    fn leads_to(&self, vni: Vni, handle: Handle, destination: Destination) -> bool {
+        match (self.destination(handle), destination) {
+            (Some(Destination::Remote(there)), Destination::Remote(remote)) => {
+                self.is_same(vni, remote)(there)
+            }
+            (there, destination) => there == Some(destination),
+        }
     }
 
     fn check(&self, operation: &'static str, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {

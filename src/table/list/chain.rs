@@ -115,23 +115,34 @@ impl<'t> Lists<'t> {
         }
     }
 
-    pub(crate) fn push(&self, head: Handle, remote: RemoteId) -> Result<bool, Error> {
+    /// Adds a remote to a list unless it is there already, by what `is` says of a member.
+    pub(crate) fn push(
+        &self,
+        head: Handle,
+        remote: RemoteId,
+        is: impl Fn(RemoteId) -> bool,
+    ) -> Result<bool, Error> {
         if self.remotes.resolve(remote.0).is_none() {
             return Err(Error::Stale(HandleKind::Remote));
         }
         self.lock(head)?;
-        let pushed = self.remotes.begin_use(remote).and_then(|()| self.push_locked(head, remote));
+        let pushed = self.remotes.begin_use(remote).and_then(|()| self.push_locked(head, remote, is));
         self.unlock(head);
         pushed
     }
 
-    pub(super) fn push_locked(&self, head: Handle, remote: RemoteId) -> Result<bool, Error> {
+    fn push_locked(
+        &self,
+        head: Handle,
+        remote: RemoteId,
+        is: impl Fn(RemoteId) -> bool,
+    ) -> Result<bool, Error> {
         let (mut last, mut hole, mut end) = (None, None, None);
         for line in self.chain(head) {
             last = Some(line);
             for position in MEMBER..MEMBER + MEMBERS {
                 let member = line.word(position).load(Relaxed);
-                if member == remote.0.0 {
+                if member != 0 && is(RemoteId(Handle(member))) {
                     return Ok(false);
                 }
                 if member != 0 {

@@ -68,7 +68,7 @@ impl<'t> Lists<'t> {
     /// [`Error::Full`], [`Error::Busy`], [`Error::Stale`]; [`Error::QuiescePending`] and [`Error::SweepPending`]
     /// as for [`add_list`](Self::add_list).
     pub fn append(&self, list: impl Into<Members>, remote: RemoteId) -> Result<bool, Error> {
-        self.push(list.into().0, remote)
+        self.push(list.into().0, remote, |member| member == remote)
     }
 
     /// Takes a remote out; answers whether it was there.
@@ -140,7 +140,8 @@ impl<'t> Lists<'t> {
 
     /// Puts the members into a new list, which is freed where that fails.
     fn fill(&self, head: Handle, members: &[RemoteId]) -> Result<Handle, Error> {
-        let pushed = members.iter().try_for_each(|&member| self.push(head, member).map(|_| ()));
+        let push = |&new: &RemoteId| self.push(head, new, |member| member == new).map(|_| ());
+        let pushed = members.iter().try_for_each(push);
         pushed.inspect_err(|_| self.doom(head)).map(|()| head)
     }
 

@@ -33,7 +33,8 @@ pub struct Remote {
     pub address: IpAddr,
     /// UDP destination port; 0 for tunnels without one.
     pub port: u16,
-    /// The VNI that goes into the tunnel header, where it is not that of the entry which names this remote.
+    /// The VNI that goes into the tunnel header, where it is not that of the entry which names this remote. One that
+    /// says the entry's is another remote, but the same destination of that entry.
     pub vni: Option<Vni>,
     /// What the caller's packets leave by: an interface, a VRF; 0 if there is no choice.
     pub egress: u32,

@@ -1,7 +1,7 @@
 //! Where entries lead to: lists, groups, this side, nowhere.
 
 use encap::{
-    table::{Change, Cursor, Destination, Error, Filter, Lookup, MacKind, Settings},
+    table::{Change, Cursor, Destination, Error, Filter, Lookup, MacKind, Remote, Settings},
     wire::MacAddr,
 };
 
@@ -65,6 +65,37 @@ fn a_list_that_entries_share_stays_as_it_is() {
     assert_eq!(remotes(&fdb, OTHER_VNI, MacAddr::ZERO), [a, b]);
     assert_eq!(fdb.delete_destination(NOW, OTHER_VNI, MacAddr::ZERO, list), Ok(Change::Removed));
     assert_eq!(tables.lists().members(list).collect::<Vec<_>>(), [a, b]);
+}
+
+/// What is sent counts: a remote without a VNI is sent that of the entry.
+#[test]
+fn a6_a_destination_with_the_default_vni_is_the_same_as_without_one() {
+    let tables = tables(small(), Settings::default());
+    let fdb = tables.fdb();
+    let plain = Remote::new([192, 0, 2, 1].into(), 4789);
+    let [a, with, other] =
+        [plain, plain.vni(VNI), plain.vni(OTHER_VNI)].map(|remote| tables.remotes().add(&remote).unwrap());
+    for zero in [MacAddr::ZERO, GROUP] {
+        assert_eq!(fdb.append(VNI, zero, a), Ok(Change::Created));
+        assert_eq!(fdb.append(VNI, zero, with), Ok(Change::Unchanged));
+        assert_eq!(fdb.append(VNI, zero, other), Ok(Change::Updated));
+        assert_eq!(remotes(&fdb, VNI, zero), [a, other]);
+        assert_eq!(fdb.delete_destination(NOW, VNI, zero, with), Ok(Change::Updated));
+        assert_eq!(fdb.delete_destination(NOW, VNI, zero, with), Err(Error::NoSuchDestination));
+        assert_eq!(remotes(&fdb, VNI, zero), [other]);
+        // For another VNI they are two.
+        assert_eq!(fdb.append(OTHER_VNI, zero, a), Ok(Change::Created));
+        assert_eq!(fdb.append(OTHER_VNI, zero, with), Ok(Change::Updated));
+        assert_eq!(fdb.append(OTHER_VNI, zero, other), Ok(Change::Unchanged));
+        assert_eq!(remotes(&fdb, OTHER_VNI, zero), [a, with]);
+    }
+    fdb.add(VNI, mac(1), a).unwrap();
+    assert_eq!(fdb.append(VNI, mac(1), other), Err(Error::OneDestination));
+    assert_eq!(fdb.delete_destination(NOW, VNI, mac(1), other), Err(Error::NoSuchDestination));
+    assert_eq!(fdb.delete_destination(NOW, VNI, mac(1), with), Ok(Change::Removed));
+    // A list that is somebody's own has no VNI: handles count there.
+    let list = tables.lists().add_list(&[a, with]).unwrap();
+    assert_eq!(tables.lists().members(list).collect::<Vec<_>>(), [a, with]);
 }
 
 #[test]

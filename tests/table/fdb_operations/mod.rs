@@ -33,7 +33,7 @@ fn a6_identity_is_address_port_vni_and_egress() {
     let others = [
         Remote::new([192, 0, 2, 2].into(), 4789),
         Remote::new([192, 0, 2, 1].into(), 8472),
-        plain.vni(VNI),
+        plain.vni(OTHER_VNI),
         plain.egress(3),
     ];
     let all = [plain, others[0], others[1], others[2], others[3]].map(|remote| {
