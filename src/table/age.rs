@@ -39,6 +39,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// by default. Otherwise, at the latest after twice as long, everything that ages counts as expired, or as old
     /// where nothing expires, and nothing new is learned, until one has come around. (Times below a quarter of a
     /// second are as one of that here.)
+    ///
+    /// After 2^32 ticks without a sweep nobody can tell any more that time has gone by, and what had expired is found
+    /// again. Those are more than four million ageing times: 70 years for one of 300 s, but 12 days for a quarter of a
+    /// second and less.
     pub fn age(&self, now: Instant, budget: usize, mut each: impl FnMut(Event)) -> Aged {
         let (fdb, groups, neighbors) = (self.fdb(), self.groups(), self.neighbors());
         let meta = fdb.meta;

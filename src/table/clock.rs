@@ -41,7 +41,7 @@ impl Clock {
             Ageing::After(duration) => (micros(duration) / 256).max(1_000) / 2,
             Ageing::Never => 1 << 19,
         };
-        // At most 2^31 µs, so that 32 bits of ticks last for centuries.
+        // At most 2^31 µs, with which 32 bits of ticks last for centuries; with the shortest, of 256 µs, 12 days.
         Self { shift: tick.ilog2().min(31) }
     }
 
