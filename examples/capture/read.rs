@@ -322,7 +322,8 @@ impl Frame<'_> {
             let field = self.data.get(protocol..).and_then(<[u8]>::first_chunk);
             // Zero is no EtherType: nothing is read behind it.
             let ethertype = EtherType(field.map_or(0, |field| u16::from_be_bytes(*field)));
-            (Start::EtherType(ethertype), len)
+            // Of a frame in GRE, where a device of that was captured.
+            (if ethertype == EtherType::TEB { Start::Ethernet } else { Start::EtherType(ethertype) }, len)
         };
         Some(match self.link_type {
             1 => (Start::Ethernet, 0),
