@@ -51,8 +51,8 @@ pub enum Error {
     /// The address is nobody's: unspecified, broadcast, or a group's where one host is meant.
     #[error("the address is no unicast address")]
     NotUnicast,
-    /// The address of a remote, or of a route's next hop, is `::ffff:a.b.c.d`: to a socket that is an IPv4 address, and to Linux's vxlan device
-    /// an IPv6 address like others, at which nobody is. The IPv4 address is taken
+    /// The address of a remote, or of a route's next hop, is `::ffff:a.b.c.d`: to a socket that is an IPv4 address, and
+    /// to Linux's vxlan device an IPv6 address like others, at which nobody is. The IPv4 address is taken
     /// ([`to_canonical`](core::net::IpAddr::to_canonical)).
     #[error("the address is an IPv4 address in IPv6's form: `IpAddr::to_canonical` makes one of it")]
     Ipv4Mapped,

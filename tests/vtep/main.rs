@@ -27,6 +27,7 @@ mod network;
 mod next_hop;
 mod options;
 mod pmtu;
+mod pmtu_of_lists;
 mod properties;
 mod receive;
 #[cfg(feature = "serde")]

@@ -26,9 +26,9 @@ use super::{
 impl Remotes<'_> {
     /// Removes a remote: entries and members that name it are as if they were not there. Its room is used again
     /// when every registered worker has passed a quiescent point. A frame that a VTEP's worker is sending there just
-    /// then is dropped (`NoRemote`), also where its next-hop group has other members. That is least likely if the remote
-    /// is first taken out of groups and lists ([`Lists::delete`](super::super::Lists::delete)) and out of entries, and
-    /// removed once every worker has begun another burst.
+    /// then is dropped (`NoRemote`), also where its next-hop group has other members. That is least likely if the
+    /// remote is first taken out of groups and lists ([`Lists::delete`](super::super::Lists::delete)) and out of
+    /// entries, and removed once every worker has begun another burst.
     ///
     /// # Errors
     ///

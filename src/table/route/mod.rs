@@ -76,7 +76,8 @@ impl<'t> Routes<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], whatever it leads to; [`Error::Full`]; [`Error::NotUnicast`] for a next hop that is a
-    /// group or nobody, [`Error::Ipv4Mapped`] for one in a socket's form, [`Error::PortZero`] for a peer at port 0; [`Error::Busy`].
+    /// group or nobody, [`Error::Ipv4Mapped`] for one in a socket's form, [`Error::PortZero`] for a peer at port 0;
+    /// [`Error::Busy`].
     pub fn add(&self, prefix: Prefix, via: NextHop) -> Result<(), Error> {
         self.put(Route { prefix, via }, false).map(|_| ())
     }
