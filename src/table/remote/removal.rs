@@ -86,8 +86,8 @@ impl Remotes<'_> {
                 && self.learned_at(index).read().1 == 0
         };
         if is_unused(state) {
-            // Asked again under the lock. Who learns from it just now finds the handle stale; somebody at work here
-            // leaves it for next time.
+            // Asked again under the lock. What is learned from it just then goes with it; somebody at work here leaves
+            // it for next time.
             let _ = self.remove_if(RemoteId(name(index, state)), is_unused);
         }
     }
