@@ -243,11 +243,18 @@ fn encap_takes_the_packets_of_a_capture() {
     let expected = "24 packets encapsulated\n1 left out, number 1 the first: it is not a whole IP packet\n3 left \
         out, number 19 the first: the capture has cut it\n";
     assert_eq!((code, stdout.as_str()), (Some(0), expected));
-    // Raw IP is not Ethernet.
-    let (code, stdout, _) = run("encap", &[text(&input), "--type", "vxlan", "--write", text(&output)]);
-    let expected = "23 packets encapsulated\n2 left out, number 8 the first: it is not an Ethernet frame\n3 left \
-        out, number 19 the first: the capture has cut it\n";
-    assert_eq!((code, stdout.as_str()), (Some(0), expected));
+    // Raw IP is not Ethernet, and tags are not sent unless that is said.
+    let vxlan = [text(&input), "--type", "vxlan", "--write", text(&output)];
+    let others = "2 left out, number 8 the first: it is not an Ethernet frame\n3 left out, number 19 the first: the \
+        capture has cut it\n";
+    let expected = format!(
+        "22 packets encapsulated\n1 left out, number 4 the first: inner packet: a VLAN tag in a tunnel without \
+        tags\n{others}"
+    );
+    let (code, stdout, _) = run("encap", &vxlan);
+    assert_eq!((code, stdout), (Some(0), expected));
+    let (code, stdout, _) = run("encap", &[&vxlan[..], &["--inner-vlan"]].concat());
+    assert_eq!((code, stdout), (Some(0), format!("23 packets encapsulated\n{others}")));
     let (lines, end) = decap::json(fs::File::open(&output).unwrap());
     end.unwrap();
     assert_eq!(lines[1]["layers"].to_string(), r#"[{"type":"vxlan","vni":1},{"type":"vxlan","vni":42}]"#);
