@@ -227,6 +227,8 @@ class Crate:
             return self.name(inner["type"])
         if kind == "array":
             return f"{self.name(inner['type'])}_{re.sub(r'[^0-9A-Za-z]+', '_', inner['len'])}"
+        if kind == "tuple":
+            return "_".join(str(self.name(part)) for part in inner)
         return inner if kind in ("primitive", "generic") else kind
 
     def rust(self, of, chosen):
@@ -242,6 +244,8 @@ class Crate:
             return f"[{self.rust(inner['type'], chosen)}; {inner['len']}]"
         if kind == "slice":
             return f"[{self.rust(inner, chosen)}]"
+        if kind == "tuple":
+            return f"({', '.join(self.rust(part, chosen) for part in inner)})"
         if kind == "generic":
             return chosen.get(inner, inner)
         assert kind == "primitive", of
@@ -251,8 +255,14 @@ class Crate:
         if path["id"] in self.paths:
             return "encap::" + self.paths[path["id"]]
         full = self.external[str(path["id"])]["path"]
-        # Other crates have their types at the root, and what is needed of core is in scope.
-        return full[-1] if full[0] in ("alloc", "core", "std") else f"{full[0]}::{full[-1]}"
+        # What is needed of core is in scope, and other crates have their types at the root, or in a public module.
+        if full[0] in ("alloc", "core", "std"):
+            return full[-1]
+        return "::".join([full[0], *(part for part in full[1:-1] if part in PUBLIC), full[-1]])
+
+
+# Modules of other crates in which their types are to be named.
+PUBLIC = {"icmpv6"}
 
 
 def mark(of):
