@@ -83,6 +83,8 @@ fn nothing_new_is_learned_where_it_is_not_swept_in_time() {
     is_at(&fdb, late, mac(1), a);
     assert_eq!(fdb.learn(late, VNI, mac(1), a), Learned::Refreshed);
     assert_eq!(fdb.learn(late, VNI, mac(1), b), Learned::Moved { from: a.into() });
+    assert_eq!(neighbors.learn(late, VNI, HOST, mac(1), None), NeighborLearned::Refreshed);
+    assert_eq!(neighbors.learn(late, VNI, HOST, mac(2), None), NeighborLearned::Moved { from: mac(1) });
     assert_eq!(state(&neighbors, late, HOST), Some(NeighborState::Stale));
     sweep(&tables, 36_000);
     assert_eq!(fdb.learn(late, VNI, mac(2), a), NEW);

@@ -32,8 +32,9 @@ pub enum Change {
 }
 
 impl<'t> Fdb<'t> {
-    /// Adds an entry; a VNI that the tables do not know yet is added too, unless the entry is refused. An all-zero or
-    /// multicast MAC with a remote gets a replication list of its own, for [`append`](Self::append) to add to.
+    /// Adds an entry; a VNI that the tables do not know yet is added too, unless the entry is refused: with
+    /// [`Error::Busy`] it may be there. An all-zero or multicast MAC with a remote gets a replication list of its own,
+    /// for [`append`](Self::append) to add to.
     ///
     /// # Errors
     ///
@@ -90,7 +91,8 @@ impl<'t> Fdb<'t> {
             }
             _ => return Err(Error::DestinationKind { operation: "append" }),
         };
-        let value = if handle.kind() == Handle::LIST { handle } else { new.destination.handle() };
+        // What is there stays, also where it is the same by another name.
+        let value = self.destination(handle).map_or(handle, Destination::handle);
         let rewritten = self.rewrite(&mut locked, place, &slot, &new, value)?;
         Ok(if pushed || rewritten { Change::Updated } else { Change::Unchanged })
     }
@@ -133,8 +135,8 @@ impl<'t> Fdb<'t> {
     }
 
     /// Removes one destination of an entry, and with the last one the entry. A list or group that is somebody's own is
-    /// one destination: its members stay. A remote that
-    /// differs only in that it says the entry's VNI, or does not, is the same destination.
+    /// one destination: its members stay. A remote that differs only in that it says the entry's VNI, or does not, is
+    /// the same destination.
     ///
     /// # Errors
     ///

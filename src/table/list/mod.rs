@@ -46,7 +46,7 @@ impl<'t> Lists<'t> {
     ///
     /// [`Error::Full`]; [`Error::QuiescePending`], seldom [`Error::SweepPending`], where there is only room that a
     /// worker's quiescent point, or sweeps, have yet to free; [`Error::Stale`] for a remote that was removed;
-    /// [`Error::Busy`] where a sweep comes by just then.
+    /// [`Error::Busy`] where a sweep comes by just then, or somebody is at work on one of the remotes.
     pub fn add_list(&self, members: &[RemoteId]) -> Result<ListId, Error> {
         self.create(0, members).map(ListId)
     }
@@ -61,7 +61,8 @@ impl<'t> Lists<'t> {
     }
 
     /// Adds a remote; answers whether it is new there. It comes last, unless there is no room behind the others: then
-    /// it takes the place of one that has gone, wherever that was.
+    /// it takes the place of one that has gone, wherever that was. A list is of no VNI: one that says a VNI and one that
+    /// does not are two here, where [`Fdb::append`](super::Fdb::append) knows the entry's.
     ///
     /// # Errors
     ///

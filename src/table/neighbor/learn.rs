@@ -131,11 +131,12 @@ impl Neighbors<'_> {
         };
         let Ok(known) = self.find(domain.number, address) else { return NeighborLearned::Busy };
         let heard = Heard { domain, address, saying, now: self.now(now) };
-        if let (answer, Step::Keep) = self.decide(&heard, known) {
-            return answer;
-        }
-        if heard.now.trusts_no_stamp() {
-            return refused(NeighborRefusal::SweepPending);
+        match self.decide(&heard, known) {
+            (answer, Step::Keep) => return answer,
+            (NeighborLearned::New, _) if heard.now.trusts_no_stamp() => {
+                return refused(NeighborRefusal::SweepPending);
+            }
+            _ => {}
         }
         let heard = Heard { now: self.start(now), ..heard };
         match self.change(heard.now, &domain, vni, address, |old| Ok(self.decide(&heard, old))) {

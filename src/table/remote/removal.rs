@@ -1,8 +1,8 @@
 //! Remotes that go: somebody removes them, or nobody configured them and nothing names them any more.
 //!
 //! A sweep comes by all that names remotes before it comes by those, and notes at each that it finds which sweep this
-//! is. Whoever has something new name a remote that nobody configured [notes that](Remotes::begin_use) as well, under
-//! the lock of the place where it goes:
+//! is, over the number of an earlier one. Whoever has something new name a remote that nobody configured [notes
+//! that](Remotes::begin_use) as well, under the lock of the place where it goes:
 //!
 //! - If the sweep comes by that place later, it finds the lock, and then removes nothing, or what is there by then.
 //! - If it came by before, it is its number that is noted: the lock is taken and the number then read SeqCst, and the
@@ -92,8 +92,8 @@ impl Remotes<'_> {
         }
     }
 
-    /// Notes that something which was not learned names a remote, so that this sweep leaves it: for the sweep, and for
-    /// those who move what it has not come by yet.
+    /// Notes that something which was not learned names a remote, or soon will, so that this sweep leaves it: for the
+    /// sweep, for those who move what it has not come by yet, and for new remotes.
     pub(crate) fn note_use(&self, handle: Handle) {
         // One that nobody configured was counted before anybody could find it.
         if self.meta.unconfigured().load(Relaxed) > 0 {
@@ -118,9 +118,13 @@ impl Remotes<'_> {
         Ok(())
     }
 
+    /// Never over the number of a later sweep, which may begin between the two.
     fn note_pass(&self, index: usize) {
+        let now = self.meta.passes().load(SeqCst);
         if let Some(pass) = self.account(index, USED_PASS) {
-            pass.store(self.meta.passes().load(SeqCst), Relaxed);
+            let is_later = |noted: u32| (now.wrapping_sub(noted) as i32) > 0;
+            // Not noted: a later one is.
+            let _ = pass.fetch_update(Relaxed, Relaxed, |noted| is_later(noted).then_some(now));
         }
     }
 }

@@ -90,6 +90,8 @@ fn a6_a_destination_with_the_default_vni_is_the_same_as_without_one() {
         assert_eq!(remotes(&fdb, OTHER_VNI, zero), [a, with]);
     }
     fdb.add(VNI, mac(1), a).unwrap();
+    assert_eq!(fdb.append(VNI, mac(1), with), Ok(Change::Unchanged));
+    assert_eq!(remotes(&fdb, VNI, mac(1)), [a]);
     assert_eq!(fdb.append(VNI, mac(1), other), Err(Error::OneDestination));
     assert_eq!(fdb.delete_destination(NOW, VNI, mac(1), other), Err(Error::NoSuchDestination));
     assert_eq!(fdb.delete_destination(NOW, VNI, mac(1), with), Ok(Change::Removed));
