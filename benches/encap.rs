@@ -12,13 +12,10 @@
 mod cases;
 mod harness;
 
-use std::{
-    hint::black_box,
-    net::{IpAddr, Ipv4Addr},
-};
+use std::{hint::black_box, net::IpAddr};
 
 use cases::traffic::{
-    BURST, Frames, HEADROOM, LOCAL, OVERHEAD, REMOTES, address, endpoint, plan_of, plans, remotes,
+    BURST, Frames, HEADROOM, LOCAL, OVERHEAD, REMOTES, address, endpoint, in_ipv6, plan_of, plans, remotes,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use encap::{
@@ -100,9 +97,9 @@ fn row<P: Protocol, const N: usize>(
 }
 
 fn encap_others(c: &mut Criterion) {
-    let (v4, v6) = (IpAddr::V4(LOCAL), IpAddr::V6(LOCAL.to_ipv6_mapped()));
+    let (v4, v6) = (IpAddr::V4(LOCAL), IpAddr::V6(in_ipv6(LOCAL)));
     let to4 = |n: usize| IpAddr::V4(address(n));
-    let to6 = |n: usize| IpAddr::V6(Ipv4Addr::to_ipv6_mapped(&address(n)));
+    let to6 = |n: usize| IpAddr::V6(in_ipv6(address(n)));
     let vni = |n: usize| Vni::truncate(0x1000 + n as u32);
     let tunnel = geneve::Endpoint::new(v4).build().unwrap();
     row::<_, 36>(c, "Geneve", &tunnel, |n| tunnel.remote(to4(n), vni(n)).unwrap());

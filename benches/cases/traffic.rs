@@ -1,6 +1,9 @@
 //! The traffic: frames of an IMIX in buffers of 2 KiB, many flows, and where they go.
 
-use std::{hint::black_box, net::Ipv4Addr};
+use std::{
+    hint::black_box,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use encap::{
     Packet,
@@ -182,6 +185,11 @@ pub fn endpoint(local: Ipv4Addr) -> vxlan::Endpoint {
 /// The address of a remote.
 pub fn address(number: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0001 + number as u32)
+}
+
+/// An IPv6 address instead.
+pub fn in_ipv6(address: Ipv4Addr) -> Ipv6Addr {
+    Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(address.to_bits()))
 }
 
 /// As many remotes as there are to be, each with a VNI of its own.

@@ -26,7 +26,7 @@ fn ends() -> [(IpAddr, IpAddr); 2] {
         // What comes from the loopback address, ::1, is no packet of a network.
         (
             Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-            Ipv4Addr::new(192, 0, 2, 2).to_ipv6_mapped().into(),
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into(),
         ),
     ]
 }

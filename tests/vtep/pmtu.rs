@@ -1,16 +1,12 @@
 //! Frames that are too long for the underlay: who is told, and what.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::net::Ipv6Addr;
 
 use encap::{
     Packet,
     table::{Capacity, NextHop, Remote},
-    tunnel::{Framing, Link},
     vtep::{Config, DropReason, Output, OverlayMeta, TooBig, Vtep, Worker},
-    wire::{MacAddr, Vni, checksum::State, icmpv4, icmpv6, ipv4, ipv6, udp},
+    wire::{MacAddr, checksum::State, icmpv4, icmpv6, ipv4, ipv6, udp},
 };
 
 use crate::{common::*, frames::*};

@@ -10,15 +10,15 @@ use encap::{
 use crate::{
     measure::{Contestant, interleave},
     report::{Goal, Report},
-    traffic::{BURST, Frames, HEADROOM, LOCAL, REMOTES, SEED, Step, address, plan_of, plans},
+    traffic::{BURST, Frames, HEADROOM, LOCAL, REMOTES, SEED, Step, address, in_ipv6, plan_of, plans},
 };
 
 const GOAL: Goal = Goal::Time(2.0, 1.4);
 
 pub fn run(report: &mut Report) {
-    let (v4, v6) = (IpAddr::V4(LOCAL), IpAddr::V6(LOCAL.to_ipv6_mapped()));
+    let (v4, v6) = (IpAddr::V4(LOCAL), IpAddr::V6(in_ipv6(LOCAL)));
     let to4 = |n: usize| IpAddr::V4(address(n));
-    let to6 = |n: usize| IpAddr::V6(address(n).to_ipv6_mapped());
+    let to6 = |n: usize| IpAddr::V6(in_ipv6(address(n)));
     let vni = |n: usize| Vni::truncate(0x1000 + n as u32);
     for len in [0, 8, 32] {
         let tunnel = geneve::Endpoint::new(v4).seed(SEED).build().unwrap();
