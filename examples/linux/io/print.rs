@@ -46,7 +46,8 @@ impl Printer {
         Self { stream, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Prints a text, now or a little later, all of it or nothing. However long it is, there is room for one.
+    /// Prints a text, now or a little later: all of it or nothing, but at the end. However long it is, there is room for
+    /// one.
     pub fn print(&'static self, text: String) {
         let mut state = self.lock();
         if !state.has_thread {
@@ -67,8 +68,7 @@ impl Printer {
         self.lock().lost
     }
 
-    /// Waits until everything is printed, or until it is clear that nobody reads it: before the end, which takes the
-    /// threads with it.
+    /// Waits until everything is printed, but half a second at most: before the end, which takes the threads with it.
     pub fn flush(&self) {
         let all = self.changed.wait_timeout_while(self.lock(), PATIENCE, |state| state.bytes > 0);
         drop(all);

@@ -52,12 +52,20 @@ pub fn socket(settings: &Settings) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// An address and a port, on the device of this number where the address is one of a link.
-pub const fn at(address: IpAddr, port: u16, device: u32) -> SocketAddr {
+/// An address and a port, on the device of this number where the address is one of a link, or of a group there.
+pub fn at(address: IpAddr, port: u16, device: u32) -> SocketAddr {
     match address {
-        IpAddr::V4(_) => SocketAddr::new(address, port),
-        IpAddr::V6(address) => SocketAddr::V6(SocketAddrV6::new(address, port, 0, device)),
+        IpAddr::V6(address) if is_of_link(address) => {
+            SocketAddr::V6(SocketAddrV6::new(address, port, 0, device))
+        }
+        _ => SocketAddr::new(address, port),
     }
+}
+
+/// Whether others have the same address on other links (RFC 4291, sections 2.5.6 and 2.7).
+fn is_of_link(address: Ipv6Addr) -> bool {
+    let [first, scope, ..] = address.octets();
+    address.is_unicast_link_local() || first == 0xff && scope & 0x0f == 2
 }
 
 /// What [`at`] was told of a device.

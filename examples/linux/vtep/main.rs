@@ -178,6 +178,7 @@ impl Main<'_> {
                 return Ok(());
             }
             let connected = waiter.is_ready(2);
+            let now = self.ends.clock.now();
             let pending: Vec<Signal> = self.signals.pending()?.collect();
             for signal in pending {
                 match signal {
