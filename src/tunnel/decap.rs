@@ -355,6 +355,9 @@ impl<P: Protocol> Endpoint<P> {
         let (source, local) = (outer.source, self.outer.local);
         // Where the destination is not known, it is taken to be right.
         let destination = if outer.destination.is_unspecified() { local } else { outer.destination };
+        // Nor is an IPv6 packet one of IPv4 because its source is `::ffff:a.b.c.d`.
+        let is_alike = |address: IpAddr| address.is_ipv4() == local.is_ipv4();
+        seen.insert_if(!(is_alike(source) && is_alike(destination)), DropReason::NotIp);
         seen.insert_if(underlay::is_martian(source, destination), DropReason::MartianSource);
         seen.insert_if(source == local, DropReason::MartianSource);
         // A socket with a wildcard address takes what is for any of the host's.

@@ -28,8 +28,9 @@ pub enum PathReport {
     /// what was set or told before, or the same once more.
     Mtu {
         /// The remote; others at the same address may have learned it as well. The packet does not say by what egress
-        /// it left: of several remotes that differ in that alone, the one that was there first learns. Those that are
-        /// link-local are told apart by what the error came in by.
+        /// it left: of several remotes that differ in that alone, the one that was there first learns, and one with an
+        /// egress of its own is known only if it was there first of all at its address. Those that are link-local are
+        /// told apart by what the error came in by.
         remote: RemoteId,
         /// Bytes of outer IP packet.
         mtu: u16,

@@ -178,6 +178,10 @@ fn a3_ip1_a3_ip2_addresses_that_a_socket_has_taken() {
                 assert_eq!(verdict(local, policy, source, local), martian, "{source}");
             }
         }
+        // Both are of our family, also where one of IPv6 says the other.
+        for (source, destination) in [("::ffff:192.0.2.1", "2001:db8::99"), ("2001:db8::1", "192.0.2.2")] {
+            assert_eq!(verdict(local, wildcard, source, destination), Some(DropReason::NotIp), "{local}");
+        }
         // Not known, or whatever a socket of any address gets.
         assert_eq!(verdict(local, Policy::RFC, remote, any), None);
         assert_eq!(verdict(any, Policy::RFC, remote, else_where), None);
