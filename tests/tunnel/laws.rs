@@ -340,6 +340,7 @@ fn common<P: Protocol>(builder: Builder<P>, choose: &mut Choices<'_>, v6: usize)
         .policy({
             let mut policy = Policy::RFC;
             (policy.allow_inner_vlan, policy.allow_zero_checksum_ipv6) = (true, true);
+            policy.allow_gre_loops = true;
             policy
         });
     let builder = if v6 == 1 {
