@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
     sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
 
@@ -86,8 +87,9 @@ enum Named {
     List(ListId),
 }
 
-fn naming(way: fn(&Tables) -> Result<Named, Error>) {
-    let modelled = |part, line| match (part, line) {
+/// What changes while something comes that names a remote, and a sweep comes by.
+const fn words(part: Part, line: usize) -> u16 {
+    match (part, line) {
         (Part::Names, 0) => NAMES,
         (Part::States, _) => 1,
         (Part::Accounts, 0) => USED_PASS,
@@ -96,8 +98,11 @@ fn naming(way: fn(&Tables) -> Result<Named, Error>) {
         (Part::Fdb, _) => CONTROL | VALUES,
         (Part::Lists, _) => STATE | MEMBER,
         _ => 0,
-    };
-    let (image, ()) = Image::new(SHAPE, modelled, |tables| {
+    }
+}
+
+fn naming(way: fn(&Tables) -> Result<Named, Error>) {
+    let (image, ()) = Image::new(SHAPE, words, |tables| {
         assert_eq!(tables.remotes().find_or_learn(&A), Ok(ONE));
         tables.fdb().add(VNI, BESIDE, Destination::Local).expect("room");
     });
@@ -115,6 +120,28 @@ fn naming(way: fn(&Tables) -> Result<Named, Error>) {
             Err(_) => {}
         }
     });
+}
+
+/// Who would name a remote once more, and is refused, began before the sweep that has found where it is named: its
+/// number stays noted. At most 2 preemptions.
+pub fn an_older_number_does_not_replace_a_later_one() {
+    for [there, refused] in [[MAC, BESIDE], [BESIDE, MAC]] {
+        let (image, ()) = Image::new(SHAPE, words, |tables| {
+            assert_eq!(tables.remotes().find_or_learn(&A), Ok(ONE));
+            tables.fdb().add(VNI, there, ONE).expect("room");
+            tables.fdb().set_limit(VNI, NonZeroU32::new(1)).expect("a VNI");
+        });
+        sequential(|| {
+            check(2, move || {
+                let tables = image.tables();
+                let sweep = spawn(&tables, sweep);
+                assert!(tables.fdb().add(VNI, refused, ONE).is_err());
+                sweep.join().expect("the sweep");
+                let found = tables.fdb().lookup(NOW, VNI, there);
+                assert_eq!(found, Lookup::Found(Destination::Remote(ONE)), "lost");
+            });
+        });
+    }
 }
 
 /// A sweep begins when the one before has ended; it goes on as far as it can look.
