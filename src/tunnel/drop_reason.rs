@@ -64,7 +64,9 @@ drop_reasons! {
     Ipv6Option "ipv6-option";
     /// The outer packet is a fragment; a receiver may discard those (RFC 7348, section 4.3).
     Fragment "fragment";
-    /// The outer IP packet carries another protocol. Not a tunnel packet.
+    /// The outer IP packet carries another protocol, or an extension header that is somebody else's to act on: of
+    /// authentication, which nobody has verified (RFC 4302, section 3.4.2), of Mobility, HIP or Shim6. Not a tunnel
+    /// packet.
     OtherProtocol "other-protocol";
     /// The UDP header is cut off (RFC 768).
     UdpTruncated "udp-truncated";

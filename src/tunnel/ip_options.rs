@@ -52,7 +52,13 @@ fn examine(extension: &Extension<'_>, seen: &mut Anomalies) -> bool {
             false
         }
         IpProtocol::ROUTING => matches!(*extension.bytes, [_, _, _, left, ..] if left > 0),
-        _ => false,
+        IpProtocol::FRAGMENT => false,
+        _ => {
+            // What somebody else is to act on: nobody here verifies an Authentication Header, without which the packet
+            // must be discarded (RFC 4302, section 3.4.2), or has an association of Mobility, HIP or Shim6.
+            seen.insert_if(true, DropReason::OtherProtocol);
+            false
+        }
     }
 }
 

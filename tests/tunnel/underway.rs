@@ -143,3 +143,24 @@ fn rfc8200_s4_2_options_that_nobody_here_knows_say_what_becomes_of_the_packet() 
     let packet = extend(gre_packet6(), 43, &[0, 0, 0xc5, 0, 0xc5, 2, 0, 0]);
     assert_eq!(verdict(&packet), None);
 }
+
+/// Whoever has no association to verify it by must discard the packet; over IPv4 it is another protocol.
+#[test]
+fn rfc4302_s3_4_2_what_nobody_has_verified_is_another_protocol() {
+    // Authentication, Mobility, HIP, Shim6: 16 bytes each, which Authentication counts in other units.
+    for (kind, len) in [(51, 2), (135, 1), (139, 1), (140, 1)] {
+        let header = [0, len, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0xde, 0xad, 0xbe, 0xef];
+        let packet = extend(gre_packet6(), kind, &header);
+        assert_eq!(verdict(&packet), Some(DropReason::OtherProtocol), "{kind}");
+        let behind = extend(packet.clone(), 60, &[0, 0, 1, 4, 0, 0, 0, 0]);
+        assert_eq!(verdict(&behind), Some(DropReason::OtherProtocol), "{kind}");
+        // An analyser steps over it, and says the same.
+        let found = inspected(&packet);
+        let expected = (1, Some(DropReason::OtherProtocol));
+        assert_eq!((found.layers().count(), found.drop_reason()), expected, "{kind}");
+        let udp = extend(vxlan_packet6(), kind, &header);
+        let endpoint = vxlan::Endpoint::new(ends(true).1).policy(Policy::LINUX).build().unwrap();
+        assert_eq!(decap(&endpoint, &udp).err(), Some(DropReason::OtherProtocol), "{kind}");
+        laws::decap(&[&[0b1011][..], &udp].concat());
+    }
+}
