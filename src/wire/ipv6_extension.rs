@@ -17,6 +17,7 @@ use super::{Error, FragmentOffset, IpProtocol, Layer, LengthSource};
 
 /// The extension headers of a packet, one after the other; ends at the first header of another kind, behind the
 /// fragment header of a [later fragment](Self::is_later_fragment), at the first error, and after [`MAX_EXTENSIONS`].
+/// Hop-by-hop options behind another header are of another kind: there nobody recognizes them (RFC 8200, section 4).
 ///
 /// ```
 /// use encap::wire::{IpProtocol, ipv6};
@@ -49,7 +50,7 @@ pub struct Extension<'a> {
 pub const MAX_EXTENSIONS: usize = 8;
 
 impl<'a> Extensions<'a> {
-    /// The chain that begins with a header of kind `next` at the front of `bytes`.
+    /// The chain that begins with a header of kind `next`, as an IPv6 header says, at the front of `bytes`.
     pub const fn new(next: IpProtocol, bytes: &'a [u8]) -> Self {
         Self { next, rest: bytes, left: MAX_EXTENSIONS, later_fragment: false }
     }
@@ -93,7 +94,8 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Result<Extension<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.later_fragment || !is_extension(self.next) {
+        let is_misplaced = self.next == IpProtocol::HOP_BY_HOP && self.left < MAX_EXTENSIONS;
+        if self.later_fragment || is_misplaced || !is_extension(self.next) {
             return None;
         }
         let Some(left) = self.left.checked_sub(1) else {
@@ -153,7 +155,8 @@ impl Fragment {
     }
 }
 
-/// Whether a header of this kind is one to step over on the way to the upper layer.
+/// Whether a header of this kind is one to step over on the way to the upper layer: hop-by-hop options only as the
+/// first one.
 #[inline]
 pub const fn is_extension(protocol: IpProtocol) -> bool {
     matches!(
@@ -212,12 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn rfc8200_s4_hop_by_hop_options_follow_only_the_header_of_ipv6() {
+        let bytes = [0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0];
+        for first in [0, 43, 51, 60] {
+            let mut chain = Extensions::new(IpProtocol(first), &bytes);
+            assert_eq!(chain.by_ref().count(), 1);
+            assert_eq!((chain.protocol(), chain.rest()), (IpProtocol::HOP_BY_HOP, &bytes[8..]));
+            assert_eq!(chain.next(), None);
+        }
+    }
+
+    #[test]
     fn rfc8200_s4_the_walk_ends_at_the_cap() {
-        let endless = [0; 1024]; // hop-by-hop after hop-by-hop
-        let mut chain = Extensions::new(IpProtocol::HOP_BY_HOP, &endless);
+        let endless = [[60, 0, 0, 0, 0, 0, 0, 0]; 128]; // destination options after destination options
+        let endless = endless.as_flattened();
+        let mut chain = Extensions::new(IpProtocol::DESTINATION_OPTIONS, endless);
         assert_eq!(chain.by_ref().filter(Result::is_ok).count(), MAX_EXTENSIONS);
         assert_eq!(chain.next(), None);
-        let mut chain = Extensions::new(IpProtocol::HOP_BY_HOP, &endless);
+        let mut chain = Extensions::new(IpProtocol::DESTINATION_OPTIONS, endless);
         let too_many = Error::TooMany { layer: Layer::Ipv6Extension, max: MAX_EXTENSIONS };
         assert_eq!(chain.nth(MAX_EXTENSIONS), Some(Err(too_many)));
     }

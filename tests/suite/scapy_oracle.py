@@ -225,12 +225,13 @@ class Writer:
         good = checksum(data[: (data[0] & 15) * 4]) == 0
         return self.found("ipv4", data + padding, payload, checksum="Good" if good else "Bad")
 
-    def extension(self):
+    def extension(self, index):
         kind = self.random.randrange(5)
-        if kind == 0:
+        # Hop-by-hop options follow the header of IPv6 only.
+        if kind == 0 and index == 0:
             options = [self.random.choice([RouterAlert(value=self.bits(16)), Jumbo(jumboplen=self.bits(32))])]
             return 0, IPv6ExtHdrHopByHop(options=options)
-        if kind == 1:
+        if kind <= 1:
             data = self.raw(30)
             return 60, IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=0x1E, optlen=len(data), optdata=data), PadN()])
         if kind == 2:
@@ -245,7 +246,7 @@ class Writer:
     def write_ipv6(self):
         payload, padding = self.raw(60), self.raw(10)
         header = IPv6(tc=self.bits(8), fl=self.bits(20), hlim=self.bits(8), src=self.ip6(), dst=self.ip6())
-        extensions = [self.extension() for _ in range(self.random.choice([0, 0, 1, 2, 3, 8]))]
+        extensions = [self.extension(index) for index in range(self.random.choice([0, 0, 1, 2, 3, 8]))]
         # The numbers are set by hand, since scapy knows no AH over IPv6.
         numbers = [number for number, _ in extensions] + [253]
         header.nh = numbers[0]

@@ -262,12 +262,15 @@ pub(crate) fn advertisement() -> impl Strategy<Value = ndp::Advertisement> {
     )
 }
 
-/// A chain of well-formed extension headers, one more than are followed at most: the kind of the first,
-/// the bytes of all, the kind of what comes behind.
+/// A chain of well-formed extension headers, one more than are followed at most, hop-by-hop options only in front: the
+/// kind of the first, the bytes of all, the kind of what comes behind.
 pub(crate) fn extension_chain() -> impl Strategy<Value = (IpProtocol, Vec<u8>, IpProtocol)> {
     let kind = proptest::sample::select(&[0u8, 43, 44, 51, 60, 135, 139, 140][..]);
     let upper = proptest::sample::select(&[6u8, 17, 47, 59][..]);
-    (vec((kind, 0..4u8, any::<[u8; 40]>()), 0..=9), upper).prop_map(|(headers, upper)| {
+    (vec((kind, 0..4u8, any::<[u8; 40]>()), 0..=9), upper).prop_map(|(mut headers, upper)| {
+        for header in headers.iter_mut().skip(1).filter(|header| header.0 == 0) {
+            header.0 = 60;
+        }
         let kinds: Vec<u8> = headers.iter().map(|header| header.0).chain([upper]).collect();
         let mut bytes = Vec::new();
         for (index, (kind, len, filler)) in headers.into_iter().enumerate() {

@@ -164,3 +164,17 @@ fn rfc4302_s3_4_2_what_nobody_has_verified_is_another_protocol() {
         laws::decap(&[&[0b1011][..], &udp].concat());
     }
 }
+
+#[test]
+fn rfc8200_s4_hop_by_hop_options_behind_another_header_are_another_protocol() {
+    let padding = [0, 0, 1, 4, 0, 0, 0, 0];
+    let first = extend(gre_packet6(), 0, &padding);
+    assert_eq!(verdict(&first), None);
+    for kind in [0, 60] {
+        let packet = extend(first.clone(), kind, &padding);
+        assert_eq!(verdict(&packet), Some(DropReason::OtherProtocol), "{kind}");
+        // An analyser has nothing to say of it.
+        let found = inspected(&packet);
+        assert_eq!((found.layers().count(), found.drop_reason()), (0, None), "{kind}");
+    }
+}

@@ -11,6 +11,7 @@
 //! | IPv4 | etherparse steps over an authentication header | do not | it is the payload (RFC 4302, 2) |
 //! | IPv6 | etherparse: payload length 0 is all there is | an empty payload | RFC 8200, 3; no jumbograms here |
 //! | IPv6 chain | both follow it without end | up to 8 headers | RFC 8200, 4.1: each kind once |
+//! | IPv6 chain | both take hop-by-hop options anywhere | only in front | RFC 8200, 4: elsewhere 0 is unknown |
 //! | IPv6 chain | pdu reads on behind 59 | stop | RFC 8200, 4.7: nothing follows |
 //! | IPv6 chain | pdu stops at 51, 135, 139, 140 | step over them | RFC 7045, 4: extension headers, too |
 //! | UDP | both take lengths below 8 | refuse | RFC 768: "the minimum value of the length is eight" |

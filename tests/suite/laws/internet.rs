@@ -130,6 +130,8 @@ pub(super) fn extensions(data: &[u8]) {
         // length is a secret.
         let is_extension = matches!(kind, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140);
         assert_eq!(ipv6::is_extension(IpProtocol(kind)), is_extension);
+        // RFC 8200, section 4: a zero in another header than IPv6's is not recognized.
+        let is_extension = is_extension && (kind != 0 || index == 0);
         assert_eq!(chain.is_later_fragment(), is_later_fragment);
         let Some(item) = chain.next() else {
             assert!(!is_extension || is_later_fragment);
