@@ -6,6 +6,7 @@ use crate::wire::{geneve, gre::Reserved0, vxlan, vxlan_gpe};
 /// What a receiver refuses. Start from one of the constants and change the fields that matter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Policy {
     /// The bits of the VXLAN header that cause a drop when set, the header's first byte at the top; those of an

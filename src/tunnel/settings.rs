@@ -20,6 +20,7 @@ pub enum Framing {
 /// The outer Ethernet header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Link {
     /// Our own MAC address.
     pub source: MacAddr,

@@ -253,6 +253,26 @@ fn what_is_written_is_what_is_read() {
     }
 }
 
+/// A setting that may be left out is not left out by a name that is not its own.
+#[test]
+fn misspelt_settings_are_refused() {
+    use encap::tunnel::{Framing, Link, Payload, Policy, gre::Selector};
+
+    fn misspell<T: Serialize + DeserializeOwned + Debug>(value: T, field: &str) {
+        let mut tree = serde_json::to_value(value).unwrap();
+        let was = tree.as_object_mut().unwrap().remove(field).unwrap();
+        tree[format!("{field}x")] = was;
+        assert!(refusal::<T>(tree).contains("unknown field"), "{field}");
+    }
+    let link = Link { source: MacAddr([2; 6]), next_hop: MacAddr::ZERO, vlan: None };
+    misspell(link, "vlan");
+    let framing = json!({ "Ethernet": { "source": link.source, "next_hop": link.next_hop, "vlans": null } });
+    assert!(refusal::<Framing>(framing).contains("unknown field"));
+    let [local, remote] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
+    misspell(Selector::new(1, Payload::Ip, local, remote), "link");
+    misspell(Policy::RFC, "gre_min_len");
+}
+
 /// A header is no way around the bounds of its fields.
 #[test]
 fn headers_do_not_take_what_their_fields_refuse() {

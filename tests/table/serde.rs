@@ -105,6 +105,13 @@ fn rows_survive() {
     }
 }
 
+/// The same without one of its fields.
+fn without(json: &Value, field: &str) -> Value {
+    let mut json = json.clone();
+    json.as_object_mut().unwrap().remove(field);
+    json
+}
+
 /// What stands in a file.
 #[test]
 fn rows_read_as_people_write_them() {
@@ -127,6 +134,16 @@ fn rows_read_as_people_write_them() {
         "age": null,
     });
     assert_eq!(serde_json::to_value(row).unwrap(), text);
+
+    // What may be left out cannot be misspelt.
+    let without_age = without(&text, "age");
+    assert_eq!(serde_json::from_value::<Row>(without_age.clone()).unwrap(), row);
+    let mut misspelt = without_age;
+    misspelt["ages"] = json!(null);
+    assert!(refusal::<Row>(misspelt).contains("unknown field"));
+    let mut misspelt = without(&text["target"]["Remote"], "vni");
+    misspelt["vnii"] = json!(7);
+    assert!(refusal::<Remote>(misspelt).contains("unknown field"));
 
     for (field, value, why) in [
         ("vni", json!(0x100_0000), "too large for a Vni"),

@@ -16,6 +16,7 @@ use crate::wire::{MacAddr, Vni};
 /// that [`Entry::destination`] names, the entry being the one that [`Fdb::rows`] is asked about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Row {
     /// The overlay segment (`src_vni`).

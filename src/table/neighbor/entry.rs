@@ -18,6 +18,7 @@ use crate::{
 /// A neighbour: who has an IP address in an overlay segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Neighbor {
     /// The overlay segment.

@@ -26,6 +26,7 @@ use crate::wire::{MacAddr, Vni};
 /// Address, port, VNI and egress name it; the rest can be changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Remote {
     /// Its address in the underlay; or that of a multicast group, behind which are all who joined it (RFC 7348, section

@@ -31,6 +31,7 @@ pub enum InputKey {
 /// What tells one tunnel from others. The order is that in which [`Tunnels`](super::Tunnels) wants them.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Selector {
     /// Address of the other end; unspecified for any.
