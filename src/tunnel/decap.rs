@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    wire::{EtherType, VlanId, checksum::State},
+    wire::{EtherType, VlanId, checksum::State, is_unicast},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -58,7 +58,7 @@ pub struct DecapMeta {
     /// congestion marks are lost. The addresses are judged as those of headers are, by
     /// [`Policy::allow_any_destination`](super::Policy::allow_any_destination) and against martians; an unspecified
     /// destination is one that is not known, and taken to be right. Where the endpoint's own address is unspecified,
-    /// because its socket is bound to any, every destination is.
+    /// because its socket is bound to any, every destination is; and one that is not known may be loopback.
     pub outer: Option<OuterFacts>,
     /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
     pub udp_checksum_verified: bool,
@@ -358,8 +358,10 @@ impl<P: Protocol> Endpoint<P> {
         // Nor is an IPv6 packet one of IPv4 because its source is `::ffff:a.b.c.d`.
         let is_alike = |address: IpAddr| address.is_ipv4() == local.is_ipv4();
         seen.insert_if(!(is_alike(source) && is_alike(destination)), DropReason::NotIp);
-        seen.insert_if(underlay::is_martian(source, destination), DropReason::MartianSource);
-        seen.insert_if(source == local, DropReason::MartianSource);
+        // What came to a socket of any address, and nobody says to which, may have come to loopback.
+        let may_be_loopback = destination.is_unspecified() && is_unicast(source);
+        let is_martian = underlay::is_martian(source, destination) && !may_be_loopback;
+        seen.insert_if(is_martian || source == local, DropReason::MartianSource);
         // A socket with a wildcard address takes what is for any of the host's.
         let ours = destination == local || destination.is_multicast() || local.is_unspecified();
         seen.insert_if(!ours, DropReason::OtherDestination);

@@ -186,6 +186,14 @@ fn a3_ip1_a3_ip2_addresses_that_a_socket_has_taken() {
         assert_eq!(verdict(local, Policy::RFC, remote, any), None);
         assert_eq!(verdict(any, Policy::RFC, remote, else_where), None);
         assert_eq!(verdict(any, Policy::RFC, any, else_where), martian);
+        // What loopback sent came to loopback, as far as anybody knows.
+        let loopback = if any == "::" { "::1" } else { "127.0.0.1" };
+        assert_eq!(verdict(any, Policy::RFC, loopback, any), None);
+        assert_eq!(verdict(any, Policy::RFC, loopback, loopback), None);
+        assert_eq!(verdict(any, Policy::RFC, loopback, else_where), martian);
+        for source in [any, group] {
+            assert_eq!(verdict(any, Policy::RFC, source, any), martian, "{source}");
+        }
     }
     assert_eq!(verdict("192.0.2.2", Policy::RFC, "192.0.2.1", "255.255.255.255"), other);
     assert_eq!(verdict("192.0.2.2", Policy::RFC, "255.255.255.255", "192.0.2.2"), martian);
