@@ -63,6 +63,8 @@ impl Failures {
     }
 
     fn take(&mut self, now: Instant) -> bool {
+        // Where a clock was set back, the last one came now.
+        self.last = self.last.min(now);
         let is_recent = now.saturating_since(self.last) < FAILURE_LASTS;
         let told = self.count > 0 && is_recent;
         self.count = if is_recent { self.count.saturating_sub(1) } else { 0 };
@@ -75,6 +77,7 @@ impl Tunnel {
     /// and source routes that do not work, and headers that are not understood, say nothing of a path; nor does an
     /// expired TTL that was the inner packet's. A tunnel to a group or to any remote has no path.
     pub fn handle_icmp(&mut self, now: Instant, packet: &[u8]) -> PathReport {
+        self.hold_to(now);
         let Ok(report) = icmp_quote::parse(packet) else { return PathReport::NotOurs };
         let (quote, local, remote) = (report.quote, self.local(), self.remote());
         let is_any = remote.is_unspecified() && quote.destination.is_ipv4() == remote.is_ipv4();
@@ -105,8 +108,9 @@ impl Tunnel {
     }
 
     /// Has the MTU that was set hold again where it is time for that; answers the underlay's, and
-    /// [`mtu`](Self::mtu) follows from it.
+    /// [`mtu`](Self::mtu) follows from it. Call it where a clock was set back, too: times count from there then.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<usize> {
+        self.hold_to(now);
         self.poll_timeout().filter(|&due| due <= now)?;
         let before = self.learned_mtu?.before;
         self.set_mtu(before).ok().map(|()| before)
@@ -133,6 +137,13 @@ impl Tunnel {
             Err(_) => false,
         };
         has_our_key && payload_of(EtherType(u16::from_be_bytes([p0, p1]))) == Some(self.rules.payload)
+    }
+
+    /// Where a clock was set back, what is remembered began now: nothing holds longer than its time.
+    fn hold_to(&mut self, now: Instant) {
+        if let Some(learned) = &mut self.learned_mtu {
+            learned.at = learned.at.min(now);
+        }
     }
 
     /// Only ever less: who forges an MTU gains little.

@@ -182,6 +182,28 @@ fn the_time_that_an_mtu_holds_is_a_setting() {
     assert_eq!(refused, Some(ConfigError::MtuExpiresZero));
 }
 
+/// Nothing holds for as long as a clock was set back.
+#[test]
+fn an_mtu_and_failures_do_not_wait_for_a_clock_that_was_set_back() {
+    for v6 in [false, true] {
+        let mut here = tunnel(v6, keyed);
+        let made = send(&mut here, &inner()).unwrap();
+        let late = Instant::from_secs(1_000_000);
+        assert_eq!(here.handle_icmp(late, &error(&made, too_big(v6, 1400))), PathReport::Mtu { mtu: 1400 });
+        assert_eq!(here.handle_timeout(NOW), None);
+        let due = NOW.saturating_add(Duration::from_secs(600));
+        assert_eq!(here.poll_timeout(), Some(due));
+        assert_eq!(here.handle_timeout(due), Some(1500));
+
+        for _ in 0..3 {
+            let _ = here.handle_icmp(late, &error(&made, host(v6)));
+        }
+        assert!(here.is_failing(NOW));
+        assert!(here.is_failing(NOW.saturating_add(Duration::from_secs(29))));
+        assert!(!here.is_failing(NOW.saturating_add(Duration::from_secs(30))));
+    }
+}
+
 #[test]
 fn b5_recent_errors_are_told_to_as_many_senders() {
     for v6 in [false, true] {
