@@ -73,6 +73,9 @@ pub enum ConfigError {
     /// An MTU that an ICMP error tells would hold for no time.
     #[error("`mtu_expires` is zero: it must be more, or `None` for ever")]
     MtuExpiresZero,
+    /// After a silence of no time, which is always over, any sequence number would be taken.
+    #[error("`reset_after` is zero: it must be more, or `None` for never")]
+    ResetAfterZero,
     /// A tunnel encapsulation limit is set, but the underlay is IPv4.
     #[error("a tunnel encapsulation limit needs an IPv6 underlay, and local address {0} is IPv4")]
     EncapLimitOnIpv4(IpAddr),

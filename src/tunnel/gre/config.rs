@@ -242,7 +242,7 @@ impl Config {
     }
 
     /// After how long without a packet in sequence any number is taken, so that a remote that has restarted is heard
-    /// again; `None`: never.
+    /// again: more than none; `None`: never.
     pub const fn reset_after(mut self, silence: Option<Duration>) -> Self {
         self.reset_after = Some(silence);
         self

@@ -48,6 +48,9 @@ impl Config {
         if self.mtu_expires == Some(Duration::ZERO) {
             return Err(ConfigError::MtuExpiresZero);
         }
+        if self.reset_after == Some(Some(Duration::ZERO)) {
+            return Err(ConfigError::ResetAfterZero);
+        }
         if is_v4 && matches!(self.encap_limit, Some(Some(_))) {
             return Err(ConfigError::EncapLimitOnIpv4(local));
         }

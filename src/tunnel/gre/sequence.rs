@@ -30,7 +30,7 @@ pub enum SequenceRule {
 ///
 /// A sender that restarts begins at zero: all that it sends is late until its numbers reach the old ones. So with
 /// `reset_after`, a number that is late is taken all the same where none was accepted for so long; and so is any first
-/// one.
+/// one. After a silence of zero, everything would be.
 ///
 /// ```
 /// use std::time::Duration;

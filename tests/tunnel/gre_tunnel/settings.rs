@@ -85,6 +85,10 @@ fn b6_addresses_that_cannot_be() {
 #[test]
 fn b6_what_an_endpoint_refuses_is_refused() {
     assert_eq!(refused(false, |c| c.ttl(0)), ConfigError::TtlZero);
+    let zero = Some(Duration::ZERO);
+    for c in [|c: Config| c, Config::linux] {
+        assert_eq!(refused(false, |b| c(b).iseq(true).reset_after(zero)), ConfigError::ResetAfterZero);
+    }
     let label = OuterFlowLabel::Fixed(FlowLabel::truncate(1));
     assert_eq!(refused(false, |c| c.flow_label(label)), ConfigError::FlowLabelOnIpv4(ends(false).0));
     for mtu in [0, 24, 65_536] {
