@@ -68,8 +68,9 @@ pub(crate) enum UdpPayload {
     Ip,
 }
 
-/// A few UDP ports.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// A few UDP ports: a set, equal to another one with the same ports.
+// Zero is a place where none is; the others stand there once.
+#[derive(Clone, Copy, Debug, Default, Eq)]
 pub struct Ports([u16; 8]);
 
 impl Ports {
@@ -106,5 +107,15 @@ impl Ports {
     #[inline]
     pub fn contains(&self, port: u16) -> bool {
         port != 0 && self.0.contains(&port)
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|&port| port == 0 || other.contains(port))
+    }
+}
+
+impl PartialEq for Ports {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_within(other) && other.is_within(self)
     }
 }

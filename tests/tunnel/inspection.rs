@@ -275,6 +275,19 @@ fn a_port_of_several_kinds_is_that_of_the_first_until_it_is_taken_away() {
 }
 
 #[test]
+fn ports_and_profiles_are_equal_in_whatever_order_they_were_made() {
+    let set = |ports: &[u16]| ports.iter().try_fold(Ports::NONE, |set, &port| set.with(port)).unwrap();
+    assert_eq!(set(&[1, 2, 3]), set(&[3, 1, 2]));
+    assert_eq!(set(&[1, 2]).without(1), set(&[2]));
+    for others in [&[][..], &[1], &[1, 2], &[1, 2, 4], &[1, 2, 3, 4]] {
+        assert_ne!(set(&[1, 2, 3]), set(others));
+    }
+    let mut profile = Profile::ANALYSIS;
+    profile.vxlan_ports = set(&[8472, 4789]);
+    assert_eq!(profile, Profile::ANALYSIS);
+}
+
+#[test]
 fn an_ethertype_can_be_the_start() {
     let (a, b) = ends(false);
     let gre = gre::Endpoint::new(a).payload(Payload::Ethernet).build().unwrap();
