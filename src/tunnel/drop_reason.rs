@@ -205,7 +205,7 @@ impl Anomalies {
     /// Nothing.
     pub const NONE: Self = Self(0);
     /// Everything.
-    pub const ALL: Self = Self(u64::MAX);
+    pub const ALL: Self = Self(u64::MAX >> (64 - DropReason::ALL.len()));
 
     /// The set with `reason` in it.
     #[must_use]
@@ -317,6 +317,8 @@ mod tests {
         assert_eq!(set.into_iter().collect::<Vec<_>>(), expected);
         assert_eq!(set.without(DropReason::Ethernet).first(), Some(DropReason::UdpLength));
         assert_eq!(Anomalies::ALL.into_iter().count(), DropReason::ALL.len());
+        let every = DropReason::ALL.iter().fold(Anomalies::NONE, |set, &reason| set.with(reason));
+        assert_eq!(every, Anomalies::ALL);
         assert_eq!(Anomalies::NONE.first(), None);
     }
 }
