@@ -75,7 +75,8 @@ drop_reasons! {
     /// No route has the destination's prefix.
     NoRoute "no-route";
     /// An IP packet from or to an address whose packets no router forwards: unspecified, loopback, of one link, or, as
-    /// a source, a group.
+    /// a source, a group. Or one with a wrong header checksum, which no router forwards either (RFC 1812, section
+    /// 5.2.2).
     Unroutable "unroutable";
     /// A TTL of 1 or 0: the packet goes no further, and nobody may be told.
     TtlExpired "ttl-expired";

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use crate::{
     vtep::DropReason,
-    wire::{icmpv4, icmpv6, ipv4, ipv6, stays_on_link},
+    wire::{checksum::State, icmpv4, icmpv6, ipv4, ipv6, stays_on_link},
 };
 
 /// What forwarding needs of an IP header.
@@ -38,6 +38,12 @@ impl Ip {
         let (len, least_mtu) = (total_len.into(), ipv4::MIN_ACCEPTED);
         Some(Self { source, destination, ttl, dont_fragment, len, least_mtu })
     }
+}
+
+/// Whether the checksum of an IPv4 packet's header is right (RFC 1812, section 5.2.2); in IPv6 there is none.
+pub(super) fn is_intact(packet: &[u8]) -> bool {
+    let Ok((header, _)) = ipv4::Header::parse(packet) else { return true };
+    packet.get(..header.header_len()).is_some_and(|header| ipv4::verify(header) == State::Good)
 }
 
 /// Whether a router forwards what comes from the first of these addresses and goes to the second.

@@ -7,7 +7,7 @@ use encap::{
         DropReason,
         ip_udp::{Config, Output},
     },
-    wire::udp,
+    wire::{checksum, udp},
 };
 
 use super::{node, ping, route, send, to};
@@ -30,6 +30,29 @@ fn rfc791_bytes_behind_a_packet_are_none_of_it() {
     // What is answered is about the packet alone.
     let last = ping([10, 5, 2, 9], 1);
     assert_eq!(send(&mut node, &[&last[..], &[0xaa; 9]].concat()), send(&mut node, &last));
+}
+
+/// Silently, whatever else there is to say of it.
+#[test]
+fn rfc1812_s5_2_2_a_wrong_header_checksum_is_not_forwarded() {
+    let mut node = node(Config::new());
+    for (to, ttl) in [([10, 5, 2, 9], 64), ([10, 5, 2, 9], 1), ([10, 99, 0, 1], 64)] {
+        let whole = ping(to, ttl);
+        for at in [4, 10, 15] {
+            let mut broken = whole.clone();
+            broken[at] ^= 0x40;
+            let dropped = (Output::Drop(DropReason::Unroutable), broken.clone());
+            assert_eq!(send(&mut node, &broken), dropped, "{to:?} {ttl} {at}");
+        }
+        // Options are covered, too.
+        let mut longer = whole.clone();
+        longer.splice(20..20, [1; 4]);
+        (longer[0], longer[3]) = (0x46, longer[3] + 4);
+        assert_eq!(send(&mut node, &longer).0, Output::Drop(DropReason::Unroutable));
+        let sum = checksum::of(&[&longer[..10], &[0; 2], &longer[12..24]].concat());
+        longer[10..12].copy_from_slice(&sum.to_be_bytes());
+        assert_ne!(send(&mut node, &longer).0, Output::Drop(DropReason::Unroutable));
+    }
 }
 
 /// RFC 1812, section 5.3.7; RFC 3927, section 2.7; RFC 4291, sections 2.5.2, 2.5.3 and 2.5.6: whatever the routes say.
