@@ -306,7 +306,9 @@ impl<P: OverUdp> Builder<P> {
         self
     }
 
-    /// Checksum of outer UDP headers. By default none over IPv4, a full one over IPv6.
+    /// Checksum of outer UDP headers. By default none over IPv4, a full one over IPv6: as RFC 7348, section 5, has it,
+    /// and for Geneve Linux and Open vSwitch. RFC 8926, section 3.3, says that Geneve SHOULD have one over IPv4, too:
+    /// [`UdpChecksum::Full`], or [`UdpChecksum::Offload`].
     pub const fn udp_checksum(mut self, udp_checksum: UdpChecksum) -> Self {
         self.udp_checksum = Some(udp_checksum);
         self

@@ -20,6 +20,9 @@ use crate::{
 
 /// A Geneve tunnel endpoint on the packet level: no tables, no state.
 ///
+/// Outer UDP headers over IPv4 have no checksum by default, as with Linux and Open vSwitch. RFC 8926, section 3.3, says
+/// that they SHOULD have one: that is [`Builder::udp_checksum`] with [`UdpChecksum::Full`](super::UdpChecksum::Full).
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use encap::{

@@ -116,8 +116,8 @@ impl Default for OuterFlowLabel {
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub enum UdpChecksum {
-    /// None: zero is sent. The default over IPv4 (RFC 7348, section 5). Over IPv6 the remote must have
-    /// agreed to it (RFC 6935).
+    /// None: zero is sent. The default over IPv4 (RFC 7348, section 5), also for Geneve, where RFC 8926, section 3.3,
+    /// would rather have a checksum. Over IPv6 the remote must have agreed to it (RFC 6935).
     Zero,
     /// The sum over everything. The default over IPv6.
     Full,

@@ -45,6 +45,9 @@ pub type Endpoint = tunnel::Endpoint<Gre>;
 
 /// The same in UDP (RFC 8086), port 4754: the outer UDP checksum is on over IPv6, and the source port spreads flows.
 ///
+/// Over IPv6 the RFC says that the flow label SHOULD tell flows apart, too. It is zero by default:
+/// [`OuterFlowLabel::FromHash`](tunnel::OuterFlowLabel::FromHash) makes it from the flow's hash.
+///
 /// Section 2.1 wants a tunnel over the Internet to carry only traffic that is congestion controlled: that is for the
 /// caller to see to. So is, where packets without a checksum are taken over IPv6, that both addresses of each are those
 /// of a tunnel (section 6.2): [`Inner::outer`](tunnel::Inner::outer) says what they are, and that there was no
