@@ -14,7 +14,7 @@ pub(super) enum Transport<'a> {
     /// The header and its payload, as long as its length says.
     Udp(&'a mut [u8; udp::Header::LEN], &'a mut [u8]),
     Icmpv6(&'a mut [u8; icmpv6::Header::LEN]),
-    /// One that no function here changes, and that covers no address with a checksum.
+    /// One that no function here changes, and whose checksum is none of theirs, also where it covers addresses.
     Other(IpProtocol),
     /// None: a fragment, and not the first.
     Later,

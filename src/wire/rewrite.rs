@@ -1,7 +1,7 @@
 //! Changes to IP packets in place, the checksums that cover what changes corrected on the way (RFC 1624).
 //!
-//! A checksum that was right stays right, and one that was wrong stays wrong by as much. What cannot be done
-//! is refused, and the packet left as it was.
+//! A checksum of IPv4, TCP, UDP or ICMPv6 that was right stays right, and one that was wrong stays wrong by as
+//! much. What cannot be done is refused, and the packet left as it was.
 //!
 //! ```
 //! use encap::wire::rewrite;
@@ -18,8 +18,9 @@
 //! ```
 //!
 //! Transport checksums are those of TCP, UDP and ICMPv6. Out of scope: checksums that a sender left to its
-//! network card, those of UDP-Lite and DCCP, those that cover the address of a Home Address option and not the source
-//! (RFC 6275, section 6.3), and whatever authenticates the packet (AH, ESP).
+//! network card, those of UDP-Lite and DCCP, those of OSPF, PIM and VRRP over IPv6, which cover the addresses as well
+//! (RFC 5340, section A.3.1; RFC 7761, section 4.9; RFC 5798, section 5.2.8), those that cover the address of a Home
+//! Address option and not the source (RFC 6275, section 6.3), and whatever authenticates the packet (AH, ESP).
 
 use core::net::IpAddr;
 
