@@ -283,7 +283,9 @@ impl<'t> Remotes<'t> {
         self.change(id, |remote| remote.next_hop = mac)
     }
 
-    /// Sets the prebuilt outer header: bytes that the tables only keep.
+    /// Sets the prebuilt outer header: bytes that the tables only keep. A [`Vtep`](crate::vtep::Vtep) keeps the
+    /// outer headers of its remotes there, in a form of its own, and sends what it finds: other bytes go out before its
+    /// frames as they are.
     ///
     /// # Errors
     ///
