@@ -12,6 +12,9 @@
 //! - [`tunnel`]: whole packets. An endpoint is configured once; then it encapsulates and decapsulates in place.
 //! - [`vtep`]: what to do with this frame: one decision each, by the tables and with the tunnels.
 //!
+//! [`table`] and [`vtep`] need a processor that compares and swaps 32 bits atomically (`target_has_atomic = "32"`), as
+//! nearly all do. Where it does not (`thumbv6m`, `riscv32imc`, `msp430`), the crate is the other layers.
+//!
 //! # A packet's walk
 //!
 //! A frame that a local host sends: [`vtep::Vtep::handle_overlay`] reads what it must of it; the neighbour table may
