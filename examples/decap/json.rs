@@ -16,10 +16,20 @@ use crate::look::Found;
 #[derive(Serialize)]
 pub(crate) struct Json {
     frame: u64,
-    layers: Vec<Layer>,
+    layers: Vec<Tunnel>,
     /// Captured bytes of the innermost packet.
     inner_len: Option<usize>,
     drop: Option<&'static str>,
+}
+
+/// A tunnel in JSON.
+#[derive(Serialize)]
+struct Tunnel {
+    #[serde(flatten)]
+    header: Layer,
+    /// What is odd about it, of several tunnels about this one: left out where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    anomalies: Vec<&'static str>,
 }
 
 /// A tunnel header in JSON.
@@ -103,7 +113,7 @@ impl Json {
         let inspection = found.map(|found| &found.inspection);
         let layers = found
             .into_iter()
-            .flat_map(|found| found.inspection.layers().filter_map(|layer| Layer::new(layer, found.packet)));
+            .flat_map(|found| found.inspection.layers().filter_map(|layer| Tunnel::new(layer, found.packet)));
         let last = inspection.and_then(|inspection| inspection.layers().last());
         Self {
             frame,
@@ -111,6 +121,13 @@ impl Json {
             inner_len: last.map(|layer| layer.payload.len()),
             drop: inspection.and_then(|inspection| inspection.drop_reason()).map(DropReason::name),
         }
+    }
+}
+
+impl Tunnel {
+    fn new(layer: &tunnel::Layer, packet: &[u8]) -> Option<Self> {
+        let anomalies = layer.anomalies.into_iter().map(DropReason::name).collect();
+        Some(Self { header: Layer::new(layer, packet)?, anomalies })
     }
 }
 

@@ -47,7 +47,8 @@ struct Args {
     file: Option<PathBuf>,
     /// One JSON object per packet on a line of its own, and no table.
     ///
-    /// Of GRE, `checksum` is absent, good or bad, and null where a cut capture does not tell.
+    /// Of GRE, `checksum` is absent, good or bad, and null where a cut capture does not tell. A tunnel about which
+    /// something is odd has `anomalies`: the reasons to drop it, by name, of which `drop` is the first that counts.
     #[arg(long)]
     json: bool,
     /// Write the innermost packets here, those that an endpoint would drop as well: as pcapng where the name

@@ -32,6 +32,9 @@ pub struct Layer {
     pub payload: Range<usize>,
     /// Length that the carried packet had before a capture cut it, in bytes.
     pub wire_len: usize,
+    /// What is odd about it: the headers around it, its own, and those of what it carries as far as whoever strips it
+    /// must read them.
+    pub anomalies: Anomalies,
 }
 
 impl Layer {
@@ -67,7 +70,8 @@ impl Inspection {
         self.layers.iter().flatten()
     }
 
-    /// Everything that is odd about the packet, as far as it is a tunnel's.
+    /// Everything that is odd about the packet, as far as it is a tunnel's: what is odd about any
+    /// [layer](Layer::anomalies), and why reading ended.
     pub const fn anomalies(&self) -> Anomalies {
         self.anomalies
     }
@@ -84,14 +88,13 @@ impl Inspection {
         self.truncated
     }
 
-    /// Takes in that reading ended for `reason` in the packet `view`.
-    fn stop(&mut self, view: View<'_>, seen: Anomalies, reason: DropReason) {
-        self.anomalies = self.anomalies.or(seen);
-        if reason.is_truncation() && !view.is_complete() {
-            self.truncated = true;
-        } else {
-            self.anomalies = self.anomalies.with(reason);
-        }
+    /// Takes in what was seen of the packet `view`, and why reading ended there if it did; answers what is odd about it.
+    fn add(&mut self, view: View<'_>, seen: Anomalies, end: Option<DropReason>) -> Anomalies {
+        let is_cut = |reason: &DropReason| reason.is_truncation() && !view.is_complete();
+        self.truncated |= end.as_ref().is_some_and(is_cut);
+        let odd = end.filter(|reason| !is_cut(reason)).map_or(seen, |reason| seen.with(reason));
+        self.anomalies = self.anomalies.or(odd);
+        odd
     }
 }
 
@@ -118,13 +121,12 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
     for depth in 0..=profile.max_depth {
         let mut seen = Anomalies::NONE;
         let tunnel = find(view, start, around, profile, &mut seen);
-        let slot = found.layers.get_mut(usize::from(depth)).filter(|_| depth < profile.max_depth);
-        let Some(slot) = slot else {
+        if depth == profile.max_depth || usize::from(depth) == MAX_DEPTH {
             found.truncated |= matches!(tunnel, Ok(Found::Cut));
             let is_none = matches!(tunnel, Ok(Found::Nothing | Found::Cut));
             found.anomalies.insert_if(!is_none, DropReason::TooDeep);
             break;
-        };
+        }
         let (outer, opened) = match tunnel {
             Ok(Found::Tunnel(outer, opened)) => (outer, opened),
             Ok(Found::Nothing) => break,
@@ -133,29 +135,26 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
                 break;
             }
             Err(reason) => {
-                found.stop(view, seen, reason);
+                found.add(view, seen, Some(reason));
                 break;
             }
         };
         let Opened { encapsulation, protocol, payload } = opened;
         let range = payload.start.min(packet.len())..payload.end.min(packet.len());
-        *slot = Some(Layer { encapsulation, outer, protocol, payload: range, wire_len: payload.len() });
         if let Encapsulation::Gre { .. } = encapsulation {
             seen.insert_if(goes_back(protocol, payload.bytes(), outer.source), DropReason::InnerLoop);
         }
         let marked = ecn.unwrap_or(outer.ecn());
-        match Carried::new(opened, marked, &profile.policy, &mut seen) {
-            Ok(carried) => {
-                found.anomalies = found.anomalies.or(seen);
-                found.innermost = Some(carried);
-                // ERSPAN's header has no ECN field: the mark is still for what is behind.
-                ecn = carried.ecn.or(Some(marked));
-            }
-            Err(reason) => {
-                found.stop(payload, seen, reason);
-                break;
-            }
+        let carried = Carried::new(opened, marked, &profile.policy, &mut seen);
+        let anomalies = found.add(payload, seen, carried.err());
+        if let Some(slot) = found.layers.get_mut(usize::from(depth)) {
+            let wire_len = payload.len();
+            *slot = Some(Layer { encapsulation, outer, protocol, payload: range, wire_len, anomalies });
         }
+        let Ok(carried) = carried else { break };
+        found.innermost = Some(carried);
+        // ERSPAN's header has no ECN field: the mark is still for what is behind.
+        ecn = carried.ecn.or(Some(marked));
         (view, around, start) = (payload, Some(outer), Start::EtherType(protocol));
     }
     found

@@ -218,7 +218,14 @@ fn the_built_in_capture_is_read_as_it_was_made() {
     let packets = packets();
     assert_eq!(lines.len(), packets.len());
     for (frame, (line, Packet { layers, inner_len, drop, .. })) in (1..).zip(lines.iter().zip(packets)) {
+        // What is odd is told of the tunnel that it is about, which has been found.
+        let anomalies = line["layers"].as_array().unwrap().last().map(|layer| &layer["anomalies"]);
+        if let Some(anomalies) = anomalies {
+            assert_eq!(anomalies[0].as_str(), drop, "{frame}");
+        }
+        let mut line = line.clone();
+        line["layers"] = decap::headers(&line);
         let expected = json!({ "frame": frame, "layers": layers, "inner_len": inner_len, "drop": drop });
-        assert_eq!(line, &expected);
+        assert_eq!(line, expected);
     }
 }

@@ -2,10 +2,10 @@
 
 use encap::{
     tunnel::{
-        DropReason, EncapMeta, Encapsulation, MAX_DEPTH, Payload, Ports, Profile, Start, geneve, gre,
-        inspect, inspect_capture, ip_udp, strip, vxlan,
+        Anomalies, DropReason, EncapMeta, Encapsulation, MAX_DEPTH, Payload, Ports, Profile, Start, geneve,
+        gre, inspect, inspect_capture, ip_udp, strip, vxlan,
     },
-    wire::{Ecn, EtherType, Vni, gre::Key, ipv4},
+    wire::{Ecn, EtherType, Vni, checksum, gre::Key, ipv4},
 };
 
 use crate::{
@@ -120,6 +120,47 @@ fn odd_packets_are_read_all_the_same() {
     let reasons: Vec<_> = found.anomalies().into_iter().collect();
     assert_eq!(reasons, [DropReason::Ipv4Checksum, DropReason::VxlanNoVni]);
     assert_eq!(found.drop_reason(), Some(DropReason::Ipv4Checksum));
+}
+
+/// Of several tunnels, each has what is odd about it; the packet has all of that.
+#[test]
+fn anomalies_are_those_of_one_tunnel() {
+    let whole = nested();
+    let odd = |packet: &[u8]| {
+        let found = inspect(packet, &raw_ip());
+        let odd: Vec<Vec<DropReason>> =
+            found.layers().map(|layer| layer.anomalies.into_iter().collect()).collect();
+        let every = found.layers().fold(Anomalies::NONE, |every, layer| every.or(layer.anomalies));
+        (odd, every == found.anomalies())
+    };
+    assert_eq!(odd(&whole), (vec![vec![]; 3], true));
+    // The GRE checksum covers all that it carries.
+    let with_gre_checksum = |mut packet: Vec<u8>| {
+        packet[24..26].fill(0);
+        let sum = checksum::of(&packet[20..]);
+        packet[24..26].copy_from_slice(&sum.to_be_bytes());
+        packet
+    };
+    let starts: Vec<usize> = inspect(&whole, &raw_ip()).layers().map(|layer| layer.payload.start).collect();
+    for (at, layer, reason) in [
+        (10, 0, DropReason::Ipv4Checksum),
+        (starts[0] + 46, 1, DropReason::UdpChecksum),
+        (starts[1] + 14 + 10, 2, DropReason::Ipv4Checksum),
+    ] {
+        let mut packet = whole.clone();
+        packet[at] ^= 0x30;
+        let (odd, is_all) = odd(&with_gre_checksum(packet));
+        let mut others = odd.clone();
+        assert!(others.remove(layer).contains(&reason) && is_all, "{reason}: {odd:?}");
+        // VXLAN's UDP checksum covers what it carries.
+        assert!(others.iter().flatten().all(|&other| other == DropReason::UdpChecksum), "{odd:?}");
+    }
+    // What ends the reading before a tunnel is of none.
+    let mut packet = whole.clone();
+    packet[starts[1] + 14 + 24..][..2].fill(0);
+    let found = inspect(&with_gre_checksum(packet), &raw_ip());
+    assert!(found.anomalies().contains(DropReason::UdpLength));
+    assert!(found.layers().all(|layer| !layer.anomalies.contains(DropReason::UdpLength)));
 }
 
 #[test]
