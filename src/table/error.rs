@@ -64,6 +64,11 @@ pub enum Error {
         /// The kind of the address.
         kind: MacKind,
     },
+    /// The MAC address of a remote's next hop is no host's: all-zero, or a group's where the remote is none.
+    #[error(
+        "a next hop has the MAC address of a host, or of a group where the remote is one; `None`: not known"
+    )]
+    NextHopMac,
     /// A neighbour with the all-zero MAC address, which is nobody's.
     #[error("a neighbour's MAC address must not be all zeroes")]
     ZeroMac,

@@ -39,7 +39,8 @@ pub struct Remote {
     pub vni: Option<Vni>,
     /// What the caller's packets leave by: an interface, a VRF; 0 if there is no choice.
     pub egress: u32,
-    /// The next hop's MAC address, where the outer framing is Ethernet and it is known.
+    /// The next hop's MAC address, where the outer framing is Ethernet and it is known: a host's, and for a multicast
+    /// group that of a group as well.
     pub next_hop: Option<MacAddr>,
     /// The longest outer IP packet on the way there, in bytes, as it was set or [learned](Remotes::learn_mtu); 0 where
     /// nothing is known.
@@ -94,6 +95,12 @@ impl Remote {
     #[must_use]
     pub const fn quota(self, quota: Quota) -> Self {
         Self { quota, ..self }
+    }
+
+    /// Whether the next hop can have this MAC address, if it is known.
+    fn has_next_hop_mac(&self) -> bool {
+        let is_one = |mac: MacAddr| mac.is_unicast() || mac.is_multicast() && self.address.is_multicast();
+        self.next_hop.is_none_or(is_one)
     }
 
     /// What names it.

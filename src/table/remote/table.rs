@@ -55,9 +55,9 @@ impl<'t> Remotes<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`], [`Error::NotUnicast`] or
-    /// [`Error::Ipv4Mapped`] for an address that the underlay cannot have; [`Error::NoSuchQuota`];
-    /// [`Error::QuiescePending`] or [`Error::SweepPending`] where there is only room that a worker's quiescent point, or
-    /// sweeps, have yet to free.
+    /// [`Error::Ipv4Mapped`] for an address that the underlay cannot have; [`Error::NextHopMac`] for a MAC address that
+    /// no next hop has; [`Error::NoSuchQuota`]; [`Error::QuiescePending`] or [`Error::SweepPending`] where there is only
+    /// room that a worker's quiescent point, or sweeps, have yet to free.
     pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         self.check(remote, true)?;
         self.insert(remote, CONFIGURED, usize::MAX)
@@ -138,6 +138,7 @@ impl<'t> Remotes<'t> {
             _ if is_ipv4_mapped(remote.address) => Err(Error::Ipv4Mapped),
             _ if self.underlay == other => Err(Error::Family),
             _ if !somebody => Err(Error::NotUnicast),
+            _ if !remote.has_next_hop_mac() => Err(Error::NextHopMac),
             Quota::Shared(quota) if u32::from(quota) >= self.quotas => {
                 Err(Error::NoSuchQuota { quota, had: self.quotas })
             }
@@ -278,9 +279,14 @@ impl<'t> Remotes<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Stale`], [`Error::Busy`].
+    /// [`Error::Stale`], [`Error::Busy`]; [`Error::NextHopMac`] for an address that no next hop has.
     pub fn set_next_hop(&self, id: RemoteId, mac: Option<MacAddr>) -> Result<(), Error> {
-        self.change(id, |remote| remote.next_hop = mac)
+        let mut answer = Ok(());
+        self.change(id, |remote| {
+            let changed = Remote { next_hop: mac, ..*remote };
+            if changed.has_next_hop_mac() { *remote = changed } else { answer = Err(Error::NextHopMac) }
+        })?;
+        answer
     }
 
     /// Sets the prebuilt outer header: bytes that the tables only keep. A [`Vtep`](crate::vtep::Vtep) keeps the

@@ -162,6 +162,9 @@ impl Run {
         }
         let stale = Err(STALE);
         let Some(far) = self.model.far_mut(id) else { return assert_eq!(answer, stale) };
+        if what % 3 == 0 && mac.is_some_and(|mac| !mac.is_unicast()) {
+            return assert_eq!(answer, Err(Error::NextHopMac));
+        }
         assert_eq!(answer, Ok(()));
         match what % 3 {
             0 => far.remote.next_hop = mac,

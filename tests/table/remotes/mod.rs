@@ -37,7 +37,7 @@ fn what_is_added_is_found_and_read() {
         at(1).vni(VNI),
         at(1).egress(u32::MAX),
         at(2).mtu(u16::MAX).next_hop(mac(9)).quota(Quota::Shared(3)),
-        at(3).next_hop(MacAddr::ZERO),
+        at(3).next_hop(MacAddr([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff])),
         Remote::new([0x2001, 0xdb8, 1, 2, 3, 4, 5, 6].into(), 65_535),
         // The IPv4 address in front of nothing: another one.
         Remote::new(IpAddr::from([0xc000, 0x0201, 0, 0, 0, 0, 0, 0]), 4789),
@@ -89,6 +89,30 @@ fn addresses_of_nobody_are_refused() {
     let unknown = Err(Error::NoSuchQuota { quota: 4, had: 4 });
     assert_eq!(tables.remotes().add(&at(1).quota(Quota::Shared(4))), unknown);
     assert_eq!(tables.remotes().count(), 0);
+}
+
+/// `None` says that a next hop is not known; to a group packets may go by a group's address.
+#[test]
+fn a_next_hop_has_the_mac_address_of_a_host() {
+    let tables = tables(small(), Settings::default());
+    let (remotes, there) = (tables.remotes(), remote(&tables, 1));
+    remotes.set_next_hop(there, Some(mac(7))).unwrap();
+    let group = MacAddr([1, 0, 0x5e, 1, 1, 1]);
+    for nobody in [MacAddr::ZERO, MacAddr::BROADCAST, group] {
+        assert_eq!(remotes.set_next_hop(there, Some(nobody)), Err(Error::NextHopMac), "{nobody}");
+        assert_eq!(remotes.get(there), Some(at(1).next_hop(mac(7))));
+        let other = at(2).next_hop(nobody);
+        let answers = [remotes.add(&other), remotes.find_or_add(&other), remotes.find_or_learn(&other)];
+        assert_eq!(answers, [Err(Error::NextHopMac); 3], "{nobody}");
+    }
+    remotes.set_next_hop(there, None).unwrap();
+    let many = Remote::new([239, 1, 1, 1].into(), 4789).next_hop(group);
+    let id = remotes.add(&many).unwrap();
+    for some in [MacAddr::BROADCAST, mac(7)] {
+        remotes.set_next_hop(id, Some(some)).unwrap();
+    }
+    assert_eq!(remotes.set_next_hop(id, Some(MacAddr::ZERO)), Err(Error::NextHopMac));
+    assert_eq!(remotes.get(id), Some(many.next_hop(mac(7))));
 }
 
 #[test]
