@@ -120,4 +120,4 @@ pub use tables::Tables;
 pub(crate) use tally::Tally;
 pub use tally::VniCounters;
 pub use vlan::Vlans;
-pub use worker::WorkerId;
+pub use worker::{Epoch, WorkerId};

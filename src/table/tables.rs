@@ -19,7 +19,7 @@ use super::{
     store::Store,
     tally::Tally,
     vni::Vnis,
-    worker::Workers,
+    worker::{Epoch, Workers},
 };
 use crate::wire::Vni;
 
@@ -189,6 +189,18 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// refused as [`Error::QuiescePending`] once all room was used.
     pub fn quiesce(&self, worker: &WorkerId) {
         self.set().workers().quiesce(worker);
+    }
+
+    /// Begins an epoch: [`has_passed`](Self::has_passed) tells when every registered worker has passed a quiescent point
+    /// in it, so that none holds what was withdrawn before.
+    #[must_use]
+    pub fn begin_epoch(&self) -> Epoch {
+        self.set().workers().begin_epoch()
+    }
+
+    /// Whether every registered worker has passed a quiescent point since this epoch began. Of others nobody knows.
+    pub fn has_passed(&self, epoch: Epoch) -> bool {
+        self.set().workers().has_passed(epoch)
     }
 
     /// The worker is gone, and with it all its handles.

@@ -15,6 +15,10 @@ use super::{
 #[derive(Debug, Eq, PartialEq)]
 pub struct WorkerId(pub(crate) u32);
 
+/// A moment at which something was withdrawn that registered workers may still hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Epoch(u32);
+
 /// A line for each worker; a line of zero is free.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workers<'t> {
@@ -50,6 +54,14 @@ impl Workers<'_> {
         if let Some(line) = self.lines.get(worker.0 as usize) {
             line.word(ONLINE).store(0, SeqCst);
         }
+    }
+
+    pub(crate) fn begin_epoch(self) -> Epoch {
+        Epoch(self.meta.next_epoch())
+    }
+
+    pub(crate) fn has_passed(self, Epoch(epoch): Epoch) -> bool {
+        self.passed(epoch)
     }
 
     /// Whether what was freed when `epoch` began can be used again: it was swept as often as it has to be, and no

@@ -124,7 +124,7 @@ use core::net::IpAddr;
 use self::own::Own;
 use crate::{
     packet::{Header, Packet},
-    table::{Aged, Capacity, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
+    table::{Aged, Capacity, Epoch, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
     time::Instant,
     tunnel::{self, DecapMeta, vxlan},
     wire::{MacAddr, ethernet, icmp_error, is_ipv4_mapped, vlan},
@@ -346,6 +346,17 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// A registered worker holds no handle from before; see [`Tables::quiesce`].
     pub fn quiesce(&self, worker: &WorkerId) {
         self.tables.quiesce(worker);
+    }
+
+    /// Begins an epoch; see [`Tables::begin_epoch`].
+    #[must_use]
+    pub fn begin_epoch(&self) -> Epoch {
+        self.tables.begin_epoch()
+    }
+
+    /// Whether every registered worker has passed a quiescent point since then; see [`Tables::has_passed`].
+    pub fn has_passed(&self, epoch: Epoch) -> bool {
+        self.tables.has_passed(epoch)
     }
 
     /// A registered worker is gone; see [`Tables::unregister`].

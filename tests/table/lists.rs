@@ -185,6 +185,29 @@ fn lines_are_taken_again_after_a_quiescent_point() {
     lists.add_list(&[a]).unwrap();
 }
 
+/// What was taken out of lists before an epoch is held by nobody once that has passed.
+#[test]
+fn an_epoch_has_passed_when_every_registered_worker_has_quiesced_in_it() {
+    let tables = tables(small(), Settings::default());
+    assert!(tables.has_passed(tables.begin_epoch()), "there is no worker");
+    let [first, second] = [tables.register().unwrap(), tables.register().unwrap()];
+    let before = tables.begin_epoch();
+    assert!(!tables.has_passed(before));
+    tables.quiesce(&first);
+    tables.quiesce(&first);
+    assert!(!tables.has_passed(before), "the other has not");
+    let after = tables.begin_epoch();
+    tables.quiesce(&second);
+    assert!(tables.has_passed(before) && !tables.has_passed(after));
+    // Who registers later knows nothing of what was withdrawn; who is gone holds nothing.
+    let third = tables.register().unwrap();
+    assert!(!tables.has_passed(after));
+    tables.unregister(first);
+    assert!(tables.has_passed(after) && tables.has_passed(before));
+    tables.unregister(second);
+    tables.unregister(third);
+}
+
 /// What died with its VNI, and no sweep has seen yet, makes room for who needs it.
 #[test]
 fn lists_of_entries_that_died_are_taken_again() {

@@ -28,7 +28,9 @@ impl Remotes<'_> {
     /// when every registered worker has passed a quiescent point. A frame that a VTEP's worker is sending there just
     /// then is dropped (`NoRemote`), also where its next-hop group has other members. That is least likely if the
     /// remote is first taken out of groups and lists ([`Lists::delete`](super::super::Lists::delete)) and out of
-    /// entries, and removed once every worker has begun another burst.
+    /// entries, and removed once every registered worker has begun another burst: once
+    /// [`has_passed`](super::super::Tables::has_passed) says so of an epoch that
+    /// [`began`](super::super::Tables::begin_epoch) in between.
     ///
     /// # Errors
     ///
