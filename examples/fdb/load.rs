@@ -8,7 +8,10 @@ use std::{
 };
 
 use encap::{
-    table::{self, Capacity, Change, Destination, Entry, Error, Line, NewEntry, NewNeighbor, Remote, Tables},
+    table::{
+        self, Capacity, Change, Destination, Entry, Error, Line, NewEntry, NewNeighbor, Remote, RemoteId,
+        Tables,
+    },
     time::Instant,
     wire::{MacAddr, Vni},
 };
@@ -81,14 +84,18 @@ pub(crate) type Entries = Report<(Vni, MacAddr, Destination)>;
 /// Addresses.
 pub(crate) type Neighbors = Report<(Vni, IpAddr)>;
 
-/// Fills the forwarding database with records of `bridge fdb show`.
+/// Fills the forwarding database with records of `bridge fdb show`; `remote` finds or adds a remote, or says why there
+/// is no way to it.
 pub(crate) fn fdb<S: AsRef<[Line]>>(
     tables: &Tables<S>,
     names: &Names,
     now: Instant,
     records: &[Record],
+    remote: impl Fn(&Remote) -> Result<RemoteId, Error>,
 ) -> Entries {
-    load(records, HashSet::new(), |words, used| put_entry(tables, names, now, &FdbLine::parse(words)?, used))
+    load(records, HashSet::new(), |words, used| {
+        put_entry(tables, names, now, &FdbLine::parse(words)?, &remote, used)
+    })
 }
 
 /// Fills the neighbour table with records of `ip neigh show`; those that somebody has `said` stay.
@@ -126,6 +133,7 @@ fn put_entry<S: AsRef<[Line]>>(
     names: &Names,
     now: Instant,
     line: &FdbLine,
+    remote: impl Fn(&Remote) -> Result<RemoteId, Error>,
     used: &mut HashSet<(Vni, MacAddr, Destination)>,
 ) -> Result<Vec<String>, String> {
     if !line.is_self {
@@ -144,7 +152,7 @@ fn put_entry<S: AsRef<[Line]>>(
     if earlier.is_some() && line.mac.is_unicast() {
         return Err(Error::Exists.to_string());
     }
-    let destination = names.destination(tables, line)?;
+    let destination = names.destination(line, remote)?;
     let (origin, cookie) = names.mark;
     let new = NewEntry::to(destination).origin(origin, cookie);
     let new = match line.state {
@@ -217,10 +225,10 @@ impl Names {
         said.or(of_device).or(self.vni).ok_or_else(|| "its VNI is not known".into())
     }
 
-    fn destination<S: AsRef<[Line]>>(
+    fn destination(
         &self,
-        tables: &Tables<S>,
         line: &FdbLine,
+        find_or_add: impl Fn(&Remote) -> Result<RemoteId, Error>,
     ) -> Result<Destination, String> {
         let address = match (line.dst, line.nhid) {
             _ if line.blackhole => return Ok(Destination::Blackhole),
@@ -237,6 +245,6 @@ impl Names {
             remote.egress =
                 number.ok_or_else(|| format!("the number of its interface {via} is not known"))?;
         }
-        tables.remotes().find_or_add(&remote).map(Into::into).map_err(|error| error.to_string())
+        find_or_add(&remote).map(Into::into).map_err(|error| error.to_string())
     }
 }

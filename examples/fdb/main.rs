@@ -96,7 +96,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     // Nobody chooses the keys of this table to annoy us.
     let tables = Tables::with_settings(lines, capacity, Settings::default(), [0x5eed, 0xbeef])?;
 
-    let loaded = load::fdb(&tables, &names, NOW, &entries);
+    let loaded = load::fdb(&tables, &names, NOW, &entries, |remote| tables.remotes().find_or_add(remote));
     tell(&args.file, entries.len(), &loaded);
     if let Some(path) = &args.neigh {
         let loaded = load::neighbors(&tables, &names, NOW, neighbors_read, HashSet::new());

@@ -27,7 +27,7 @@ pub(crate) type Boxed = Tables<Box<[Line]>>;
 pub(crate) fn load(names: &Names, fdb: &str, neigh: &str) -> (Boxed, Entries, Neighbors) {
     let (fdb, neigh) = (words::records(fdb, Form::Fdb).unwrap(), words::records(neigh, Form::Neigh).unwrap());
     let tables = tables(load::capacity(fdb.len(), neigh.len()), Settings::default());
-    let of_fdb = load::fdb(&tables, names, NOW, &fdb);
+    let of_fdb = load::fdb(&tables, names, NOW, &fdb, |remote| tables.remotes().find_or_add(remote));
     let of_neigh = load::neighbors(&tables, names, NOW, &neigh, HashSet::new());
     (tables, of_fdb, of_neigh)
 }
@@ -293,7 +293,7 @@ fn what_was_loaded_before_is_loaded_over() {
         02:00:00:00:00:01 dst 192.0.2.1 self static\n";
     let fdb = |text, time| {
         let records = words::records(text, Form::Fdb).unwrap();
-        load::fdb(&tables, &of_time(time), NOW, &records)
+        load::fdb(&tables, &of_time(time), NOW, &records, |remote| tables.remotes().find_or_add(remote))
     };
     let (first, second) = (fdb(text, 1), fdb(again, 2));
     assert_eq!((first.used.len(), first.remarks), (4, vec![]));

@@ -104,7 +104,7 @@ pub(crate) fn fill(
         via: files.interfaces(device),
         ..names(segments)
     };
-    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries);
+    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, |remote| vtep.add_remote(remote));
     let mut waiting = tell(args.fdb_file.as_deref(), &entries.remarks);
     said.entries.extend(entries.used);
     let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors, said.neighbors);

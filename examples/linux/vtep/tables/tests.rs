@@ -90,3 +90,17 @@ fn what_the_command_line_says_stays() {
         fill(&vtep, &segments, &args, &files, generation, NOW).unwrap();
     }
 }
+
+#[test]
+fn lines_to_which_there_is_no_way_are_not_used() {
+    let entries = "02:00:00:00:00:01 dst 10.99.0.3 self permanent\n\
+        02:00:00:00:00:02 dst 2001:db8::3 self permanent\n\
+        02:00:00:00:00:03 dst 10.99.0.3 port 0 self permanent\n\
+        02:00:00:00:00:04 dst fe80::5 self permanent\n\
+        02:00:00:00:00:05 dst fe80::5 via eth0 self permanent";
+    let files = Files { entries: records(entries, Form::Fdb), ..Files::default() };
+    for (local, used) in [("", 1), ("--local 2001:db8::1 ", 2)] {
+        let (vtep, ..) = filled(&format!("{local}--tap a --vni 1"), &files);
+        assert_eq!((vtep.fdb().dump(NOW).count(), vtep.remotes().iter().count()), (used, used), "{local}");
+    }
+}
