@@ -1,5 +1,7 @@
 //! One frame to many remotes.
 
+use core::mem;
+
 use super::{
     DropReason, Engine, Flood, Gso, Miss, Output, OverlayMeta, TooBig, Worker,
     send::{check_header, reason},
@@ -34,14 +36,17 @@ pub struct Replica {
 }
 
 /// The copies of a flooded frame, in the list's order. A remote to which there is no way, or no way for a frame as
-/// long as this, gets none, and the drop is counted; a next hop that is not known is a [`Miss`] as well. A frame to one
-/// host that is too long for some of them is here only where nobody could be told.
+/// long as this, gets none, and the drop is counted; a next hop that is not known is a [`Miss`] as well. Where the list
+/// or all of its remotes are gone since the decision, that counts once, as [`NoRemote`](DropReason::NoRemote). A frame
+/// to one host that is too long for some of them is here only where nobody could be told.
 #[derive(Debug)]
 pub struct Replicas<'a, 'w> {
     engine: Engine<'a>,
     worker: &'a mut Worker<'w>,
     flood: Flood,
     members: Walk<'a>,
+    /// Whether there was a member, or it is counted that there was none.
+    is_told: bool,
     frame: &'a [u8],
 }
 
@@ -58,7 +63,7 @@ impl<'t> Engine<'t> {
         't: 'a,
     {
         let members = self.fdb.lists().members(flood.list);
-        Replicas { engine: *self, worker, flood: *flood, members, frame }
+        Replicas { engine: *self, worker, flood: *flood, members, is_told: false, frame }
     }
 
     /// Has a frame go to all members of a list. One to a single host, behind whomever that is, must get to all of them:
@@ -105,13 +110,15 @@ impl Iterator for Replicas<'_, '_> {
 
     fn next(&mut self) -> Option<Replica> {
         loop {
-            let id = self.members.next()?;
-            match self.copy(id) {
-                Ok(replica) => return Some(replica),
-                Err(reason) => {
-                    let _ = self.engine.refuse(self.worker, Some(self.flood.vni), reason);
-                }
-            }
+            let member = self.members.next();
+            let is_told = mem::replace(&mut self.is_told, true);
+            let reason = match member.map(|id| self.copy(id)) {
+                Some(Ok(replica)) => return Some(replica),
+                Some(Err(reason)) => reason,
+                None if is_told => return None,
+                None => DropReason::NoRemote,
+            };
+            let _ = self.engine.refuse(self.worker, Some(self.flood.vni), reason);
         }
     }
 }

@@ -53,6 +53,28 @@ fn every_vni_has_counters_of_its_own() {
     assert_eq!(node.vtep.vni_counters(VNI), expected);
 }
 
+/// Nothing is lost without a count: neither where the list is gone, nor where all of its remotes are.
+#[test]
+fn a_flooded_frame_whose_remotes_are_gone_before_its_copies_is_dropped_once() {
+    for is_list in [true, false] {
+        let mut node = node(1, Config::new()).peers(&[2, 3]);
+        let (output, frame) = node.send(NOW, &datagram(MacAddr::BROADCAST, mac(1), 10));
+        let Output::Replicate(flood) = output else { panic!("{output:?}") };
+        assert_eq!(node.vtep.replicas(&mut node.worker, &flood, &frame).count(), 2);
+        assert_eq!(node.drops(DropReason::NoRemote), 0, "each had its copy");
+        if is_list {
+            node.vtep.fdb().delete(NOW, VNI, MacAddr::ZERO).unwrap();
+        } else {
+            for last in [2, 3] {
+                node.vtep.remotes().remove(node.vtep.remote(address(last)).unwrap()).unwrap();
+            }
+        }
+        let mut copies = node.vtep.replicas(&mut node.worker, &flood, &frame);
+        assert!(copies.next().is_none() && copies.next().is_none());
+        assert_eq!((node.drops(DropReason::NoRemote), node.vtep.vni_counters(VNI).send_drops), (1, 1));
+    }
+}
+
 /// What a trunk's frame says of its segment is its tag: one of no segment counts for none, be it for VNI 0.
 #[test]
 fn frames_of_unknown_vlans_count_in_no_vni() {
