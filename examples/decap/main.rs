@@ -73,15 +73,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
-        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("decap: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    pipe::exit_code("decap", run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -122,7 +114,10 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         inner.finish()?;
     }
     if job.unwritten > 0 {
-        eprintln!("decap: {} inner packets were not written: their protocol has no EtherType", job.unwritten);
+        pipe::tell(format_args!(
+            "decap: {} inner packets were not written: their protocol has no EtherType",
+            job.unwritten
+        ));
     }
     match job.strangers {
         0 => end,

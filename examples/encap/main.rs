@@ -42,15 +42,7 @@ fn main() -> ExitCode {
         let message = format!("{flag} has no meaning for this {setting}");
         Args::command().error(ErrorKind::ArgumentConflict, message).exit();
     }
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
-        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("encap: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    pipe::exit_code("encap", run(&args))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {

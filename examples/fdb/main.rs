@@ -75,15 +75,7 @@ impl<T: TryFrom<u32, Error: fmt::Display>> FromStr for Number<T> {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
-        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("fdb: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    pipe::exit_code("fdb", run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -134,9 +126,9 @@ fn read(path: &Path, form: words::Form) -> Result<Vec<Record>, String> {
 
 fn tell<K>(path: &Path, records: usize, report: &Report<K>) {
     for (number, remark) in &report.remarks {
-        eprintln!("{}:{number}: {remark}", path.display());
+        pipe::tell(format_args!("{}:{number}: {remark}", path.display()));
     }
-    eprintln!("{}: {} of {records} lines used", path.display(), report.used.len());
+    pipe::tell(format_args!("{}: {} of {records} lines used", path.display(), report.used.len()));
 }
 
 fn print<S: AsRef<[encap::table::Line]>>(args: &Args, tables: &Tables<S>) -> io::Result<()> {

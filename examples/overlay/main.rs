@@ -82,15 +82,7 @@ fn vni(text: &str) -> Result<Vni, String> {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
-        Err(error) if pipe::is_broken(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("overlay: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    pipe::exit_code("overlay", run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {

@@ -164,6 +164,23 @@ fn encap_ends_as_well_when_nobody_reads() {
 }
 
 #[test]
+fn nobody_ends_because_nobody_hears_what_is_wrong() {
+    let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
+    for (program, arguments, code) in [
+        ("decap", &["no such file"][..], 1),
+        ("encap", &["no such file", "--type", "gre", "--write", text(&temporary("unwritten.pcap"))], 1),
+        ("fdb", &["no such file"], 1),
+        ("fdb", &["examples/fdb/sample.fdb", "--vni", "42"], 0),
+        ("overlay", &["--vni", "1", "--vni", "1"], 1),
+    ] {
+        let ended =
+            example(program, arguments).stderr(full.try_clone().unwrap()).stdout(Stdio::null()).status();
+        // As it ends where somebody reads why, and not by a panic.
+        assert_eq!(ended.unwrap().code(), Some(code), "{program} {arguments:?}");
+    }
+}
+
+#[test]
 fn what_decap_writes_is_what_was_inside() {
     if !tshark::is_installed() {
         return;
