@@ -52,6 +52,14 @@ impl Args {
         for host in &self.listen {
             config = config.local(host.address);
         }
+        for Route { prefix, host } in &self.route {
+            if of_family(host.address.is_ipv6()) == 0 {
+                return Err(format!("--route {prefix}={}: it needs a --listen of its family", host.address));
+            }
+            if self.listen.iter().any(|ours| ours.address == host.address) {
+                return Err(format!("--route {prefix}={}: that is our own address", host.address));
+            }
+        }
         // The sockets have one each, and write the headers that it is in.
         config.port = self.listen.first().map_or(ip_udp::PORT, |host| self.port_of(host));
         config.mtu = self.underlay_mtu;
@@ -140,6 +148,18 @@ mod tests {
         let both = config("--listen 192.0.2.1:9 --listen [2001:db8::1]:9").unwrap();
         assert!(both.local.is_some() && both.local6.is_some() && both.port == 9);
         assert!(config("--listen 192.0.2.1 --listen 192.0.2.2").is_err());
+    }
+
+    #[test]
+    fn routes_lead_to_others_that_can_be_reached() {
+        let config = |route: &str| {
+            let flags = ["flannel_udp", "--tun", "flannel0", "--listen", "192.0.2.1", "--route", route];
+            Args::try_parse_from(flags).unwrap().config()
+        };
+        assert!(config("10.5.2.0/24=192.0.2.2").is_ok() && config("fd00:2::/64=192.0.2.2").is_ok());
+        for route in ["10.5.2.0/24=2001:db8::2", "10.5.2.0/24=192.0.2.1", "10.5.2.0/24=192.0.2.1:9"] {
+            assert!(config(route).is_err(), "{route}");
+        }
     }
 
     #[test]

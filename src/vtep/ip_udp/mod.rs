@@ -1,9 +1,10 @@
 //! flannel's `udp` backend: IP packets in UDP, routed by prefix, between a TUN device and a socket.
 //!
 //! A packet that a local host sends goes to the peer that has the longest prefix of its destination; its TTL goes down
-//! by one, once. What cannot be forwarded is answered by ICMP in its place: no route, TTL exceeded, too long. (flannel
-//! itself takes the first prefix that fits, counts the TTL twice and forwards a TTL of 0, quotes beyond the packet's
-//! end, passes on what was cut off, asks nobody who he is, forwards what no router may, and knows no IPv6.)
+//! by one, once. What cannot be forwarded is answered by ICMP in its place: no route, or one to a peer of a family in
+//! which we have no address, TTL exceeded, too long. (flannel itself takes the first prefix that fits, counts the TTL
+//! twice and forwards a TTL of 0, quotes beyond the packet's end, passes on what was cut off, asks nobody who he is,
+//! forwards what no router may, and knows no IPv6.)
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -184,7 +185,8 @@ impl<S: AsRef<[Line]>> Backend<S> {
     }
 
     /// Which peer has which prefix: [`NextHop::Peer`] with a port each, of a family in which we have an address, which
-    /// is another one than the peer's.
+    /// is another one than the peer's. To a peer of the other family there is no way: as without a route, that is
+    /// answered, but counted as [`DropReason::NoRemote`] where nobody may be told.
     pub fn routes(&self) -> Routes<'_> {
         self.tables.routes()
     }
@@ -276,11 +278,12 @@ impl<S: AsRef<[Line]>> Backend<S> {
         let Some(NextHop::Peer { address, port }) = route.map(|route| route.via) else {
             return self.report(worker, now, ip, packet, Trouble::NoRoute);
         };
+        let Some(endpoint) = (if address.is_ipv6() { &self.ipv6 } else { &self.ipv4 }) else {
+            return self.report(worker, now, ip, packet, Trouble::NoRemote);
+        };
         if ip.ttl <= 1 {
             return self.report(worker, now, ip, packet, Trouble::TtlExpired);
         }
-        let endpoint = if address.is_ipv6() { &self.ipv6 } else { &self.ipv4 };
-        let endpoint = endpoint.as_ref().ok_or(DropReason::NoRemote)?;
         // We are the peer, or its own address is behind itself: the datagram would come here again.
         let local = endpoint.local();
         if address == local || ip.destination == address && ip.source == local {

@@ -12,6 +12,20 @@ fn d1_without_a_route_the_sender_is_told() {
 }
 
 #[test]
+fn a_peer_of_a_family_that_we_do_not_have_is_as_far_as_one_without_a_route() {
+    let mut node = node(Config::new());
+    let peer = NextHop::Peer { address: "2001:db8::6".parse().unwrap(), port: 8_285 };
+    for prefix in ["10.6.0.0/24", "fd00:6::/64"] {
+        node.0.routes().add(prefix.parse().unwrap(), peer).unwrap();
+    }
+    let (output, answer) = send(&mut node, &ping([10, 6, 0, 1], 64));
+    assert_eq!(output, Output::Reply);
+    assert_eq!(report(&answer), Problem::V4(icmpv4::Problem::Unreachable(icmpv4::Unreachable::NET)));
+    let unsaid = packet([10, 6, 0, 1], 64, DF, 1, &[3, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(send(&mut node, &unsaid), (Output::Drop(DropReason::NoRemote), unsaid));
+}
+
+#[test]
 fn d1_errors_come_from_the_address_of_the_device() {
     let mut node = node(Config::new());
     node.0.set_address([10, 5, 1, 77].into());
