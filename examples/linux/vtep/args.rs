@@ -33,7 +33,8 @@ pub(crate) struct Args {
     /// which is joined on --dev. Can be repeated.
     #[arg(long, value_name = "IP")]
     pub(crate) remote: Vec<IpAddr>,
-    /// An entry of the forwarding database. Can be repeated; the all-zero address appends to the default destination.
+    /// An entry of the forwarding database. Can be repeated; the all-zero address appends to the default destination. A
+    /// multicast group is joined, as that of --remote.
     #[arg(long, value_name = "MAC=IP[,port=N][,vni=N]")]
     pub(crate) fdb: Vec<Entry>,
     /// A neighbour, for --proxy, --suppress and --l3. Can be repeated.
@@ -52,7 +53,7 @@ pub(crate) struct Common {
     /// Our address in the underlay; one of IPv4, one of IPv6, or both.
     #[arg(long, value_name = "IP", required = true)]
     pub(crate) local: Vec<IpAddr>,
-    /// The device of the underlay: that multicast leaves by, on which groups of --remote are joined, and whose link
+    /// The device of the underlay: that multicast leaves by, on which groups of --remote and --fdb are joined, and whose link
     /// link-local addresses are of.
     #[arg(long, value_name = "NAME")]
     pub(crate) dev: Option<String>,

@@ -29,6 +29,14 @@ pub(crate) struct Segment {
     pub(crate) routes: Vec<(Prefix, IpAddr)>,
 }
 
+impl Segment {
+    /// Where its frames go, and the option that says so.
+    fn destinations(&self) -> impl Iterator<Item = (&'static str, IpAddr)> + '_ {
+        let entries = self.fdb.iter().map(|entry| ("--fdb", entry.address));
+        self.remotes.iter().map(|&remote| ("--remote", remote)).chain(entries)
+    }
+}
+
 /// What the command line says: of each segment, and of all.
 pub(crate) fn parse<I: IntoIterator<Item: Into<OsString> + Clone>>(
     args: I,
@@ -74,19 +82,17 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
     if of_family(false) > 1 || of_family(true) > 1 {
         return Err("--local: one address of each family".into());
     }
-    for group in groups(segments) {
+    for (option, group) in segments.iter().flat_map(Segment::destinations).filter(|(_, it)| it.is_multicast())
+    {
         if common.dev.is_none() {
-            return Err(format!("--remote {group}: a group needs --dev"));
+            return Err(format!("{option} {group}: a group needs --dev"));
         }
         if of_family(group.is_ipv6()) == 0 {
-            return Err(format!("--remote {group}: a group needs a --local of its family"));
+            return Err(format!("{option} {group}: a group needs a --local of its family"));
         }
     }
-    let remotes = segments.iter().flat_map(|segment| {
-        let entries = segment.fdb.iter().map(|entry| ("--fdb", entry.address));
-        segment.remotes.iter().map(|&remote| ("--remote", remote)).chain(entries)
-    });
-    let mut said = common.local.iter().map(|&local| ("--local", local)).chain(remotes);
+    let destinations = segments.iter().flat_map(Segment::destinations);
+    let mut said = common.local.iter().map(|&local| ("--local", local)).chain(destinations);
     if let Some((option, address)) =
         said.find(|(_, address)| is_of_link(*address)).filter(|_| common.dev.is_none())
     {
@@ -105,10 +111,10 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
     Ok(())
 }
 
-/// The multicast groups that segments flood to, each once.
+/// The multicast groups that frames of segments go to, each once.
 pub(crate) fn groups(segments: &[Segment]) -> Vec<IpAddr> {
-    let remotes = segments.iter().flat_map(|segment| &segment.remotes);
-    let mut groups: Vec<_> = remotes.copied().filter(IpAddr::is_multicast).collect();
+    let destinations = segments.iter().flat_map(Segment::destinations).map(|(_, address)| address);
+    let mut groups: Vec<_> = destinations.filter(IpAddr::is_multicast).collect();
     groups.sort_unstable();
     groups.dedup();
     groups
@@ -197,7 +203,8 @@ mod tests {
     fn what_follows_a_vlan_is_its_own() {
         let (segments, common) = parse(words(
             "--local 10.0.0.1 --dev eth0 --tap t --remote 10.0.0.9 --vlan 10=100 --remote 239.1.1.1 --vlan 0=200 \
-             --neigh 10.1.0.1=02:00:00:00:00:02 --remote 239.1.1.1 --tap b --vni 7 --remote 10.0.0.2",
+             --neigh 10.1.0.1=02:00:00:00:00:02 --remote 239.1.1.1 --tap b --vni 7 --remote 10.0.0.2 \
+             --fdb 00:00:00:00:00:00=239.1.1.2",
         ))
         .unwrap();
         let said: Vec<_> = segments
@@ -205,7 +212,7 @@ mod tests {
             .map(|s| (&*s.name, s.vlan.map(VlanId::value), s.vni.value(), s.remotes.len(), s.neighbors.len()))
             .collect();
         assert_eq!(said, [("t", Some(10), 100, 2, 0), ("t", Some(0), 200, 1, 1), ("b", None, 7, 1, 0)]);
-        assert_eq!(groups(&segments), ["239.1.1.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(groups(&segments), ["239.1.1.1", "239.1.1.2"].map(|it| it.parse::<IpAddr>().unwrap()));
         assert_eq!(common.dev.as_deref(), Some("eth0"));
     }
 
@@ -226,6 +233,8 @@ mod tests {
             "--local 10.0.0.2",
             "--remote 239.1.1.1",
             "--remote ff02::1 --dev eth0",
+            "--fdb 00:00:00:00:00:00=239.1.1.1",
+            "--fdb 00:00:00:00:00:00=ff02::1 --dev eth0",
             "--local fe80::1",
             "--remote fe80::1",
             "--fdb 02:00:00:00:00:01=fe80::1",

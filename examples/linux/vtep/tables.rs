@@ -1,7 +1,7 @@
 //! What the command line and the files say goes into the tables, now and whenever the files are read again.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     error::Error,
     fs,
     net::IpAddr,
@@ -106,12 +106,30 @@ pub(crate) fn fill(
     };
     let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, |remote| vtep.add_remote(remote));
     let mut waiting = tell(args.fdb_file.as_deref(), &entries.remarks);
+    for group in not_joined(vtep, segments, &entries.used) {
+        tell!("vtep: the group {group} of --fdb-file is not joined: those of --remote and --fdb are");
+    }
     said.entries.extend(entries.used);
     let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors, said.neighbors);
     waiting += tell(args.neigh_file.as_deref(), &neighbors.remarks);
     said.neighbors = neighbors.used;
     forget_others(vtep, &said, generation, now);
     Ok(waiting)
+}
+
+/// Groups that entries lead to, and that no socket has joined: those are made once, as the command line says.
+fn not_joined(
+    vtep: &Engine,
+    segments: &[Segment],
+    entries: &HashSet<(Vni, MacAddr, Destination)>,
+) -> BTreeSet<IpAddr> {
+    let remotes = entries.iter().filter_map(|(_, _, destination)| match destination {
+        Destination::Remote(remote) => vtep.remotes().get(*remote),
+        _ => None,
+    });
+    let joined = segments::groups(segments);
+    let groups = remotes.map(|remote| remote.address).filter(IpAddr::is_multicast);
+    groups.filter(|group| !joined.contains(group)).collect()
 }
 
 /// Whose lines are whose: one segment takes them all, of several each those of its device. Of a trunk's segments these

@@ -104,3 +104,18 @@ fn lines_to_which_there_is_no_way_are_not_used() {
         assert_eq!((vtep.fdb().dump(NOW).count(), vtep.remotes().iter().count()), (used, used), "{local}");
     }
 }
+
+#[test]
+fn groups_of_files_are_joined_where_the_command_line_names_them_too() {
+    let groups = "00:00:00:00:00:00 dst 239.1.1.1 self permanent\n\
+        00:00:00:00:00:00 dst 239.1.1.2 self permanent\n\
+        01:00:5e:00:00:05 dst 239.1.1.3 self permanent";
+    let files = Files { entries: records(groups, Form::Fdb), ..Files::default() };
+    let options = "--dev lo --tap a --vni 1 --remote 239.1.1.1 --fdb 00:00:00:00:00:00=239.1.1.3";
+    let (vtep, segments, _) = filled(options, &files);
+    let destinations = vtep.remotes().iter().map(|(id, _)| (segments[0].vni, MacAddr::ZERO, id.into()));
+    assert_eq!(
+        not_joined(&vtep, &segments, &destinations.collect()),
+        BTreeSet::from([[239, 1, 1, 2].into()])
+    );
+}

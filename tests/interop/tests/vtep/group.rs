@@ -36,8 +36,13 @@ impl Group {
 }
 
 fn all_reach_each_other(group: &str, prefix: &str, more: &str) {
+    all_are_in(group, prefix, &format!("--remote {group} {more}"));
+}
+
+/// The same, where these options name the group.
+fn all_are_in(group: &str, prefix: &str, options: &str) {
     let Group { lab, c, _d } = Group::new(group, prefix);
-    let options = format!("--tap group0 --vni 100 --local {prefix}2 --remote {group} --dev ub {more}");
+    let options = format!("--tap group0 --vni 100 --local {prefix}2 --dev ub {options}");
     let ours = lab.ours(&options, &[("group0", "192.168.77.2/24")]);
     for (namespace, others) in [(&lab.a, [2, 3]), (&lab.b, [1, 3]), (&c, [1, 2])] {
         for other in others {
@@ -76,6 +81,12 @@ fn a_group_of_ipv6() {
 fn a_group_of_the_link() {
     require_lab!();
     all_reach_each_other("ff02::1:1", "fd98::", "");
+}
+
+#[test]
+fn a_group_of_an_entry() {
+    require_lab!();
+    all_are_in("239.1.1.1", "10.98.0.", "--fdb 00:00:00:00:00:00=239.1.1.1");
 }
 
 #[test]
