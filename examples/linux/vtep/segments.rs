@@ -1,6 +1,6 @@
 //! Segments: what the command line says of one belongs to the device or the VLAN before it.
 
-use std::{ffi::OsString, net::IpAddr};
+use std::{collections::HashSet, ffi::OsString, fmt::Display, hash::Hash, net::IpAddr};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind};
 use encap::{
@@ -98,6 +98,12 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
     {
         return Err(format!("{option} {address}: an address of a link needs --dev"));
     }
+    for Segment { fdb, neighbors, routes, .. } in segments {
+        // Other MAC addresses can have several destinations.
+        once("--fdb", fdb.iter().map(|entry| entry.mac).filter(|mac| mac.is_unicast()))?;
+        once("--neigh", neighbors.iter().map(|(address, _)| *address))?;
+        once("--route", routes.iter().map(|(prefix, _)| *prefix))?;
+    }
     if common.l3 && (segments.len() > 1 || segments.iter().any(|segment| segment.vlan.is_some())) {
         return Err("--l3 has one device: routes say where packets go".into());
     }
@@ -107,6 +113,17 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
         && trunks.any(|other| other.name != first.name)
     {
         return Err("--vlan: there can be one trunk".into());
+    }
+    Ok(())
+}
+
+/// What an option says of each key.
+fn once<K: Copy + Display + Eq + Hash>(option: &str, keys: impl Iterator<Item = K>) -> Result<(), String> {
+    let mut said = HashSet::new();
+    for key in keys {
+        if !said.insert(key) {
+            return Err(format!("{option} {key}: twice in one segment"));
+        }
     }
     Ok(())
 }
@@ -219,6 +236,44 @@ mod tests {
     #[test]
     fn the_command_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn each_key_once_in_its_segment() {
+        let base = "--local 10.0.0.1 --tap a --mac 02:00:00:00:00:0a --l3 --vni 1";
+        for (option, first, second, others) in [
+            (
+                "--fdb",
+                "02:00:00:00:00:01=10.0.0.2",
+                "02:00:00:00:00:01=10.0.0.3",
+                "02:00:00:00:00:02=10.0.0.2",
+            ),
+            (
+                "--neigh",
+                "10.1.0.1=02:00:00:00:00:01",
+                "10.1.0.1=02:00:00:00:00:02",
+                "10.1.0.2=02:00:00:00:00:01",
+            ),
+            ("--route", "10.0.0.0/8=10.1.0.1", "10.0.0.0/8=10.1.0.2", "10.0.0.0/9=10.1.0.1"),
+        ] {
+            let said =
+                |one: &str, other: &str| parse(words(&format!("{base} {option} {one} {option} {other}")));
+            assert!(said(first, others).is_ok(), "{option}");
+            for again in [first, second] {
+                let why = said(first, again).unwrap_err().to_string();
+                assert!(
+                    why.contains(&format!("{option} {}: twice", first.split_once('=').unwrap().0)),
+                    "{why}"
+                );
+            }
+        }
+        for several in ["00:00:00:00:00:00", "01:00:5e:00:00:05"] {
+            let more = format!("--fdb {several}=10.0.0.2 --fdb {several}=10.0.0.3");
+            assert!(parse(words(&format!("{base} {more}"))).is_ok(), "{several}");
+        }
+        let other_segment = "--tap b --vni 2 --fdb 02:00:00:00:00:01=10.0.0.3";
+        let base = "--local 10.0.0.1 --tap a --vni 1 --fdb 02:00:00:00:00:01=10.0.0.2";
+        assert!(parse(words(&format!("{base} {other_segment}"))).is_ok());
     }
 
     #[test]
