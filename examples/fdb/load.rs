@@ -51,6 +51,8 @@ pub(crate) struct Report<K> {
 pub(crate) enum Remark {
     /// All of it, and why.
     Unused(String),
+    /// All of it for now: there is room as soon as each worker has been quiet.
+    Waits,
     /// A part: what was left out or overruled.
     Partly(String),
 }
@@ -59,7 +61,29 @@ impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unused(why) => write!(f, "not used: {why}"),
+            Self::Waits => write!(f, "not used: {}", Error::QuiescePending),
             Self::Partly(what) => write!(f, "used {what}"),
+        }
+    }
+}
+
+impl From<String> for Remark {
+    fn from(why: String) -> Self {
+        Self::Unused(why)
+    }
+}
+
+impl From<&str> for Remark {
+    fn from(why: &str) -> Self {
+        Self::Unused(why.into())
+    }
+}
+
+impl From<Error> for Remark {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::QuiescePending => Self::Waits,
+            error => Self::Unused(error.to_string()),
         }
     }
 }
@@ -114,15 +138,16 @@ pub(crate) fn neighbors<S: AsRef<[Line]>>(
 fn load<K: Eq + Hash>(
     records: &[Record],
     used: HashSet<K>,
-    put: impl Fn(&[String], &mut HashSet<K>) -> Result<Vec<String>, String>,
+    put: impl Fn(&[String], &mut HashSet<K>) -> Result<Vec<String>, Remark>,
 ) -> Report<K> {
     let mut report = Report { used, remarks: Vec::new() };
     for Record { number, words } in records {
-        match words.as_deref().map_err(String::clone).and_then(|words| put(words, &mut report.used)) {
+        let words = words.as_deref().map_err(|why| why.clone().into());
+        match words.and_then(|words| put(words, &mut report.used)) {
             Ok(partly) => {
                 report.remarks.extend(partly.into_iter().map(|what| (*number, Remark::Partly(what))));
             }
-            Err(why) => report.remarks.push((*number, Remark::Unused(why))),
+            Err(remark) => report.remarks.push((*number, remark)),
         }
     }
     report
@@ -135,10 +160,10 @@ fn put_entry<S: AsRef<[Line]>>(
     line: &FdbLine,
     remote: impl Fn(&Remote) -> Result<RemoteId, Error>,
     used: &mut HashSet<(Vni, MacAddr, Destination)>,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, Remark> {
     if !line.is_self {
         return Err(match &line.master {
-            Some(bridge) => format!("it is of the bridge {bridge}"),
+            Some(bridge) => format!("it is of the bridge {bridge}").into(),
             None => "it is of a bridge".into(),
         });
     }
@@ -150,7 +175,7 @@ fn put_entry<S: AsRef<[Line]>>(
     let there = fdb.get(now, vni, line.mac).ok();
     let earlier = there.filter(|there| names.loaded(there));
     if earlier.is_some() && line.mac.is_unicast() {
-        return Err(Error::Exists.to_string());
+        return Err(Error::Exists.into());
     }
     let destination = names.destination(line, remote)?;
     let (origin, cookie) = names.mark;
@@ -164,8 +189,7 @@ fn put_entry<S: AsRef<[Line]>>(
     let new = if line.router { new.router() } else { new };
     let new = if line.sticky { new.sticky() } else { new };
     let over = there.is_some() && line.mac.is_unicast();
-    let put = if over { fdb.replace(vni, line.mac, new) } else { fdb.append(vni, line.mac, new) };
-    let change = put.map_err(|error| error.to_string())?;
+    let change = if over { fdb.replace(vni, line.mac, new)? } else { fdb.append(vni, line.mac, new)? };
     if !used.insert((vni, line.mac, destination)) && change == Change::Unchanged {
         return Err("an earlier line says the same".into());
     }
@@ -188,7 +212,7 @@ fn put_neighbor<S: AsRef<[Line]>>(
     now: Instant,
     line: &NeighLine,
     used: &mut HashSet<(Vni, IpAddr)>,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, Remark> {
     if line.proxy {
         return Err("it is an address to answer for, not a neighbour".into());
     }
@@ -202,9 +226,9 @@ fn put_neighbor<S: AsRef<[Line]>>(
     let new = NewNeighbor::new(mac).state(state, now);
     let new = if line.router { new.router() } else { new };
     if used.contains(&(vni, line.address)) {
-        return Err(Error::Exists.to_string());
+        return Err(Error::Exists.into());
     }
-    let _ = tables.neighbors().replace(vni, line.address, new).map_err(|error| error.to_string())?;
+    let _ = tables.neighbors().replace(vni, line.address, new)?;
     used.insert((vni, line.address));
     Ok(line.unkept.iter().map(|word| format!("without {word}")).collect())
 }
@@ -229,10 +253,12 @@ impl Names {
         &self,
         line: &FdbLine,
         find_or_add: impl Fn(&Remote) -> Result<RemoteId, Error>,
-    ) -> Result<Destination, String> {
+    ) -> Result<Destination, Remark> {
         let address = match (line.dst, line.nhid) {
             _ if line.blackhole => return Ok(Destination::Blackhole),
-            (_, Some(group)) => return Err(format!("the members of next-hop group {group} are not known")),
+            (_, Some(group)) => {
+                return Err(format!("the members of next-hop group {group} are not known").into());
+            }
             (None, None) => return Err("it has no destination (dst)".into()),
             (Some(address), None) if address.is_unspecified() => return Ok(Destination::Local),
             (Some(address), None) => address,
@@ -245,6 +271,6 @@ impl Names {
             remote.egress =
                 number.ok_or_else(|| format!("the number of its interface {via} is not known"))?;
         }
-        find_or_add(&remote).map(Into::into).map_err(|error| error.to_string())
+        Ok(find_or_add(&remote)?.into())
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use encap::{
-    table::{self, Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId},
+    table::{Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId},
     time::Instant,
     vtep::Vtep,
     wire::{MacAddr, Vni},
@@ -155,8 +155,8 @@ fn names(segments: &[Segment]) -> Names {
 /// Tells what there is to say of lines, and counts those that only have to wait.
 fn tell(path: Option<&Path>, remarks: &[(usize, Remark)]) -> usize {
     let Some(path) = path else { return 0 };
-    let later = Remark::Unused(table::Error::QuiescePending.to_string());
-    let (waiting, others): (Vec<_>, Vec<_>) = remarks.iter().partition(|(_, remark)| *remark == later);
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        remarks.iter().partition(|(_, remark)| *remark == Remark::Waits);
     for (number, remark) in others {
         tell!("{}:{number}: {remark}", path.display());
     }
