@@ -1,7 +1,7 @@
 //! What was read goes into tables; what does not is reported.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
     hash::Hash,
     net::IpAddr,
@@ -27,6 +27,8 @@ use super::{
 pub(crate) struct Names {
     /// The VNI of lines that do not say theirs.
     pub(crate) vni: Option<Vni>,
+    /// The VNIs that there are; any can be, where there is none.
+    pub(crate) known: BTreeSet<Vni>,
     /// The devices that are tunnels, with their VNIs; all are, where there is none.
     pub(crate) devices: BTreeMap<String, Option<Vni>>,
     /// The numbers of interfaces that remotes are reached by.
@@ -246,7 +248,11 @@ impl Names {
             }
             _ => None,
         };
-        said.or(of_device).or(self.vni).ok_or_else(|| "its VNI is not known".into())
+        let vni = said.or(of_device).or(self.vni).ok_or("its VNI is not known")?;
+        if !self.known.is_empty() && !self.known.contains(&vni) {
+            return Err(format!("VNI {vni} is none of ours"));
+        }
+        Ok(vni)
     }
 
     fn destination(

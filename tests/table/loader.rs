@@ -231,6 +231,17 @@ fn json_says_the_same_as_text() {
 }
 
 #[test]
+fn lines_of_a_vni_that_is_not_there_are_not_used() {
+    let known = [VNI].into();
+    let fdb = "02:00:00:00:00:01 dst 192.0.2.1 self\n02:00:00:00:00:02 dst 192.0.2.1 src_vni 77 self";
+    let neigh = "10.1.0.1 lladdr 02:00:00:00:00:01 vni 77 PERMANENT";
+    let (_, of_fdb, of_neigh) = load(&Names { known, ..names() }, fdb, neigh);
+    let unused = || Remark::Unused("VNI 77 is none of ours".into());
+    assert_eq!((of_fdb.used.len(), of_fdb.remarks), (1, vec![(2, unused())]));
+    assert_eq!((of_neigh.used.len(), of_neigh.remarks), (0, vec![(1, unused())]));
+}
+
+#[test]
 fn lines_of_ip_neigh() {
     let is = |line: &str, expected: &str, remarks: &[&str]| {
         let (tables, _, report) = load(&names(), "", line);

@@ -135,8 +135,9 @@ fn not_joined(
 /// Whose lines are whose: one segment takes them all, of several each those of its device. Of a trunk's segments these
 /// are those of the VLAN devices on it, by their usual names.
 fn names(segments: &[Segment]) -> Names {
+    let known = segments.iter().map(|segment| segment.vni).collect();
     if let [only] = segments {
-        return Names { vni: Some(only.vni), ..Names::default() };
+        return Names { vni: Some(only.vni), known, ..Names::default() };
     }
     let mut devices = BTreeMap::new();
     for Segment { name, vlan, vni, .. } in segments {
@@ -149,7 +150,7 @@ fn names(segments: &[Segment]) -> Names {
             }
         };
     }
-    Names { devices, ..Names::default() }
+    Names { devices, known, ..Names::default() }
 }
 
 /// Tells what there is to say of lines, and counts those that only have to wait.
