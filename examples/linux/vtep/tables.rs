@@ -47,18 +47,11 @@ impl Files {
 }
 
 impl Files {
-    /// The interfaces that remotes are said to be reached by. They are all one to us: where a packet leaves is the
-    /// routing table's business. Only those of link-local addresses have a number, that of `--dev`.
-    fn interfaces(&self, device: u32) -> BTreeMap<String, u32> {
-        let mut numbers = BTreeMap::new();
-        for words in self.entries.iter().filter_map(|record| record.words.as_deref().ok()) {
-            let (Some(name), Some(address)) = (value(words, "via"), value(words, "dst")) else { continue };
-            let number = numbers.entry(name.to_owned()).or_insert(0);
-            if address.parse().is_ok_and(segments::is_of_link) {
-                *number = device;
-            }
-        }
-        numbers
+    /// The interfaces that remotes are said to be reached by, by name: to us they are all one, and have no number. Where
+    /// a packet leaves is the routing table's business; of link-local addresses, [`of_link`] says it.
+    fn interfaces(&self) -> BTreeMap<String, u32> {
+        let lines = self.entries.iter().filter_map(|record| record.words.as_deref().ok());
+        lines.filter_map(|words| value(words, "via")).map(|name| (name.to_owned(), 0)).collect()
     }
 }
 
@@ -66,6 +59,12 @@ impl Files {
 fn value<'w>(words: &'w [String], of: &str) -> Option<&'w str> {
     let mut pairs = words.iter().zip(words.iter().skip(1));
     pairs.find(|(word, _)| *word == of).map(|(_, value)| value.as_str())
+}
+
+/// A remote as the engine has it: link-local addresses are of the link of this device.
+fn of_link(mut remote: Remote, device: u32) -> Remote {
+    remote.egress = if segments::is_of_link(remote.address) { device } else { 0 };
+    remote
 }
 
 fn read(path: Option<&PathBuf>, form: Form) -> Result<Vec<Record>, String> {
@@ -101,10 +100,11 @@ pub(crate) fn fill(
     let names = Names {
         mark: (ORIGIN, generation),
         port: vtep.config().dstport,
-        via: files.interfaces(device),
+        via: files.interfaces(),
         ..names(segments)
     };
-    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, |remote| vtep.add_remote(remote));
+    let remote = |remote: &Remote| vtep.add_remote(&of_link(*remote, device));
+    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, remote);
     let mut waiting = tell(args.fdb_file.as_deref(), &entries.remarks);
     for group in not_joined(vtep, segments, &entries.used) {
         tell!("vtep: the group {group} of --fdb-file is not joined: those of --remote and --fdb are");
@@ -185,10 +185,7 @@ fn segment_says(
         said.entries.insert((vni, segment.mac, Destination::Local));
     }
     let port = vtep.config().dstport;
-    let at = |address, port| {
-        let egress = if segments::is_of_link(address) { device } else { 0 };
-        Remote::new(address, port).egress(egress)
-    };
+    let at = |address, port| of_link(Remote::new(address, port), device);
     let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, at(address, port)));
     let entries = segment.fdb.iter().map(|entry| {
         let mut remote = at(entry.address, entry.port.unwrap_or(port));

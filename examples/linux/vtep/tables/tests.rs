@@ -119,3 +119,18 @@ fn groups_of_files_are_joined_where_the_command_line_names_them_too() {
         BTreeSet::from([[239, 1, 1, 2].into()])
     );
 }
+
+#[test]
+fn link_local_addresses_alone_are_of_the_device() {
+    let entries = "02:00:00:00:00:01 dst fe80::5 via eth0 self permanent\n\
+        02:00:00:00:00:02 dst 10.99.0.3 via eth0 self permanent\n\
+        02:00:00:00:00:03 dst fe80::6 self permanent\n\
+        02:00:00:00:00:04 dst 10.99.0.4 via 7 self permanent";
+    let files = Files { entries: records(entries, Form::Fdb), ..Files::default() };
+    let (vtep, _, args) = filled("--local fe80::2 --dev lo --tap a --vni 1", &files);
+    let lo = setup::device(&args).unwrap().unwrap();
+    let mut remotes: Vec<_> = vtep.remotes().iter().map(|(_, it)| (it.address, it.egress)).collect();
+    remotes.sort_unstable();
+    let at = |address: &str, egress| (address.parse::<IpAddr>().unwrap(), egress);
+    assert_eq!(remotes, [at("10.99.0.3", 0), at("10.99.0.4", 0), at("fe80::5", lo), at("fe80::6", lo)]);
+}
