@@ -106,12 +106,12 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// The kernel's: the device is gone, or was set down.
+    /// The kernel's, with the device's name: it is gone, or was set down.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.inner.recv(buffer) {
             Ok(len) => Ok(Some(len)),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(io::Error::new(error.kind(), format!("device {}: {error}", self.name()))),
         }
     }
 

@@ -130,7 +130,7 @@ impl<'a> Outbound<'a> {
         while !waiter.is_ready(ports.len()) {
             for (place, port) in ports.iter().enumerate() {
                 if waiter.is_ready(place) {
-                    self.turn(port).map_err(|error| named(&port.device, error))?;
+                    self.turn(port)?;
                 }
             }
             // No handle is kept from one turn to the next.
@@ -287,10 +287,6 @@ fn of_frame<'p>(config: &Config, frame: &'p [u8]) -> Option<&'p [u8]> {
 fn tagged(vlan: VlanId, addresses: &[u8; 2 * 6], rest: &[u8]) -> Vec<u8> {
     let (tag, vlan) = (EtherType::VLAN.0.to_be_bytes(), vlan.value().to_be_bytes());
     [addresses, &tag[..], &vlan, rest].concat()
-}
-
-fn named(device: &Device, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("device {}: {error}", device.name()))
 }
 
 /// Ethernet with tags, and the longest IP packet.

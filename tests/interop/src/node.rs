@@ -40,9 +40,7 @@ impl<'n> Node<'n> {
     /// Where it does not end, or ends well.
     #[track_caller]
     pub fn refused(namespace: &Namespace, name: &str, arguments: &str) -> String {
-        let finished = Self::spawn(namespace, name, arguments).finish(START);
-        assert!(finished.status.is_some() && !finished.is_ok(), "{finished}");
-        finished.stderr
+        failed(Self::spawn(namespace, name, arguments))
     }
 
     fn spawn(namespace: &Namespace, name: &str, arguments: &str) -> Running {
@@ -67,6 +65,16 @@ impl<'n> Node<'n> {
         Report(report.unwrap_or_else(|| panic!("{} reports nothing", self.name)))
     }
 
+    /// Waits until the program ends by itself, badly, and returns what it says.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end, or ends well.
+    #[track_caller]
+    pub fn fails(self) -> String {
+        failed(self.running)
+    }
+
     /// Ends the program by this signal; it says good-bye by its status.
     ///
     /// # Panics
@@ -86,6 +94,14 @@ impl<'n> Node<'n> {
         let line = format!("pkill -{signal} --ns $$ --nslist net -f '^/[^ ]*/{} '", self.name);
         self.namespace.run(["sh", "-c", &line]).ok();
     }
+}
+
+/// What a program says that ends by itself, badly.
+#[track_caller]
+fn failed(running: Running) -> String {
+    let finished = running.finish(START);
+    assert!(finished.status.is_some() && !finished.is_ok(), "{finished}");
+    finished.stderr
 }
 
 /// What a program counts.

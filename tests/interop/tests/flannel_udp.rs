@@ -197,6 +197,21 @@ fn nobody_speaks_for_others() {
 }
 
 #[test]
+fn without_its_device_it_ends_and_says_so() {
+    require!(Need::Root);
+    let host = Namespace::new("a");
+    for (program, options) in [
+        (PROGRAM, "--tun gone0 --listen 127.0.0.1"),
+        ("gre", "--tun gone0 --local 127.0.0.1 --remote 127.0.0.2"),
+    ] {
+        let node = Node::start(&host, program, options);
+        host.ip("link del gone0");
+        let said = node.fails();
+        assert!(said.contains("device gone0: "), "{said}");
+    }
+}
+
+#[test]
 fn what_cannot_work_is_refused() {
     require!(Need::Root);
     let host = Namespace::new("a");
@@ -207,5 +222,9 @@ fn what_cannot_work_is_refused() {
     assert!(refused("--listen 127.0.0.1 --route 10.5.2.0/24").contains("="));
     let twice = "--listen 127.0.0.1 --route 10.5.2.0/24=10.99.0.2 --route 10.5.2.0/24=10.99.0.3";
     assert!(refused(twice).contains("10.5.2.0/24"));
+    let itself = "--listen 127.0.0.1 --route 10.5.2.0/24=127.0.0.1";
+    assert!(refused(itself).contains("our own address"));
+    let no_way = "--listen 127.0.0.1 --route 10.5.2.0/24=fd99::2";
+    assert!(refused(no_way).contains("--route 10.5.2.0/24=fd99::2: it needs a --listen of its family"));
     assert!(refused("--listen 192.0.2.1").contains("192.0.2.1 port 8285"), "none of ours");
 }
