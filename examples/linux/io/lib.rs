@@ -8,7 +8,7 @@
 //! - [`Transmitter`]: many packets for one system call, each in two parts; also past the kernel's IP, and in
 //!   fragments.
 //! - [`Segments`], [`Coalescer`]: packets of the kernel that are several, cut and joined.
-//! - [`neighbors`]: what the kernel knows of forwarding databases and neighbours.
+//! - [`neighbors`], [`kind`]: what the kernel knows of forwarding databases and neighbours, and of devices.
 //! - [`Waiter`], [`Signals`]: until something happens.
 //! - [`mod@print`], [`tell`]: on standard output and standard error, whether somebody listens or not.
 //!
@@ -23,6 +23,7 @@ mod facts;
 mod fragments;
 mod gso;
 pub mod icmp;
+pub mod kind;
 mod link;
 pub mod multicast;
 pub mod neighbors;

@@ -11,6 +11,7 @@ use signal_hook::{
 use crate::{
     BATCH, Datagram, HEADROOM, Receiver, Signal, Signals, Transmitter, Waiter,
     gso::Gso,
+    kind,
     neighbors::{Neighbors, Told},
     raw, udp,
 };
@@ -280,4 +281,11 @@ fn signals_that_nobody_wants_are_not_taken_over() {
     assert_eq!([SIGHUP, SIGINT, SIGTERM, SIGUSR1].map(is_caught), [false, true, true, true]);
     low_level::raise(SIGUSR1).unwrap();
     assert_eq!(signals.pending().unwrap().collect::<Vec<_>>(), [Signal::Print]);
+}
+
+#[test]
+fn what_is_no_vxlan_device_is_known_as_such() {
+    let loopback = crate::multicast::device("lo").unwrap();
+    assert!(!kind::is_vxlan(loopback).unwrap());
+    assert!(!kind::is_vxlan(i32::MAX as u32).unwrap(), "there is none of this number");
 }

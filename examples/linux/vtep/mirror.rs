@@ -17,7 +17,7 @@ use encap::{
     wire::{MacAddr, Vni},
 };
 use encap_linux::{
-    Waiter,
+    Waiter, kind,
     neighbors::{Kind, Neighbor, Neighbors, State, Told},
     tell,
 };
@@ -55,10 +55,17 @@ impl<'a> Mirror<'a> {
     ///
     /// # Errors
     ///
-    /// The kernel's; a device is not there.
+    /// The kernel's; a device is not there, or has no entries of tunnels.
     pub(crate) fn new(ends: Ends<'a>, entries: &str, neighbors: Option<&str>) -> io::Result<Self> {
         let number =
             |name: &str| if_nametoindex(name).map_err(|error| io::Error::other(format!("{name}: {error}")));
+        let vxlan = number(entries)?;
+        // Where the answer cannot be read, the kernel is a newer one than who reads it.
+        if matches!(kind::is_vxlan(vxlan), Ok(false)) {
+            return Err(io::Error::other(format!(
+                "--mirror {entries}: it is no vxlan device of the kernel's"
+            )));
+        }
         let segment = match ends.ports {
             [Port { carries: Carries::Segment(only), .. }] => Some(*only),
             _ => None,
@@ -70,7 +77,7 @@ impl<'a> Mirror<'a> {
         }
         let mut mirror = Self {
             ends,
-            entries: number(entries)?,
+            entries: vxlan,
             neighbors: neighbors.map(number).transpose()?,
             segment,
             kernel: Neighbors::open()?,

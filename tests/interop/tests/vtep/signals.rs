@@ -277,6 +277,7 @@ fn what_cannot_work_is_refused_with_a_reason() {
         "--tap x0 --vni 1 --local fd99::2 --fdb 02:00:00:00:00:01=fe80::1",
         "--fdb fe80::1: an address of a link needs --dev",
     );
+    refuses("--tap x0 --vni 1 --local 10.99.0.2 --mirror vb", "--mirror vb: it is no vxlan device");
     let _ours = lab.ours("--tap first0 --vni 1 --local 10.99.0.2", &[]);
     refuses("--tap x0 --vni 2 --local 10.99.0.2", "port 4789: Address already in use");
 }
