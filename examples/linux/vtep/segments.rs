@@ -82,6 +82,9 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
     if of_family(false) > 1 || of_family(true) > 1 {
         return Err("--local: one address of each family".into());
     }
+    if let Some(mac) = common.mac.filter(|mac| !mac.is_unicast()) {
+        return Err(format!("--mac {mac}: no host has this address"));
+    }
     for (option, group) in segments.iter().flat_map(Segment::destinations).filter(|(_, it)| it.is_multicast())
     {
         if common.dev.is_none() {
@@ -316,6 +319,9 @@ mod tests {
             "--srcport 5",
             "--mtu 500",
             "--maxaddress 0",
+            "--mac 01:00:5e:00:00:05",
+            "--mac 00:00:00:00:00:00",
+            "--l3 --mac ff:ff:ff:ff:ff:ff",
         ] {
             assert!(parse(words(&format!("{base} {more}"))).is_err(), "{more}");
         }
