@@ -6,6 +6,7 @@ use std::{
 };
 
 use encap::wire::MacAddr;
+use nix::{libc, net::if_::if_nametoindex};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 use crate::virtio;
@@ -40,6 +41,21 @@ impl Settings {
     pub fn new(name: &str, layer: Layer) -> Self {
         Self { name: name.to_owned(), layer, mtu: 1_500, mac: None, offload: false }
     }
+
+    /// What the kernel means where it calls a device invalid that it has under this name.
+    fn explain(&self, error: io::Error) -> io::Error {
+        if error.raw_os_error() != Some(libc::EINVAL) || if_nametoindex(&*self.name).is_err() {
+            return error;
+        }
+        let kind = match self.layer {
+            Layer::Ip => "TUN",
+            Layer::Ethernet => "TAP",
+        };
+        io::Error::new(
+            error.kind(),
+            format!("{error}: a device of this name is there, and is no {kind} device"),
+        )
+    }
 }
 
 /// A TUN or TAP device that is up. It can be used by several threads.
@@ -72,7 +88,7 @@ impl Device {
         if let Some(MacAddr(mac)) = settings.mac {
             builder = builder.mac_addr(mac);
         }
-        let inner = builder.build_sync()?;
+        let inner = builder.build_sync().map_err(|error| settings.explain(error))?;
         inner.set_nonblocking(true)?;
         let settings = Settings { name: inner.name()?, ..settings.clone() };
         Ok(Self { inner, settings })

@@ -268,6 +268,7 @@ fn what_cannot_work_is_refused_with_a_reason() {
     refuses("--tap x0 --vni 1 --local 10.99.0.2 --ttl 0", "TTL 0");
     refuses("--tap x0 --vni 1 --local 10.99.0.2 --ageing 0", "ageing");
     refuses("--tap a-name-that-is-too-long --vni 1 --local 10.99.0.2", "a-name-that-is-too-long");
+    refuses("--tap vb --vni 1 --local 10.99.0.2", "a device of this name is there, and is no TAP device");
     refuses("--tap x0 --vni 1 --local 10.99.0.2 --fdb-file /nowhere", "/nowhere: No such file");
     refuses(
         "--tap x0 --vni 1 --local fe80::2 --remote fe80::1",
