@@ -15,6 +15,7 @@ use socket2::Socket;
 
 use crate::{
     outbound::{Ends, QUIET},
+    problem,
     shared::{Shared, Way},
 };
 
@@ -107,7 +108,7 @@ impl<'a> Inbound<'a> {
             }
             PathReport::Unreachable { remote, problem } => {
                 if let Some(remote) = vtep.remotes().get(remote).filter(|_| verbose) {
-                    tell!("unreachable {}: {problem:?}", remote.address);
+                    tell!("unreachable {}: {}", remote.address, problem::words(problem));
                 }
             }
             // Pings of somebody's, for example.

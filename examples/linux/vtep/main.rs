@@ -15,6 +15,7 @@ mod loader;
 mod mirror;
 mod outbound;
 mod ports;
+mod problem;
 mod report;
 mod segments;
 mod setup;
