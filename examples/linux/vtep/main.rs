@@ -9,6 +9,7 @@
 
 mod args;
 mod config;
+mod control;
 mod inbound;
 mod known;
 mod loader;
@@ -25,14 +26,9 @@ mod values;
 
 use std::{
     error::Error,
-    fs,
     hash::{BuildHasher, RandomState},
-    io::Write,
     net::Shutdown,
-    os::{
-        fd::AsFd,
-        unix::net::{UnixListener, UnixStream},
-    },
+    os::{fd::AsFd, unix::net::UnixStream},
     process::ExitCode,
     thread,
     time::Duration,
@@ -50,6 +46,7 @@ use encap_linux::{
 
 use self::{
     args::Common,
+    control::Control,
     inbound::Inbound,
     mirror::Mirror,
     outbound::{Ends, Outbound, QUIET},
@@ -103,7 +100,7 @@ fn run(segments: &mut [Segment], args: &Common) -> Result<(), Box<dyn Error>> {
     let ends = Ends { vtep: &vtep, shared: &shared, clock, ports: &ports, verbose: args.verbose };
     let (receivers, sockets) = setup::sockets(segments, args, &config)?;
     let reports = setup::reports(args)?;
-    let control = Control::new(args)?;
+    let control = args.control.as_deref().map(Control::new).transpose()?;
     let mirror = match &args.mirror {
         Some(entries) => Some(Mirror::new(ends, entries, args.mirror_neigh.as_deref())?),
         None => None,
@@ -169,7 +166,7 @@ impl Main<'_> {
         let mut reload = None;
         loop {
             let signals = self.signals.as_fd();
-            let control = self.control.as_ref().map(|control| control.listener.as_fd());
+            let control = self.control.as_ref().map(|control| control.as_fd());
             let mut waiter = Waiter::new([ended.as_fd(), signals].into_iter().chain(control));
             let now = self.ends.clock.now();
             let sweep = self.ends.vtep.poll_timeout(now).saturating_since(now);
@@ -240,39 +237,9 @@ impl Main<'_> {
     }
 }
 
-/// A Unix socket, and its name, which goes with it.
-struct Control {
-    listener: UnixListener,
-    path: std::path::PathBuf,
-}
-
-impl Control {
-    fn new(args: &Common) -> Result<Option<Self>, Box<dyn Error>> {
-        let Some(path) = &args.control else { return Ok(None) };
-        let listener = UnixListener::bind(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        listener.set_nonblocking(true)?;
-        Ok(Some(Self { listener, path: path.clone() }))
-    }
-
-    /// Says `text` to one who waits.
-    fn answer(&self, text: &str) {
-        let Ok((mut stream, _)) = self.listener.accept() else { return };
-        // Who does not read has bad luck, and does not hold us up.
-        let _ = stream.set_write_timeout(Some(PATIENCE)).and_then(|()| stream.write_all(text.as_bytes()));
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// How long the main thread waits at least and at most before it looks after the tables again.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
 const MOST_WAIT: Duration = Duration::from_secs(1);
 
 /// Lines of tables that it looks at then.
 const SWEEP_STEP: usize = 1_024;
-
-const PATIENCE: Duration = Duration::from_secs(1);
