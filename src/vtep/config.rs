@@ -57,10 +57,11 @@ use crate::{
 /// | `remcsumtx`, `mcroute` | absent |
 ///
 /// Defects of Linux are not part of parity. A packet is checked before anything is learned from it, and the D bit of
-/// Group Based Policy is honoured; nor does it come over IPv6 from `::` or from our own address; fragments are dropped;
-/// VLAN tags hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote
-/// does not take port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the
-/// first one last; a range of one source port is one; `ageing` can be off.
+/// Group Based Policy is honoured; a checksum that is left to us (`remcsumrx`) lies behind an IP header, and not in
+/// what was checked before; nor does it come over IPv6 from `::` or from our own address; fragments are dropped; VLAN
+/// tags hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote does
+/// not take port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first
+/// one last; a range of one source port is one; `ageing` can be off.
 ///
 /// In both, a packet from our own address to that of a remote, and to `dstport` or a port of its own, does not go into
 /// a tunnel ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.

@@ -51,7 +51,7 @@ drop_reasons! {
     UnknownSender "unknown-sender";
     /// A frame from a trunk whose VLAN belongs to no segment.
     UnknownVlan "unknown-vlan";
-    /// A frame whose sender left its checksum to us, and says that it lies outside.
+    /// A frame whose sender left its checksum to us, and says that it lies outside, or not behind an IP header.
     RemoteChecksum "remote-checksum";
     /// A frame out of a tunnel that has our own MAC address as its source: a loop, or an echo.
     OwnMac "own-mac";

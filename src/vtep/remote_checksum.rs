@@ -10,8 +10,8 @@
 //! `C` says that it is so, the last byte where the sum starts, in words of 16 bits, and with `O` whether the checksum
 //! is UDP's or TCP's. Its field holds the sum of the pseudo header.
 
-use super::DropReason;
-use crate::wire::{checksum::Sum, vxlan};
+use super::{DropReason, overlay::Front};
+use crate::wire::{EtherType, checksum::Sum, ipv4, ipv6, vxlan};
 
 /// Where the sum starts and where it goes, in bytes from the front of the inner frame.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +22,13 @@ pub(super) struct Offload {
 }
 
 impl Offload {
-    /// What a header says, for a frame of this length; `None` where nothing was left to do.
-    pub(super) fn of(header: &vxlan::Header, frame_len: usize) -> Result<Option<Self>, DropReason> {
+    /// What a header says of a frame; `None` where nothing was left to do. The sum must start behind an IP header: what
+    /// is before that was checked as it is, and whatever says where the frame comes from must stay.
+    pub(super) fn of(
+        header: &vxlan::Header,
+        front: &Front,
+        frame: &[u8],
+    ) -> Result<Option<Self>, DropReason> {
         let bits = header.reserved();
         if bits & C == 0 {
             return Ok(None);
@@ -32,7 +37,8 @@ impl Offload {
         let is_udp = bits & O != 0;
         let field = if is_udp { UDP_CHECKSUM } else { TCP_CHECKSUM };
         let at = start.saturating_add(field);
-        if at.saturating_add(2) > frame_len {
+        let first = transport(front, frame).ok_or(DropReason::RemoteChecksum)?;
+        if start < first || at.saturating_add(2) > frame.len() {
             return Err(DropReason::RemoteChecksum);
         }
         Ok(Some(Self { start, at, is_udp }))
@@ -47,6 +53,17 @@ impl Offload {
             *field = checksum.to_be_bytes();
         }
     }
+}
+
+/// Where the IP header of a frame ends; `None` without one.
+fn transport(front: &Front, frame: &[u8]) -> Option<usize> {
+    let ip = frame.get(front.l3..)?;
+    let rest = match front.ethertype {
+        EtherType::IPV4 => ipv4::Header::parse(ip).ok()?.1,
+        EtherType::IPV6 => ipv6::Header::parse(ip).ok()?.1,
+        _ => return None,
+    };
+    Some(frame.len().saturating_sub(rest.len()))
 }
 
 /// The bits that this extension uses.

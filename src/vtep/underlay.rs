@@ -69,7 +69,7 @@ impl<'t> Engine<'t> {
         }
         let offload = match inner.encapsulation {
             Encapsulation::Vxlan(header) | Encapsulation::VxlanGbp(header) if self.config.remcsumrx => {
-                Offload::of(&header, frame.len())?
+                Offload::of(&header, &front, frame)?
             }
             _ => None,
         };

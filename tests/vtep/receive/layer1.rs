@@ -57,14 +57,56 @@ fn a3_7_a_checksum_that_the_sender_left_to_us_is_written() {
         off[1] = 0;
         assert_eq!(node.delivers(&Outer { vxlan: off, ..packet.clone() }.bytes()), frame);
         // TCP's is further behind.
-        let tcp = node.delivers(&Outer { vxlan: header(0x0b), ..packet }.bytes());
-        assert_ne!(tcp[38..40], frame[38..40]);
+        let longer = [&frame[..], &[0; 8]].concat();
+        let tcp = node.delivers(&Outer { vxlan: header(0x11), frame: longer.clone(), ..packet }.bytes());
+        assert_eq!((&tcp[..50], &tcp[52..]), (&longer[..50], &longer[52..]));
+        assert_ne!(tcp[50..52], longer[50..52]);
     }
     // Without the setting these are reserved bits.
     let packet = |node: &Node| Outer { vxlan: header(0x91), ..outer(node, &frame) }.bytes();
     let [mut ours, mut linux] = both().map(node);
     assert_eq!(ours.delivers(&packet(&ours)), frame);
     linux.refuses(&packet(&linux), tunnel::DropReason::VxlanReservedBits);
+}
+
+/// What was checked, and learned from, is what is delivered: neither the source nor the EtherType is a checksum's place,
+/// nor anything else before the end of the IP header.
+#[test]
+fn a3_7_a_checksum_that_was_left_to_us_lies_behind_the_ip_header() {
+    let ipv4 = datagram(mac(2), mac(1), 30);
+    let mut options = ipv4[14..34].to_vec();
+    (options[0], options[3]) = (0x46, 62);
+    let options = fix_ipv4([&options[..], &[1; 4]].concat());
+    let options = [&ipv4[..14], &options, &ipv4[34..]].concat();
+    let ipv6 = ip(v6(1).into(), v6(2).into(), 17, 0, &[0x5a; 30]);
+    let ipv6 = frame(mac(2), mac(1), 0x86dd, &ipv6);
+    let other = frame(mac(2), mac(1), 0x88b5, &[0x5a; 60]);
+    let cases = [
+        (&ipv4, 34),
+        (&options, 38),
+        (&ipv6, 54),
+        (&tagged(5, &ipv4), 38),
+        (&tagged(5, &ipv6), 58),
+        (&other, 254),
+    ];
+    for config in both() {
+        for (frame, first) in cases {
+            let mut node = node(with(config, |c| (c.remcsumrx, c.inner_vlan) = (true, true)));
+            for start in (0..60).step_by(2) {
+                for is_udp in [0x80, 0] {
+                    let bits = 0x0020_0000_0000_0000 | is_udp | (start / 2);
+                    let bytes = outer(&node, frame).bits(bits).bytes();
+                    if start < first {
+                        node.refuses(&bytes, DropReason::RemoteChecksum);
+                        assert_eq!(where_is(&node, mac(1)), None, "nothing is learned from it");
+                    } else if start == first {
+                        node.delivers(&bytes);
+                        let _ = node.vtep.fdb().delete(NOW, VNI, mac(1)).unwrap();
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]
