@@ -39,7 +39,7 @@ pub struct VniCounters {
     pub delivered: u64,
     /// Bytes of those.
     pub delivered_bytes: u64,
-    /// Packets from the underlay that were dropped after their VNI was known.
+    /// Packets from the underlay that were dropped after their VNI was known, for whatever reason.
     pub receive_drops: u64,
 }
 

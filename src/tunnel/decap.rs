@@ -231,6 +231,12 @@ impl<P: Protocol> Endpoint<P> {
         reasons.any(DropReason::is_not_ours) || P::IS_UDP && self.has_no_port(packet, meta)
     }
 
+    /// What the tunnel's own header says of a packet that was refused for that header, or for what is behind it.
+    pub(crate) fn encapsulation(&self, packet: &[u8], meta: &DecapMeta) -> Option<Encapsulation> {
+        let opened = self.open(View::whole(packet), meta, &mut Anomalies::default(), |_, _, _| {});
+        opened.ok().map(|(_, opened)| opened.encapsulation)
+    }
+
     /// Whether a packet is a later fragment: whose datagram that is, only its first one says.
     fn has_no_port(&self, packet: &[u8], meta: &DecapMeta) -> bool {
         let start = match (meta.outer, self.outer.framing) {

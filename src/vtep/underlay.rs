@@ -29,7 +29,7 @@ impl<'t> Engine<'t> {
             }
             Err(reason) => {
                 worker.drop(reason);
-                if let Some(vni) = vni {
+                if let Some(vni) = vni.or_else(|| self.vni_of_refused(reason, meta, packet)) {
                     self.tally(worker, vni, &VniCounters { receive_drops: 1, ..VniCounters::default() });
                 }
                 Output::Drop(reason)
@@ -119,6 +119,15 @@ impl<'t> Engine<'t> {
             EtherType::IPV6 => nd_proxy::snoop(self, worker, now, vni, message, from),
             _ => {}
         }
+    }
+
+    /// The VNI of a packet that decapsulation refuses, where all is well until that is read.
+    #[cold]
+    fn vni_of_refused(&self, reason: DropReason, meta: &DecapMeta, packet: &Packet<'_>) -> Option<Vni> {
+        let DropReason::Decap(reason) = reason else { return None };
+        let endpoint =
+            self.receiver(meta, packet.as_slice()).filter(|_| reason > tunnel::DropReason::VxlanNoVni);
+        endpoint?.encapsulation(packet.as_slice(), meta)?.vni()
     }
 
     /// The endpoint for the family of this packet.

@@ -75,6 +75,31 @@ fn a_flooded_frame_whose_remotes_are_gone_before_its_copies_is_dropped_once() {
     }
 }
 
+/// What is wrong behind the VNI is the segment's, what is wrong before it nobody's.
+#[test]
+fn a3_4_what_decapsulation_refuses_counts_in_the_vni_that_was_read() {
+    use tunnel::DropReason as Tunnel;
+    let other = Vni::truncate(43);
+    let mut node = node(2, with(Config::linux(), |c| c.inner_vlan = false));
+    let frame = datagram(mac(9), mac(1), 10);
+    let good = Outer::new(8_472, &frame);
+    let mut expected = 0;
+    for (packet, reason, counted) in [
+        (good.clone().bits(1), Tunnel::VxlanReservedBits, 1),
+        (Outer { ds_field: 3, ..good.clone() }, Tunnel::InnerEcn, 1),
+        (Outer::new(8_472, &frame[..20]), Tunnel::InnerTruncated, 1),
+        (Outer::new(8_472, &tagged(5, &frame)), Tunnel::InnerVlan, 1),
+        (good.clone().vni(other).bits(1), Tunnel::VxlanReservedBits, 0),
+        (Outer { vxlan: vec![0; 8], ..good.clone() }, Tunnel::VxlanNoVni, 0),
+        (Outer { source: address(2), frame: frame[..20].to_vec(), ..good }, Tunnel::MartianSource, 0),
+    ] {
+        node.refuses(&packet.bytes(), reason);
+        expected += counted;
+        assert_eq!(node.vtep.vni_counters(VNI), counters(|c| c.receive_drops = expected), "{reason}");
+    }
+    assert_eq!(node.vtep.vni_counters(other), VniCounters::default());
+}
+
 /// What a trunk's frame says of its segment is its tag: one of no segment counts for none, be it for VNI 0.
 #[test]
 fn frames_of_unknown_vlans_count_in_no_vni() {
