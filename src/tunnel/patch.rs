@@ -1,7 +1,7 @@
 //! The outer headers of one packet: what differs from the remote's is patched into a copy of them.
 
 use super::{
-    DontFragment, EncapMeta, InnerChecksum, OuterDscp, OuterFlowLabel, Payload, Ttl, UdpChecksum,
+    EncapMeta, InnerChecksum, OuterDscp, OuterFlowLabel, Payload, Ttl, UdpChecksum,
     inner::{IpVersion, Peek, plain_ip},
     offload,
     outer::{DEFAULT_TTL, DF, Outer, USUAL_TUNNEL, first_word},
@@ -172,13 +172,7 @@ impl Outer {
         peek: Peek,
         identification: Option<u16>,
     ) {
-        let dont_fragment = match self.dont_fragment {
-            DontFragment::Unset => false,
-            DontFragment::Set => true,
-            DontFragment::Inherit => peek.dont_fragment(packet),
-            DontFragment::InheritIpv4 => peek.version == Some(IpVersion::V4) && peek.dont_fragment(packet),
-        };
-        let (identification, flags) = if dont_fragment {
+        let (identification, flags) = if self.dont_fragment.of(&peek, packet) {
             (0, DF)
         } else {
             let hashed = || self.keys.bytes(packet.get(..64).unwrap_or(packet)) as u16;

@@ -1,5 +1,6 @@
 //! The settings that all tunnels have in common, and what is known of a packet.
 
+use super::{IpVersion, Peek};
 use crate::wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni, vxlan_gbp::GroupPolicy};
 
 /// Which headers encapsulation writes, and decapsulation finds, before the tunnel's own.
@@ -90,6 +91,19 @@ pub enum DontFragment {
     /// Set for inner IPv4 with the flag, through VLAN tags: as Linux's `nopmtudisc`, so that an IPv6 packet of 1280
     /// bytes gets through any underlay (RFC 7676, section 3.1).
     InheritIpv4,
+}
+
+impl DontFragment {
+    /// The flag of the outer header of `packet`, which was looked at.
+    #[inline(always)]
+    pub(crate) fn of(self, peek: &Peek, packet: &[u8]) -> bool {
+        match self {
+            Self::Unset => false,
+            Self::Set => true,
+            Self::Inherit => peek.dont_fragment(packet),
+            Self::InheritIpv4 => peek.version == Some(IpVersion::V4) && peek.dont_fragment(packet),
+        }
+    }
 }
 
 /// The flow label of an outer IPv6 header.

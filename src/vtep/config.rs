@@ -230,7 +230,7 @@ pub enum TooBig {
     Drop,
     /// Its sender is told, if it may be and can be now; otherwise it is sent all the same, longer than the underlay
     /// takes: whoever sends the packet on has to fragment it. RFC 7348, section 4.3, forbids that, and Linux does it.
-    /// Needs [`Config::df`] not to be set.
+    /// Needs [`Config::df`] not to be set; where it is inherited, packets that would have DF are dropped.
     Fragment,
 }
 

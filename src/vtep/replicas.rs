@@ -160,7 +160,7 @@ impl Replicas<'_, '_> {
             Err(NoWay::Gone) => return Err(DropReason::NoRemote),
         };
         let whole = self.frame.len();
-        if self.flood.meta.longest(whole) > way.max && engine.config.too_big != TooBig::Fragment {
+        if self.flood.meta.longest(whole) > way.max && !engine.may_fragment(way.address, self.frame) {
             return Err(DropReason::TooBig);
         }
         let gso = match self.flood.meta.gso {

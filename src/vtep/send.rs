@@ -60,7 +60,7 @@ impl Engine<'_> {
         if meta.longest(packet.len()) > way.max {
             match self.too_big(worker, now, meta, way.max, packet) {
                 // Nobody can be told, or not now.
-                Err(_) if self.config.too_big == TooBig::Fragment => {}
+                Err(_) if self.may_fragment(way.address, packet.as_slice()) => {}
                 told => return told,
             }
         }
@@ -84,6 +84,13 @@ impl Engine<'_> {
             checksum: meta.inner_checksum.behind(outer),
             gso,
         })
+    }
+
+    /// Whether a frame that is too long for the way to this address is sent all the same: not with an outer header that
+    /// forbids whoever is to fragment it to do so.
+    pub(super) fn may_fragment(&self, to: IpAddr, frame: &[u8]) -> bool {
+        let has_df = || Peek::new(Payload::Ethernet, frame).is_ok_and(|peek| self.config.df.of(&peek, frame));
+        self.config.too_big == TooBig::Fragment && !(to.is_ipv4() && has_df())
     }
 
     /// Delivers a frame of a local host on this side.

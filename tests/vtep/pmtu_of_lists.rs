@@ -80,6 +80,34 @@ fn a11_where_nobody_can_be_told_frames_to_several_remotes_go_to_those_with_a_way
     }
 }
 
+/// Nobody fragments what has DF: with a flag that is inherited, what cannot be told is dropped, and so is its copy.
+#[test]
+fn a11_what_has_df_outside_is_not_sent_to_be_fragmented() {
+    use encap::tunnel::DontFragment::{Inherit, InheritIpv4, Unset};
+    let long = |group, df| sized(group, mac(1), 1_500, df);
+    let long6 = sized6(MacAddr::BROADCAST, mac(1), 1_514);
+    for (mode, v4, v6) in [(Unset, false, false), (InheritIpv4, true, false), (Inherit, true, true)] {
+        for peers in [&[2][..], &[2, 3]] {
+            let mut node =
+                Node::new(1, with(Config::linux(), |c| (c.df, c.icmp_rate) = (mode, 0))).peers(peers);
+            let frames =
+                [(long(MacAddr::BROADCAST, true), v4), (long6.clone(), v6), (long(mac(9), true), v4)];
+            for (frame, is_dropped) in frames {
+                let copies = if is_dropped { 0 } else { peers.len() };
+                assert_eq!(node.packets(NOW, &frame).len(), copies, "{mode:?}");
+            }
+            assert_eq!(node.packets(NOW, &long(mac(9), false)).len(), peers.len());
+            let dropped = node.worker.counters().drops().map(|(_, count)| count).sum::<u64>();
+            assert_eq!(dropped, peers.len() as u64 * (2 * u64::from(v4) + u64::from(v6)));
+        }
+    }
+    // IPv6 has no such flag.
+    let mut node = Node::new(1, with(Config::linux().local(v6(1).into()), |c| c.df = Inherit));
+    let remote = node.vtep.remote(v6(2).into()).unwrap();
+    node.vtep.fdb().append(VNI, MacAddr::ZERO, remote).unwrap();
+    assert_eq!(node.packets(NOW, &long(MacAddr::BROADCAST, true)).len(), 1);
+}
+
 /// Over IPv6 less fits; into another segment here all does, and nothing goes to those who are gone.
 #[test]
 fn a11_every_member_of_a_list_has_its_own_limit() {
