@@ -115,7 +115,8 @@ pub struct Config {
     pub udp6zerolen: bool,
     /// UDP source ports, by the flow.
     pub srcport: (u16, u16),
-    /// The bits of the VXLAN header that cause a drop when set.
+    /// The bits of the VXLAN header that cause a drop when set: of those that are reserved, that is neither the I flag
+    /// nor the VNI; those of an extension that is on (`gbp`, `remcsumrx`) do not count. (Linux refuses those, too.)
     #[cfg_attr(feature = "serde", serde(with = "crate::wire::serde_mask"))]
     pub reserved_bits: u64,
     /// Whether packets to any address are taken, and not only those to ours.

@@ -4,6 +4,7 @@ use super::{Config, ConfigError, Proxy, ShortCircuit, TooBig};
 use crate::{
     table::{Capacity, Snooping, Underlay},
     tunnel::{DontFragment, OuterFlowLabel},
+    wire::vxlan,
 };
 
 impl Config {
@@ -11,6 +12,9 @@ impl Config {
     pub(super) fn check(&self, capacity: &Capacity) -> Result<(), ConfigError> {
         if self.address.is_multicast() {
             return Err(ConfigError::AddressIsGroup(self.address));
+        }
+        if self.reserved_bits & !vxlan::RESERVED != 0 {
+            return Err(ConfigError::NotReserved { bits: self.reserved_bits & !vxlan::RESERVED });
         }
         if self.l3 && !self.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);

@@ -28,6 +28,12 @@ pub enum ConfigError {
     /// Our own MAC address in the overlay is one that no frame comes from: a group's, or that of all.
     #[error("`address` is {0}, a group's MAC address, which no frame comes from")]
     AddressIsGroup(MacAddr),
+    /// Bits of the VXLAN header that every packet has are to cause a drop, or those of a VNI.
+    #[error("`reserved_bits` has {bits:#018x}, which are no reserved bits: the I flag's or the VNI's")]
+    NotReserved {
+        /// Those bits.
+        bits: u64,
+    },
     /// Routing without a MAC address of our own.
     #[error("`l3` needs a unicast MAC address of our own: `address`")]
     L3WithoutAddress,

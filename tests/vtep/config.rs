@@ -131,6 +131,21 @@ fn settings_of_the_tunnel() {
     assert!(build(with(v4(), |c| (c.mtu, c.srcport) = (51, (7, 7))), CAPACITY).is_ok());
 }
 
+/// RFC 7348, section 5: the I flag must be set, and a VNI may be any; an extension that is on has its own bits.
+#[test]
+fn a2_33_only_reserved_bits_cause_a_drop() {
+    let of = |bits| with(v4(), |c| (c.reserved_bits, c.gbp, c.remcsumrx) = (bits, true, true));
+    for bit in (0..64).map(|bit| 1 << bit) {
+        let is_used = bit & 0x0800_0000_ffff_ff00 != 0;
+        let expected = is_used.then_some(ConfigError::NotReserved { bits: bit });
+        assert_eq!(build(of(bit), CAPACITY).err(), expected);
+    }
+    let bits = 0x0800_0000_ffff_ff00;
+    assert_eq!(refused(of(u64::MAX)), ConfigError::NotReserved { bits });
+    assert!(refused(of(u64::MAX)).to_string().contains("0x08000000ffffff00"));
+    assert!(build(with(Config::linux().local(address(1)), |c| c.gbp = true), CAPACITY).is_ok());
+}
+
 #[test]
 fn a_flow_label_needs_ipv6() {
     let label = |config| with(config, |c| c.label = OuterFlowLabel::Fixed(FlowLabel::truncate(5)));
