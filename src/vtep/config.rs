@@ -27,6 +27,7 @@ use crate::{
 /// | `udp6zerolen` | off | on |
 /// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
+/// | [`unconfigured_remotes`](table::Settings::unconfigured_remotes) | 64 | what [`Capacity`](table::Capacity) has room for |
 /// | `learn_rate`, `move_rate` | 10,000 and 5 a second | no limit |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `mtu_expires` | 600 s | 600 s |
@@ -284,7 +285,11 @@ impl Config {
     /// What Linux does where it does something else, as the table above says.
     pub fn linux() -> Self {
         let (first, last) = srcport(32_768..=60_999);
-        let tables = table::Settings { learn_from: table::LearnFrom::Any, ..table::Settings::default() };
+        let tables = table::Settings {
+            learn_from: table::LearnFrom::Any,
+            unconfigured_remotes: u32::MAX,
+            ..table::Settings::default()
+        };
         Self {
             dstport: 8_472,
             ecn: ecn::Mode::Linux,

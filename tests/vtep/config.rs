@@ -54,6 +54,7 @@ fn the_defaults_and_linux() {
     assert_eq!((new.srcport, linux.srcport), ((49_152, 65_535), (32_768, 60_999)));
     assert_eq!((new.udpcsum, linux.udpcsum), (false, true));
     assert_eq!((new.tables.learn_from, linux.tables.learn_from), (LearnFrom::Configured, LearnFrom::Any));
+    assert_eq!((new.tables.unconfigured_remotes, linux.tables.unconfigured_remotes), (64, u32::MAX));
     assert_eq!((new.reserved_bits, linux.reserved_bits), (0, 0xf7ff_ffff_0000_00ff));
     assert_eq!((new.udp6zerolen, linux.udp6zerolen), (false, true));
     assert_eq!((new.inner_vlan, linux.inner_vlan), (false, true));

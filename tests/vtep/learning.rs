@@ -313,6 +313,21 @@ fn a4_linux_has_no_limits() {
 
 /// Nothing but the table changes: who may not speak for a host may not, however often he tries, and a stranger is not
 /// remembered by what is not learned.
+/// Of VTEPs that nobody configured, too, as long as there is room for them.
+#[test]
+fn a4_linux_learns_from_any_number_of_vteps() {
+    let capacity = Capacity { remotes: 200, ..Capacity::fdb(512) };
+    let vtep = Vtep::with_capacity(Config::linux().local(address(254)), capacity, [7, 2]).unwrap();
+    vtep.fdb().add_vni(VNI).unwrap();
+    let mut node = Node { vtep, worker: Worker::new(1) };
+    for last in 1..=250 {
+        let frame = frame(mac(255), mac(last), 0x88b5, &[]);
+        let packet = Outer { source: address(last), destination: address(254), ..outer(&node, &frame) };
+        node.delivers(&packet.bytes());
+        assert_eq!(where_is(&node, mac(last)), (last <= 200).then(|| address(last)));
+    }
+}
+
 #[test]
 fn g_1_what_is_not_learned_is_checked_all_the_same() {
     for config in both() {
