@@ -107,7 +107,7 @@ impl Engine<'_> {
         sent
     }
 
-    /// Whether a frame out of a tunnel is for our own router.
+    /// Whether a frame out of a tunnel, or one that needs none, is for our own router.
     pub(super) fn is_routed(&self, link: &ethernet::Header) -> bool {
         self.config.l3
             && link.destination == self.config.address

@@ -14,7 +14,7 @@ use crate::{
     table::{Raw, RemoteId, VniCounters, Words},
     time::Instant,
     tunnel::{EncapError, Payload, Peek},
-    wire::{EtherType, MacAddr, Vni, icmpv4, icmpv6, ipv4, ipv6, is_unicast, vlan},
+    wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6, is_unicast, vlan},
 };
 
 impl Engine<'_> {
@@ -93,7 +93,7 @@ impl Engine<'_> {
         self.config.too_big == TooBig::Fragment && !(to.is_ipv4() && has_df())
     }
 
-    /// Delivers a frame of a local host on this side.
+    /// Delivers a frame of a local host on this side, as if it came out of a tunnel.
     pub(super) fn hand_over(
         &self,
         worker: &mut Worker,
@@ -104,6 +104,12 @@ impl Engine<'_> {
         check_header(packet.as_slice())?;
         let domain = self.fdb.vnis.find(vni).ok().flatten().ok_or(DropReason::UnknownVni)?;
         let (len, vlan) = (packet.len() as u64, domain.vlan_id());
+        let (link, _) = ethernet::Header::parse(packet.as_slice()).map_err(|_| DropReason::FrameTruncated)?;
+        if self.is_routed(&link) {
+            packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::FrameTruncated)?;
+            self.count_delivered(worker, vni, len);
+            return Ok(Output::DeliverIp { vni, source: None });
+        }
         vlan.and_then(Tag::of).map_or(Ok(()), |tag| tag.put(packet))?;
         self.count_delivered(worker, vni, len);
         Ok(Output::Deliver { vni, source: None, port: Some(meta.port), policy: meta.policy, vlan })

@@ -4,10 +4,10 @@ use encap::{
     Packet,
     table::{Capacity, Line, NeighborState, NewNeighbor, NextHop},
     vtep::{Config, ConfigError, DropReason, Miss, Output, OverlayMeta, Vtep, Worker},
-    wire::Vni,
+    wire::{MacAddr, Vni},
 };
 
-use crate::common::*;
+use crate::{common::*, frames::*};
 
 const SEGMENT: Vni = Vni::truncate(1);
 
@@ -262,7 +262,7 @@ fn an_unfinished_checksum_is_counted_from_the_packets_front() {
         // What is sent when the card is done has both sums right.
         finish(&mut outer, start, offset);
         assert_eq!(outer[50..], whole);
-        let (head, datagram) = crate::frames::read_ipv4(&outer);
+        let (head, datagram) = read_ipv4(&outer);
         assert_eq!(udp::Header::parse(datagram).unwrap().0.checksum != 0, udpcsum);
         let pseudo = encap::wire::checksum::Sum::pseudo(
             head.source.into(),
@@ -345,7 +345,7 @@ fn the_ttl_stays_as_it_is() {
     for ttl in [0, 1, 63] {
         let mut packet = ip(2, 10);
         packet[8] = ttl;
-        let packet = crate::frames::fix_ipv4(packet);
+        let packet = fix_ipv4(packet);
         let (output, outer) = send_with(&mut node, &OverlayMeta::default(), &packet);
         assert!(matches!(output, Output::Send { .. }));
         assert_eq!(outer[50..], packet);
@@ -366,6 +366,32 @@ fn what_is_handed_over_here_is_a_frame() {
     let (output, frame) = send_with(&mut node, &meta, &packet);
     assert!(matches!(output, Output::Deliver { vni, source: None, .. } if vni == other), "{output:?}");
     assert_eq!(frame, [&mac(2).0[..], &mac(1).0, &[8, 0], &packet].concat());
+}
+
+/// As out of a tunnel: what is for our router is an IP packet, what is not, or has no IP, a frame.
+#[test]
+fn a7_f_what_is_handed_over_to_our_router_is_routed() {
+    for l3 in [true, false] {
+        let mut node = Node::new(1, with(Config::new(), |c| (c.l3, c.address) = (l3, mac(0xaa))));
+        let other = Vni::truncate(9);
+        let us = node.vtep.add_remote(&encap::table::Remote::new(address(1), 4_789).vni(other)).unwrap();
+        node.vtep.fdb().add_vni(other).unwrap();
+        node.vtep.fdb().append(VNI, MacAddr::ZERO, us).unwrap();
+        let (to_us, to_others) = (datagram(mac(0xaa), mac(1), 10), datagram(mac(9), mac(1), 10));
+        let (output, packet) = node.send(NOW, &to_us);
+        if l3 {
+            assert_eq!((output, &packet[..]), (Output::DeliverIp { vni: other, source: None }, &to_us[14..]));
+        } else {
+            assert!(matches!(output, Output::Deliver { .. }));
+        }
+        for frame in [to_others.clone(), frame(mac(0xaa), mac(1), 0x0806, &[0; 28])] {
+            assert!(
+                matches!(node.send(NOW, &frame), (Output::Deliver { vni, .. }, same) if vni == other && same == frame)
+            );
+        }
+        let counters = node.worker.counters();
+        assert_eq!((counters.delivered, counters.delivered_bytes), (3, 2 * to_us.len() as u64 + 42));
+    }
 }
 
 #[test]
