@@ -75,7 +75,7 @@ impl Engine<'_> {
                     self.count_sent(worker, meta.vni, len as u64);
                     return;
                 }
-                None => match self.send_any(worker, now, meta, remote, packet) {
+                None => match self.send_any(worker, now, meta, (remote, false), packet) {
                     Ok(sent) => {
                         *output = sent;
                         None
@@ -180,8 +180,8 @@ impl Engine<'_> {
         }
         if let Some(remote) = meta.remote {
             let meta = OverlayMeta { vni, ..*meta };
-            *output =
-                self.untagged(member, packet, |packet| self.send(worker, now, &meta, remote, packet))?;
+            *output = self
+                .untagged(member, packet, |packet| self.send(worker, now, &meta, (remote, false), packet))?;
             return Ok(());
         }
         // What is known of the neighbours of a VNI is of no VLAN in it.
@@ -263,17 +263,17 @@ impl Engine<'_> {
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         match destination {
-            Destination::Remote(remote) => self.send(worker, now, meta, remote, packet),
+            Destination::Remote(remote) => self.send(worker, now, meta, (remote, false), packet),
             Destination::Group(group) => {
                 let flow = self.flow(meta, packet);
                 let member = self.fdb.lists().pick(group, flow).ok_or(DropReason::NoRemote)?;
-                self.send(worker, now, meta, member, packet)
+                self.send(worker, now, meta, (member, false), packet)
             }
             Destination::List(list) => {
                 let mut members = self.fdb.lists().members(list);
                 match (members.next(), members.next()) {
                     (None, _) => Err(DropReason::NoDestination),
-                    (Some(only), None) => self.send(worker, now, meta, only, packet),
+                    (Some(only), None) => self.send(worker, now, meta, (only, true), packet),
                     _ => self.replicate(worker, now, meta, list, packet),
                 }
             }

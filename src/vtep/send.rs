@@ -18,13 +18,14 @@ use crate::{
 };
 
 impl Engine<'_> {
-    /// Puts the outer headers of `id` before the frame.
+    /// Puts the outer headers of `id` before the frame. `is_copy` is for a member of a list: then the hosts of this
+    /// segment here have the frame already.
     pub(super) fn send(
         &self,
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
-        id: RemoteId,
+        (id, is_copy): (RemoteId, bool),
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let mut output = Output::Pass;
@@ -32,7 +33,7 @@ impl Engine<'_> {
             self.count_sent(worker, meta.vni, len as u64);
             return Ok(output);
         }
-        self.send_any(worker, now, meta, id, packet)
+        self.send_any(worker, now, meta, (id, is_copy), packet)
     }
 
     /// The same for frames that do not go straight.
@@ -41,7 +42,7 @@ impl Engine<'_> {
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
-        id: RemoteId,
+        (id, is_copy): (RemoteId, bool),
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let mut raw = Raw::EMPTY;
@@ -50,7 +51,11 @@ impl Engine<'_> {
         let mut way = match self.way(id, raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
-                return self.hand_over(worker, vni.unwrap_or(meta.vni), meta, packet);
+                let vni = vni.unwrap_or(meta.vni);
+                if is_copy && vni == meta.vni {
+                    return Err(DropReason::LocalDestination);
+                }
+                return self.hand_over(worker, vni, meta, packet);
             }
             Err(NoWay::Unresolved { address, egress }) => {
                 return Ok(Output::Resolve { remote: id, address, egress });

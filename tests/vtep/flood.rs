@@ -153,6 +153,11 @@ fn our_own_address_in_the_list_gets_no_copy() {
         let mut node = Node::new(1, config).peers(&[2, 1, 3]);
         assert_eq!(flooded(&mut node), [2, 3].map(address));
         assert_eq!(node.drops(DropReason::LocalDestination), 1);
+        // Nor where it is alone there; an entry for the host itself leads here.
+        let mut node = Node::new(1, config).peers(&[1]);
+        node.refuses_frame(&question(), DropReason::LocalDestination);
+        node.vtep.fdb().add(VNI, mac(9), node.vtep.remote(address(1)).unwrap()).unwrap();
+        assert!(matches!(node.send(NOW, &datagram(mac(9), mac(1), 10)).0, Output::Deliver { vni: VNI, .. }));
     }
 }
 

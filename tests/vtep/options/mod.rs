@@ -294,8 +294,9 @@ fn a2_31_localbypass_is_on_and_can_be_off() {
     for config in both() {
         assert!(config.localbypass);
         for localbypass in [true, false] {
-            let mut node = Node::new(1, with(config, |c| c.localbypass = localbypass)).peers(&[1]);
-            let output = node.send(NOW, &unknown()).0;
+            let mut node = Node::new(1, with(config, |c| c.localbypass = localbypass));
+            node.vtep.fdb().add(VNI, mac(9), node.vtep.remote(address(1)).unwrap()).unwrap();
+            let output = node.send(NOW, &datagram(mac(9), mac(1), 10)).0;
             assert_eq!(matches!(output, Output::Deliver { .. }), localbypass);
             assert_eq!(matches!(output, Output::Send { .. }), !localbypass);
         }
