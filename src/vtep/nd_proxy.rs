@@ -94,6 +94,13 @@ fn kernel_proxy(
     if ip.destination.is_loopback() || solicitation.target.is_multicast() {
         return Err(DropReason::ProxyConsumed);
     }
+    let Some(neighbor) = neighbor(engine, now, vni, solicitation.target) else {
+        worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
+        return Err(DropReason::ProxyConsumed);
+    };
+    if !neighbor.answers() || is_here(engine, now, vni, neighbor.mac) {
+        return Err(DropReason::ProxyConsumed);
+    }
     let mut asker = front.link.source;
     for option in Options::new(options) {
         let option = option.map_err(|_| DropReason::ProxyConsumed)?;
@@ -102,13 +109,6 @@ fn kernel_proxy(
             asker = option.mac().unwrap_or(asker);
             break;
         }
-    }
-    let Some(neighbor) = neighbor(engine, now, vni, solicitation.target) else {
-        worker.miss_l3(engine.config, Miss::L3 { vni, address: solicitation.target.into() });
-        return Err(DropReason::ProxyConsumed);
-    };
-    if !neighbor.answers() || is_here(engine, now, vni, neighbor.mac) {
-        return Err(DropReason::ProxyConsumed);
     }
     Ok(Some(answer(engine, now, &neighbor, ip.source, solicitation.target, asker)))
 }

@@ -199,7 +199,12 @@ fn a8b_who_is_unknown_is_a_miss() {
     for proxy in PROXIES {
         let mut node = node(proxy);
         not_answered(&mut node, &Ns::new(1, v6(3)).bytes(), proxy);
-        assert_eq!(node.worker.poll_miss(), Some(Miss::L3 { vni: VNI, address: v6(3).into() }));
+        let miss = Some(Miss::L3 { vni: VNI, address: v6(3).into() });
+        assert_eq!(node.worker.poll_miss(), miss);
+        // The kernel looks for options when it has somebody to tell of.
+        let broken = Ns { options: vec![1, 0, 2, 0, 0, 0, 0, 1], ..Ns::new(1, v6(3)) };
+        not_answered(&mut node, &broken.bytes(), proxy);
+        assert_eq!(node.worker.poll_miss(), miss.filter(|_| proxy == Proxy::KernelProxy));
     }
 }
 
