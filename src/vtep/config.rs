@@ -142,7 +142,7 @@ pub struct Config {
     /// Whether the source of received frames is learned.
     pub learning: bool,
     /// The most new addresses, and neighbours, that are learned from one sender, per second and worker; `u32::MAX` for
-    /// no limit. Frames beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts them. A worker
+    /// no limit. Frames beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts each. A worker
     /// has 64 counts: where there are more senders, some share one. The local hosts of a segment, from whom a proxy
     /// learns neighbours, are one sender.
     pub learn_rate: u32,

@@ -27,8 +27,9 @@ pub struct Counters {
     pub busy: u64,
     /// Misses that were not told, because there was no room for them.
     pub misses_lost: u64,
-    /// Frames from which nothing was learned because of [`Config::learn_rate`](super::Config::learn_rate) or
-    /// [`Config::move_rate`](super::Config::move_rate).
+    /// Addresses and neighbours that were not learned, or not moved, because of
+    /// [`Config::learn_rate`](super::Config::learn_rate) or [`Config::move_rate`](super::Config::move_rate): a frame can
+    /// say one of each.
     pub unlearned: u64,
     refusals: Counts<Refusal, { Refusal::ALL.len() }>,
     drops: Counts<DropReason, { DropReason::ALL.len() }>,
@@ -59,9 +60,9 @@ impl Counters {
         self.drops.iter()
     }
 
-    /// How often nothing was learned from a frame that was delivered, for this reason:
-    /// [`UnconfiguredRemote`](Refusal::UnconfiguredRemote) also where nobody said who sent it. What was not to be
-    /// learned from, by Group Based Policy, does not count.
+    /// How often the source of a frame was not learned for this reason, whether the frame was delivered or then dropped
+    /// ([`DropReason::SourceElsewhere`]): [`UnconfiguredRemote`](Refusal::UnconfiguredRemote) also where nobody said who
+    /// sent it. What was not to be learned from, by Group Based Policy, does not count.
     pub fn refused(&self, reason: Refusal) -> u64 {
         self.refusals.of(reason)
     }

@@ -7,7 +7,7 @@ use std::{
 
 use encap::{
     Packet,
-    table::{Capacity, Destination, Lookup, NewEntry, Remote, Snooping, State},
+    table::{Capacity, Destination, Lookup, NewEntry, Refusal, Remote, Snooping, State},
     tunnel::DecapMeta,
     vtep::{Accept, Config, DropReason, Output, Vtep, Worker},
     wire::{MacAddr, Vni},
@@ -313,6 +313,23 @@ fn a4_linux_has_no_limits() {
 
 /// Nothing but the table changes: who may not speak for a host may not, however often he tries, and a stranger is not
 /// remembered by what is not learned.
+/// What counts is what a frame says, not the frame; and what is refused, be the frame dropped for it.
+#[test]
+fn g_1_an_address_and_a_neighbour_count_one_each() {
+    let config = with(Config::new(), |c| (c.learn_rate, c.tables.snooping) = (1, Snooping::All));
+    let mut node = node(config).peers(&[3]);
+    for (host, unlearned) in [(5, 1), (6, 3), (7, 5)] {
+        let said = arp(MacAddr::BROADCAST, 1, (mac(host), [10, 1, 0, host]), [10, 1, 0, 99]);
+        node.delivers(&outer(&node, &said).bytes());
+        assert_eq!(node.worker.counters().unlearned, unlearned);
+    }
+    let there = node.vtep.remote(address(3)).unwrap();
+    node.vtep.fdb().add(VNI, mac(9), NewEntry::to(there).as_static()).unwrap();
+    let stranger = Outer { source: address(77), ..outer(&node, &frame(mac(2), mac(9), 0x88b5, &[])) };
+    node.refuses(&stranger.bytes(), DropReason::SourceElsewhere);
+    assert_eq!(node.worker.counters().refused(Refusal::UnconfiguredRemote), 1);
+}
+
 /// Of VTEPs that nobody configured, too, as long as there is room for them.
 #[test]
 fn a4_linux_learns_from_any_number_of_vteps() {
