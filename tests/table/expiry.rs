@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use encap::{
     table::{
-        Ageing, BuildError, Capacity, Error, Event, Learned, Line, Lookup, NewEntry, Refusal, RemoteId,
-        Settings, State, Tables,
+        Ageing, BuildError, Capacity, Change, Cursor, Error, Event, Filter, Learned, Line, Lookup, NewEntry,
+        Refusal, RemoteId, Settings, State, Tables,
     },
     time::Instant,
+    wire::{MacAddr, Vni},
 };
 
 use crate::common::{NEW, NOW, VNI, mac, remote, small, tables};
@@ -219,6 +220,60 @@ fn the_budget_bounds_the_work_and_the_sweep_resumes() {
 }
 
 /// The callback of a sweep may look around, and another sweep meanwhile does nothing.
+/// Before a sweep comes by, too: whoever says what time it is finds nothing that has expired, and whoever has it away
+/// leaves nothing. Without a time it is there.
+#[test]
+fn a5_what_has_expired_is_in_nobodys_way() {
+    let later = Instant::from_secs(2_000);
+    for mac in [mac(1), MacAddr::ZERO, MacAddr::BROADCAST] {
+        for way in 0..6 {
+            let tables = tables(small(), Settings::default());
+            let (fdb, [a, b]) = (tables.fdb(), [1, 2].map(|last| remote(&tables, last)));
+            assert_eq!(fdb.append(VNI, mac, NewEntry::to(a).dynamic(NOW)), Ok(Change::Created));
+            assert_eq!(fdb.lookup(later, VNI, mac), Lookup::Unknown);
+            assert_eq!(fdb.add(VNI, mac, b), Err(Error::Exists));
+            let mut told = Vec::new();
+            let new = match way {
+                0 => NewEntry::to(b).at(later),
+                1 => NewEntry::to(b).at(later).as_static(),
+                2 => NewEntry::to(b).extern_learn().at(later),
+                3 => {
+                    assert_eq!(fdb.delete(later, VNI, mac), Err(Error::NotFound));
+                    NewEntry::to(b)
+                }
+                4 => {
+                    assert_eq!(fdb.delete_destination(later, VNI, mac, a), Err(Error::NotFound));
+                    NewEntry::to(b)
+                }
+                _ => {
+                    for (vni, count) in [(Vni::truncate(7), 1), (VNI, 0)] {
+                        let mut filter = Filter::ALL;
+                        filter.vni = Some(vni);
+                        let tell = |event| told.push(event);
+                        let flushed = fdb.flush(later, &filter, Cursor::default(), usize::MAX, tell);
+                        assert_eq!((flushed.entries, fdb.count()), (0, count));
+                    }
+                    NewEntry::to(b)
+                }
+            };
+            assert_eq!(told.len(), usize::from(way == 5));
+            assert!(told.iter().all(|event| matches!(event, Event::Expired(entry) if entry.mac == mac)));
+            assert_eq!(fdb.append(VNI, mac, new), Ok(Change::Created));
+            let entry = fdb.get(later, VNI, mac).unwrap();
+            assert_eq!((entry.age, fdb.count()), (None, 1));
+            assert_eq!(fdb.remotes_of(entry.destination).collect::<Vec<_>>(), [b]);
+        }
+        let (tables, a) = ageing(seconds(1));
+        let b = remote(&tables, 2);
+        tables.fdb().add(VNI, mac, NewEntry::to(a).dynamic(NOW)).unwrap();
+        if mac.is_unicast() {
+            assert_eq!(tables.fdb().replace(VNI, mac, NewEntry::to(b).at(later)), Ok(Change::Created));
+        } else {
+            assert_eq!(tables.fdb().append(VNI, mac, b), Ok(Change::Updated), "with the one that there was");
+        }
+    }
+}
+
 #[test]
 fn one_sweep_at_a_time() {
     let (tables, a) = ageing(seconds(300));

@@ -108,7 +108,7 @@ impl NewEntry {
     /// Makes it static.
     #[must_use]
     pub const fn as_static(self) -> Self {
-        Self { state: State::Static, now: None, ..self }
+        Self { state: State::Static, ..self }
     }
 
     /// Makes it dynamic, confirmed `now`.
@@ -117,10 +117,17 @@ impl NewEntry {
         Self { state: State::Dynamic, now: Some(now), ..self }
     }
 
+    /// Says what time it is, as [`dynamic`](Self::dynamic) does, of one that does not age: what has expired by now is not
+    /// in its way.
+    #[must_use]
+    pub const fn at(self, now: Instant) -> Self {
+        Self { now: Some(now), ..self }
+    }
+
     /// Makes it one that a control plane learned.
     #[must_use]
     pub const fn extern_learn(self) -> Self {
-        Self { state: State::ExternLearn, now: None, ..self }
+        Self { state: State::ExternLearn, ..self }
     }
 
     /// Says that the address is a router's.

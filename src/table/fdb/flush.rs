@@ -102,7 +102,7 @@ impl Filter {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Flushed {
-    /// Entries that went.
+    /// Entries that went, without those that had expired.
     pub entries: usize,
     /// Remotes that went from entries that stayed.
     pub remotes: usize,
@@ -114,7 +114,8 @@ pub struct Flushed {
 }
 
 impl Fdb<'_> {
-    /// Removes the entries that `filter` names from at most `budget` buckets, and tells each. A bucket that
+    /// Removes the entries that `filter` names from at most `budget` buckets, and tells each. Of those,
+    /// what has expired goes whole, whatever the filter says of remotes, and is told as a sweep does. A bucket that
     /// somebody else keeps locked ends the step early, and so does a replication list from which remotes are to go.
     /// `each` is called under the lock of the entry's bucket: all but lookups of entries there is [`Error::Busy`].
     /// What others add meanwhile may move an entry to where the flush was already: the last step's
@@ -167,8 +168,17 @@ impl Fdb<'_> {
     ) -> bool {
         let Ok(mut locked) = self.map.lock_bucket(bucket) else { return false };
         for (place, slot) in (0..SLOTS).zip(locked.slots()) {
-            let Some(slot) = slot.filter(|slot| !self.is_dead(now, slot)) else { continue };
+            let Some(slot) = slot else { continue };
             let Some(entry) = self.entry(now, &slot).filter(|entry| filter.matches(entry)) else { continue };
+            if self.is_dead(now, &slot) {
+                let is_expired = self.is_current(&slot);
+                locked.remove(place);
+                self.settle(&slot);
+                if is_expired {
+                    each(Event::Expired(entry));
+                }
+                continue;
+            }
             let Ok((remotes, whole)) = self.flush_remotes(filter, &slot, &entry) else { return false };
             if whole {
                 locked.remove(place);

@@ -39,7 +39,7 @@ impl<'t> Fdb<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], whatever the destination of what is there, also for one that has expired unless the new
-    /// one says what time it is; [`Error::Full`]; [`Error::Stale`] for a
+    /// one says what time it is ([`NewEntry::at`]); [`Error::Full`]; [`Error::Stale`] for a
     /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
     /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::SweepPending`] for a
     /// dynamic entry in a table that was not swept in time; that and [`Error::QuiescePending`] for any that needs a VNI
@@ -69,7 +69,8 @@ impl<'t> Fdb<'t> {
 
     /// Adds a remote to an all-zero or multicast entry, behind those that are there as long as there is room (see
     /// [`Lists::append`](super::super::Lists::append)); or adds the entry. What else is said about the entry is said
-    /// anew. A remote that differs only in that it says the entry's VNI is there already.
+    /// anew. A remote that differs only in that it says the entry's VNI is there already. An entry that has expired is
+    /// there with all its remotes, unless the new one says what time it is ([`NewEntry::at`]).
     ///
     /// # Errors
     ///
@@ -97,7 +98,8 @@ impl<'t> Fdb<'t> {
         Ok(if pushed || rewritten { Change::Updated } else { Change::Unchanged })
     }
 
-    /// Points a unicast entry elsewhere, or adds it. Nothing of what was there stays.
+    /// Points a unicast entry elsewhere, or adds it. Nothing of what was there stays; one that has expired is there unless
+    /// the new one says what time it is ([`NewEntry::at`]).
     ///
     /// # Errors
     ///
@@ -125,7 +127,7 @@ impl<'t> Fdb<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Busy`].
+    /// [`Error::NotFound`], also for one that has expired, which is gone then; [`Error::Busy`].
     pub fn delete(&self, now: Instant, vni: Vni, mac: MacAddr) -> Result<Entry, Error> {
         let now = self.clock.at(now, self.meta.fdb_ages());
         let (mut locked, place, slot) = self.found(now, vni, mac)?;
@@ -140,7 +142,7 @@ impl<'t> Fdb<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; [`Error::NoSuchDestination`] (Linux: success, and nothing removed); [`Error::Busy`].
+    /// [`Error::NotFound`], as for [`delete`](Self::delete); [`Error::NoSuchDestination`] (Linux: success, and nothing removed); [`Error::Busy`].
     pub fn delete_destination(
         &self,
         now: Instant,
@@ -173,8 +175,8 @@ impl<'t> Fdb<'t> {
     /// [`Error::NotFound`], [`Error::Busy`].
     pub fn get(&self, now: Instant, vni: Vni, mac: MacAddr) -> Result<Entry, Error> {
         let now = self.clock.at(now, self.meta.fdb_ages());
-        let (_, _, slot) = self.found(now, vni, mac)?;
-        self.entry(now, &slot).ok_or(Error::NotFound)
+        let (_locked, _, slot) = self.locked(vni, mac)?;
+        self.entry(now, &slot).filter(|_| !self.is_dead(now, &slot)).ok_or(Error::NotFound)
     }
 
     /// What tells whether a remote is the same destination for entries of a VNI: that is also the one which a remote
@@ -228,15 +230,25 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// The live entry of `mac`, locked.
+    /// The live entry of `mac`, to be removed; a dead one is.
     fn found(&self, now: Now, vni: Vni, mac: MacAddr) -> Result<(Locked<'t>, Place, Slot), Error> {
+        let (mut locked, place, slot) = self.locked(vni, mac)?;
+        if self.is_dead(now, &slot) {
+            self.remove_from(&mut locked, place, &slot);
+            return Err(Error::NotFound);
+        }
+        Ok((locked, place, slot))
+    }
+
+    /// The entry of `mac`, locked, live or dead.
+    fn locked(&self, vni: Vni, mac: MacAddr) -> Result<(Locked<'t>, Place, Slot), Error> {
         let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
         if self.map.len() == 0 {
             return Err(Error::NotFound);
         }
         let locked = self.map.lock(key(domain.number, mac))?;
         let (place, slot) = locked.find(key(domain.number, mac)).ok_or(Error::NotFound)?;
-        if self.is_dead(now, &slot) { Err(Error::NotFound) } else { Ok((locked, place, slot)) }
+        Ok((locked, place, slot))
     }
 
     /// The same for an operation that adds: nothing is no error, and a dead entry is removed.

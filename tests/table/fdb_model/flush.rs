@@ -43,6 +43,12 @@ impl Run {
                     let (gone, left) = self.take_named(&filter, self.model.entries[&key]);
                     assert!(gone == count && left > 0, "{entry:?}");
                 }
+                Event::Expired(entry) => {
+                    let key = self.model.key(entry.vni, entry.mac).unwrap();
+                    let known = self.model.entries[&key];
+                    assert!(self.names(&filter, &known) && self.model.is_expired(&known), "{entry:?}");
+                    self.model.remove(key);
+                }
                 event => panic!("{event:?}"),
             }
         }
