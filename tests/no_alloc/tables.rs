@@ -49,6 +49,7 @@ fn tables_allocate_nothing() {
         fdb.learn_batch(now, &[(vni, mac(7), a); 40], &mut learned);
         let mut added = [Ok(()); 40];
         fdb.add_batch(&[(vni, mac(9_999), NewEntry::to(a)); 40], &mut added);
+        black_box(fdb.delete(now, vni, mac(9_999)).unwrap());
         let mut answers = [Lookup::Unknown; 40];
         fdb.lookup_batch(now, &[(vni, mac(7)); 40], &mut answers);
         let mut sweeps = 0;

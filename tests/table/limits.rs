@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use encap::{
     table::{
-        Capacity, Destination, Error, Evicted, LearnFrom, Learned, Line, Lookup, Quota, Refusal, Remote,
-        RemoteId, Resource, Settings, Tables,
+        Capacity, Change, Destination, Error, Evicted, LearnFrom, Learned, Line, Lookup, NewEntry, Quota,
+        Refusal, Remote, RemoteId, Resource, Settings, Tables,
     },
     wire::{MacAddr, Vni},
 };
@@ -172,6 +172,43 @@ fn eviction_takes_from_who_has_more_than_a_fair_share() {
     }
     let learned = |id| tables.remotes().learned(id).unwrap();
     assert_eq!((learned(rich), learned(poor)), (32, 32));
+}
+
+/// What somebody adds comes before what was learned, be it the first entry of a VNI; who has most of that gives way.
+#[test]
+fn what_is_added_finds_room_in_a_table_full_of_what_was_learned() {
+    for (few, many) in [(0, 64), (16, 48)] {
+        let tables = with(Capacity { entries: 64, ..small() }, |_| {});
+        let (fdb, rich, poor) = (tables.fdb(), remote(&tables, 1), remote(&tables, 2));
+        for number in 0..64 {
+            assert_eq!(fdb.learn(NOW, VNI, mac(number), if number < few { poor } else { rich }), NEW);
+        }
+        let other = Vni::truncate(43);
+        assert_eq!(fdb.append(VNI, MacAddr::ZERO, rich), Ok(Change::Created));
+        fdb.add(other, mac(1), rich).unwrap();
+        for number in 100..130 {
+            fdb.add(VNI, mac(number), NewEntry::to(poor).dynamic(NOW)).unwrap();
+            assert_eq!(fdb.count(), 64);
+        }
+        assert!((100..130).all(|number| fdb.get(NOW, VNI, mac(number)).is_ok()));
+        assert!(fdb.get(NOW, VNI, MacAddr::ZERO).is_ok() && fdb.get(NOW, other, mac(1)).is_ok());
+        let learned = |id| tables.remotes().learned(id);
+        assert_eq!((learned(rich), learned(poor)), (Some(many - 32), Some(few)));
+    }
+    // Nothing configured gives way, nor anything for what its VNI has no room for.
+    let tables = with(Capacity { entries: 64, ..small() }, |settings| settings.vni_limit = 64);
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    for number in 0..64 {
+        assert_eq!(fdb.learn(NOW, VNI, mac(number), a), NEW);
+    }
+    let full = |what| Err(Error::Full { what, limit: 64 });
+    assert_eq!(fdb.add(VNI, mac(100), a), full(Resource::EntriesOfVni));
+    assert_eq!(tables.remotes().learned(a), Some(64));
+    let tables = with(Capacity { entries: 64, ..small() }, |_| {});
+    for number in 0..64 {
+        tables.fdb().add(VNI, mac(number), Destination::Local).unwrap();
+    }
+    assert_eq!(tables.fdb().add(VNI, mac(100), Destination::Local), full(Resource::Entries));
 }
 
 /// One who is refused by his own limit must not cost others anything.

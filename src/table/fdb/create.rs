@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{
     super::{
         Destination, Error, MacKind, RemoteId, Resource,
-        bucket::{Busy, Content, Dead, Slot},
+        bucket::{Busy, Content, Dead, Key, Slot},
         clock::{Clock, Now},
         handle::Handle,
         list::OWNED,
@@ -15,6 +15,7 @@ use super::{
     Fdb,
     account::Limit,
     entry::NewEntry,
+    evict::Newcomer,
     key,
     operations::kind,
 };
@@ -24,7 +25,8 @@ impl<'t> Fdb<'t> {
     /// Adds an entry that is not there, and its VNI where the tables do not know that.
     pub(super) fn create(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         let Some(domain) = self.vnis.find(vni)? else { return self.create_first(vni, mac, new) };
-        self.take_with_help(self.now(new), || self.take_configured(&domain, &mut 0))
+        let key = key(domain.number, mac);
+        self.take_with_help(self.now(new), key, || self.take_configured(&domain, &mut 0))
             .map_err(|limit| self.refused(&domain, limit))?;
         let created = self.destination_of(mac, new).and_then(|value| {
             self.put_new(vni, &domain, mac, new, value).inspect_err(|_| self.free_list(new, value))
@@ -40,7 +42,7 @@ impl<'t> Fdb<'t> {
         }
         let room = self.room_for_configured();
         let count = || if room.count(1) { Ok(()) } else { Err(Limit::Table) };
-        self.take_with_help(self.now(new), count).map_err(|_| self.full())?;
+        self.take_with_help(self.now(new), key(0, mac), count).map_err(|_| self.full())?;
         let put = |value| {
             let domain = self.vnis.find_or_add(vni)?;
             self.take_configured(&domain, &mut 1).map_err(|limit| self.refused(&domain, limit))?;
@@ -53,11 +55,13 @@ impl<'t> Fdb<'t> {
         created.inspect_err(|_| room.give_back(1))
     }
 
-    /// Takes room; where there is none, what died and was not removed yet goes first.
-    fn take_with_help(&self, now: Now, take: impl Fn() -> Result<(), Limit>) -> Result<(), Limit> {
+    /// Takes room; where there is none, what died and was not removed yet goes first, and then what was learned, of who
+    /// has more of that than a fair share.
+    fn take_with_help(&self, now: Now, key: Key, take: impl Fn() -> Result<(), Limit>) -> Result<(), Limit> {
         let mut taken = take();
+        let give_way = || self.give_way(now, key, Newcomer::Configured).is_some();
         for _ in 0..HELP_TRIES {
-            if taken.is_ok() || !self.help(now) {
+            if taken.is_ok() || !(self.help(now) || taken == Err(Limit::Table) && give_way()) {
                 break;
             }
             taken = take();

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     super::{
-        bucket::{Locked, SLOTS, Slot},
+        bucket::{Key, Locked, SLOTS, Slot},
         clock::Now,
         handle::Handle,
         vni::Domain,
@@ -27,15 +27,31 @@ impl<'t> Fdb<'t> {
         any
     }
 
-    /// In a full table: removes, from two buckets, the learned entry whose account is furthest above its fair
-    /// share; none, where none is above. The share is what there is room for, divided by the accounts that have
-    /// entries, the newcomer's included.
-    pub(super) fn evict(&self, now: Now, locked: &mut Locked<'t>, newcomer_is_first: bool) -> Option<Entry> {
-        let room = self.limits.learned.min(self.limits.entries);
-        let configured = self.meta.configured().load(Relaxed);
-        let room = room.min(self.limits.entries.saturating_sub(configured));
-        let accounts = self.meta.active().saturating_add(newcomer_is_first.into());
-        let share = room / accounts.max(1);
+    /// Makes room in a full table at the cost of who has more than a fair share: in the newcomer's own places or, where
+    /// nobody has that there, in some others, which are as random. `Some(None)` where the dead were enough.
+    pub(super) fn give_way(&self, now: Now, key: Key, newcomer: Newcomer) -> Option<Option<Entry>> {
+        let share = self.share(newcomer);
+        (0..GIVE_WAY).find_map(|other| {
+            let mut locked = self.map.lock(Key(key.0.wrapping_add(other))).ok()?;
+            if self.bury(now, &mut locked) {
+                return Some(None);
+            }
+            self.evict(now, &mut locked, share).map(Some)
+        })
+    }
+
+    /// The fair share of an account: what there is room for, divided by the accounts that have entries, the newcomer
+    /// included.
+    fn share(&self, newcomer: Newcomer) -> u32 {
+        let more = |what| u32::from(newcomer == what);
+        let configured = self.meta.configured().load(Relaxed).saturating_add(more(Newcomer::Configured));
+        let room = self.limits.entries.saturating_sub(configured).min(self.limits.learned);
+        room / self.meta.active().saturating_add(more(Newcomer::Account)).max(1)
+    }
+
+    /// Removes, from two buckets, the learned entry whose account is furthest above the share; none, where none is
+    /// above.
+    fn evict(&self, now: Now, locked: &mut Locked<'t>, share: u32) -> Option<Entry> {
         let balance = |slot: &Slot| {
             let handle = Handle(slot.content.value);
             let domain = (handle.kind() == Handle::LEARNED).then(|| self.domain_of(slot.key)).flatten()?;
@@ -87,6 +103,20 @@ impl<'t> Fdb<'t> {
         any
     }
 }
+
+/// For whom somebody gives way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Newcomer {
+    /// An entry that somebody configures.
+    Configured,
+    /// The first learned entry of an account,
+    Account,
+    /// or one more.
+    Learned,
+}
+
+/// Pairs of buckets looked at for who has more than a fair share.
+const GIVE_WAY: u64 = 8;
 
 /// Buckets looked through for dead entries when the table is full, by each that finds it so.
 const HELP: usize = 64;

@@ -15,7 +15,8 @@ use super::{
     account::{Account, Limit},
     create::Put,
     current,
-    entry::Attributes,
+    entry::{Attributes, Entry},
+    evict::Newcomer,
     key,
 };
 use crate::{
@@ -57,6 +58,13 @@ pub struct Evicted {
     pub mac: MacAddr,
     /// Where it was.
     pub remote: RemoteId,
+}
+
+impl Evicted {
+    fn of(entry: Entry) -> Option<Self> {
+        let remote = Fdb::remote_of(entry.destination)?;
+        Some(Self { vni: entry.vni, mac: entry.mac, remote })
+    }
 }
 
 /// Why nothing was learned.
@@ -292,8 +300,10 @@ impl<'t> Fdb<'t> {
         }
         let mut evicted = None;
         if taken == Err(Limit::Table) {
-            if let Some(gone) = self.give_way(now, key, self.is_new(&domain, handle, account)) {
-                (evicted, taken) = (gone, take());
+            let is_new = self.is_new(&domain, handle, account);
+            let newcomer = if is_new { Newcomer::Account } else { Newcomer::Learned };
+            if let Some(gone) = self.give_way(now, key, newcomer) {
+                (evicted, taken) = (gone.and_then(Evicted::of), take());
             }
         }
         let instead = |answer| evicted.map_or(answer, Learned::Evicted);
@@ -317,20 +327,6 @@ impl<'t> Fdb<'t> {
     /// Removes the dead where the newcomer may go; answers whether there were any.
     fn bury_at(&self, now: Now, key: Key) -> bool {
         self.map.lock(key).is_ok_and(|mut locked| self.bury(now, &mut locked))
-    }
-
-    /// Makes room for a newcomer at the cost of who has more than a fair share: in its own places or, where nobody
-    /// has that there, in some others, which are as random. `Some(None)` where the dead were enough.
-    fn give_way(&self, now: Now, key: Key, first: bool) -> Option<Option<Evicted>> {
-        (0..GIVE_WAY).find_map(|other| {
-            let mut locked = self.map.lock(Key(key.0.wrapping_add(other))).ok()?;
-            if self.bury(now, &mut locked) {
-                return Some(None);
-            }
-            let entry = self.evict(now, &mut locked, first)?;
-            let remote = Self::remote_of(entry.destination)?;
-            Some(Some(Evicted { vni: entry.vni, mac: entry.mac, remote }))
-        })
     }
 }
 
@@ -359,6 +355,3 @@ const fn refused(limit: Limit) -> Learned {
         Limit::Over => Learned::Busy,
     }
 }
-
-/// Pairs of buckets looked at for who has more than a fair share.
-const GIVE_WAY: u64 = 8;

@@ -39,7 +39,8 @@ impl<'t> Fdb<'t> {
     /// # Errors
     ///
     /// [`Error::Exists`], whatever the destination of what is there, also for one that has expired unless the new
-    /// one says what time it is ([`NewEntry::at`]); [`Error::Full`]; [`Error::Stale`] for a
+    /// one says what time it is ([`NewEntry::at`]); [`Error::Full`], in a table full of learned
+    /// entries only where none of them was found that has to give way; [`Error::Stale`] for a
     /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
     /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::SweepPending`] for a
     /// dynamic entry in a table that was not swept in time; that and [`Error::QuiescePending`] for any that needs a VNI
