@@ -32,9 +32,9 @@ impl Fdb<'_> {
     }
 
     /// Sets the most entries of `vni`, learned or not (Linux: `maxaddress`); `None` for what
-    /// [`Settings::vni_limit`](super::super::Settings::vni_limit) says. What is there stays, and
-    /// none comes above it; but of two that come for the last room at the same time, one added and one learned, both
-    /// may be refused it.
+    /// [`Settings::vni_limit`](super::super::Settings::vni_limit) says. What is there stays, and none comes above it,
+    /// nor does anybody give way; but of two that come for the last room at the same time, one added and one learned,
+    /// both may be refused it.
     ///
     /// # Errors
     ///
