@@ -25,8 +25,8 @@ pub struct Settings {
     pub quota_limit: u32,
     /// The most entries of a VNI that has no limit of its own. (Linux: `maxaddress`.) Default: no limit but the
     /// capacity. No more than 16,777,215 are learned ones, with any limit. With 0 there are entries only in VNIs that
-    /// have a limit of their own. Nobody gives way within it, as in a full table who has more than a fair share does: one
-    /// remote that floods a segment keeps the others' hosts out of it until what it taught has expired, unless
+    /// have a limit of their own. Nobody gives way within it, as in a full table who has more than a fair share does:
+    /// one remote that floods a segment keeps the others' hosts out of it until what it taught has expired, unless
     /// [`quota_limit`](Self::quota_limit) is less.
     pub vni_limit: u32,
     /// The most remotes that are not configured. Default: 64. They take room of

@@ -27,7 +27,7 @@ use crate::{
 /// | `udp6zerolen` | off | on |
 /// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
-/// | [`unconfigured_remotes`](table::Settings::unconfigured_remotes) | 64 | what [`Capacity`](table::Capacity) has room for |
+/// | [`unconfigured_remotes`](table::Settings::unconfigured_remotes) | 64 | as many as there is room for |
 /// | `learn_rate`, `move_rate` | 10,000 and 5 a second | no limit |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
 /// | `mtu_expires` | 600 s | 600 s |

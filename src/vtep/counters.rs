@@ -28,8 +28,8 @@ pub struct Counters {
     /// Misses that were not told, because there was no room for them.
     pub misses_lost: u64,
     /// Addresses and neighbours that were not learned, or not moved, because of
-    /// [`Config::learn_rate`](super::Config::learn_rate) or [`Config::move_rate`](super::Config::move_rate): a frame can
-    /// say one of each.
+    /// [`Config::learn_rate`](super::Config::learn_rate) or [`Config::move_rate`](super::Config::move_rate): a frame
+    /// can say one of each.
     pub unlearned: u64,
     refusals: Counts<Refusal, { Refusal::ALL.len() }>,
     drops: Counts<DropReason, { DropReason::ALL.len() }>,
@@ -61,8 +61,8 @@ impl Counters {
     }
 
     /// How often the source of a frame was not learned for this reason, whether the frame was delivered or then dropped
-    /// ([`DropReason::SourceElsewhere`]): [`UnconfiguredRemote`](Refusal::UnconfiguredRemote) also where nobody said who
-    /// sent it. What was not to be learned from, by Group Based Policy, does not count.
+    /// ([`DropReason::SourceElsewhere`]): [`UnconfiguredRemote`](Refusal::UnconfiguredRemote) also where nobody said
+    /// who sent it. What was not to be learned from, by Group Based Policy, does not count.
     pub fn refused(&self, reason: Refusal) -> u64 {
         self.refusals.of(reason)
     }

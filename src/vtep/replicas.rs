@@ -29,8 +29,8 @@ pub struct Replica {
     /// The outer headers of this copy.
     pub header: Header,
     /// The copy needs no tunnel, because the remote is us with another segment: it goes to that segment here, and
-    /// `header` is empty (Linux: `localbypass`). A trunk's tag is the caller's to put, and what is for our own MAC address
-    /// his to route.
+    /// `header` is empty (Linux: `localbypass`). A trunk's tag is the caller's to put, and what is for our own MAC
+    /// address his to route.
     pub local: Option<Vni>,
     /// Segments that the copy is to be cut into.
     pub gso: Option<Gso>,

@@ -117,8 +117,8 @@ impl NewEntry {
         Self { state: State::Dynamic, now: Some(now), ..self }
     }
 
-    /// Says what time it is, as [`dynamic`](Self::dynamic) does, of one that does not age: what has expired by now is not
-    /// in its way.
+    /// Says what time it is, as [`dynamic`](Self::dynamic) does, of one that does not age: what has expired by now is
+    /// not in its way.
     #[must_use]
     pub const fn at(self, now: Instant) -> Self {
         Self { now: Some(now), ..self }

@@ -38,14 +38,13 @@ impl<'t> Fdb<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`], whatever the destination of what is there, also for one that has expired unless the new
-    /// one says what time it is ([`NewEntry::at`]); [`Error::Full`], in a table full of learned
-    /// entries only where none of them was found that has to give way; [`Error::Stale`] for a
-    /// destination that was removed; [`Error::MacKind`] for a replication list as the destination of a unicast
-    /// MAC; [`Error::DestinationKind`] for the list that another entry made for itself; [`Error::SweepPending`] for a
-    /// dynamic entry in a table that was not swept in time; that and [`Error::QuiescePending`] for any that needs a VNI
-    /// or a list where there is only room that sweeps, or a worker's quiescent point, have yet to free;
-    /// [`Error::Busy`].
+    /// [`Error::Exists`], whatever the destination of what is there, also for one that has expired unless the new one
+    /// says what time it is ([`NewEntry::at`]); [`Error::Full`], in a table full of learned entries only where none of
+    /// them was found that has to give way; [`Error::Stale`] for a destination that was removed; [`Error::MacKind`] for
+    /// a replication list as the destination of a unicast MAC; [`Error::DestinationKind`] for the list that another
+    /// entry made for itself; [`Error::SweepPending`] for a dynamic entry in a table that was not swept in time; that
+    /// and [`Error::QuiescePending`] for any that needs a VNI or a list where there is only room that sweeps, or a
+    /// worker's quiescent point, have yet to free; [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
         if let Some(aim) = self.aim(vni, &mac) {
@@ -99,8 +98,8 @@ impl<'t> Fdb<'t> {
         Ok(if pushed || rewritten { Change::Updated } else { Change::Unchanged })
     }
 
-    /// Points a unicast entry elsewhere, or adds it. Nothing of what was there stays; one that has expired is there unless
-    /// the new one says what time it is ([`NewEntry::at`]).
+    /// Points a unicast entry elsewhere, or adds it. Nothing of what was there stays; one that has expired is there
+    /// unless the new one says what time it is ([`NewEntry::at`]).
     ///
     /// # Errors
     ///
@@ -143,7 +142,8 @@ impl<'t> Fdb<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], as for [`delete`](Self::delete); [`Error::NoSuchDestination`] (Linux: success, and nothing removed); [`Error::Busy`].
+    /// [`Error::NotFound`], as for [`delete`](Self::delete); [`Error::NoSuchDestination`] (Linux: success, and nothing
+    /// removed); [`Error::Busy`].
     pub fn delete_destination(
         &self,
         now: Instant,
