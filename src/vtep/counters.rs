@@ -31,6 +31,8 @@ pub struct Counters {
     /// [`Config::learn_rate`](super::Config::learn_rate) or [`Config::move_rate`](super::Config::move_rate): a frame
     /// can say one of each.
     pub unlearned: u64,
+    /// Neighbours that were not learned, because there was no room for them.
+    pub neighbors_lost: u64,
     refusals: Counts<Refusal, { Refusal::ALL.len() }>,
     drops: Counts<DropReason, { DropReason::ALL.len() }>,
 }
@@ -46,6 +48,7 @@ impl Counters {
         busy: 0,
         misses_lost: 0,
         unlearned: 0,
+        neighbors_lost: 0,
         refusals: Counts::NONE,
         drops: Counts::NONE,
     };
@@ -97,6 +100,7 @@ impl AddAssign for Counters {
         self.busy = self.busy.wrapping_add(other.busy);
         self.misses_lost = self.misses_lost.wrapping_add(other.misses_lost);
         self.unlearned = self.unlearned.wrapping_add(other.unlearned);
+        self.neighbors_lost = self.neighbors_lost.wrapping_add(other.neighbors_lost);
         self.refusals += other.refusals;
         self.drops += other.drops;
     }

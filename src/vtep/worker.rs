@@ -6,7 +6,10 @@ use super::{
     pace::Pace,
     rate::Bucket,
 };
-use crate::{table::WorkerId, time::Instant};
+use crate::{
+    table::{NeighborLearned, NeighborRefusal, WorkerId},
+    time::Instant,
+};
 
 /// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses was
 /// lent, and `'static` where none was.
@@ -79,6 +82,11 @@ impl<'a> Worker<'a> {
 
     pub(super) fn count_unlearned(&mut self, unlearned: bool) {
         self.counters.unlearned = self.counters.unlearned.wrapping_add(unlearned.into());
+    }
+
+    pub(super) fn count_heard(&mut self, heard: NeighborLearned) {
+        let is_lost = heard == NeighborLearned::Refused(NeighborRefusal::TableFull);
+        self.counters.neighbors_lost = self.counters.neighbors_lost.wrapping_add(is_lost.into());
     }
 
     /// Where that is wanted.

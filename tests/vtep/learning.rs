@@ -213,6 +213,19 @@ fn neighbours_are_learned_from_what_comes_out_of_tunnels() {
     assert_eq!(node.vtep.neighbors().count(), 0);
 }
 
+/// A node has room for 64: those are known, and the others counted.
+#[test]
+fn neighbours_that_there_is_no_room_for_are_counted() {
+    let mut node = node(with(Config::new(), |c| c.tables.snooping = Snooping::All));
+    for host in 1..=70 {
+        let asks = arp(MacAddr::BROADCAST, 1, (mac(host), [10, 1, 0, host]), [10, 1, 0, 99]);
+        node.delivers(&outer(&node, &asks).bytes());
+    }
+    let solicits = Ns::new(99, v6(2)).bytes();
+    node.delivers(&outer(&node, &solicits).bytes());
+    assert_eq!((node.vtep.neighbors().count(), node.worker.counters().neighbors_lost), (64, 7));
+}
+
 /// A list of those who may send: nothing else proves who did.
 #[test]
 fn g_1_strangers_are_not_listened_to_where_only_remotes_are() {

@@ -22,7 +22,8 @@ impl<'t> Neighbors<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`], also for one that has expired unless the new one says what time it is; [`Error::Full`];
+    /// [`Error::Exists`], also for one that has expired unless the new one says what time it is; [`Error::Full`], also
+    /// where all the others were learned: none gives way;
     /// [`Error::NotUnicast`] for the address of a group or of nobody; [`Error::ZeroMac`] for the all-zero MAC in a
     /// state that has one; [`Error::SweepPending`] for one that ages in a table that was not swept in time;
     /// [`Error::SweepPending`] or [`Error::QuiescePending`] for any that needs a VNI where there is only room that a
