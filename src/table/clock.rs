@@ -16,7 +16,7 @@ pub enum Ageing {
     /// So long.
     After(Duration),
     /// For ever. Sweeps have to come by all the same, see [`Tables::age`](super::Tables::age): without them nothing
-    /// new is learned. Ages are then told up to 12,288 ticks: more than 100 minutes, or more than 12 times as long as
+    /// new is learned. Ages are then told up to 12,289 ticks: more than 100 minutes, or more than 12 times as long as
     /// a neighbour counts as reachable.
     Never,
 }
@@ -266,8 +266,8 @@ pub(crate) const NEVER: u16 = u16::MAX;
 /// The same, where it was not swept in time: no age that is told reaches it either.
 const NEVER_UNSWEPT: u16 = NEVER - 1;
 
-/// Ages above are stamps from the future: a clock may jump back by two ticks less, and nothing is older for it.
-const FUTURE: u16 = 0x8000;
+/// Ages above are stamps from the future: a clock may jump back by four ticks less, and nothing is older for it.
+const FUTURE: u16 = 0x8001;
 
 /// Ages above are those of the next few ticks.
 const NEARLY: u16 = u16::MAX - 4;
@@ -275,7 +275,8 @@ const NEARLY: u16 = u16::MAX - 4;
 /// Ticks without a complete sweep after which no stamp is trusted.
 const OVERDUE: u32 = 0x5000;
 
-/// The longest age that can be told: with the time between two sweeps it does not come past [`FUTURE`].
-const LONGEST: u16 = 0x3000;
+/// The longest age that can be told: twelve times what a clock is made for, which is less than 1,024 ticks, and the
+/// one that had begun. With the time between two sweeps it does not come past [`FUTURE`].
+const LONGEST: u16 = 12 * 1_024 + 1;
 
 const _: () = assert!(LONGEST as u32 + OVERDUE <= FUTURE as u32 && FUTURE < NEVER_UNSWEPT);

@@ -261,7 +261,9 @@ pub enum BuildError {
         lines: usize,
     },
     /// A neighbour would stay for too long after it is stale for both times to be told in the same ticks.
-    #[error("`neighbor_ageing` is {ageing:?} and `reachable` {reachable:?}: at most 12 times as long")]
+    #[error(
+        "`neighbor_ageing` is {ageing:?} and `reachable` {reachable:?}: at most 12 times as long, and 300 days"
+    )]
     NeighborAgeing {
         /// [`Settings::neighbor_ageing`](super::Settings::neighbor_ageing).
         ageing: Duration,

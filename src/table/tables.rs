@@ -214,7 +214,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// # Errors
     ///
     /// [`BuildError::NoAge`] for no time; [`BuildError::Ageing`] for one that is more than 12 times as long as the
-    /// one that the tables were built with, which sets how finely they count.
+    /// one that the tables were built with, which sets how finely they count, or than 300 days.
     pub fn set_ageing(&self, ageing: Ageing) -> Result<(), BuildError> {
         if ageing == Ageing::After(core::time::Duration::ZERO) {
             return Err(BuildError::NoAge { field: "ageing" });

@@ -255,11 +255,24 @@ fn times_too_far_apart_are_refused() {
     let (ageing, reachable) = (Duration::from_secs(300), Duration::from_millis(1));
     assert_eq!(refused(settings), BuildError::NeighborAgeing { ageing, reachable });
     let text = refused(settings).to_string();
-    assert_eq!(text, "`neighbor_ageing` is 300s and `reachable` 1ms: at most 12 times as long");
+    assert_eq!(text, "`neighbor_ageing` is 300s and `reachable` 1ms: at most 12 times as long, and 300 days");
     settings.reachable = Duration::ZERO;
     assert_eq!(refused(settings), BuildError::NoAge { field: "reachable" });
     settings.reachable = Duration::MAX;
     assert_eq!(refused(settings), BuildError::Ageing { field: "reachable", time: Duration::MAX });
+}
+
+/// Also where `reachable` is nearly 1,024 ticks.
+#[test]
+fn neighbours_may_stay_twelve_times_as_long_as_they_are_reachable() {
+    for micros in
+        (0..=41).flat_map(|doublings| [(1 << doublings) - 1, 1 << doublings]).filter(|&time| time > 0)
+    {
+        let mut settings = Settings::default();
+        settings.reachable = Duration::from_micros(micros);
+        settings.neighbor_ageing = Ageing::After(settings.reachable * 12);
+        tables(small(), settings);
+    }
 }
 
 #[test]

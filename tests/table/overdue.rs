@@ -46,8 +46,9 @@ fn neighbours_wait_20_times_as_long_as_they_are_reachable_for_a_sweep() {
 
 /// A tick is the largest power of two of microseconds that is not longer than 300 s / 512.
 #[test]
-fn a_clock_may_run_back_by_0x7ffe_ticks() {
-    for (ticks, is_there) in [(1, true), (0x7ffd, true), (0x7ffe, true), (0x8001, false), (0x1_0000, false)] {
+fn a_clock_may_run_back_by_0x7ffd_ticks() {
+    for (ticks, is_there) in [(1, true), (0x7ffd, true), (0x7ffe, false), (0x8002, false), (0x1_0000, false)]
+    {
         let tables = with(small(), |_| {});
         let (fdb, a) = (tables.fdb(), remote(&tables, 1));
         let ahead = Instant::from_micros(later(1 << 16).as_micros() + (ticks << 19));
