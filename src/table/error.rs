@@ -271,7 +271,9 @@ pub enum BuildError {
         reachable: Duration,
     },
     /// The time is too long for the ticks that the tables count in.
-    #[error("`{field}` is {time:?}: at most 12 times what the tables were built with, and at most 300 days")]
+    #[error(
+        "`{field}` is {time:?}: at most 12 times what tables were built with (107 minutes for `Never`), and 300 days"
+    )]
     Ageing {
         /// Name of the field of [`Settings`](super::Settings).
         field: &'static str,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use encap::table::{
-    Ageing, Error, Learned, Line, Lookup, NeighborLearned, NeighborRefusal, NeighborState, NewEntry, Refusal,
-    Snooping, Tables,
+    Ageing, BuildError, Error, Learned, Line, Lookup, NeighborLearned, NeighborRefusal, NeighborState,
+    NewEntry, Refusal, Snooping, Tables,
 };
 
 use crate::{
@@ -111,4 +111,16 @@ fn what_is_not_swept_in_time_is_old() {
     is_at(&fdb, later(round), mac(1), a);
     tables.set_ageing(Ageing::After(Duration::from_secs(300))).unwrap();
     assert_eq!(fdb.lookup(later(round), VNI, mac(1)), Lookup::Unknown);
+}
+
+/// They count in ticks of half a second, of which 12,288 can be told, and the one that had begun.
+#[test]
+fn tables_in_which_nothing_expired_take_an_ageing_time_of_107_minutes() {
+    let tables = never();
+    let set = |micros| tables.set_ageing(Ageing::After(Duration::from_micros(micros)));
+    assert_eq!([107 * 60 * 1_000_000, 6_442_000_000, 12_288 << 19].map(set), [Ok(()); 3]);
+    let time = Duration::from_micros((12_288 << 19) + 1);
+    let refused = set((12_288 << 19) + 1).unwrap_err();
+    assert_eq!(refused, BuildError::Ageing { field: "ageing", time });
+    assert!(refused.to_string().contains("(107 minutes for `Never`)"), "{refused}");
 }
