@@ -16,8 +16,9 @@ pub enum Ageing {
     /// So long.
     After(Duration),
     /// For ever. Sweeps have to come by all the same, see [`Tables::age`](super::Tables::age): without them nothing
-    /// new is learned. Ages are then told up to 12,289 ticks: more than 100 minutes, or more than 12 times as long as
-    /// a neighbour counts as reachable.
+    /// new is learned. Ages are then told up to 12,289 ticks: 107 minutes in the forwarding database, or more than 12
+    /// times the time that it was built with where this was [set](super::Tables::set_ageing) later; more than 12 times
+    /// as long as a neighbour counts as reachable. (At most 300 days.)
     Never,
 }
 

@@ -124,3 +124,25 @@ fn tables_in_which_nothing_expired_take_an_ageing_time_of_107_minutes() {
     assert_eq!(refused, BuildError::Ageing { field: "ageing", time });
     assert!(refused.to_string().contains("(107 minutes for `Never`)"), "{refused}");
 }
+
+/// Those that were built with another time count in its ticks.
+#[test]
+fn ages_are_told_up_to_12_times_what_tables_were_built_with() {
+    for (built_with, longest) in [(1, 12), (300, 3_600)] {
+        let tables =
+            with(small(), |settings| settings.ageing = Ageing::After(Duration::from_secs(built_with)));
+        let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+        tables.set_ageing(Ageing::Never).unwrap();
+        assert_eq!(fdb.learn(later(0), VNI, mac(1), a), NEW);
+        for seconds in (0..100 * built_with).step_by(built_with as usize) {
+            sweep(&tables, seconds);
+            let age = fdb.get(later(seconds), VNI, mac(1)).unwrap().age.unwrap();
+            assert!(
+                age + Duration::from_secs(1) > Duration::from_secs(seconds.min(longest)),
+                "{seconds} s: {age:?}"
+            );
+        }
+        let age = fdb.get(later(100 * built_with), VNI, mac(1)).unwrap().age.unwrap();
+        assert!(age < Duration::from_secs(25 * built_with), "{age:?}");
+    }
+}
