@@ -11,7 +11,7 @@ use encap::{
     wire::{MacAddr, Vni},
 };
 
-use crate::common::{NOW, VNI, mac, small, tables};
+use crate::common::{NOW, VNI, mac, small, tables, with};
 
 pub(crate) const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 2));
 pub(crate) const HOST6: std::net::Ipv6Addr = std::net::Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 2);
@@ -285,6 +285,24 @@ fn a_removed_vni_takes_its_neighbours_with_it() {
     assert_eq!(neighbors.dump(NOW).count(), 0);
     tables.fdb().add_vni(VNI).unwrap();
     assert_eq!(neighbors.lookup(NOW, VNI, HOST), Ok(None));
+}
+
+/// The next VNI that gets the number, which there is only one of, finds none of them.
+#[test]
+fn a_sweep_takes_the_neighbours_of_a_removed_vni() {
+    let tables = with(Capacity { neighbors: 4, vnis: 1, ..small() }, |_| {});
+    let (fdb, neighbors, next) = (tables.fdb(), tables.neighbors(), Vni::truncate(43));
+    for last in 1..5 {
+        neighbors.add(VNI, [10, 1, 0, last].into(), mac(1)).unwrap();
+    }
+    fdb.remove_vni(VNI).unwrap();
+    assert!(tables.age(NOW, usize::MAX, |event| panic!("{event:?}")).complete);
+    assert_eq!(neighbors.count(), 0);
+    (0..2).for_each(|_| assert!(tables.age(NOW, usize::MAX, |_| {}).complete));
+    fdb.add_vni(next).unwrap();
+    for last in 1..5 {
+        assert_eq!(neighbors.lookup(NOW, next, [10, 1, 0, last].into()), Ok(None));
+    }
 }
 
 #[cfg(feature = "serde")]
