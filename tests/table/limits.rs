@@ -211,6 +211,29 @@ fn what_is_added_finds_room_in_a_table_full_of_what_was_learned() {
     assert_eq!(tables.fdb().add(VNI, mac(100), Destination::Local), full(Resource::Entries));
 }
 
+/// What others configured, and what nobody may learn, is not shared.
+#[test]
+fn a_fair_share_is_of_the_room_for_what_is_learned() {
+    for (configured, learned_limit) in [(0, 16), (48, u32::MAX)] {
+        let tables =
+            with(Capacity { entries: 64, ..small() }, |settings| settings.learned_limit = learned_limit);
+        let (fdb, rich, poor) = (tables.fdb(), remote(&tables, 1), remote(&tables, 2));
+        (0..configured).for_each(|number| fdb.add(VNI, mac(number), Destination::Local).unwrap());
+        for number in 1_000..1_016 {
+            assert_eq!(fdb.learn(NOW, VNI, mac(number), rich), NEW);
+        }
+        let (mut known, mut refused) = (0, 0);
+        for number in 2_000..2_400 {
+            match fdb.learn(NOW, VNI, mac(number), poor) {
+                Learned::New { evicted: Some(Evicted { remote, .. }) } => known += u32::from(remote == rich),
+                Learned::Refused(Refusal::TableFull) => refused += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(known, 8, "{refused} refused");
+    }
+}
+
 /// One who is refused by his own limit must not cost others anything.
 #[test]
 fn nobody_gives_way_for_one_that_is_refused_anyway() {
