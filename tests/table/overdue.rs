@@ -44,6 +44,34 @@ fn neighbours_wait_20_times_as_long_as_they_are_reachable_for_a_sweep() {
     assert_eq!(neighbors.lookup(later(1_200), VNI, HOST), Ok(None));
 }
 
+/// Wherever in a tick they begin: this is the longest ageing time of such ticks, and these are 20,480 of them.
+#[test]
+fn all_of_20_ageing_times_are_in_time() {
+    let ageing = Duration::from_micros((1 << 28) - 1);
+    let tables = with(small(), |settings| settings.ageing = Ageing::After(ageing));
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    let swept = Instant::from_micros((100 << 18) + 20);
+    assert!(tables.age(swept, usize::MAX, |_| {}).complete);
+    assert_eq!(fdb.learn(swept.saturating_add(20 * ageing), VNI, mac(1), a), NEW);
+    let late = swept.saturating_add(20 * ageing + Duration::from_micros(1 << 18));
+    assert_eq!(fdb.learn(late, VNI, mac(2), a), Learned::Refused(Refusal::SweepPending));
+}
+
+/// Its stamp comes round after 65,535 ticks of 512 µs, swept at that time or never.
+#[test]
+fn what_was_learned_when_time_began_does_not_come_back() {
+    for swept in [false, true] {
+        let tables = with(small(), |settings| settings.ageing = Ageing::After(Duration::from_millis(300)));
+        let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+        assert_eq!(fdb.learn(Instant::ZERO, VNI, mac(1), a), NEW);
+        assert!(!swept || tables.age(Instant::ZERO, usize::MAX, |_| {}).complete);
+        for tick in (1_200..70_000).step_by(100) {
+            let now = Instant::from_micros(tick * 512);
+            assert_eq!(fdb.lookup(now, VNI, mac(1)), Lookup::Unknown, "swept {swept}, tick {tick}");
+        }
+    }
+}
+
 /// A tick is the largest power of two of microseconds that is not longer than 300 s / 512.
 #[test]
 fn a_clock_may_run_back_by_0x7ffd_ticks() {

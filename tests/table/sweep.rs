@@ -1,7 +1,10 @@
-//! Sweeps: of the dead, and of what a control plane does not want any more.
+//! Sweeps: of the dead, when they are due, and of what a control plane does not want any more.
+
+use std::time::Duration;
 
 use encap::{
-    table::{Capacity, Cursor, Event, Learned, NewEntry, Settings},
+    table::{Ageing, Capacity, Cursor, Event, Learned, Line, NewEntry, Settings, Tables},
+    time::Instant,
     wire::Vni,
 };
 
@@ -62,4 +65,22 @@ fn a_sweep_by_origin_takes_what_a_resync_did_not_touch() {
     gone.sort();
     assert_eq!(gone, (1..20).step_by(2).map(mac).collect::<Vec<_>>());
     assert_eq!(fdb.count(), 12);
+}
+
+#[test]
+fn the_next_sweep_is_due_an_eighth_of_the_shortest_time_after_the_last_one() {
+    let tables = with(small(), |settings| settings.ageing = Ageing::After(Duration::from_secs(80)));
+    assert_eq!(tables.next_sweep(NOW), NOW, "the first one at once");
+    let next = |tables: &Tables<Box<[Line]>>, now| {
+        assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+        (tables.next_sweep(now).as_micros() - now.as_micros() + 500_000) / 1_000_000
+    };
+    assert_eq!((next(&tables, NOW), next(&tables, later(4))), (10, 6));
+    let earlier = Instant::from_secs(900);
+    assert_eq!(next(&tables, earlier), 10, "a clock that was set back is no reason to wait longer, or less");
+    assert!(!tables.age(NOW, 1, |_| {}).complete);
+    assert_eq!(tables.next_sweep(NOW), NOW, "one that is under way goes on at once");
+    // MTUs that were learned go by sweeps, too.
+    let tables = with(small(), |settings| settings.mtu_expires = Ageing::After(Duration::from_secs(24)));
+    assert_eq!(next(&tables, NOW), 3);
 }
