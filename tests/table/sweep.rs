@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use encap::{
-    table::{Ageing, Capacity, Cursor, Event, Learned, Line, NewEntry, Settings, Tables},
+    table::{
+        Ageing, Capacity, Cursor, Destination, Error, Event, Filter, LearnFrom, Learned, Line, NewEntry,
+        Remote, Settings, Tables,
+    },
     time::Instant,
     wire::Vni,
 };
@@ -83,4 +86,53 @@ fn the_next_sweep_is_due_an_eighth_of_the_shortest_time_after_the_last_one() {
     // MTUs that were learned go by sweeps, too.
     let tables = with(small(), |settings| settings.mtu_expires = Ageing::After(Duration::from_secs(24)));
     assert_eq!(next(&tables, NOW), 3);
+}
+
+/// Who is named where nobody could look may be in use.
+#[test]
+fn a_sweep_that_could_not_look_everywhere_leaves_all_remotes() {
+    let tables = with(Capacity { entries: 16, ..small() }, |settings| settings.learn_from = LearnFrom::Any);
+    let fdb = tables.fdb();
+    let stranger = |host: u8| {
+        let remote = tables.remotes().find_or_learn(&Remote::new([192, 0, 2, host].into(), 4789)).unwrap();
+        fdb.add(VNI, mac(host.into()), remote).unwrap();
+        (mac(host.into()), remote)
+    };
+    let strangers: Vec<_> = (0..8).map(stranger).collect();
+    for host in 8..16 {
+        fdb.add(VNI, mac(host.into()), NewEntry::to(Destination::Local).origin(host, 0)).unwrap();
+    }
+    // One after the other goes, some of them from where one is that names a stranger.
+    for host in 8..16 {
+        assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+        let mut filter = Filter::ALL;
+        filter.origin = Some(host);
+        assert_eq!(sweeps_that_skip(&tables, &filter), 1);
+        strangers.iter().for_each(|&(mac, remote)| is_at(&fdb, NOW, mac, remote));
+    }
+}
+
+/// Nor does it count as one after which the number of a removed VNI may be another one's.
+#[test]
+fn a_sweep_that_could_not_look_everywhere_gives_no_number_to_another_vni() {
+    let [removed, next] = [43, 44].map(Vni::truncate);
+    let tables = with(Capacity { entries: 16, vnis: 2, ..small() }, |_| {});
+    let fdb = tables.fdb();
+    assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+    for host in 0..16 {
+        fdb.add(if host % 2 == 0 { VNI } else { removed }, mac(host), Destination::Local).unwrap();
+    }
+    fdb.remove_vni(removed).unwrap();
+    let mut filter = Filter::ALL;
+    filter.vni = Some(VNI);
+    assert_eq!(sweeps_that_skip(&tables, &filter), 8);
+    assert_eq!(fdb.add_vni(next), Err(Error::SweepPending));
+    (0..2).for_each(|_| assert!(tables.age(NOW, usize::MAX, |_| {}).complete));
+    fdb.add_vni(next).unwrap();
+}
+
+/// Flushes, with a sweep for each entry that goes, which cannot look where that was; answers how many go.
+fn sweeps_that_skip(tables: &Tables<Box<[Line]>>, filter: &Filter) -> usize {
+    let sweep = |_| assert!(tables.age(NOW, usize::MAX, |_| {}).complete);
+    tables.fdb().flush(NOW, filter, Cursor::default(), usize::MAX, sweep).entries
 }
