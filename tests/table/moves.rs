@@ -197,6 +197,27 @@ fn a_flush_of_neighbours_says_that_it_may_have_missed_some() {
     assert!(neighbors.dump(NOW).all(|neighbor| neighbor.vni == OTHER));
 }
 
+/// As a dump does of what was moved after its last step.
+#[test]
+fn a_flush_of_neighbours_knows_of_moves_until_it_ends() {
+    let tables = with(Capacity { neighbors: 1024, vnis: 2, ..Capacity::NONE }, |_| {});
+    let (neighbors, mut churn) = (tables.neighbors(), Churn::new());
+    (1..500).for_each(|host| neighbors.add(VNI, address(host), mac(host)).unwrap());
+    churn.neighbors(&neighbors, 900);
+    let mut dump = neighbors.dump(NOW);
+    assert!(dump.next().is_some() && !dump.cursor().may_have_skipped());
+    let mut hosts = 1 << 25..;
+    let flushed = neighbors.flush(NOW, NeighborCursor::default(), 1, |_| {
+        // Not into the bucket that is locked.
+        hosts
+            .by_ref()
+            .take(200)
+            .for_each(|host| neighbors.add(OTHER, address(host), mac(host)).unwrap_or(()));
+        false
+    });
+    assert!(flushed.may_have_skipped && dump.cursor().may_have_skipped());
+}
+
 #[test]
 fn what_has_expired_does_not_move_out_of_a_sweeps_way() {
     let ageing = Ageing::After(Duration::from_secs(262));

@@ -4,8 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use encap::{
     table::{
-        Ageing, BuildError, Capacity, Change, Error, Line, NeighborLearned, NeighborRefusal, NeighborState,
-        Neighbors, NewNeighbor, Resource, Settings, Snooping, Tables,
+        Ageing, BuildError, Capacity, Change, Error, Line, NeighborCursor, NeighborLearned, NeighborRefusal,
+        NeighborState, Neighbors, NewNeighbor, Resource, Settings, Snooping, Tables,
     },
     time::Instant,
     wire::{MacAddr, Vni},
@@ -303,6 +303,20 @@ fn a_sweep_takes_the_neighbours_of_a_removed_vni() {
     for last in 1..5 {
         assert_eq!(neighbors.lookup(NOW, next, [10, 1, 0, last].into()), Ok(None));
     }
+}
+
+#[test]
+fn a_flush_looks_at_no_more_buckets_than_it_may() {
+    let tables = with(small(), |_| {});
+    let neighbors = tables.neighbors();
+    for last in 1..=64 {
+        neighbors.add(VNI, [10, 1, 0, last].into(), mac(1)).unwrap();
+    }
+    let flush = |budget| neighbors.flush(NOW, NeighborCursor::default(), budget, |_| true);
+    let nothing = flush(0);
+    assert_eq!((nothing.neighbors, nothing.next.is_some()), (0, true));
+    let step = flush(1);
+    assert!(step.neighbors <= 4 && step.next.is_some(), "{step:?}");
 }
 
 #[cfg(feature = "serde")]
