@@ -189,6 +189,8 @@ pub(crate) fn ipv6() -> Vec<Case> {
         ("destination options", 60, &[17, 0, 1, 4, 0, 0, 0, 0][..]),
         ("hop-by-hop options", 0, &[17, 0, 1, 4, 0, 0, 0, 0]),
         ("hop-by-hop and destination options", 0, &[60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0]),
+        ("destination and hop-by-hop options", 60, &[0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0]),
+        ("authentication", 51, &[17, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0xde, 0xad, 0xbe, 0xef]),
         ("an atomic fragment", 44, &[17, 0, 0, 0, 1, 2, 3, 4]),
         ("options cut off", 60, &[17, 200, 1, 4, 0, 0, 0, 0]),
     ] {
