@@ -53,8 +53,8 @@ pub(crate) struct Common {
     /// Our address in the underlay; one of IPv4, one of IPv6, or both.
     #[arg(long, value_name = "IP", required = true)]
     pub(crate) local: Vec<IpAddr>,
-    /// The device of the underlay: that multicast leaves by, on which groups of --remote and --fdb are joined, and whose link
-    /// link-local addresses are of.
+    /// The device of the underlay: that multicast leaves by, on which groups of --remote and --fdb are joined, and
+    /// whose link link-local addresses are of.
     #[arg(long, value_name = "NAME")]
     pub(crate) dev: Option<String>,
     /// UDP port, here and there [default: 4789, with --linux 8472].

@@ -47,8 +47,8 @@ impl Files {
 }
 
 impl Files {
-    /// The interfaces that remotes are said to be reached by, by name: to us they are all one, and have no number. Where
-    /// a packet leaves is the routing table's business; of link-local addresses, [`of_link`] says it.
+    /// The interfaces that remotes are said to be reached by, by name: to us they are all one, and have no number.
+    /// Where a packet leaves is the routing table's business; of link-local addresses, [`of_link`] says it.
     fn interfaces(&self) -> BTreeMap<String, u32> {
         let lines = self.entries.iter().filter_map(|record| record.words.as_deref().ok());
         lines.filter_map(|words| value(words, "via")).map(|name| (name.to_owned(), 0)).collect()
