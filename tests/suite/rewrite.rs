@@ -90,6 +90,9 @@ fn sample() -> impl Strategy<Value = Sample> {
             }
             let fragment_offset = FragmentOffset::truncate(fragment >> 3);
             let mut bytes = if v4 {
+                // Without source routes, under which checksums cover another destination: they have a test of their own.
+                let plain: Vec<_> =
+                    head.iter().map(|&byte| if matches!(byte, 131 | 137) { 7 } else { byte }).collect();
                 let header = ipv4::Header {
                     dscp: Dscp::from_ds_field(head[0]),
                     ecn: Ecn::from_ds_field(head[0]),
@@ -103,7 +106,7 @@ fn sample() -> impl Strategy<Value = Sample> {
                     checksum: 0,
                     source: Ipv4Addr::new(head[2], head[3], head[4], head[5]),
                     destination: Ipv4Addr::new(head[6], head[7], head[8], head[9]),
-                    options: ipv4::Options::new(&head[..4 * options]).unwrap(),
+                    options: ipv4::Options::new(&plain[..4 * options]).unwrap(),
                 };
                 header.to_bytes()[..header.header_len()].to_vec()
             } else {
