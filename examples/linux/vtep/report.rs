@@ -85,6 +85,7 @@ fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Sha
         ("unlearned", counters.unlearned),
         ("busy", counters.busy),
         ("misses lost", counters.misses_lost),
+        ("neighbors lost", counters.neighbors_lost),
         ("unprinted", print::lost()),
     ];
     for (what, count) in others.into_iter().filter(|&(_, count)| count > 0) {
@@ -111,9 +112,10 @@ mod tests {
         let nothing = "sent 0 bytes 0\ndelivered 0 bytes 0\nanswered 0\n# end\n";
         assert!(said().ends_with(nothing), "{}", said());
         let mut counters = shared.counters();
-        (counters.unlearned, counters.busy, counters.misses_lost) = (1, 2, 3);
+        (counters.unlearned, counters.busy) = (1, 2);
+        (counters.misses_lost, counters.neighbors_lost) = (3, 4);
         shared.publish(Way::In, &counters);
-        let all = "answered 0\nunlearned 1\nbusy 2\nmisses lost 3\n# end\n";
+        let all = "answered 0\nunlearned 1\nbusy 2\nmisses lost 3\nneighbors lost 4\n# end\n";
         assert!(said().ends_with(all), "{}", said());
     }
 }
