@@ -191,8 +191,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.set().workers().quiesce(worker);
     }
 
-    /// Begins an epoch: [`has_passed`](Self::has_passed) tells when every registered worker has passed a quiescent point
-    /// in it, so that none holds what was withdrawn before.
+    /// Begins an epoch: [`has_passed`](Self::has_passed) tells when every registered worker has passed a quiescent
+    /// point in it, so that none holds what was withdrawn before.
     #[must_use]
     pub fn begin_epoch(&self) -> Epoch {
         self.set().workers().begin_epoch()

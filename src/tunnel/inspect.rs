@@ -88,7 +88,8 @@ impl Inspection {
         self.truncated
     }
 
-    /// Takes in what was seen of the packet `view`, and why reading ended there if it did; answers what is odd about it.
+    /// Takes in what was seen of the packet `view`, and why reading ended there if it did; answers what is odd
+    /// about it.
     fn add(&mut self, view: View<'_>, seen: Anomalies, end: Option<DropReason>) -> Anomalies {
         let is_cut = |reason: &DropReason| reason.is_truncation() && !view.is_complete();
         self.truncated |= end.as_ref().is_some_and(is_cut);

@@ -56,8 +56,8 @@ impl<'t> Remotes<'t> {
     ///
     /// [`Error::Exists`], [`Error::Full`], [`Error::Busy`]; [`Error::Family`], [`Error::NotUnicast`] or
     /// [`Error::Ipv4Mapped`] for an address that the underlay cannot have; [`Error::NextHopMac`] for a MAC address that
-    /// no next hop has; [`Error::NoSuchQuota`]; [`Error::QuiescePending`] or [`Error::SweepPending`] where there is only
-    /// room that a worker's quiescent point, or sweeps, have yet to free.
+    /// no next hop has; [`Error::NoSuchQuota`]; [`Error::QuiescePending`] or [`Error::SweepPending`] where there is
+    /// only room that a worker's quiescent point, or sweeps, have yet to free.
     pub fn add(&self, remote: &Remote) -> Result<RemoteId, Error> {
         self.check(remote, true)?;
         self.insert(remote, CONFIGURED, usize::MAX)
