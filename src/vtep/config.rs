@@ -117,7 +117,8 @@ pub struct Config {
     /// UDP source ports, by the flow.
     pub srcport: (u16, u16),
     /// The bits of the VXLAN header that cause a drop when set: of those that are reserved, that is neither the I flag
-    /// nor the VNI; those of an extension that is on (`gbp`, `remcsumrx`) do not count. (Linux refuses those, too.)
+    /// nor the VNI, which are refused; those of an extension that is on (`gbp`, `remcsumrx`), which Linux refuses, too,
+    /// do not count.
     #[cfg_attr(feature = "serde", serde(with = "crate::wire::serde_mask"))]
     pub reserved_bits: u64,
     /// Whether packets to any address are taken, and not only those to ours.
@@ -282,7 +283,8 @@ impl Config {
         }
     }
 
-    /// What Linux does where it does something else, as the table above says.
+    /// What Linux does where it does something else, as the table above says. Whoever sends is learned from, and takes
+    /// the room of a remote: where remotes are added later, `tables.unconfigured_remotes` is to leave room for them.
     pub fn linux() -> Self {
         let (first, last) = srcport(32_768..=60_999);
         let tables = table::Settings {
