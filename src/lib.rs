@@ -92,6 +92,8 @@
 //! is a name, which is also that of a counter.
 #![no_std]
 #![forbid(unsafe_code)]
+// The first layers serve the last ones, too, and some of that nobody else.
+#![cfg_attr(not(target_has_atomic = "32"), allow(dead_code, unused_imports))]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 #[cfg(feature = "alloc")]

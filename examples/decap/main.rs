@@ -48,7 +48,8 @@ struct Args {
     /// One JSON object per packet on a line of its own, and no table.
     ///
     /// Of GRE, `checksum` is absent, good or bad, and null where a cut capture does not tell. A tunnel about which
-    /// something is odd has `anomalies`: the reasons to drop it, by name, of which `drop` is the first that counts.
+    /// something is odd has `anomalies`, by name. `drop` is the first reason that counts of all of them, and of what
+    /// ended the reading.
     #[arg(long)]
     json: bool,
     /// Write the innermost packets here, those that an endpoint would drop as well: as pcapng where the name

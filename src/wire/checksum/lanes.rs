@@ -14,8 +14,9 @@ pub(super) const WIDTH: usize = 64;
 /// So many bytes that it pays to begin where vectors lie on one cache line each.
 pub(super) const LONG: usize = 4096;
 
-/// The most bytes that two accumulators are used for: 2^28 words, where they would do for 2^32.
-pub(super) const MOST: usize = 1 << 31;
+/// The most bytes that two accumulators are used for: 2^28 words, where they would do for 2^32, or fewer where no slice
+/// has as many.
+pub(super) const MOST: usize = 1 << if usize::BITS > 31 { 31 } else { usize::BITS - 1 };
 
 /// The sum of the 64-bit words of whole steps in at most [`MOST`] bytes, and the bytes behind them.
 #[inline(always)]
