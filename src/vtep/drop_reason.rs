@@ -82,7 +82,7 @@ drop_reasons! {
     TtlExpired "ttl-expired";
     /// Nobody knows the gateway's MAC address.
     NoNeighbor "no-neighbor";
-    /// The destination is on this side of the tunnel.
+    /// The destination is on this side of the tunnel, where a frame that a local host sent has been already.
     LocalDestination "local-destination";
     /// An entry says that frames to this destination are dropped.
     Blackhole "blackhole";

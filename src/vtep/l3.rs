@@ -7,7 +7,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{DropReason, Engine, Miss, Output, OverlayMeta, Worker, burst::each};
+use super::{DropReason, Engine, Miss, Output, OverlayMeta, Worker, burst::each, send::Origin};
 use crate::{
     packet::Packet,
     table::NextHop,
@@ -99,7 +99,7 @@ impl Engine<'_> {
             gso: meta.gso.map(|gso| gso.behind(behind)),
             ..*meta
         };
-        let sent = self.forward(worker, now, &meta, found, packet);
+        let sent = self.forward(worker, now, &meta, Origin::Routed, found, packet);
         // What goes back to who offered it goes as it came, an answer too; what goes on stays a frame.
         if matches!(sent, Ok(Output::Reply | Output::Resolve { .. }) | Err(_)) {
             packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::FrameTruncated)?;

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::DropReason;
+use super::{DropReason, send::Origin};
 use crate::{
     table::{ListId, RemoteId},
     tunnel::InnerChecksum,
@@ -80,8 +80,8 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Flood {
     pub(super) list: ListId,
-    pub(super) vni: Vni,
     pub(super) meta: OverlayMeta,
+    pub(super) origin: Origin,
 }
 
 /// What the caller knows of a frame to send. By default nothing but the segment, 0.

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::{
     DropReason, Engine, Miss, Output, OverlayMeta, Proxy, ShortCircuit, Worker, arp_proxy, nd_proxy,
+    send::{Origin, To},
     trunk::Membership,
 };
 use crate::{
@@ -75,7 +76,7 @@ impl Engine<'_> {
                     self.count_sent(worker, meta.vni, len as u64);
                     return;
                 }
-                None => match self.send_any(worker, now, meta, (remote, false), packet) {
+                None => match self.send_any(worker, now, meta, To::one(remote), packet) {
                     Ok(sent) => {
                         *output = sent;
                         None
@@ -181,7 +182,7 @@ impl Engine<'_> {
         if let Some(remote) = meta.remote {
             let meta = OverlayMeta { vni, ..*meta };
             *output = self
-                .untagged(member, packet, |packet| self.send(worker, now, &meta, (remote, false), packet))?;
+                .untagged(member, packet, |packet| self.send(worker, now, &meta, To::one(remote), packet))?;
             return Ok(());
         }
         // What is known of the neighbours of a VNI is of no VLAN in it.
@@ -199,8 +200,9 @@ impl Engine<'_> {
         }
         let meta = OverlayMeta { vni, ..*meta };
         if let Some(group) = self.group(vni, &front, packet.as_slice()) {
-            *output =
-                self.untagged(member, packet, |packet| self.forward(worker, now, &meta, group, packet))?;
+            *output = self.untagged(member, packet, |packet| {
+                self.forward(worker, now, &meta, Origin::Bridged, group, packet)
+            })?;
             return Ok(());
         }
         if self.config.rsc != ShortCircuit::Off {
@@ -210,8 +212,9 @@ impl Engine<'_> {
             }
         }
         let destination = self.destination(worker, now, vni, front.link.destination)?;
-        *output =
-            self.untagged(member, packet, |packet| self.forward(worker, now, &meta, destination, packet))?;
+        *output = self.untagged(member, packet, |packet| {
+            self.forward(worker, now, &meta, Origin::Bridged, destination, packet)
+        })?;
         Ok(())
     }
 
@@ -253,30 +256,33 @@ impl Engine<'_> {
         sent
     }
 
-    /// Sends a frame where the forwarding database says.
+    /// Sends a frame where the forwarding database says. One that a router made is handed over where that is on this
+    /// side (Linux does so after a short circuit); one that was bridged has been there.
     pub(super) fn forward(
         &self,
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
+        origin: Origin,
         destination: Destination,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         match destination {
-            Destination::Remote(remote) => self.send(worker, now, meta, (remote, false), packet),
+            Destination::Remote(remote) => self.send(worker, now, meta, To::one(remote), packet),
             Destination::Group(group) => {
                 let flow = self.flow(meta, packet);
                 let member = self.fdb.lists().pick(group, flow).ok_or(DropReason::NoRemote)?;
-                self.send(worker, now, meta, (member, false), packet)
+                self.send(worker, now, meta, To::one(member), packet)
             }
             Destination::List(list) => {
                 let mut members = self.fdb.lists().members(list);
                 match (members.next(), members.next()) {
                     (None, _) => Err(DropReason::NoDestination),
-                    (Some(only), None) => self.send(worker, now, meta, (only, true), packet),
-                    _ => self.replicate(worker, now, meta, list, packet),
+                    (Some(only), None) => self.send(worker, now, meta, To::member(only, origin), packet),
+                    _ => self.replicate(worker, now, meta, origin, list, packet),
                 }
             }
+            Destination::Local if origin == Origin::Routed => self.hand_over(worker, meta.vni, meta, packet),
             Destination::Local => Err(DropReason::LocalDestination),
             Destination::Blackhole => Err(DropReason::Blackhole),
         }

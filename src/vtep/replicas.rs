@@ -4,7 +4,7 @@ use core::mem;
 
 use super::{
     DropReason, Engine, Flood, Gso, Miss, Output, OverlayMeta, TooBig, Worker,
-    send::{check_header, reason},
+    send::{Origin, check_header, reason},
     way::{NoWay, Way},
 };
 use crate::{
@@ -28,9 +28,9 @@ pub struct Replica {
     pub egress: u32,
     /// The outer headers of this copy.
     pub header: Header,
-    /// The copy needs no tunnel, because the remote is us with another segment: it goes to that segment here, and
-    /// `header` is empty (Linux: `localbypass`). A trunk's tag is the caller's to put, and what is for our own MAC
-    /// address his to route.
+    /// The copy needs no tunnel, because the remote is us: it goes to this segment here, and `header` is empty (Linux:
+    /// `localbypass`). That is another segment than the frame's, unless a router made the frame. A trunk's tag is the
+    /// caller's to put, and what is for our own MAC address his to route.
     pub local: Option<Vni>,
     /// Segments that the copy is to be cut into.
     pub gso: Option<Gso>,
@@ -74,10 +74,11 @@ impl<'t> Engine<'t> {
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
+        origin: Origin,
         list: ListId,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
-        let flood = Output::Replicate(Flood { list, vni: meta.vni, meta: *meta });
+        let flood = Output::Replicate(Flood { list, meta: *meta, origin });
         let link = ethernet::Header::parse(packet.as_slice());
         if !link.is_ok_and(|(link, _)| link.destination.is_unicast()) {
             return Ok(flood);
@@ -119,7 +120,7 @@ impl Iterator for Replicas<'_, '_> {
                 None if is_told => return None,
                 None => DropReason::NoRemote,
             };
-            let _ = self.engine.refuse(self.worker, Some(self.flood.vni), reason);
+            let _ = self.engine.refuse(self.worker, Some(self.flood.meta.vni), reason);
         }
     }
 }
@@ -132,13 +133,12 @@ impl Replicas<'_, '_> {
         let mut way = match engine.way(id, &mut raw) {
             Ok(way) => way,
             Err(NoWay::Here(vni)) => {
-                let vni = vni.unwrap_or(self.flood.vni);
+                let vni = vni.unwrap_or(self.flood.meta.vni);
                 check_header(self.frame)?;
                 if !engine.fdb.knows(vni) {
                     return Err(DropReason::UnknownVni);
                 }
-                // The hosts of this segment here have the frame already.
-                if vni == self.flood.vni {
+                if vni == self.flood.meta.vni && self.flood.origin == Origin::Bridged {
                     return Err(DropReason::LocalDestination);
                 }
                 engine.count_delivered(self.worker, vni, len);
@@ -168,9 +168,8 @@ impl Replicas<'_, '_> {
             None => None,
             Some(gso) => Some(way.cut_later(engine.config, gso, whole)?),
         };
-        let meta = OverlayMeta { vni: self.flood.vni, ..self.flood.meta };
-        let header = way.header(self.frame, &way.meta(self.worker, &meta)).map_err(reason)?;
-        engine.count_sent(self.worker, self.flood.vni, len);
+        let header = way.header(self.frame, &way.meta(self.worker, &self.flood.meta)).map_err(reason)?;
+        engine.count_sent(self.worker, self.flood.meta.vni, len);
         let Way { address, raw, .. } = &way;
         let (port, egress) = (raw.port(), raw.egress());
         Ok(Replica { remote: id, address: *address, port, egress, header, local: None, gso })

@@ -17,23 +17,51 @@ use crate::{
     wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6, is_unicast, vlan},
 };
 
+/// How a frame came to be sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Origin {
+    /// A local host sent it into its segment. What goes to many has reached the segment's hosts here already.
+    Bridged,
+    /// A router made it, ours or, by a short circuit, we in the place of one: no host of the segment has it.
+    Routed,
+}
+
+/// A remote that a frame is to go to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct To {
+    remote: RemoteId,
+    /// Whether the segment's hosts on this side have the frame already, should the remote be us.
+    is_copy: bool,
+}
+
+impl To {
+    /// The one remote that an entry, a group or the caller names.
+    pub(super) const fn one(remote: RemoteId) -> Self {
+        Self { remote, is_copy: false }
+    }
+
+    /// A member of a list.
+    pub(super) fn member(remote: RemoteId, origin: Origin) -> Self {
+        Self { remote, is_copy: origin == Origin::Bridged }
+    }
+}
+
 impl Engine<'_> {
-    /// Puts the outer headers of `id` before the frame. `is_copy` is for a member of a list: then the hosts of this
-    /// segment here have the frame already.
+    /// Puts the outer headers of a remote before the frame.
     pub(super) fn send(
         &self,
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
-        (id, is_copy): (RemoteId, bool),
+        to: To,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let mut output = Output::Pass;
-        if let Some(len) = self.try_straight(meta, id, packet, &mut output) {
+        if let Some(len) = self.try_straight(meta, to.remote, packet, &mut output) {
             self.count_sent(worker, meta.vni, len as u64);
             return Ok(output);
         }
-        self.send_any(worker, now, meta, (id, is_copy), packet)
+        self.send_any(worker, now, meta, to, packet)
     }
 
     /// The same for frames that do not go straight.
@@ -42,7 +70,7 @@ impl Engine<'_> {
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
-        (id, is_copy): (RemoteId, bool),
+        To { remote: id, is_copy }: To,
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let mut raw = Raw::EMPTY;

@@ -6,7 +6,7 @@
 //! neighbour is still valid.
 
 use super::{
-    DropReason, Engine, Miss, Output, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front,
+    DropReason, Engine, Miss, Output, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front, send::Origin,
     trunk::Membership,
 };
 use crate::{
@@ -48,7 +48,7 @@ impl Engine<'_> {
         let shortcut = self.shortcut(worker, now, meta, front, packet.as_slice())?;
         let before = shortcut.take(front, packet)?;
         let sent = self.untagged(member, packet, |packet| {
-            self.forward_here(worker, now, meta, shortcut.destination, packet)
+            self.forward(worker, now, meta, Origin::Routed, shortcut.destination, packet)
         });
         match sent {
             Ok(Output::Resolve { .. }) | Err(_) => before.put_back(front, packet),
@@ -56,22 +56,6 @@ impl Engine<'_> {
             _ => {}
         }
         Some(sent)
-    }
-
-    /// As [`forward`](Self::forward); but a destination on this side gets the frame (Linux does so after a short
-    /// circuit).
-    fn forward_here(
-        &self,
-        worker: &mut Worker,
-        now: Instant,
-        meta: &OverlayMeta,
-        destination: Destination,
-        packet: &mut Packet<'_>,
-    ) -> Result<Output, DropReason> {
-        if destination != Destination::Local {
-            return self.forward(worker, now, meta, destination, packet);
-        }
-        self.hand_over(worker, meta.vni, meta, packet)
     }
 
     fn shortcut(

@@ -368,6 +368,37 @@ fn what_is_handed_over_here_is_a_frame() {
     assert_eq!(frame, [&mac(2).0[..], &mac(1).0, &[8, 0], &packet].concat());
 }
 
+/// Our own router made the frame: whichever way leads to ourselves, no host of the segment here has it yet.
+#[test]
+fn what_is_routed_to_hosts_here_is_handed_over() {
+    let packet = ip(2, 10);
+    let routed = [&mac(2).0[..], &mac(1).0, &[8, 0], &packet].concat();
+    for members in [&[][..], &[1], &[1, 3]] {
+        let mut node = node(1, 2);
+        let (vtep, worker) = &mut node;
+        let _ = vtep.fdb().delete(NOW, SEGMENT, mac(2)).unwrap();
+        for &last in members {
+            vtep.fdb().append(SEGMENT, MacAddr::ZERO, vtep.remote(address(last)).unwrap()).unwrap();
+        }
+        if members.is_empty() {
+            vtep.fdb().add(SEGMENT, mac(2), encap::table::Destination::Local).unwrap();
+        }
+        let mut buffer = [&[0xee; ROOM][..], &packet].concat();
+        let mut bytes = Packet::new(&mut buffer, ROOM, packet.len()).unwrap();
+        let output = vtep.handle_ip(worker, NOW, &OverlayMeta::default(), &mut bytes);
+        assert_eq!(bytes.as_slice(), routed);
+        if let Output::Replicate(flood) = output {
+            let copies: Vec<_> = vtep.replicas(worker, &flood, &routed).map(|copy| copy.local).collect();
+            assert_eq!(copies, [Some(SEGMENT), None]);
+        } else {
+            assert!(members.len() < 2);
+            assert!(matches!(output, Output::Deliver { vni: SEGMENT, source: None, .. }), "{output:?}");
+        }
+        let counters = worker.counters();
+        assert_eq!((counters.delivered, counters.dropped(DropReason::LocalDestination)), (1, 0));
+    }
+}
+
 /// As out of a tunnel: what is for our router is an IP packet, what is not, or has no IP, a frame.
 #[test]
 fn a7_f_what_is_handed_over_to_our_router_is_routed() {

@@ -146,6 +146,27 @@ fn a8c_who_is_here_gets_the_frame_here() {
     }
 }
 
+/// They have not got it, since it was for the router; also where we are in the list that the host is flooded to.
+#[test]
+fn a8c_hosts_here_get_what_is_flooded() {
+    for config in both() {
+        for peers in [&[1][..], &[1, 4]] {
+            let mut node = node(config).peers(peers);
+            node.vtep.fdb().delete(NOW, VNI, mac(9)).unwrap();
+            let (output, frame) = node.send(NOW, &routed(9, 64));
+            assert_eq!(frame[..12], [mac(9).0, ROUTER.0].concat());
+            if let Output::Replicate(flood) = output {
+                let copies = node.vtep.replicas(&mut node.worker, &flood, &frame);
+                assert_eq!(copies.map(|copy| copy.local).collect::<Vec<_>>(), [Some(VNI), None]);
+            } else {
+                assert_eq!(peers.len(), 1);
+                assert!(matches!(output, Output::Deliver { vni: VNI, source: None, .. }), "{output:?}");
+            }
+            assert_eq!((node.worker.counters().delivered, node.drops(DropReason::LocalDestination)), (1, 0));
+        }
+    }
+}
+
 #[test]
 fn a8c_a_mac_that_is_nowhere_floods_or_else_the_router_gets_it() {
     for config in both() {
