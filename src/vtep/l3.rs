@@ -17,9 +17,10 @@ use crate::{
 
 impl Engine<'_> {
     /// An IP packet that is to be routed into a segment: by [`routes`](super::Vtep::routes) to a gateway, by
-    /// [`neighbors`](super::Vtep::neighbors) to its MAC address. What is answered in its place is an IP packet; where
-    /// the answer is [`Output::Deliver`], because the remote is us, it is an Ethernet frame by then. Its TTL is not
-    /// touched: who routes it here counts that down.
+    /// [`neighbors`](super::Vtep::neighbors) to its MAC address. What is answered in its place is an IP packet. Where
+    /// the answer is [`Output::Deliver`], because the way to the gateway leads to this side, or
+    /// [`Output::Replicate`], it is an Ethernet frame by then; where it is [`Output::DeliverIp`], because the gateway's
+    /// MAC address is our own besides, it is what it was. Its TTL is not touched: who routes it here counts that down.
     ///
     /// The frames come from [`Config::address`](super::Config::address): without one, packets are dropped
     /// ([`DropReason::InvalidSource`]), since who learns from frames takes none from nobody.

@@ -51,7 +51,9 @@ pub enum Output {
         /// VLAN 0.
         vlan: Option<VlanId>,
     },
-    /// It is an IP packet for our own router, its Ethernet header stripped.
+    /// It is an IP packet for our own router, its Ethernet header stripped: what the caller knew of a frame from this
+    /// side by its [`inner_checksum`](OverlayMeta::inner_checksum) and [`gso`](OverlayMeta::gso) was counted from 14
+    /// bytes before the packet, but by [`handle_ip`](super::Vtep::handle_ip) from where it is now.
     DeliverIp {
         /// The segment that it came by.
         vni: Vni,

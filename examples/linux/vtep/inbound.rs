@@ -126,19 +126,11 @@ fn take(ends: Ends<'_>, worker: &mut Worker, metas: &[DecapMeta], packets: &mut 
     let mut outputs = [Output::Pass; BATCH];
     vtep.handle_underlay_batch(worker, clock.now(), metas, packets, &mut outputs);
     let delivered = packets.iter().zip(outputs).filter_map(|(packet, output)| {
-        let mut bytes = packet.as_slice();
-        let vni = match output {
-            Output::Deliver { vni, policy, .. } => {
-                if let Some(policy) = policy {
-                    shared.with_policy(policy.id);
-                }
-                bytes = ends.of_frame(bytes)?;
-                vni
-            }
-            Output::DeliverIp { vni, .. } => vni,
-            // Drops are counted; nothing else is an answer to a packet of a UDP socket.
-            _ => return None,
-        };
+        if let Output::Deliver { policy: Some(policy), .. } = output {
+            shared.with_policy(policy.id);
+        }
+        // Drops are counted; nothing else is an answer to a packet of a UDP socket.
+        let (vni, bytes) = ends.staying(&output, packet.as_slice())?;
         Some((ends.device(vni)?, bytes))
     });
     deliver(delivered, shared);

@@ -1,6 +1,7 @@
 //! From devices into the underlay.
 
 use std::{
+    borrow::Cow,
     io::{self, ErrorKind},
     mem,
     net::SocketAddr,
@@ -51,15 +52,14 @@ impl<'a> Ends<'a> {
     /// Writes a copy of a flooded frame that stays here to its segment's device, with the segment's tag on a trunk.
     fn deliver_copy(&self, vni: Vni, frame: &[u8]) {
         let vlan = self.vtep.vlans().vlan(vni).filter(|&vlan| vlan != VlanId::default());
-        match (vlan, frame.split_first_chunk()) {
-            (Some(vlan), Some((addresses, rest))) => self.deliver(vni, &tagged(vlan, addresses, rest)),
-            _ => self.deliver(vni, frame),
+        if let Some(bytes) = of_copy(self.vtep.config(), vlan, frame) {
+            self.deliver(vni, &bytes);
         }
     }
 
-    /// What a device is to get of a frame that goes to hosts here, if anything.
-    pub(crate) fn of_frame<'p>(&self, frame: &'p [u8]) -> Option<&'p [u8]> {
-        of_frame(self.vtep.config(), frame)
+    /// What stays here, and of which segment, as its device is to get it; `None` for what goes elsewhere.
+    pub(crate) fn staying<'p>(&self, output: &Output, bytes: &'p [u8]) -> Option<(Vni, &'p [u8])> {
+        staying(self.vtep.config(), output, bytes)
     }
 
     fn write(&self, device: &Device, packet: &[u8]) {
@@ -217,13 +217,12 @@ impl<'a> Outbound<'a> {
                     }
                 }
                 Output::Reply => self.ends.write(device, bytes),
-                Output::Deliver { vni, .. } => {
-                    if let Some(bytes) = self.ends.of_frame(bytes) {
+                // Drops are counted; nothing but what stays here is another answer to a frame of ours.
+                other => {
+                    if let Some((vni, bytes)) = self.ends.staying(&other, bytes) {
                         self.ends.deliver(vni, bytes);
                     }
                 }
-                // Drops are counted; nothing else is an answer to a frame of ours.
-                _ => {}
             }
         }
         for (is_ipv6, socket) in [false, true].into_iter().zip(&mut self.sockets) {
@@ -272,6 +271,23 @@ impl Frames {
     }
 }
 
+/// What stays here, as a device is to get it.
+fn staying<'p>(config: &Config, output: &Output, bytes: &'p [u8]) -> Option<(Vni, &'p [u8])> {
+    match *output {
+        Output::Deliver { vni, .. } => Some((vni, of_frame(config, bytes)?)),
+        Output::DeliverIp { vni, .. } => Some((vni, bytes)),
+        _ => None,
+    }
+}
+
+/// What a device is to get of a copy of a flooded frame: with this tag, unless it is a device of IP packets.
+fn of_copy<'p>(config: &Config, vlan: Option<VlanId>, frame: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+    match (vlan, frame.split_first_chunk()) {
+        (Some(vlan), Some((addresses, rest))) if !config.l3 => Some(tagged(vlan, addresses, rest).into()),
+        _ => of_frame(config, frame).map(Cow::Borrowed),
+    }
+}
+
 /// All of a frame; with --l3 the IP packet in it, where that is for our router: a device of IP packets has no place for
 /// others.
 fn of_frame<'p>(config: &Config, frame: &'p [u8]) -> Option<&'p [u8]> {
@@ -304,17 +320,31 @@ pub(crate) const QUIET: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use encap::wire::MacAddr;
+    use std::net::IpAddr;
+
+    use encap::{
+        table::{Capacity, NextHop},
+        time::Instant,
+        vtep::Vtep,
+        wire::MacAddr,
+    };
 
     use super::*;
 
-    #[test]
-    fn a_device_of_ip_packets_gets_no_ethernet() {
+    /// A frame to 02:00:00:00:00:`last`; our router is at 1.
+    fn frame(last: u8, ethertype: u16) -> Vec<u8> {
+        [&[2, 0, 0, 0, 0, last], &[2; 6][..], &ethertype.to_be_bytes(), &[0x45; 20]].concat()
+    }
+
+    fn config() -> Config {
         let mut config = Config::new();
         config.address = MacAddr([2, 0, 0, 0, 0, 1]);
-        let frame = |last: u8, ethertype: u16| {
-            [&[2, 0, 0, 0, 0, last], &[2; 6][..], &ethertype.to_be_bytes(), &[0x45; 20]].concat()
-        };
+        config
+    }
+
+    #[test]
+    fn a_device_of_ip_packets_gets_no_ethernet() {
+        let mut config = config();
         let ours = frame(1, 0x0800);
         assert_eq!(of_frame(&config, &ours), Some(&ours[..]));
         config.l3 = true;
@@ -322,6 +352,41 @@ mod tests {
         assert_eq!(of_frame(&config, &frame(1, 0x86dd)), Some(&ours[14..]));
         for other in [frame(9, 0x0800), frame(1, 0x0806), ours[..13].to_vec()] {
             assert_eq!(of_frame(&config, &other), None);
+            assert_eq!(of_copy(&config, None, &other), None);
+        }
+    }
+
+    /// A packet that is routed to ourselves, because the remote of its gateway is us.
+    #[test]
+    fn what_is_handed_over_to_our_router_is_delivered() {
+        let mut config = config();
+        config.l3 = true;
+        let capacity = Capacity { neighbors: 8, routes: 8, ..Capacity::fdb(8) };
+        let here = IpAddr::from([192, 0, 2, 1]);
+        let vtep = Vtep::with_capacity(config.local(here), capacity, [1, 2]).unwrap();
+        let (vni, address) = (Vni::truncate(1), IpAddr::from([10, 1, 1, 0]));
+        vtep.neighbors().add(vni, address, config.address).unwrap();
+        vtep.fdb().add(vni, config.address, vtep.remote(here).unwrap()).unwrap();
+        vtep.routes().add("10.1.1.0/24".parse().unwrap(), NextHop::Gateway { vni, address }).unwrap();
+
+        let ip = [0x45, 0, 0, 20, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 1, 2, 5, 10, 1, 1, 5];
+        let mut buffer = [&[0; HEADROOM][..], &ip].concat();
+        let mut packet = Packet::new(&mut buffer, HEADROOM, ip.len()).unwrap();
+        let now = Instant::from_secs(1);
+        let output = vtep.handle_ip(&mut Worker::new(1), now, &OverlayMeta::default(), &mut packet);
+        assert_eq!(staying(vtep.config(), &output, packet.as_slice()), Some((vni, &ip[..])));
+    }
+
+    #[test]
+    fn a_copy_has_the_tag_of_a_trunk_or_is_an_ip_packet() {
+        let (mut config, frame) = (config(), frame(1, 0x0800));
+        let tagged = [&frame[..12], &[0x81, 0, 0, 7], &frame[12..]].concat();
+        let vlan = VlanId::new(7);
+        assert_eq!(of_copy(&config, None, &frame).as_deref(), Some(&frame[..]));
+        assert_eq!(of_copy(&config, vlan, &frame).as_deref(), Some(&tagged[..]));
+        config.l3 = true;
+        for vlan in [None, vlan] {
+            assert_eq!(of_copy(&config, vlan, &frame).as_deref(), Some(&frame[14..]));
         }
     }
 }
