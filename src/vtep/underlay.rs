@@ -29,7 +29,9 @@ impl<'t> Engine<'t> {
             }
             Err(reason) => {
                 worker.drop(reason);
-                if let Some(vni) = vni.or_else(|| self.vni_of_refused(reason, meta, packet)) {
+                // The packet is opened once more only where somebody counts.
+                let of_refused = || worker.slot.and_then(|_| self.vni_of_refused(reason, meta, packet));
+                if let Some(vni) = vni.or_else(of_refused) {
                     self.tally(worker, vni, &VniCounters { receive_drops: 1, ..VniCounters::default() });
                 }
                 Output::Drop(reason)
@@ -125,9 +127,11 @@ impl<'t> Engine<'t> {
     #[cold]
     fn vni_of_refused(&self, reason: DropReason, meta: &DecapMeta, packet: &Packet<'_>) -> Option<Vni> {
         let DropReason::Decap(reason) = reason else { return None };
-        let endpoint =
-            self.receiver(meta, packet.as_slice()).filter(|_| reason > tunnel::DropReason::VxlanNoVni);
-        endpoint?.encapsulation(packet.as_slice(), meta)?.vni()
+        // Reasons are in the order of the checks: where one behind this is given, there is a VNI.
+        if reason <= tunnel::DropReason::VxlanNoVni {
+            return None;
+        }
+        self.receiver(meta, packet.as_slice())?.encapsulation(packet.as_slice(), meta)?.vni()
     }
 
     /// The endpoint for the family of this packet.
