@@ -202,7 +202,6 @@ fn reachable_becomes_stale_and_goes() {
     assert_eq!(state(&neighbors, after(31), HOST), Some(NeighborState::Stale));
     assert_eq!(state(&neighbors, after(300), HOST), Some(NeighborState::Stale));
     assert_eq!(state(&neighbors, after(302), HOST), None);
-    assert_eq!(neighbors.delete(after(302), VNI, HOST), Err(Error::NotFound));
     assert_eq!(neighbors.dump(after(302)).count(), 0);
     let age = neighbors.get(after(100), VNI, HOST).unwrap().age.unwrap();
     assert!((99_900..=100_100).contains(&age.as_millis()), "{age:?}");
@@ -211,6 +210,34 @@ fn reachable_becomes_stale_and_goes() {
     assert_eq!(state(&neighbors, after(230), HOST), Some(NeighborState::Reachable));
     assert_eq!(neighbors.learn(after(502), VNI, HOST, mac(2), None), NeighborLearned::New);
     assert_eq!(neighbors.count(), 1);
+}
+
+/// Before a sweep comes by, too: whoever has it away leaves nothing.
+#[test]
+fn what_has_expired_is_in_nobodys_way() {
+    let (late, other) = (after(302), Vni::truncate(43));
+    for flushes in [false, true] {
+        let tables = snooping(Snooping::All);
+        let neighbors = tables.neighbors();
+        assert_eq!(neighbors.learn(NOW, VNI, HOST, mac(1), None), NeighborLearned::New);
+        assert_eq!(neighbors.get(late, VNI, HOST), Err(Error::NotFound));
+        assert_eq!(neighbors.add(VNI, HOST, mac(2)), Err(Error::Exists), "nobody says what time it is");
+        if flushes {
+            for (vni, count) in [(other, 1), (VNI, 0)] {
+                let mut ages = Vec::new();
+                let flushed = neighbors.flush(late, NeighborCursor::default(), usize::MAX, |neighbor| {
+                    ages.extend(neighbor.age);
+                    neighbor.vni == vni
+                });
+                assert_eq!((flushed.neighbors, neighbors.count()), (0, count));
+                assert!(matches!(ages[..], [age] if age > Duration::from_secs(300)), "{ages:?}");
+            }
+        } else {
+            assert_eq!(neighbors.delete(late, VNI, HOST), Err(Error::NotFound));
+            assert_eq!(neighbors.count(), 0);
+        }
+        neighbors.add(VNI, HOST, mac(2)).unwrap();
+    }
 }
 
 /// As entries of the forwarding database are: what nobody would find is not said to be there.

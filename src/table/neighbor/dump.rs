@@ -30,7 +30,7 @@ pub struct NeighborDump<'t> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct NeighborsFlushed {
-    /// Neighbours that went.
+    /// Neighbours that went, without those that had expired.
     pub neighbors: usize,
     /// Where to go on; `None` when all has been seen.
     pub next: Option<NeighborCursor>,
@@ -51,8 +51,8 @@ impl<'t> Neighbors<'t> {
     }
 
     /// Removes the neighbours for which `goes` holds from at most `budget` buckets of four: those of a VNI, say,
-    /// or those that were learned. A bucket that somebody else keeps locked ends the step early. What it is told
-    /// it must not change: the bucket is locked.
+    /// or those that were learned. What has expired goes like that, too: its age says so. A bucket that somebody else
+    /// keeps locked ends the step early. What it is told it must not change: the bucket is locked.
     pub fn flush(
         &self,
         now: Instant,
@@ -68,12 +68,16 @@ impl<'t> Neighbors<'t> {
         let end = bucket.saturating_add(budget).min(self.buckets());
         while bucket < end {
             let goes = |stored: &Stored<RECORD_WORDS>| {
-                let vni = self.vni_of(&Record::from_words(stored.words));
-                vni.and_then(|vni| self.live(now, vni, *stored)).is_some_and(|neighbor| goes(&neighbor))
+                let record = Record::from_words(stored.words);
+                let Some(vni) = self.vni_of(&record) else { return false };
+                let gone = goes(&self.show(now, vni, record, stored.stamp));
+                let counts = gone && !has_expired(now, &record, stored.stamp);
+                flushed.neighbors = flushed.neighbors.saturating_add(counts.into());
+                gone
             };
-            let gone = self.store.sweep_bucket(bucket, goes, |_| None);
-            let Ok(gone) = gone else { break };
-            flushed.neighbors = flushed.neighbors.saturating_add(gone);
+            if self.store.sweep_bucket(bucket, goes, |_| None).is_err() {
+                break;
+            }
             bucket = bucket.saturating_add(1);
         }
         self.store.note(&mut cursor);

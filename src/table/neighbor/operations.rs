@@ -51,14 +51,14 @@ impl<'t> Neighbors<'t> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Busy`].
+    /// [`Error::NotFound`], also for one that has expired, which is gone then; [`Error::Busy`].
     pub fn delete(&self, now: Instant, vni: Vni, address: IpAddr) -> Result<Neighbor, Error> {
         let now = self.now(now);
         let domain = self.vnis.find(vni)?.ok_or(Error::NotFound)?;
-        self.change(now, &domain, vni, address, |old| {
-            let old = old.and_then(|old| self.live(now, vni, old)).ok_or(Error::NotFound)?;
-            Ok((old, Step::Remove))
-        })
+        let deleted = self.change(now, &domain, vni, address, |old| {
+            Ok((old.and_then(|old| self.live(now, vni, old)), Step::Remove))
+        });
+        deleted?.ok_or(Error::NotFound)
     }
 
     /// The neighbour that has `address`.
