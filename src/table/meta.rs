@@ -48,6 +48,8 @@ words! {
     /// Stamps of the time at which this sweep began, or the last one; 0 before the first.
     fdb_sweep_stamp = read[12],
     neighbors_sweep_stamp = read[13],
+    /// Where somebody who adds looks for what has to give way, after others found nothing elsewhere.
+    evict_rotor = read[14],
     /// Entries of the forwarding database that were not learned.
     configured = written[0],
     /// Those that were.

@@ -211,6 +211,38 @@ fn what_is_added_finds_room_in_a_table_full_of_what_was_learned() {
     assert_eq!(tables.fdb().add(VNI, mac(100), Destination::Local), full(Resource::Entries));
 }
 
+/// Also where nobody has more than a fair share.
+#[test]
+fn what_is_added_finds_room_among_many_who_have_the_same() {
+    let tables = with(Capacity { entries: 4_096, remotes: 64, ..small() }, |_| {});
+    let fdb = tables.fdb();
+    let remotes: Vec<_> = (0..64).map(|last| remote(&tables, last)).collect();
+    let learned = || remotes.iter().map(|&id| tables.remotes().learned(id).unwrap());
+    for (number, from) in (0..4_096).zip(remotes.iter().cycle()) {
+        assert_eq!(fdb.learn(NOW, VNI, mac(number), *from), NEW);
+    }
+    for number in 10_000..12_048 {
+        assert_eq!(fdb.add(VNI, mac(number), Destination::Local), Ok(()), "{number}");
+    }
+    assert_eq!((fdb.count(), fdb.count_vni(VNI)), (4_096, (2_048, 2_048)));
+    assert!(learned().all(|left| (16..48).contains(&left)), "{:?}", learned().collect::<Vec<_>>());
+}
+
+/// Where there is little of what was learned, whoever is refused finds it by and by.
+#[test]
+fn what_is_refused_in_a_full_table_is_not_refused_for_ever() {
+    let tables = with(Capacity { entries: 1_024, ..small() }, |_| {});
+    let (fdb, a) = (tables.fdb(), remote(&tables, 1));
+    (0..1_000).for_each(|number| fdb.add(VNI, mac(number), Destination::Local).unwrap());
+    (1_000..1_024).for_each(|number| assert_eq!(fdb.learn(NOW, VNI, mac(number), a), NEW));
+    let full = Error::Full { what: Resource::Entries, limit: 1_024 };
+    for number in 2_000..2_016 {
+        let mut answers = (0..100).map(|_| fdb.add(VNI, mac(number), Destination::Local));
+        assert_eq!(answers.find(|answer| *answer != Err(full)), Some(Ok(())), "{number}");
+    }
+    assert_eq!((fdb.count_vni(VNI), tables.remotes().learned(a)), ((1_016, 8), Some(8)));
+}
+
 /// What others configured, and what nobody may learn, is not shared.
 #[test]
 fn a_fair_share_is_of_the_room_for_what_is_learned() {

@@ -56,7 +56,7 @@ impl<'t> Fdb<'t> {
     }
 
     /// Takes room; where there is none, what died and was not removed yet goes first, and then what was learned, of who
-    /// has more of that than a fair share.
+    /// has most of that.
     fn take_with_help(&self, now: Now, key: Key, take: impl Fn() -> Result<(), Limit>) -> Result<(), Limit> {
         let mut taken = take();
         let give_way = || self.give_way(now, key, Newcomer::Configured).is_some();

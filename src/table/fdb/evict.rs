@@ -1,10 +1,11 @@
-//! Room in a full table: the dead go first, and then those who have more than a fair share.
+//! Room in a full table: the dead go first, and then those who have more than a fair share; for what somebody adds, those
+//! who have most.
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     super::{
-        bucket::{Key, Locked, SLOTS, Slot},
+        bucket::{Key, Locked, Place, SLOTS, Slot},
         clock::Now,
         handle::Handle,
         vni::Domain,
@@ -27,31 +28,54 @@ impl<'t> Fdb<'t> {
         any
     }
 
-    /// Makes room in a full table at the cost of who has more than a fair share: in the newcomer's own places or, where
-    /// nobody has that there, in some others, which are as random. `Some(None)` where the dead were enough.
+    /// Makes room in a full table: at the cost of who has more than a fair share or, for what somebody adds, of who has
+    /// most. In the newcomer's own places or, where nobody has that there, in some others, which are as random.
+    /// `Some(None)` where the dead were enough.
     pub(super) fn give_way(&self, now: Now, key: Key, newcomer: Newcomer) -> Option<Option<Entry>> {
-        let share = self.share(newcomer);
-        (0..GIVE_WAY).find_map(|other| {
-            let mut locked = self.map.lock(Key(key.0.wrapping_add(other))).ok()?;
-            if self.bury(now, &mut locked) {
-                return Some(None);
-            }
-            self.evict(now, &mut locked, share).map(Some)
-        })
+        let rotor = self.meta.evict_rotor();
+        // From the second pair on others at each try, if the last one came to nothing.
+        let step = u64::from(rotor.load(Relaxed)).saturating_add(1);
+        let key = |pair: u64| Key(key.0.wrapping_add(pair.wrapping_mul(step)));
+        let pairs = || (0..GIVE_WAY).filter_map(|pair| self.map.lock(key(pair)).ok());
+        let evict = |share| {
+            pairs().find_map(|mut locked| {
+                if self.bury(now, &mut locked) {
+                    return Some(None);
+                }
+                self.evict(now, &mut locked, share).map(Some)
+            })
+        };
+        if newcomer != Newcomer::Configured {
+            return evict(self.share(newcomer));
+        }
+        let most = pairs().filter_map(|locked| self.richest(&locked)).map(|(most, ..)| most).max();
+        // Who has most may have less by now: then anybody gives way.
+        let gone = evict(most.unwrap_or(0).saturating_sub(1)).or_else(|| evict(0));
+        if gone.is_none() {
+            rotor.fetch_add(1, Relaxed);
+        }
+        gone
     }
 
     /// The fair share of an account: what there is room for, divided by the accounts that have entries, the newcomer
     /// included.
     fn share(&self, newcomer: Newcomer) -> u32 {
-        let more = |what| u32::from(newcomer == what);
-        let configured = self.meta.configured().load(Relaxed).saturating_add(more(Newcomer::Configured));
-        let room = self.limits.entries.saturating_sub(configured).min(self.limits.learned);
-        room / self.meta.active().saturating_add(more(Newcomer::Account)).max(1)
+        let room = self.limits.entries.saturating_sub(self.meta.configured().load(Relaxed));
+        let accounts = self.meta.active().saturating_add(u32::from(newcomer == Newcomer::Account));
+        room.min(self.limits.learned) / accounts.max(1)
     }
 
     /// Removes, from two buckets, the learned entry whose account is furthest above the share; none, where none is
     /// above.
     fn evict(&self, now: Now, locked: &mut Locked<'t>, share: u32) -> Option<Entry> {
+        let (_, place, slot) = self.richest(locked).filter(|(most, ..)| *most > share)?;
+        let evicted = self.entry(now, &slot);
+        self.remove_from(locked, place, &slot);
+        evicted
+    }
+
+    /// The learned entry, of those in two buckets, whose account has most, and how much that is.
+    fn richest(&self, locked: &Locked<'t>) -> Option<(u32, Place, Slot)> {
         let balance = |slot: &Slot| {
             let handle = Handle(slot.content.value);
             let domain = (handle.kind() == Handle::LEARNED).then(|| self.domain_of(slot.key)).flatten()?;
@@ -59,13 +83,7 @@ impl<'t> Fdb<'t> {
         };
         let candidates = locked.slots().into_iter().flatten();
         let candidates = candidates.filter_map(|(place, slot)| Some((balance(&slot)?, place, slot)));
-        let (most, place, slot) = candidates.max_by_key(|(balance, ..)| *balance)?;
-        if most <= share {
-            return None;
-        }
-        let evicted = self.entry(now, &slot);
-        self.remove_from(locked, place, &slot);
-        evicted
+        candidates.max_by_key(|(balance, ..)| *balance)
     }
 
     /// Whether an account has no learned entry yet.
@@ -115,7 +133,7 @@ pub(super) enum Newcomer {
     Learned,
 }
 
-/// Pairs of buckets looked at for who has more than a fair share.
+/// Pairs of buckets looked at for who has to give way.
 const GIVE_WAY: u64 = 8;
 
 /// Buckets looked through for dead entries when the table is full, by each that finds it so.

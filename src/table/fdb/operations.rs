@@ -36,15 +36,17 @@ impl<'t> Fdb<'t> {
     /// [`Error::Busy`] it may be there. An all-zero or multicast MAC with a remote gets a replication list of its own,
     /// for [`append`](Self::append) to add to.
     ///
+    /// In a full table a learned entry makes room: of those in 64 places, one of whoever has most.
+    ///
     /// # Errors
     ///
     /// [`Error::Exists`], whatever the destination of what is there, also for one that has expired unless the new one
-    /// says what time it is ([`NewEntry::at`]); [`Error::Full`], in a table full of learned entries only where none of
-    /// them was found that has to give way; [`Error::Stale`] for a destination that was removed; [`Error::MacKind`] for
-    /// a replication list as the destination of a unicast MAC; [`Error::DestinationKind`] for the list that another
-    /// entry made for itself; [`Error::SweepPending`] for a dynamic entry in a table that was not swept in time; that
-    /// and [`Error::QuiescePending`] for any that needs a VNI or a list where there is only room that sweeps, or a
-    /// worker's quiescent point, have yet to free; [`Error::Busy`].
+    /// says what time it is ([`NewEntry::at`]); [`Error::Full`], of the table only where there is no learned entry in
+    /// the 64 places, most of which are others at the next try; [`Error::Stale`] for a destination that was removed;
+    /// [`Error::MacKind`] for a replication list as the destination of a unicast MAC; [`Error::DestinationKind`] for
+    /// the list that another entry made for itself; [`Error::SweepPending`] for a dynamic entry in a table that was not
+    /// swept in time; that and [`Error::QuiescePending`] for any that needs a VNI or a list where there is only room
+    /// that sweeps, or a worker's quiescent point, have yet to free; [`Error::Busy`].
     pub fn add(&self, vni: Vni, mac: MacAddr, entry: impl Into<NewEntry>) -> Result<(), Error> {
         let new = entry.into();
         if let Some(aim) = self.aim(vni, &mac) {

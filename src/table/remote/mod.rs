@@ -49,7 +49,8 @@ pub struct Remote {
     pub quota: Quota,
 }
 
-/// Who shares the room for learned entries: when a table is full, nobody below its fair share loses any.
+/// Who shares the room for learned entries: when a table is full, nobody below its fair share loses any to others
+/// who learn.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
