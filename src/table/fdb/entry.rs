@@ -117,8 +117,9 @@ impl NewEntry {
         Self { state: State::Dynamic, now: Some(now), ..self }
     }
 
-    /// Says what time it is, as [`dynamic`](Self::dynamic) does, of one that does not age: what has expired by now is
-    /// not in its way.
+    /// Says what time it is, as [`dynamic`](Self::dynamic) does, of one that does not age: an entry of its own address
+    /// that has expired by now is not in its way, nor one where it would go in a full table. For the limit of a VNI and
+    /// the room of lists, what has expired counts until a sweep.
     #[must_use]
     pub const fn at(self, now: Instant) -> Self {
         Self { now: Some(now), ..self }
