@@ -18,7 +18,7 @@ pub enum Ageing {
     /// For ever. Sweeps have to come by all the same, see [`Tables::age`](super::Tables::age): without them nothing
     /// new is learned. Ages are then told up to 12,289 ticks: 107 minutes in the forwarding database, or more than 12
     /// times the time that it was built with where this was [set](super::Tables::set_ageing) later; more than 12 times
-    /// as long as a neighbour counts as reachable. (At most 300 days.)
+    /// as long as a neighbour counts as reachable. (At most 305 days.)
     Never,
 }
 

@@ -262,7 +262,7 @@ pub enum BuildError {
     },
     /// A neighbour would stay for too long after it is stale for both times to be told in the same ticks.
     #[error(
-        "`neighbor_ageing` is {ageing:?} and `reachable` {reachable:?}: at most 12 times as long, and 300 days"
+        "`neighbor_ageing` is {ageing:?} and `reachable` {reachable:?}: at most 12 times as long, and 305 days"
     )]
     NeighborAgeing {
         /// [`Settings::neighbor_ageing`](super::Settings::neighbor_ageing).
@@ -272,7 +272,7 @@ pub enum BuildError {
     },
     /// The time is too long for the ticks that the tables count in.
     #[error(
-        "`{field}` is {time:?}: at most 12 times what tables were built with (107 minutes for `Never`), and 300 days"
+        "`{field}` is {time:?}: at most 12 times what tables were built with (107 minutes for `Never`), and 305 days"
     )]
     Ageing {
         /// Name of the field of [`Settings`](super::Settings).

@@ -42,7 +42,7 @@ pub struct Settings {
     /// (RFC 4861, section 10, REACHABLE_TIME).
     pub reachable: Duration,
     /// How long a learned neighbour stays without being confirmed, at most 12 times as long as
-    /// [`reachable`](Self::reachable), and at most 300 days. Default: 300 s.
+    /// [`reachable`](Self::reachable), and at most 305 days. Default: 300 s.
     pub neighbor_ageing: Ageing,
     /// How long the MTU of a remote holds that an ICMP error told, see
     /// [`Remotes::learn_mtu`](super::Remotes::learn_mtu): no less than five minutes, by RFC 8201, section 4. (Linux:

@@ -214,7 +214,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// # Errors
     ///
     /// [`BuildError::NoAge`] for no time; [`BuildError::Ageing`] for one that is more than 12 times as long as the
-    /// one that the tables were built with, which sets how finely they count, or than 300 days. Tables that were built
+    /// one that the tables were built with, which sets how finely they count, or than 305 days. Tables that were built
     /// with [`Ageing::Never`] count in ticks of half a second (524,288 µs), and take at most 6,442 s: 107 minutes.
     pub fn set_ageing(&self, ageing: Ageing) -> Result<(), BuildError> {
         if ageing == Ageing::After(core::time::Duration::ZERO) {

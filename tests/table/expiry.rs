@@ -419,7 +419,11 @@ fn ageing_times_that_cannot_be() {
         build(Ageing::After(Duration::MAX)),
         Err(BuildError::Ageing { field: "ageing", time: Duration::MAX })
     );
-    assert_eq!(build(Ageing::After(Duration::from_secs(300 * 86_400))), Ok(()));
+    // 12,288 ticks of 2^31 µs.
+    assert_eq!(build(Ageing::After(Duration::from_micros(12_288 << 31))), Ok(()));
+    assert_eq!((12_288 << 31) / 86_400_000_000_u64, 305, "days");
+    let time = Duration::from_micros((12_288 << 31) + 1);
+    assert_eq!(build(Ageing::After(time)), Err(BuildError::Ageing { field: "ageing", time }));
     assert_eq!(build(Ageing::Never), Ok(()));
 }
 

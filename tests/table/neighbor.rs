@@ -282,7 +282,7 @@ fn times_too_far_apart_are_refused() {
     let (ageing, reachable) = (Duration::from_secs(300), Duration::from_millis(1));
     assert_eq!(refused(settings), BuildError::NeighborAgeing { ageing, reachable });
     let text = refused(settings).to_string();
-    assert_eq!(text, "`neighbor_ageing` is 300s and `reachable` 1ms: at most 12 times as long, and 300 days");
+    assert_eq!(text, "`neighbor_ageing` is 300s and `reachable` 1ms: at most 12 times as long, and 305 days");
     settings.reachable = Duration::ZERO;
     assert_eq!(refused(settings), BuildError::NoAge { field: "reachable" });
     settings.reachable = Duration::MAX;
