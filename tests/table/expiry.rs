@@ -219,7 +219,6 @@ fn the_budget_bounds_the_work_and_the_sweep_resumes() {
     assert_eq!((nothing.removed, nothing.complete), (0, false));
 }
 
-/// The callback of a sweep may look around, and another sweep meanwhile does nothing.
 /// Before a sweep comes by, too: whoever says what time it is finds nothing that has expired, and whoever has it away
 /// leaves nothing. Without a time it is there.
 #[test]
@@ -274,6 +273,7 @@ fn a5_what_has_expired_is_in_nobodys_way() {
     }
 }
 
+/// The callback of a sweep may look around, and another sweep meanwhile does nothing.
 #[test]
 fn one_sweep_at_a_time() {
     let (tables, a) = ageing(seconds(300));

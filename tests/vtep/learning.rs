@@ -324,8 +324,6 @@ fn a4_linux_has_no_limits() {
     assert_eq!((node.vtep.fdb().count_vni(VNI).1, node.worker.counters().unlearned), (200, 0));
 }
 
-/// Nothing but the table changes: who may not speak for a host may not, however often he tries, and a stranger is not
-/// remembered by what is not learned.
 /// What counts is what a frame says, not the frame; and what is refused, be the frame dropped for it.
 #[test]
 fn g_1_an_address_and_a_neighbour_count_one_each() {
@@ -358,6 +356,8 @@ fn a4_linux_learns_from_any_number_of_vteps() {
     }
 }
 
+/// Nothing but the table changes: who may not speak for a host may not, however often he tries, and a stranger is not
+/// remembered by what is not learned.
 #[test]
 fn g_1_what_is_not_learned_is_checked_all_the_same() {
     for config in both() {
