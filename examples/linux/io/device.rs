@@ -53,7 +53,9 @@ impl Settings {
         };
         io::Error::new(
             error.kind(),
-            format!("{error}: a device of this name is there, and is no {kind} device"),
+            format!(
+                "{error}: a device of this name is there, and is no {kind} device, or one of several queues"
+            ),
         )
     }
 }

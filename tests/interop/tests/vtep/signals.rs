@@ -268,7 +268,13 @@ fn what_cannot_work_is_refused_with_a_reason() {
     refuses("--tap x0 --vni 1 --local 10.99.0.2 --ttl 0", "TTL 0");
     refuses("--tap x0 --vni 1 --local 10.99.0.2 --ageing 0", "ageing");
     refuses("--tap a-name-that-is-too-long --vni 1 --local 10.99.0.2", "a-name-that-is-too-long");
-    refuses("--tap vb --vni 1 --local 10.99.0.2", "a device of this name is there, and is no TAP device");
+    lab.b.ip("tuntap add dev queues0 mode tap multi_queue");
+    for device in ["vb", "queues0"] {
+        refuses(
+            &format!("--tap {device} --vni 1 --local 10.99.0.2"),
+            "a device of this name is there, and is no TAP device, or one of several queues",
+        );
+    }
     refuses("--tap x0 --vni 1 --local 10.99.0.2 --fdb-file /nowhere", "/nowhere: No such file");
     refuses(
         "--tap x0 --vni 1 --local fe80::2 --remote fe80::1",
