@@ -69,7 +69,8 @@ pub(crate) struct Common {
     /// Learn nothing.
     #[arg(long)]
     pub(crate) nolearning: bool,
-    /// Whom to learn from [default: configured; with --linux, or with a group, any].
+    /// Whom to learn from [default: configured; with --linux, or where --remote or --fdb of the all-zero address names a
+    /// group, any].
     #[arg(long, value_name = "WHOM")]
     pub(crate) learn_from: Option<Whom>,
     /// Answer ARP and Neighbor Discovery for known neighbours, and drop it for others.

@@ -13,14 +13,14 @@ use crate::{
     args::{Common, Tx, Whom},
     loader,
     ports::Port,
-    segments::{self, Segment},
+    segments::Segment,
     tables::Files,
 };
 
 /// The settings of the engine.
 pub(crate) fn config(segments: &[Segment], args: &Common) -> Config {
     let mut config = if args.linux { Config::linux() } else { Config::new() };
-    if !segments::groups(segments).is_empty() {
+    if segments.iter().any(Segment::floods_to_group) {
         // Who is in a group nobody has configured.
         config.tables.learn_from = LearnFrom::Any;
     }
@@ -148,4 +148,29 @@ pub(crate) fn inner_mtu(config: &Config) -> u16 {
 pub(crate) fn local_mac([first, second]: [u64; 2]) -> MacAddr {
     let [a, b, c, d, e, ..] = (first ^ second).to_be_bytes();
     MacAddr([0x02, a, b, c, d, e])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segments;
+
+    #[test]
+    fn anybody_teaches_where_frames_are_flooded_to_a_group() {
+        use LearnFrom::{Any, Configured};
+        for (options, whom) in [
+            ("--remote 10.0.0.2", Configured),
+            ("--remote 239.1.1.1", Any),
+            ("--remote 239.1.1.1 --learn-from configured", Configured),
+            ("--tap b --vni 2 --remote 239.1.1.1", Any),
+            ("--fdb 00:00:00:00:00:00=239.1.1.1", Any),
+            ("--fdb 02:00:00:00:00:01=239.1.1.1", Configured),
+            ("--fdb 01:00:5e:00:00:05=239.1.1.1", Configured),
+            ("--fdb 02:00:00:00:00:01=239.1.1.1 --linux", Any),
+        ] {
+            let line = format!("vtep --local 10.0.0.1 --dev lo --tap a --vni 1 {options}");
+            let (segments, args) = segments::parse(line.split_whitespace()).unwrap();
+            assert_eq!(config(&segments, &args).tables.learn_from, whom, "{options}");
+        }
+    }
 }

@@ -35,6 +35,12 @@ impl Segment {
         let entries = self.fdb.iter().map(|entry| ("--fdb", entry.address));
         self.remotes.iter().map(|&remote| ("--remote", remote)).chain(entries)
     }
+
+    /// Whether frames for everybody go to a multicast group.
+    pub(crate) fn floods_to_group(&self) -> bool {
+        let defaults = self.fdb.iter().filter(|entry| entry.mac == MacAddr::ZERO).map(|entry| entry.address);
+        self.remotes.iter().copied().chain(defaults).any(|address| address.is_multicast())
+    }
 }
 
 /// What the command line says: of each segment, and of all.
