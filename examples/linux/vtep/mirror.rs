@@ -28,7 +28,7 @@ use crate::{
     known::Known,
     outbound::Ends,
     ports::{Carries, Port},
-    segments,
+    segments, tables,
 };
 
 /// The thread that mirrors.
@@ -209,6 +209,13 @@ impl<'a> Mirror<'a> {
         }
     }
 
+    /// Whether a remote is a group that no entry leads to yet: none that the command line has had joined, nor one that
+    /// was told.
+    fn is_new_group(&self, remote: &Remote) -> bool {
+        let remotes = self.ends.vtep.remotes();
+        remote.address.is_multicast() && remotes.find_by_address(remote.address, remote.egress).is_none()
+    }
+
     fn put_entry(&mut self, segment: Vni, mac: MacAddr, neighbor: &Neighbor) -> Result<(), Error> {
         // What the kernel has learned from packets is for us to learn.
         let said =
@@ -218,7 +225,12 @@ impl<'a> Mirror<'a> {
         }
         let vtep = self.ends.vtep;
         let destination = match self.remote(&neighbor.kind) {
-            Some(remote) => Destination::Remote(vtep.add_remote(&remote)?),
+            Some(remote) => {
+                if self.is_new_group(&remote) {
+                    tables::tell_not_joined(remote.address, "--mirror");
+                }
+                Destination::Remote(vtep.add_remote(&remote)?)
+            }
             None => Destination::Local,
         };
         let mut entry = NewEntry::to(destination).origin(ORIGIN, self.round);

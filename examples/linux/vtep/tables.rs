@@ -107,7 +107,7 @@ pub(crate) fn fill(
     let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, remote);
     let mut waiting = tell(args.fdb_file.as_deref(), &entries.remarks);
     for group in not_joined(vtep, segments, &entries.used) {
-        tell!("vtep: the group {group} of --fdb-file is not joined: those of --remote and --fdb are");
+        tell_not_joined(group, "--fdb-file");
     }
     said.entries.extend(entries.used);
     let neighbors = loader::neighbors(vtep.tables(), &names, now, &files.neighbors, said.neighbors);
@@ -130,6 +130,11 @@ fn not_joined(
     let joined = segments::groups(segments);
     let groups = remotes.map(|remote| remote.address).filter(IpAddr::is_multicast);
     groups.filter(|group| !joined.contains(group)).collect()
+}
+
+/// Tells that nothing will come from a group that this option has brought.
+pub(crate) fn tell_not_joined(group: IpAddr, option: &str) {
+    tell!("vtep: the group {group} of {option} is not joined: those of --remote and --fdb are");
 }
 
 /// Whose lines are whose: one segment takes them all, of several each those of its device. Of a trunk's segments these

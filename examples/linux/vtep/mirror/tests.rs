@@ -101,6 +101,30 @@ fn a_remote_is_left_with_the_last_entry_that_leads_there() {
 }
 
 #[test]
+fn groups_that_nobody_has_joined_are_told_once() {
+    let (vtep, shared) = (engine(), Shared::default());
+    let mut mirror = mirror(&vtep, &shared);
+    let at = |address: &str| Remote::new(address.parse().unwrap(), 4_789);
+    vtep.add_remote(&at("239.1.1.1")).unwrap();
+    for (remote, is_new) in [
+        (at("239.1.1.1"), false),
+        (at("239.1.1.1").vni(SEGMENT), false),
+        (at("239.1.1.2"), true),
+        (at("192.0.2.1"), false),
+    ] {
+        assert_eq!(mirror.is_new_group(&remote), is_new, "{remote:?}");
+    }
+    let mut told = entry(MacAddr::ZERO, 0);
+    if let Kind::Entry { remote, .. } = &mut told.kind {
+        *remote = at("239.1.1.2").address;
+    }
+    mirror.hear(&Told::Is(told)).unwrap();
+    assert!(!mirror.is_new_group(&at("239.1.1.2")));
+    mirror.hear(&Told::Gone(told)).unwrap();
+    assert!(mirror.is_new_group(&at("239.1.1.2")));
+}
+
+#[test]
 fn a_question_that_is_refused_is_asked_again() {
     let (vtep, shared) = (engine(), Shared::default());
     let mut mirror = mirror(&vtep, &shared);
