@@ -31,8 +31,8 @@ pub(crate) struct Names {
     pub(crate) known: BTreeSet<Vni>,
     /// The devices that are tunnels, with their VNIs; all are, where there is none.
     pub(crate) devices: BTreeMap<String, Option<Vni>>,
-    /// The numbers of interfaces that remotes are reached by.
-    pub(crate) via: BTreeMap<String, u32>,
+    /// The numbers of interfaces that remotes are reached by; where there is none, that is not for us to say.
+    pub(crate) via: Option<BTreeMap<String, u32>>,
     /// The port of lines that do not say theirs.
     pub(crate) port: u16,
     /// Who loads, and which time this is: what was loaded at another time is loaded over.
@@ -110,17 +110,17 @@ pub(crate) type Entries = Report<(Vni, MacAddr, Destination)>;
 /// Addresses.
 pub(crate) type Neighbors = Report<(Vni, IpAddr)>;
 
-/// Fills the forwarding database with records of `bridge fdb show`; `remote` finds or adds a remote, or says why there
-/// is no way to it.
+/// Fills the forwarding database with records of `bridge fdb show`; `find_or_add` finds or adds a remote, or says why
+/// there is no way to it.
 pub(crate) fn fdb<S: AsRef<[Line]>>(
     tables: &Tables<S>,
     names: &Names,
     now: Instant,
     records: &[Record],
-    remote: impl Fn(&Remote) -> Result<RemoteId, Error>,
+    find_or_add: impl Fn(&Remote) -> Result<RemoteId, Error>,
 ) -> Entries {
     load(records, HashSet::new(), |words, used| {
-        put_entry(tables, names, now, &FdbLine::parse(words)?, &remote, used)
+        put_entry(tables, names, now, &FdbLine::parse(words)?, &find_or_add, used)
     })
 }
 
@@ -160,7 +160,7 @@ fn put_entry<S: AsRef<[Line]>>(
     names: &Names,
     now: Instant,
     line: &FdbLine,
-    remote: impl Fn(&Remote) -> Result<RemoteId, Error>,
+    find_or_add: impl Fn(&Remote) -> Result<RemoteId, Error>,
     used: &mut HashSet<(Vni, MacAddr, Destination)>,
 ) -> Result<Vec<String>, Remark> {
     if !line.is_self {
@@ -179,7 +179,7 @@ fn put_entry<S: AsRef<[Line]>>(
     if earlier.is_some() && line.mac.is_unicast() {
         return Err(Error::Exists.into());
     }
-    let destination = names.destination(line, remote)?;
+    let destination = names.destination(line, find_or_add)?;
     let (origin, cookie) = names.mark;
     let new = NewEntry::to(destination).origin(origin, cookie);
     let new = match line.state {
@@ -271,9 +271,9 @@ impl Names {
         };
         let mut remote = Remote::new(address, line.port.unwrap_or(self.port));
         remote.vni = line.vni;
-        if let Some(via) = &line.via {
+        if let (Some(via), Some(numbers)) = (&line.via, &self.via) {
             // Tables print numbers.
-            let number = self.via.get(via).copied().or_else(|| via.parse().ok());
+            let number = numbers.get(via).copied().or_else(|| via.parse().ok());
             remote.egress =
                 number.ok_or_else(|| format!("the number of its interface {via} is not known"))?;
         }

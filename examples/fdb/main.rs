@@ -15,7 +15,7 @@ mod pipe;
 mod words;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     error::Error,
     fmt, fs,
     io::{self, Write},
@@ -110,11 +110,13 @@ fn names(args: &Args) -> Result<Names, String> {
         };
         names.devices.insert(name.to_owned(), vni);
     }
+    let mut numbers = BTreeMap::new();
     for via in &args.via {
         let (name, number) = via.split_once('=').ok_or("--via: a name and a number with = between them")?;
         let number = number.parse().map_err(|error| format!("--via {via}: {error}"))?;
-        names.via.insert(name.to_owned(), number);
+        numbers.insert(name.to_owned(), number);
     }
+    names.via = Some(numbers);
     Ok(names)
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn print(tables: &Boxed, port: u16, says_vni: bool) -> Vec<String> {
 }
 
 pub(crate) fn names() -> Names {
-    let via = [("eth0".to_owned(), 2)].into();
+    let via = Some([("eth0".to_owned(), 2)].into());
     Names { vni: Some(VNI), via, port: 4789, ..Names::default() }
 }
 
@@ -130,6 +130,19 @@ fn lines_of_bridge() {
         "vni 16777216: 16777216 is too large for a Vni: at most 16777215",
     );
     refused("5e:f8:4f:00:e3:42 self dst", "nothing follows dst");
+}
+
+#[test]
+fn where_packets_leave_can_be_left_to_others() {
+    let names = Names { via: None, ..names() };
+    let text = "02:00:00:00:00:01 dst 192.0.2.1 via eth9 self permanent\n\
+        02:00:00:00:00:02 dst 192.0.2.1 via 3 self permanent";
+    let (tables, report, _) = load(&names, text, "");
+    assert_eq!((report.remarks, tables.remotes().count()), (vec![], 1));
+    assert_eq!(
+        print(&tables, 4789, false),
+        [1, 2].map(|last| format!("02:00:00:00:00:0{last} dst 192.0.2.1 self permanent"))
+    );
 }
 
 /// Lines of the same entry.

@@ -91,7 +91,7 @@ proptest! {
             apply(&first, step);
         }
         let text = print(&first, port, true);
-        let (second, report, _) = load(&Names { port, ..Names::default() }, &text.join("\n"), "");
+        let (second, report, _) = load(&Names { vni: None, port, ..names() }, &text.join("\n"), "");
         prop_assert_eq!(&report.remarks, &[]);
         prop_assert_eq!(report.used.len(), text.len());
         prop_assert_eq!(rows(&second), rows(&first));

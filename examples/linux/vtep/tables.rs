@@ -46,25 +46,9 @@ impl Files {
     }
 }
 
-impl Files {
-    /// The interfaces that remotes are said to be reached by, by name: to us they are all one, and have no number.
-    /// Where a packet leaves is the routing table's business; of link-local addresses, [`of_link`] says it.
-    fn interfaces(&self) -> BTreeMap<String, u32> {
-        let lines = self.entries.iter().filter_map(|record| record.words.as_deref().ok());
-        lines.filter_map(|words| value(words, "via")).map(|name| (name.to_owned(), 0)).collect()
-    }
-}
-
-/// The word behind another one.
-fn value<'w>(words: &'w [String], of: &str) -> Option<&'w str> {
-    let mut pairs = words.iter().zip(words.iter().skip(1));
-    pairs.find(|(word, _)| *word == of).map(|(_, value)| value.as_str())
-}
-
 /// A remote as the engine has it: link-local addresses are of the link of this device.
-fn of_link(mut remote: Remote, device: u32) -> Remote {
-    remote.egress = if segments::is_of_link(remote.address) { device } else { 0 };
-    remote
+fn with_egress(remote: Remote, device: u32) -> Remote {
+    if segments::is_of_link(remote.address) { remote.egress(device) } else { remote }
 }
 
 fn read(path: Option<&PathBuf>, form: Form) -> Result<Vec<Record>, String> {
@@ -100,11 +84,12 @@ pub(crate) fn fill(
     let names = Names {
         mark: (ORIGIN, generation),
         port: vtep.config().dstport,
-        via: files.interfaces(),
+        // Where packets leave is the routing table's business; of link-local addresses, `with_egress` says it.
+        via: None,
         ..names(segments)
     };
-    let remote = |remote: &Remote| vtep.add_remote(&of_link(*remote, device));
-    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, remote);
+    let find_or_add = |remote: &Remote| vtep.add_remote(&with_egress(*remote, device));
+    let entries = loader::fdb(vtep.tables(), &names, now, &files.entries, find_or_add);
     let mut waiting = tell(args.fdb_file.as_deref(), &entries.remarks);
     for group in not_joined(vtep, segments, &entries.used) {
         tell_not_joined(group, "--fdb-file");
@@ -190,7 +175,7 @@ fn segment_says(
         said.entries.insert((vni, segment.mac, Destination::Local));
     }
     let port = vtep.config().dstport;
-    let at = |address, port| of_link(Remote::new(address, port), device);
+    let at = |address, port| with_egress(Remote::new(address, port), device);
     let defaults = segment.remotes.iter().map(|&address| (MacAddr::ZERO, at(address, port)));
     let entries = segment.fdb.iter().map(|entry| {
         let mut remote = at(entry.address, entry.port.unwrap_or(port));
