@@ -57,9 +57,9 @@
 //! - An entry that ages is never given up before its time, and less than max(1 ms, T / 256) after it; it is not used
 //!   after that, swept or not. T is the ageing time that the tables were built with, for neighbours
 //!   [`Settings::reachable`]; [`Tables::set_ageing`] does not change it. Call [`Tables::age`] now and then.
-//! - In a full table only a learned entry gives way: to another one, if its quota group has more than its fair share, so
-//!   that who floods a table hurts himself; to one that somebody adds whatever it has, and of those in 64 places it is one
-//!   of whoever has most. A limit of a VNI is shared by no such rule: whoever comes first has the room
+//! - In a full table only a learned entry gives way: to another one, if its quota group has more than its fair share,
+//!   so that who floods a table hurts himself; to one that somebody adds whatever it has, and of those in 64 places it
+//!   is one of whoever has most. A limit of a VNI is shared by no such rule: whoever comes first has the room
 //!   ([`Settings::vni_limit`]).
 //! - Everything that was learned in a VNI, or from a remote, can be forgotten at once.
 //! - Work per call is bounded, retries included.

@@ -22,8 +22,8 @@ use super::{
 use crate::wire::{MacAddr, Vni};
 
 impl<'t> Fdb<'t> {
-    /// Adds an entry that is not there, and its VNI where the tables do not know that. Its room comes first, be it at the
-    /// cost of a learned one: a list that was made for what is refused would keep its line until all workers are
+    /// Adds an entry that is not there, and its VNI where the tables do not know that. Its room comes first, be it at
+    /// the cost of a learned one: a list that was made for what is refused would keep its line until all workers are
     /// quiescent.
     pub(super) fn create(&self, vni: Vni, mac: MacAddr, new: &NewEntry) -> Result<(), Error> {
         let Some(domain) = self.vnis.find(vni)? else { return self.create_first(vni, mac, new) };

@@ -1,5 +1,5 @@
-//! Room in a full table: the dead go first, and then those who have more than a fair share; for what somebody adds, those
-//! who have most.
+//! Room in a full table: the dead go first, and then those who have more than a fair share; for what somebody adds,
+//! those who have most.
 
 use core::sync::atomic::Ordering::Relaxed;
 

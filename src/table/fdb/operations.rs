@@ -36,9 +36,9 @@ impl<'t> Fdb<'t> {
     /// [`Error::Busy`] it may be there. An all-zero or multicast MAC with a remote gets a replication list of its own,
     /// for [`append`](Self::append) to add to.
     ///
-    /// In a full table a learned entry makes room: of those in 64 places, one of whoever has most. Nobody is told which:
-    /// [`dump`](Self::dump) tells what is left. It is gone also where the new one is refused after that, for want of
-    /// room for its list, say.
+    /// In a full table a learned entry makes room: of those in 64 places, one of whoever has most. Nobody is told
+    /// which: [`dump`](Self::dump) tells what is left. It is gone also where the new one is refused after that, for
+    /// want of room for its list, say.
     ///
     /// # Errors
     ///
@@ -74,8 +74,8 @@ impl<'t> Fdb<'t> {
     /// Adds a remote to an all-zero or multicast entry, behind those that are there as long as there is room (see
     /// [`Lists::append`](super::super::Lists::append)); or adds the entry. What else is said about the entry is said
     /// anew. A remote that differs only in that it says the entry's VNI is there already. An entry that has expired is
-    /// there with all its remotes, unless the new one says what time it is ([`NewEntry::at`]). In a full table a learned
-    /// entry makes room for a new one, as for [`add`](Self::add).
+    /// there with all its remotes, unless the new one says what time it is ([`NewEntry::at`]). In a full table a
+    /// learned entry makes room for a new one, as for [`add`](Self::add).
     ///
     /// # Errors
     ///
