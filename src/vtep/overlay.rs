@@ -45,8 +45,8 @@ impl Front {
 impl Engine<'_> {
     /// A frame that a local host sends: where does it go? `packet` needs [`headroom`](super::Vtep::headroom) bytes
     /// before it. After [`Output::Send`] it has its outer headers, after [`Output::Reply`] it is the answer; after
-    /// [`Output::Drop`] and [`Output::Resolve`] it is as it was, after [`Output::DeliverIp`] the IP packet of the frame;
-    /// otherwise it is the frame to hand on.
+    /// [`Output::Drop`] and [`Output::Resolve`] it is as it was, after [`Output::DeliverIp`] the IP packet in the
+    /// frame; otherwise it is the frame to hand on.
     pub fn handle_overlay(
         &self,
         worker: &mut Worker,
