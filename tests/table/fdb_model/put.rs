@@ -189,8 +189,10 @@ impl Run {
     fn give_way(&mut self) -> bool {
         let (fdb, now) = (self.tables.fdb(), self.model.now);
         let is_gone = |known: &Known, mac| fdb.get(now, known.vni, mac) == Err(Error::NotFound);
-        let live =
-            self.model.entries.iter().filter(|(key, known)| self.model.live(known.vni, key.1).is_some());
+        // Not of a VNI that was removed, though there may be one with its name again.
+        let live = self.model.entries.iter().filter(|(key, known)| {
+            self.model.key(known.vni, key.1) == Some(**key) && self.model.live(known.vni, key.1).is_some()
+        });
         let gone: Vec<_> = live.filter(|(key, known)| is_gone(known, key.1)).map(|(key, _)| *key).collect();
         assert!(gone.len() <= 1, "{gone:?}");
         for key in &gone {
