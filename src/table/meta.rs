@@ -48,8 +48,8 @@ words! {
     /// Stamps of the time at which this sweep began, or the last one; 0 before the first.
     fdb_sweep_stamp = read[12],
     neighbors_sweep_stamp = read[13],
-    /// Where somebody who adds looks for what has to give way, after others found nothing elsewhere.
-    evict_rotor = read[14],
+    /// VNIs.
+    vnis = read[14],
     /// Entries of the forwarding database that were not learned.
     configured = written[0],
     /// Those that were.
@@ -74,8 +74,8 @@ words! {
     sweep_cursor = written[9],
     /// Who sweeps, and whether the sweep could look at everything.
     sweep_state = written[10],
-    /// VNIs.
-    vnis = written[11],
+    /// Where somebody who adds looks for what has to give way, after others found nothing elsewhere.
+    evict_rotor = written[11],
     /// Ticks at which this sweep began.
     fdb_sweep_began = written[12],
     neighbors_sweep_began = written[14],
