@@ -17,6 +17,8 @@ pub(super) struct Ip {
     pub(super) dont_fragment: bool,
     /// Bytes of the packet, of which there may be more in a buffer.
     pub(super) len: usize,
+    /// Bytes of the header that its own checksum covers; none in IPv6.
+    summed: usize,
     /// The least MTU that its sender may be told.
     pub(super) least_mtu: u16,
 }
@@ -28,22 +30,23 @@ impl Ip {
             let len = ipv6::Header::LEN.saturating_add(header.payload(rest).ok()?.len());
             let ipv6::Header { source, destination, hop_limit: ttl, .. } = header;
             let (source, destination) = (source.into(), destination.into());
-            let least_mtu = ipv6::MIN_MTU;
-            return Some(Self { source, destination, ttl, dont_fragment: true, len, least_mtu });
+            let (summed, least_mtu) = (0, ipv6::MIN_MTU);
+            return Some(Self { source, destination, ttl, dont_fragment: true, len, summed, least_mtu });
         }
         let (header, rest) = ipv4::Header::parse(packet).ok()?;
         header.payload(rest).ok()?;
+        let summed = header.header_len();
         let ipv4::Header { source, destination, ttl, dont_fragment, total_len, .. } = header;
         let (source, destination) = (source.into(), destination.into());
         let (len, least_mtu) = (total_len.into(), ipv4::MIN_ACCEPTED);
-        Some(Self { source, destination, ttl, dont_fragment, len, least_mtu })
+        Some(Self { source, destination, ttl, dont_fragment, len, summed, least_mtu })
     }
-}
 
-/// Whether the checksum of an IPv4 packet's header is right (RFC 1812, section 5.2.2); in IPv6 there is none.
-pub(super) fn is_intact(packet: &[u8]) -> bool {
-    let Ok((header, _)) = ipv4::Header::parse(packet) else { return true };
-    packet.get(..header.header_len()).is_some_and(|header| ipv4::verify(header) == State::Good)
+    /// Whether the checksum of the header is right (RFC 1812, section 5.2.2), or there is none.
+    pub(super) fn is_intact(&self, packet: &[u8]) -> bool {
+        let header = packet.get(..self.summed).unwrap_or_default();
+        header.is_empty() || ipv4::verify(header) == State::Good
+    }
 }
 
 /// Whether a router forwards what comes from the first of these addresses and goes to the second.

@@ -39,7 +39,7 @@ mod forwarding;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use self::forwarding::{Ip, Trouble, is_intact, may_forward};
+use self::forwarding::{Ip, Trouble, may_forward};
 use super::{ConfigError, DropReason, Worker, report::Answer, underlay::is_ipv6};
 use crate::{
     packet::Packet,
@@ -271,7 +271,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let ip = Ip::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
-        if !is_intact(packet.as_slice()) || !may_forward(ip.source, ip.destination) {
+        if !ip.is_intact(packet.as_slice()) || !may_forward(ip.source, ip.destination) {
             return Err(DropReason::Unroutable);
         }
         let route = self.tables.routes().lookup(ip.destination).ok().flatten();
