@@ -103,7 +103,7 @@ fn tunnel_one(config: gre::Config, endpoint: &gre::Endpoint, bytes: &[u8], polic
     let mut packet = Packet::new(&mut buffer, 0, bytes.len()).unwrap();
     let received = tunnel.decap(Instant::ZERO, &mut packet);
     let made = packet.as_slice().to_vec();
-    if let Ok(gre::Received::Packet(_) | gre::Received::KeepaliveRequest) = received {
+    if let Ok(gre::Received::Packet(_) | gre::Received::KeepaliveRequest { .. }) = received {
         let mut again = bytes.to_vec();
         let mut again = Packet::new(&mut again, 0, bytes.len()).unwrap();
         let inner = endpoint.decap(&mut again).unwrap();

@@ -26,7 +26,10 @@ pub enum Received {
     /// A keepalive of the remote's. The packet is now its answer, with the outer headers of the tunnel's framing: to
     /// be sent like those that were encapsulated. Where a socket has taken outer headers, and answers go out with an
     /// Ethernet header, the packet needs headroom for that, 18 bytes at most.
-    KeepaliveRequest,
+    KeepaliveRequest {
+        /// The sequence number that it had, for [`Reorder::skip`](super::Reorder::skip).
+        sequence: Option<u32>,
+    },
     /// Our own keepalive, which the remote has sent back. The packet is left as it was.
     KeepaliveAnswer,
 }
@@ -141,7 +144,7 @@ impl Tunnel {
                         }
                         carried.strip_from(packet);
                         self.answer(packet, &request);
-                        return Ok(Received::KeepaliveRequest);
+                        return Ok(Received::KeepaliveRequest { sequence: header.sequence });
                     }
                     None if self.rules.discard_loops => return Err(DropReason::InnerLoop),
                     None => {}

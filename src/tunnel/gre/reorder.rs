@@ -17,7 +17,7 @@ use crate::time::Instant;
 /// `MAX_PERFLOW_BUFFER`.
 ///
 /// `T` is whatever stands for a packet with the caller: its memory, or a number of it. The tunnel itself has `iseq`
-/// off: numbers are judged here.
+/// off: numbers are judged here. Keepalives have numbers, too, and are not delivered: [`skip`](Self::skip) takes those.
 ///
 /// ```
 /// # fn main() {
@@ -51,7 +51,8 @@ pub struct Slot<T>(Option<Waiting<T>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting<T> {
-    packet: T,
+    /// None where only the number counts: it was a keepalive's.
+    packet: Option<T>,
     sequence: u32,
     since: Instant,
 }
@@ -89,6 +90,27 @@ impl<'s, T> Reorder<'s, T> {
 
     /// Takes a packet with this sequence number. One without is in sequence, or late if the rule is Linux's.
     pub fn push(&mut self, now: Instant, sequence: Option<u32>, packet: T) -> Pushed<T> {
+        match self.take(now, sequence, Some(packet)) {
+            Pushed::Deliver(Some(packet)) => Pushed::Deliver(packet),
+            Pushed::Late(Some(packet)) => Pushed::Late(packet),
+            // The first of more than can be held was a keepalive, before which nobody waits any more.
+            Pushed::Deliver(None) => self.poll(now).map_or(Pushed::Held, Pushed::Deliver),
+            Pushed::Held | Pushed::Late(None) => Pushed::Held,
+        }
+    }
+
+    /// Counts a packet that has come, but is not to be delivered, as a
+    /// [keepalive](super::Received::KeepaliveRequest): nobody waits for it any longer. Deliver what it answers, and
+    /// then what [`poll`](Self::poll) has.
+    pub fn skip(&mut self, now: Instant, sequence: Option<u32>) -> Option<T> {
+        match self.take(now, sequence, None) {
+            Pushed::Deliver(None) => self.poll(now),
+            Pushed::Deliver(first) => first,
+            Pushed::Held | Pushed::Late(_) => None,
+        }
+    }
+
+    fn take(&mut self, now: Instant, sequence: Option<u32>, packet: Option<T>) -> Pushed<Option<T>> {
         let Some(sequence) = sequence else { return self.deliver(now, None, packet) };
         self.hold_to(now);
         let waits = |slot: &Slot<T>| slot.0.as_ref().is_some_and(|it| it.sequence == sequence);
@@ -126,12 +148,18 @@ impl<'s, T> Reorder<'s, T> {
     /// waits and is late by its new count comes out at once, as it was sent before all that is still to come.
     pub fn poll(&mut self, now: Instant) -> Option<T> {
         self.hold_to(now);
-        let is_due = self.poll_timeout().is_some_and(|due| due <= now);
-        let (distance, slot) = self.first()?;
-        if distance > 0 && !is_due {
-            return None;
+        // Each time one slot less is taken.
+        loop {
+            let is_due = self.poll_timeout().is_some_and(|due| due <= now);
+            let (distance, slot) = self.first()?;
+            if distance > 0 && !is_due {
+                return None;
+            }
+            let first = slot.0.take()?;
+            if let Some(packet) = self.release(now, first) {
+                return Some(packet);
+            }
         }
-        slot.0.take().map(|first| self.release(now, first))
     }
 
     /// When to call [`poll`](Self::poll) if nothing arrives meanwhile.
@@ -157,7 +185,7 @@ impl<'s, T> Reorder<'s, T> {
         }
     }
 
-    fn deliver(&mut self, now: Instant, sequence: Option<u32>, packet: T) -> Pushed<T> {
+    fn deliver(&mut self, now: Instant, sequence: Option<u32>, packet: Option<T>) -> Pushed<Option<T>> {
         match self.filter.accept(now, sequence) {
             Ok(()) => Pushed::Deliver(packet),
             Err(_) => Pushed::Late(packet),
@@ -166,7 +194,7 @@ impl<'s, T> Reorder<'s, T> {
 
     /// A packet that has waited, which is delivered in any case. The filter has no say where it has been reset
     /// meanwhile: the packet is of the flow that it has forgotten.
-    fn release(&mut self, now: Instant, waiting: Waiting<T>) -> T {
+    fn release(&mut self, now: Instant, waiting: Waiting<T>) -> Option<T> {
         if !self.filter.is_late(waiting.sequence) {
             // What is not late is accepted.
             let _ = self.filter.accept(now, Some(waiting.sequence));
@@ -253,6 +281,31 @@ mod tests {
         // Without a slot, gaps are accepted at once.
         let mut none = Reorder::new(&mut [], filter(), TIMER);
         assert_eq!([7, 7].map(|n| none.push(at(0), Some(n), n)), [Pushed::Deliver(7), Pushed::Late(7)]);
+    }
+
+    #[test]
+    fn rfc2890_s2_2_nobody_waits_for_a_keepalive() {
+        let mut slots = [const { Slot::EMPTY }; 2];
+        let mut buffer = Reorder::new(&mut slots, filter(), TIMER);
+        assert_eq!((buffer.skip(at(0), Some(0)), buffer.skip(at(0), None)), (None, None));
+        assert_eq!(buffer.push(at(0), Some(1), 1), Pushed::Deliver(1));
+        // Before its turn.
+        assert_eq!((buffer.skip(at(0), Some(3)), buffer.poll(at(0))), (None, None));
+        assert_eq!(buffer.push(at(0), Some(4), 4), Pushed::Held);
+        assert_eq!(buffer.push(at(0), Some(2), 2), Pushed::Deliver(2));
+        assert_eq!([(); 2].map(|()| buffer.poll(at(0))), [Some(4), None]);
+        // As the one for which others wait.
+        assert_eq!(buffer.push(at(0), Some(6), 6), Pushed::Held);
+        assert_eq!((buffer.skip(at(0), Some(5)), buffer.poll(at(0))), (Some(6), None));
+        // As the first of more than can be held, and as the one that is too many.
+        assert_eq!((buffer.skip(at(0), Some(8)), buffer.push(at(0), Some(9), 9)), (None, Pushed::Held));
+        assert_eq!((buffer.push(at(0), Some(11), 11), buffer.poll(at(0))), (Pushed::Deliver(9), None));
+        assert_eq!(buffer.push(at(0), Some(13), 13), Pushed::Held);
+        assert_eq!((buffer.skip(at(0), Some(15)), buffer.poll(at(0))), (Some(11), None));
+        // Alone, until nobody waits for what is before it.
+        assert_eq!([(); 2].map(|()| buffer.poll(at(50))), [Some(13), None]);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.push(at(50), Some(14), 14), Pushed::Late(14));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::{
 /// let now = Instant::from_secs(1); // of the caller's clock
 /// match there.decap(now, &mut packet)? {
 ///     Received::Packet(inner) => assert_eq!(inner.encapsulation.sequence(), Some(0)),
-///     Received::KeepaliveRequest => {} // the packet is the answer now: send it
+///     Received::KeepaliveRequest { .. } => {} // the packet is the answer now: send it
 ///     _ => {}                          // there.last_received() says that the remote lives
 /// }
 /// # Ok(())

@@ -19,6 +19,7 @@ use super::{Set, outer, peer, receive, receive_at, to_peer, tunnel};
 use crate::common::{edit, ends, fix_ipv4, ip};
 
 const ANSWER: Header = Header::new(EtherType(0));
+const REQUEST: Received = Received::KeepaliveRequest { sequence: None };
 
 fn keepalive(tunnel: &mut Tunnel) -> Result<Vec<u8>, EncapError> {
     edit(b"whatever", |packet| tunnel.keepalive(packet)).map(|((), made)| made)
@@ -83,7 +84,8 @@ fn b7_the_remote_answers_and_the_sender_hears_it() {
                 let mut there = peer(v6, |c| there_set(keyed(c)).ikey(Key(2)).okey(Key(1)));
                 let request = keepalive(&mut here).unwrap();
                 let (received, answer) = receive_at(&mut there, at, &request).unwrap();
-                assert_eq!(received, Received::KeepaliveRequest);
+                let sequence = (here.next_sequence() == 1).then_some(0);
+                assert_eq!(received, Received::KeepaliveRequest { sequence });
                 assert_eq!((there.last_received(), there.counters().rx_keepalives), (Some(at), 1));
                 assert_eq!(there.counters().rx_packets, 0);
                 // As it is framed, from the remote to us, with one hop less.
@@ -110,7 +112,7 @@ fn b7_answers_through_a_socket() {
     assert_eq!(request.len(), 8 + 20 + 8);
     let (received, answer) = receive(&mut there, &request).unwrap();
     let expected = Header { key: Some(Key(1)), ..ANSWER };
-    assert_eq!((received, &answer[..]), (Received::KeepaliveRequest, &expected.to_bytes()[..8]));
+    assert_eq!((received, &answer[..]), (REQUEST, &expected.to_bytes()[..8]));
     assert_eq!(receive(&mut here, &answer).unwrap().0, Received::KeepaliveAnswer);
 }
 
@@ -124,7 +126,7 @@ fn b7_answers_from_a_wildcard_address() {
         let mut wildcard = Tunnel::new(any, a).framing(Framing::Payload).build().unwrap();
         let elsewhere = ip(if v6 { "2001:db8::9" } else { "192.0.2.9" });
         for (to, expected) in [
-            (b, Ok((Received::KeepaliveRequest, vec![0; 4]))),
+            (b, Ok((REQUEST, vec![0; 4]))),
             (elsewhere, Err(DropReason::InnerLoop)),
             (any, Err(DropReason::InnerLoop)),
         ] {
@@ -151,7 +153,7 @@ fn b7_an_answer_needs_room_for_its_ethernet_header() {
             let mut packet = Packet::new(&mut buffer, room, request.len() - 20).unwrap();
             let received = there.decap_with(Instant::ZERO, &mut packet, &meta);
             if room + 4 >= len {
-                assert_eq!(received, Ok(Received::KeepaliveRequest));
+                assert_eq!(received, Ok(REQUEST));
                 assert_eq!(packet.as_slice()[..12], [[4; 6], [2; 6]].concat());
                 assert_eq!(packet.len(), len + 24);
                 continue;
@@ -192,8 +194,8 @@ fn b7_what_is_no_keepalive_is_a_loop() {
         let packet = to_peer(false, Header::new(EtherType::IPV4), inner);
         receive(&mut there, &packet).map(|(received, _)| received)
     };
-    assert_eq!(verdict(&good), Ok(Received::KeepaliveRequest));
-    assert_eq!(verdict(&[&good[..], &[0xff; 9]].concat()), Ok(Received::KeepaliveRequest), "padded");
+    assert_eq!(verdict(&good), Ok(REQUEST));
+    assert_eq!(verdict(&[&good[..], &[0xff; 9]].concat()), Ok(REQUEST), "padded");
     let changed = |at: usize, to: u8| {
         let mut inner = good.clone();
         inner[at] = to;
@@ -235,7 +237,7 @@ fn b7_linux_knows_no_keepalives() {
     assert_eq!(receive(&mut off, &answer).err(), Some(DropReason::GreKeepalive));
     // And on for somebody who wants Linux's other rules.
     let mut on = peer(false, |c| c.linux().keepalives(true));
-    assert_eq!(receive(&mut on, &request).unwrap().0, Received::KeepaliveRequest);
+    assert_eq!(receive(&mut on, &request).unwrap().0, REQUEST);
     assert_eq!(receive(&mut on, &answer).unwrap().0, Received::KeepaliveAnswer);
     let mut short = peer(false, |c| c.linux().keepalives(true).policy(Policy::LINUX));
     assert_eq!(receive(&mut short, &answer).err(), Some(DropReason::GreTruncated), "its policy was chosen");
