@@ -17,7 +17,7 @@ pub(crate) use self::{
     slot::{ACCOUNT_WORDS, record_lines},
 };
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 use crate::wire::{MacAddr, Vni};
 
@@ -139,18 +139,13 @@ impl Remote {
     }
 
     fn from_words(words: [u32; RECORD_WORDS]) -> Self {
-        let [first, a, b, c, d, port, vni, egress, mac_high, mac_low] = words;
-        let ([m0, m1, m2, m3], [_, _, m4, m5]) = (mac_high.to_be_bytes(), mac_low.to_be_bytes());
         Self {
-            address: match first & 0xff {
-                6 => IpAddr::V6(address(a, b, c, d)),
-                _ => IpAddr::V4(Ipv4Addr::from_bits(a)),
-            },
-            port: port as u16,
-            vni: (vni & HAS_VNI != 0).then_some(Vni::truncate(vni)),
-            egress,
-            next_hop: (mac_low & HAS_MAC != 0).then_some(MacAddr([m0, m1, m2, m3, m4, m5])),
-            mtu: (first >> 16) as u16,
+            address: words.address(),
+            port: words.port(),
+            vni: words.vni(),
+            egress: words.egress(),
+            next_hop: words.next_hop(),
+            mtu: words.mtu(),
             quota: quota_of(words[QUOTA]),
         }
     }

@@ -147,6 +147,19 @@ pub(crate) trait Words {
     }
 }
 
+/// Those of a record that was copied out.
+impl Words for [u32; RECORD_WORDS] {
+    #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is in bounds: it is compared when this is compiled"
+    )]
+    fn word<const AT: usize>(&self) -> u32 {
+        const { assert!(AT < RECORD_WORDS) };
+        self[AT]
+    }
+}
+
 impl Words for Raw {
     #[inline(always)]
     fn word<const AT: usize>(&self) -> u32 {
