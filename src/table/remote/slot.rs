@@ -13,6 +13,7 @@ use super::{
         meta,
     },
     HEADER_LEN, RECORD_WORDS, Remote, Remotes,
+    raw::Words as _,
 };
 
 impl<'t> Remotes<'t> {
@@ -178,22 +179,17 @@ impl<'t> Remotes<'t> {
     }
 
     /// As many bytes of a record's header as there are and as fit; answers how many.
-    #[inline]
     pub(super) fn read_header(
         &self,
         start: usize,
         words: &[u32; RECORD_WORDS],
         header: &mut [u8],
     ) -> Option<usize> {
-        let len = (((words[0] & HEADER_LEN) >> 8) as usize).min(header.len());
-        let (first, rest) = self.records.0.get(start / Line::WORDS..)?.split_first()?;
-        let mut left = header.get_mut(..len)?;
-        copy::<REST_OF_FIRST>(first, RECORD_WORDS, &mut left);
-        for line in rest {
-            if left.is_empty() {
-                break;
-            }
-            copy::<{ 4 * Line::WORDS }>(line, 0, &mut left);
+        let len = words.header_len().min(header.len());
+        let from = start.wrapping_add(RECORD_WORDS)..;
+        for (to, at) in header.get_mut(..len)?.chunks_mut(4).zip(from) {
+            let word = self.records.get(at).map_or(0, |word| word.load(Relaxed));
+            to.iter_mut().zip(word.to_ne_bytes()).for_each(|(to, from)| *to = from);
         }
         Some(len)
     }
@@ -210,31 +206,6 @@ impl<'t> Remotes<'t> {
             }
         }
         flipped
-    }
-}
-
-/// Copies `N` bytes of a line, from this word on, to where something is `left` to be filled; fewer where that is
-/// shorter.
-#[inline(always)]
-fn copy<const N: usize>(line: &Line, from: usize, left: &mut &mut [u8]) {
-    let word = |word| line.word(word).load(Relaxed).to_ne_bytes();
-    let mut to = core::mem::take(left);
-    if to.len() >= N {
-        let Some((to, rest)) = to.split_first_chunk_mut::<N>() else { return };
-        for (to, at) in to.chunks_exact_mut(4).zip(from..Line::WORDS) {
-            if let Some(to) = to.first_chunk_mut() {
-                *to = word(at);
-            }
-        }
-        *left = rest;
-        return;
-    }
-    for at in from..Line::WORDS {
-        if to.len() < 4 {
-            return to.iter_mut().zip(word(at)).for_each(|(to, from)| *to = from);
-        }
-        let Some((four, rest)) = to.split_first_chunk_mut() else { return };
-        (*four, to) = (word(at), rest);
     }
 }
 
@@ -288,9 +259,6 @@ pub(super) const LOCK: u32 = 4;
 pub(super) const GENERATION_SHIFT: u32 = 3;
 const LEARNED_SHIFT: u32 = 12;
 const FLIPS_SHIFT: u32 = 20;
-
-/// Bytes of header in the first line of a record.
-const REST_OF_FIRST: usize = 4 * (Line::WORDS - RECORD_WORDS);
 
 /// What no handle is: zero would be that of an empty slot.
 const NOBODY: u32 = 1;
