@@ -8,13 +8,13 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     Change, Destination, Error, Fdb, HandleKind,
+    address::{of_words, to_words},
     bucket::{Busy, Key},
     clock::ETERNAL,
     cursor::Cursor,
     handle::Handle,
     hash::Seed,
     record::Shape,
-    remote::{address, words},
     store::{Step, Store, Stored},
 };
 use crate::wire::{Vni, is_unicast, stays_on_link};
@@ -223,10 +223,7 @@ impl<'t> Groups<'t> {
     /// The group of a record, unless its destination was removed.
     fn group(&self, stored: Stored<RECORD_WORDS>) -> Option<Group> {
         let [flags, a, b, c, d, e, f, g, h, handle] = stored.words;
-        let ip = |words: [u32; 4]| match (flags & IPV6 != 0, words) {
-            (true, [a, b, c, d]) => IpAddr::V6(address(a, b, c, d)),
-            (false, [a, ..]) => IpAddr::V4(Ipv4Addr::from_bits(a)),
-        };
+        let ip = |words| of_words(words, flags & IPV6 != 0);
         Some(Group {
             vni: Vni::truncate(flags),
             group: ip([a, b, c, d]),
@@ -241,18 +238,15 @@ impl<'t> Groups<'t> {
 }
 
 fn name(vni: Vni, group: IpAddr, source: Option<IpAddr>) -> [u32; NAME_WORDS] {
-    let to_words = |ip| match ip {
-        IpAddr::V4(ip) => [Ipv4Addr::to_bits(ip), 0, 0, 0],
-        IpAddr::V6(ip) => words(ip),
-    };
-    let ipv6 = if group.is_ipv6() { IPV6 } else { 0 };
+    let ([a, b, c, d], is_ipv6) = to_words(group);
+    let ([e, f, g, h], _) = source.map(to_words).unwrap_or_default();
+    let ipv6 = if is_ipv6 { IPV6 } else { 0 };
     let has_source = match source {
         None => 0,
         Some(source) if source.is_ipv6() == group.is_ipv6() => SOURCE,
         // No record has that name.
         Some(_) => OTHER_SOURCE,
     };
-    let ([a, b, c, d], [e, f, g, h]) = (to_words(group), source.map(to_words).unwrap_or_default());
     [vni.value() | ipv6 | has_source, a, b, c, d, e, f, g, h]
 }
 

@@ -64,6 +64,7 @@
 //! - Everything that was learned in a VNI, or from a remote, can be forgotten at once.
 //! - Work per call is bounded, retries included.
 
+mod address;
 mod age;
 mod bucket;
 mod capacity;

@@ -1,13 +1,9 @@
 //! Neighbours, as they are shown, as they are made, and as they are kept.
 
-use core::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use core::{fmt, net::IpAddr, time::Duration};
 
 use super::{
-    super::remote::{address, words},
+    super::address::{of_words, to_words},
     NeighborState,
 };
 use crate::{
@@ -158,20 +154,11 @@ impl Record {
         let ([m0, m1, ..], [m2, m3, m4, m5]) = (first.to_be_bytes(), rest.to_be_bytes());
         Self {
             domain: first as u16,
-            address: if flags & V6 != 0 { address(a, b, c, d).into() } else { Ipv4Addr::from_bits(a).into() },
+            address: of_words([a, b, c, d], flags & V6 != 0),
             mac: MacAddr([m0, m1, m2, m3, m4, m5]),
             state: NeighborState::from_bits(flags),
             router: flags & ROUTER != 0,
         }
-    }
-}
-
-/// The words of an address, and whether it is one of IPv6.
-#[inline]
-pub(super) fn to_words(address: IpAddr) -> ([u32; 4], bool) {
-    match address {
-        IpAddr::V4(address) => ([address.to_bits(), 0, 0, 0], false),
-        IpAddr::V6(address) => (words(address), true),
     }
 }
 

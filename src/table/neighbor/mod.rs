@@ -17,7 +17,7 @@ use core::{
 };
 
 pub(crate) use self::ahead::{Hint, Place};
-use self::entry::{RECORD_WORDS, Record, to_words};
+use self::entry::{RECORD_WORDS, Record};
 pub use self::{
     dump::{NeighborCursor, NeighborDump, NeighborsFlushed},
     entry::{Neighbor, NewNeighbor},
@@ -26,6 +26,7 @@ pub use self::{
 };
 use super::{
     Error, Snooping,
+    address::to_words,
     bucket::{Busy, Key},
     clock::{Clock, ETERNAL, Now},
     hash::Seed,

@@ -17,8 +17,9 @@ pub(crate) use self::{
     slot::{ACCOUNT_WORDS, record_lines},
 };
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 
+use super::address::to_words;
 use crate::wire::{MacAddr, Vni};
 
 /// The other end of a tunnel, as the tables hold it.
@@ -106,12 +107,9 @@ impl Remote {
 
     /// What names it.
     fn identity(&self) -> [u32; 8] {
-        let [a, b, c, d] = match self.address {
-            IpAddr::V4(address) => [address.to_bits(), 0, 0, 0],
-            IpAddr::V6(address) => words(address),
-        };
+        let ([a, b, c, d], ipv6) = to_words(self.address);
         let vni = self.vni.map_or(0, |vni| HAS_VNI | vni.value());
-        let family = if self.address.is_ipv6() { 6 } else { 4 };
+        let family = if ipv6 { 6 } else { 4 };
         [a, b, c, d, self.port.into(), vni, self.egress, family]
     }
 
@@ -157,17 +155,6 @@ const fn quota_of(word: u32) -> Quota {
         0 => Quota::Own,
         group => Quota::Shared(group - 1),
     }
-}
-
-/// The words of an IPv6 address, first to last.
-pub(crate) fn words(address: Ipv6Addr) -> [u32; 4] {
-    let bits = address.to_bits();
-    [96, 64, 32, 0].map(|shift| (bits >> shift) as u32)
-}
-
-/// The IPv6 address of these words.
-pub(crate) fn address(a: u32, b: u32, c: u32, d: u32) -> Ipv6Addr {
-    Ipv6Addr::from_bits([a, b, c, d].into_iter().fold(0, |bits, word| bits << 32 | u128::from(word)))
 }
 
 /// Words of a record before its outer header.

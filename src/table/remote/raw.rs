@@ -8,6 +8,7 @@ use core::{
 use super::{
     super::{
         RemoteId,
+        address::{of_words, v6_of_words, v6_to_words},
         line::{AtomicU32, Line, fence},
     },
     HAS_MAC, HAS_VNI, QUOTA, Quota, RECORD_WORDS, Remotes, quota_of,
@@ -68,7 +69,7 @@ impl Remotes<'_> {
         let same = match address {
             IpAddr::V4(address) => word(0) & 0xff != 6 && word(1) == address.to_bits(),
             IpAddr::V6(address) => {
-                let [a, b, c, d] = super::words(address);
+                let [a, b, c, d] = v6_to_words(address);
                 let same = [word(1), word(2), word(3), word(4)] == [a, b, c, d] && word(0) & 0xff == 6;
                 same && (!address.is_unicast_link_local() || word(7) == egress)
             }
@@ -106,10 +107,7 @@ pub(crate) trait Words {
     #[inline(always)]
     fn address(&self) -> IpAddr {
         let [a, b, c, d] = [self.word::<1>(), self.word::<2>(), self.word::<3>(), self.word::<4>()];
-        match self.word::<0>() & 0xff {
-            6 => IpAddr::V6(super::address(a, b, c, d)),
-            _ => IpAddr::V4(Ipv4Addr::from_bits(a)),
-        }
+        of_words([a, b, c, d], self.word::<0>() & 0xff == 6)
     }
 
     #[inline(always)]
@@ -229,7 +227,7 @@ impl Record<'_> {
     /// The remote's address, where that is [one of IPv6](Self::is_ipv6_with).
     #[inline(always)]
     pub(crate) fn ipv6(&self) -> Ipv6Addr {
-        super::address(self.word::<1>(), self.word::<2>(), self.word::<3>(), self.word::<4>())
+        v6_of_words([self.word::<1>(), self.word::<2>(), self.word::<3>(), self.word::<4>()])
     }
 
     /// Whether it is a remote over IPv4, with a header of so many bytes, and nothing is known of the MTU on the way

@@ -1,12 +1,9 @@
 //! Routes, as they are shown and as they are kept.
 
-use core::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-};
+use core::{fmt, net::IpAddr};
 
 use super::{
-    super::remote::{address, words},
+    super::address::{of_words, to_words},
     Prefix,
 };
 use crate::wire::Vni;
@@ -72,13 +69,8 @@ impl fmt::Display for Route {
 #[inline]
 pub(super) fn key(prefix: Prefix) -> [u32; 5] {
     let len = u32::from(prefix.prefix_len());
-    match prefix.address() {
-        IpAddr::V4(address) => [len, address.to_bits(), 0, 0, 0],
-        IpAddr::V6(address) => {
-            let [a, b, c, d] = words(address);
-            [len | V6, a, b, c, d]
-        }
-    }
+    let ([a, b, c, d], ipv6) = to_words(prefix.address());
+    [if ipv6 { len | V6 } else { len }, a, b, c, d]
 }
 
 /// ```text
@@ -107,23 +99,17 @@ impl Route {
             NextHop::Gateway { vni, .. } => (GATEWAY, vni.value()),
             NextHop::Peer { port, .. } => (0, port.into()),
         };
-        let (v6, [e, f, g, h]) = match self.via.address() {
-            IpAddr::V4(address) => (0, [address.to_bits(), 0, 0, 0]),
-            IpAddr::V6(address) => (VIA_V6, words(address)),
-        };
+        let ([e, f, g, h], ipv6) = to_words(self.via.address());
+        let v6 = if ipv6 { VIA_V6 } else { 0 };
         [flags | gateway | v6, a, b, c, d, number, e, f, g, h]
     }
 
     #[inline]
     pub(super) fn from_words(words: [u32; RECORD_WORDS]) -> Self {
         let [flags, a, b, c, d, number, e, f, g, h] = words;
-        let ip = |v6, [a, b, c, d]: [u32; 4]| match flags & v6 {
-            0 => IpAddr::V4(Ipv4Addr::from_bits(a)),
-            _ => IpAddr::V6(address(a, b, c, d)),
-        };
-        let via = ip(VIA_V6, [e, f, g, h]);
+        let via = of_words([e, f, g, h], flags & VIA_V6 != 0);
         Self {
-            prefix: Prefix::truncate(ip(V6, [a, b, c, d]), (flags & LENGTH) as u8),
+            prefix: Prefix::truncate(of_words([a, b, c, d], flags & V6 != 0), (flags & LENGTH) as u8),
             via: match flags & GATEWAY {
                 0 => NextHop::Peer { address: via, port: number as u16 },
                 _ => NextHop::Gateway { vni: Vni::truncate(number), address: via },

@@ -1,6 +1,8 @@
 //! The crate's own files over the words of this package.
 #![allow(dead_code, unused_imports, reason = "models do not need all of the tables")]
 
+#[path = "../../../../src/table/address.rs"]
+mod address;
 #[path = "../../../../src/table/bucket/mod.rs"]
 pub(crate) mod bucket;
 #[path = "../../../../src/table/census.rs"]
