@@ -14,13 +14,9 @@ use super::{
     cursor::Cursor,
     handle::Handle,
     hash::Seed,
-    record::Shape,
     store::{Step, Store, Stored},
 };
 use crate::wire::{Vni, is_unicast, stays_on_link};
-
-/// How records lie in storage.
-pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
 
 /// A group of a VNI, and where its packets go.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -263,7 +259,7 @@ const fn unspecified(like: IpAddr) -> IpAddr {
 }
 
 const NAME_WORDS: usize = 9;
-const RECORD_WORDS: usize = NAME_WORDS + 1;
+pub(crate) const RECORD_WORDS: usize = NAME_WORDS + 1;
 
 // Marks beside a VNI.
 const IPV6: u32 = 1 << 24;

@@ -11,57 +11,49 @@ use super::{
     line::{AtomicU32, Line, Words, fence},
 };
 
-/// How records of one kind lie in storage: a bit each for being in use, then the records, as many in each line as fit
-/// whole; the first word of each is the generation.
+/// Records of `N` words. First a bit for each that says whether it is in use; then the records, as many in each line as
+/// fit whole. Each is a word with its generation, and then its own words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    /// Words of a record, the generation included.
-    pub(crate) words: usize,
-}
-
-impl Shape {
-    /// Lines for so many records, and one line more of them: a change at full capacity needs a second copy.
-    pub(crate) const fn lines(self, records: usize) -> usize {
-        if records == 0 {
-            return 0;
-        }
-        let records = self.capacity(records);
-        Words::lines(records.div_ceil(32)) + records.div_ceil(Line::WORDS / self.words)
-    }
-
-    const fn capacity(self, records: usize) -> usize {
-        records.saturating_add(SPARE)
-    }
-
-    pub(crate) fn records<'t>(self, lines: &'t [Line], records: usize) -> Records<'t> {
-        let capacity = if records == 0 { 0 } else { self.capacity(records) };
-        let (used, records) = lines.split_at_checked(Words::lines(capacity.div_ceil(32))).unwrap_or_default();
-        Records { words: self.words, capacity, used: Words(used), records }
-    }
-}
-
-/// Records beyond those promised: so many writers can change one each at the same time.
-const SPARE: usize = 16;
-
-/// Records of one kind.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Records<'t> {
-    words: usize,
+pub(crate) struct Records<'t, const N: usize> {
     capacity: usize,
     used: Words<'t>,
     records: &'t [Line],
 }
 
-impl<'t> Records<'t> {
-    fn word(self, index: usize, word: usize) -> Option<&'t AtomicU32> {
-        let per_line = Line::WORDS.checked_div(self.words)?;
-        let first = index.checked_rem(per_line)?.wrapping_mul(self.words);
-        Some(self.records.get(index.checked_div(per_line)?)?.word(first.wrapping_add(word)))
+/// Records beyond those promised. Who changes one writes a second one beside it first, also in a full table: so many
+/// writers can do that at the same time.
+const SPARE: usize = 16;
+
+impl<'t, const N: usize> Records<'t, N> {
+    /// Records of a line.
+    const PER_LINE: usize = Line::WORDS / (N + 1);
+
+    /// Lines for so many records and [`SPARE`] more.
+    pub(crate) const fn lines(records: usize) -> usize {
+        let capacity = Self::capacity(records);
+        Words::lines(capacity.div_ceil(32)) + capacity.div_ceil(Self::PER_LINE)
     }
 
-    /// Writes a record and answers its handle, of kind 1; `None` where none is free. The search starts in place
-    /// `hint` and is as long as there are words of 32 bits.
-    pub(crate) fn add(self, hint: usize, content: &[u32]) -> Option<Handle> {
+    const fn capacity(records: usize) -> usize {
+        if records == 0 { 0 } else { records.saturating_add(SPARE) }
+    }
+
+    pub(crate) fn new(lines: &'t [Line], records: usize) -> Self {
+        let capacity = Self::capacity(records);
+        let (used, records) = lines.split_at_checked(Words::lines(capacity.div_ceil(32))).unwrap_or_default();
+        Self { capacity, used: Words(used), records }
+    }
+
+    #[inline(always)]
+    fn word(self, index: usize, word: usize) -> Option<&'t AtomicU32> {
+        let first = index % Self::PER_LINE * (N + 1);
+        Some(self.records.get(index / Self::PER_LINE)?.word(first.wrapping_add(word)))
+    }
+
+    /// Writes a record and answers its handle; `None` where none is free. The search begins somewhere, which `hint`
+    /// says, and looks at each word of bits once. The kind of such a handle means nothing; it is 1 so that the handle is
+    /// never zero, which as a value is that of an empty slot.
+    pub(crate) fn add(self, hint: usize, content: &[u32; N]) -> Option<Handle> {
         let words = self.capacity.div_ceil(32);
         let start = hint.checked_rem(words)?;
         for word in (start..words).chain(0..start) {
@@ -81,7 +73,7 @@ impl<'t> Records<'t> {
                 // Whoever reads a word of this record also reads that the one before is gone.
                 fence(Release);
                 let index = word.wrapping_mul(32).wrapping_add(bit as usize);
-                for (at, &value) in content.iter().enumerate().take(self.words.wrapping_sub(1)) {
+                for (at, &value) in content.iter().enumerate() {
                     self.word(index, at.wrapping_add(1))?.store(value, Relaxed);
                 }
                 let generation = self.word(index, 0)?.load(Relaxed);
@@ -91,19 +83,17 @@ impl<'t> Records<'t> {
         None
     }
 
-    /// Asks for a record of `N` words: see [`Line::touch`].
+    /// Asks for a record: see [`Line::touch`].
     #[inline(always)]
-    pub(crate) fn touch<const N: usize>(self, handle: Handle) -> u32 {
-        let per_line = const { Line::WORDS / (N + 1) };
-        self.records.get(handle.index() / per_line).map_or(0, Line::touch)
+    pub(crate) fn touch(self, handle: Handle) -> u32 {
+        self.records.get(handle.index() / Self::PER_LINE).map_or(0, Line::touch)
     }
 
     /// The words of a record after its generation; `None` where it was freed meanwhile.
     #[inline(always)]
-    pub(crate) fn get<const N: usize>(self, handle: Handle) -> Option<[u32; N]> {
-        let per_line = const { Line::WORDS / (N + 1) };
-        let line = self.records.get(handle.index() / per_line)?;
-        let first = handle.index() % per_line * (N + 1);
+    pub(crate) fn get(self, handle: Handle) -> Option<[u32; N]> {
+        let line = self.records.get(handle.index() / Self::PER_LINE)?;
+        let first = handle.index() % Self::PER_LINE * (N + 1);
         let generation = line.word(first);
         if generation.load(Acquire) & GENERATIONS != handle.generation() {
             return None;

@@ -5,7 +5,9 @@ use super::{
     bucket::Map,
     group,
     line::{Line, Words},
-    list, meta, neighbor, remote, route, vni,
+    list, meta, neighbor,
+    record::Records,
+    remote, route, vni,
 };
 
 /// The parts of the caller's storage, each found where it is asked for; empty where the storage is too short.
@@ -116,11 +118,11 @@ regions! { capacity:
     /// A word for each quota group that remotes share.
     quotas = Words::lines(capacity.quotas as usize),
     neighbor_map = Map::buckets(capacity.neighbors as usize),
-    neighbor_records = neighbor::RECORDS.lines(capacity.neighbors as usize),
+    neighbor_records = Records::<{ neighbor::RECORD_WORDS }>::lines(capacity.neighbors as usize),
     route_map = Map::buckets(capacity.routes as usize),
-    route_records = route::RECORDS.lines(capacity.routes as usize),
+    route_records = Records::<{ route::RECORD_WORDS }>::lines(capacity.routes as usize),
     group_map = Map::buckets(capacity.groups as usize),
-    group_records = group::RECORDS.lines(capacity.groups as usize),
+    group_records = Records::<{ group::RECORD_WORDS }>::lines(capacity.groups as usize),
     /// How many routes of each length there are.
     route_lengths = if capacity.routes == 0 { 0 } else { Words::lines(route::LENGTH_WORDS) },
 }

@@ -23,7 +23,7 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Store<'t, const N: usize> {
     pub(crate) map: Map<'t>,
-    pub(crate) records: Records<'t>,
+    pub(crate) records: Records<'t, N>,
     /// How many there are.
     pub(crate) count: &'t AtomicU32,
     /// How many there may be.

@@ -7,14 +7,13 @@ use super::{
     Settings, Vlans, VniCounters, WorkerId,
     bucket::Map,
     fdb::Limits,
-    group,
     hash::Seed,
     line::Words,
     meta::Meta,
-    neighbor,
+    record::Records,
     regions::{Layout, Regions},
     remote,
-    route::{self, Lengths},
+    route::Lengths,
     settings::{self, Clocks},
     store::Store,
     tally::Tally,
@@ -265,8 +264,7 @@ impl<'t> TableSet<'t> {
         Neighbors {
             store: Store {
                 map: Map::new(self.regions.neighbor_map(), &[], self.plan.seeds.neighbors),
-                records: neighbor::RECORDS
-                    .records(self.regions.neighbor_records(), self.plan.capacity.neighbors as usize),
+                records: Records::new(self.regions.neighbor_records(), self.plan.capacity.neighbors as usize),
                 count: self.meta.neighbors(),
                 limit: self.plan.capacity.neighbors,
                 what: Resource::Neighbors,
@@ -285,8 +283,7 @@ impl<'t> TableSet<'t> {
         Routes {
             store: Store {
                 map: Map::new(self.regions.route_map(), &[], self.plan.seeds.routes),
-                records: route::RECORDS
-                    .records(self.regions.route_records(), self.plan.capacity.routes as usize),
+                records: Records::new(self.regions.route_records(), self.plan.capacity.routes as usize),
                 count: self.meta.routes(),
                 limit: self.plan.capacity.routes,
                 what: Resource::Routes,
@@ -301,8 +298,7 @@ impl<'t> TableSet<'t> {
         Groups {
             store: Store {
                 map: Map::new(self.regions.group_map(), &[], self.plan.seeds.multicast),
-                records: group::RECORDS
-                    .records(self.regions.group_records(), self.plan.capacity.groups as usize),
+                records: Records::new(self.regions.group_records(), self.plan.capacity.groups as usize),
                 count: self.meta.groups(),
                 limit: self.plan.capacity.groups,
                 what: Resource::Groups,

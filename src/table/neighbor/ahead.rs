@@ -3,7 +3,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::{Key, Neighbors, RECORD_WORDS, entry::Record};
+use super::{Key, Neighbors, entry::Record};
 use crate::{
     table::{
         bucket::{Home, Look},
@@ -59,7 +59,7 @@ impl<'t> Neighbors<'t> {
     /// Asks for a record.
     #[inline(always)]
     pub(crate) fn touch(&self, hint: Hint) -> u32 {
-        self.store.records.touch::<RECORD_WORDS>(Handle(hint.0))
+        self.store.records.touch(Handle(hint.0))
     }
 
     /// The MAC address that a record most likely says, once it is there.

@@ -163,7 +163,7 @@ impl Record {
 }
 
 /// Words of a record besides its generation.
-pub(super) const RECORD_WORDS: usize = 7;
+pub(crate) const RECORD_WORDS: usize = 7;
 
 const ROUTER: u32 = 8;
 const V6: u32 = 16;

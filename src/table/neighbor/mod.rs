@@ -17,7 +17,8 @@ use core::{
 };
 
 pub(crate) use self::ahead::{Hint, Place};
-use self::entry::{RECORD_WORDS, Record};
+pub(crate) use self::entry::RECORD_WORDS;
+use self::entry::Record;
 pub use self::{
     dump::{NeighborCursor, NeighborDump, NeighborsFlushed},
     entry::{Neighbor, NewNeighbor},
@@ -32,7 +33,6 @@ use super::{
     hash::Seed,
     line::fence,
     meta::Meta,
-    record::Shape,
     store::{Store, Stored},
     vni::Vnis,
 };
@@ -40,9 +40,6 @@ use crate::{
     time::Instant,
     wire::{MacAddr, Vni},
 };
-
-/// How records lie in storage: two to a line.
-pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
 
 /// The neighbour table of [`Tables`](super::Tables).
 ///

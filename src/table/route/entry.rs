@@ -119,7 +119,7 @@ impl Route {
 }
 
 /// Words of a record besides its generation.
-pub(super) const RECORD_WORDS: usize = 10;
+pub(crate) const RECORD_WORDS: usize = 10;
 
 // The first word of a record.
 const LENGTH: u32 = 0xff;

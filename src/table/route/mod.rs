@@ -10,8 +10,10 @@ mod prefix;
 
 use core::net::IpAddr;
 
-use self::entry::RECORD_WORDS;
-pub(crate) use self::lengths::{LENGTH_WORDS, Lengths};
+pub(crate) use self::{
+    entry::RECORD_WORDS,
+    lengths::{LENGTH_WORDS, Lengths},
+};
 pub use self::{
     entry::{NextHop, Route},
     prefix::{Prefix, PrefixError},
@@ -22,13 +24,9 @@ use super::{
     clock::ETERNAL,
     cursor::Cursor,
     hash::Seed,
-    record::Shape,
     store::{Step, Store, Stored},
 };
 use crate::wire::{is_ipv4_mapped, is_unicast};
-
-/// How records lie in storage.
-pub(crate) const RECORDS: Shape = Shape { words: 1 + RECORD_WORDS };
 
 /// The routes of [`Tables`](super::Tables), of both families.
 ///
