@@ -120,8 +120,7 @@ impl<'t> Vnis<'t> {
 
     /// Has a line wait for sweeps and workers.
     fn retire(&self, domain: &Domain<'_>) {
-        domain.line.word(EPOCH).store(self.meta.next_epoch(), Relaxed);
-        domain.line.word(WINDOW_PASSES).store(self.meta.passes().load(Acquire), Relaxed);
+        self.workers.note_freed(domain.line.word(EPOCH), domain.line.word(WINDOW_PASSES));
         domain.line.word(WINDOW_MARKS).store(0, Relaxed);
         domain.line.word(NAME).store(REMOVED, Release);
         meta::uncount(self.meta.vnis());
@@ -163,7 +162,7 @@ impl<'t> Vnis<'t> {
             if name != 0 && name != REMOVED {
                 continue;
             }
-            if let (REMOVED, Err(pending)) = (name, self.check_forgotten(line)) {
+            if let Err(pending) = self.check_forgotten(line) {
                 refused = pending.or_before(refused);
                 continue;
             }
@@ -171,7 +170,7 @@ impl<'t> Vnis<'t> {
                 continue;
             }
             // Another VNI may have come and gone since the name was read: its entries are still in their buckets.
-            if let (REMOVED, Err(pending)) = (name, self.check_forgotten(line)) {
+            if let Err(pending) = self.check_forgotten(line) {
                 line.word(NAME).store(REMOVED, Release);
                 refused = pending.or_before(refused);
                 continue;
@@ -191,8 +190,7 @@ impl<'t> Vnis<'t> {
 
     /// Whether no entry and no worker can name the domain of this line any more.
     fn check_forgotten(&self, line: &Line) -> Result<(), Error> {
-        let passes = self.meta.passes().load(Acquire).wrapping_sub(line.word(WINDOW_PASSES).load(Relaxed));
-        self.workers.check_passed(line.word(EPOCH).load(Relaxed), passes >= 2)
+        self.workers.check_freed(line.word(EPOCH), line.word(WINDOW_PASSES), true)
     }
 
     /// Forgets `vni` and with it, at once, all that is known of it.

@@ -3,11 +3,11 @@
 //! Whatever is freed notes the epoch that its freeing began. A worker says from time to time that it holds no
 //! handle from before; what was freed before that is nobody's any more, once all workers have said so.
 
-use core::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     Error, Resource,
-    line::{Line, fence},
+    line::{AtomicU32, Line, fence},
     meta::Meta,
 };
 
@@ -64,10 +64,28 @@ impl Workers<'_> {
         self.passed(epoch)
     }
 
-    /// Whether what was freed when `epoch` began can be used again: it was swept as often as it has to be, and no
-    /// worker can hold it.
-    pub(crate) fn check_passed(self, epoch: u32, swept: bool) -> Result<(), Error> {
-        match (swept, self.passed(epoch)) {
+    /// Notes in two words of what was just withdrawn, under its lock, in which epoch that was and how many sweeps were
+    /// complete by then.
+    pub(crate) fn note_freed(self, epoch: &AtomicU32, passes: &AtomicU32) {
+        // Never 0: that is what the word of something says that was never withdrawn.
+        epoch.store(self.meta.next_epoch().max(1), Release);
+        passes.store(self.meta.passes().load(Acquire), Release);
+    }
+
+    /// Whether what these words were noted of can be used again. No worker may hold a handle of before; and where the
+    /// next handle may be `carried` by something of before, two sweeps must have come by since.
+    pub(crate) fn check_freed(
+        self,
+        epoch: &AtomicU32,
+        passes: &AtomicU32,
+        carried: bool,
+    ) -> Result<(), Error> {
+        let epoch = epoch.load(Relaxed);
+        if epoch == 0 {
+            return Ok(());
+        }
+        let passes = self.meta.passes().load(Acquire).wrapping_sub(passes.load(Relaxed));
+        match (!carried || passes >= 2, self.passed(epoch)) {
             (true, true) => Ok(()),
             (true, false) => Err(Error::QuiescePending),
             (false, _) => Err(Error::SweepPending),

@@ -47,13 +47,7 @@ impl<'t> Lists<'t> {
 
     /// Whether a line that is not in use is nobody's any more.
     fn check_free(&self, line: &Line, state: u32) -> Result<(), Error> {
-        let epoch = line.word(EPOCH).load(Relaxed);
-        let passes = self.meta.passes().load(Acquire).wrapping_sub(line.word(PASSES).load(Relaxed));
-        let wrapped = next_generation(state) == 0;
-        if epoch == 0 {
-            return Ok(());
-        }
-        self.workers.check_passed(epoch, !wrapped || passes >= 2)
+        self.workers.check_freed(line.word(EPOCH), line.word(PASSES), next_generation(state) == 0)
     }
 
     /// Gives back a line that nothing leads to any more.
@@ -61,8 +55,7 @@ impl<'t> Lists<'t> {
         let generation = line.word(STATE).load(Relaxed) >> GENERATION_SHIFT << GENERATION_SHIFT;
         // Withdrawn first: who reads the epoch that begins now does not find it any more.
         line.word(STATE).store(generation | USED | LOCK, Release);
-        line.word(PASSES).store(self.meta.passes().load(Acquire), Relaxed);
-        line.word(EPOCH).store(self.meta.next_epoch().max(1), Release);
+        self.workers.note_freed(line.word(EPOCH), line.word(PASSES));
         line.word(STATE).store(generation, Release);
     }
 

@@ -9,7 +9,7 @@
 //!   sweep begins with a fence. The note is made under the remote's own lock, under which the sweep looks at it again
 //!   before it removes: either it finds the note, or who would make it finds the remote gone.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 use super::{
     super::{
@@ -63,13 +63,11 @@ impl Remotes<'_> {
         let removed = state & !(LIVE | GENERATIONS << GENERATION_SHIFT) | next << GENERATION_SHIFT;
         // Withdrawn first: who reads the epoch that begins now does not find it any more.
         self.set_state(index, removed);
-        let store = |word, value| {
-            if let Some(word) = self.account(index, word) {
-                word.store(value, Release);
-            }
-        };
-        store(REMOVED_PASSES, self.meta.passes().load(Acquire));
-        store(REMOVED_EPOCH, self.meta.next_epoch().max(1));
+        if let (Some(epoch), Some(passes)) =
+            (self.account(index, REMOVED_EPOCH), self.account(index, REMOVED_PASSES))
+        {
+            self.workers.note_freed(epoch, passes);
+        }
         self.set_state(index, removed & !LOCK);
         drop(index_of);
         self.count_out(state);

@@ -48,12 +48,9 @@ impl<'t> Remotes<'t> {
 
     /// Whether no worker can hold a handle of this slot, and no entry can carry the next generation.
     fn check_nobodys(&self, index: usize, state: u32) -> Result<(), Error> {
-        let load = |word| self.account(index, word).map_or(0, |word| word.load(Relaxed));
-        let passes = self.meta.passes().load(Acquire).wrapping_sub(load(REMOVED_PASSES));
-        let wrapped = generation(state) == 0 && load(REMOVED_EPOCH) != 0;
-        match load(REMOVED_EPOCH) {
-            0 => Ok(()),
-            epoch => self.workers.check_passed(epoch, !wrapped || passes >= 2),
+        match (self.account(index, REMOVED_EPOCH), self.account(index, REMOVED_PASSES)) {
+            (Some(epoch), Some(passes)) => self.workers.check_freed(epoch, passes, generation(state) == 0),
+            _ => Ok(()),
         }
     }
 
