@@ -65,13 +65,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         for _ in 0..budget {
             let done = match lines.at(at) {
                 Place::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
-                Place::Lists(line) => {
-                    if fdb.lists().sweep(line) {
-                        Ok(0)
-                    } else {
-                        Err(Busy)
-                    }
-                }
+                Place::Lists(line) => fdb.lists().sweep(line).map(|()| 0),
                 Place::Groups(bucket) => groups.sweep_bucket(bucket),
                 Place::Remotes(first) => {
                     // Who is named where nobody could look is in use, for all that this sweep knows.

@@ -8,7 +8,7 @@ use super::{
         handle::{GENERATIONS, Handle},
         line::{Line, fence, spin_loop},
     },
-    DOOMED, EPOCH, GENERATION_SHIFT, GROUP, HEAD, LOCK, Lists, MEMBER, MEMBERS, NEXT, PASSES, STATE, USED,
+    DOOMED, EPOCH, GENERATION_SHIFT, HEAD, LOCK, Lists, MEMBER, MEMBERS, NEXT, PASSES, STATE, USED, head_of,
 };
 
 impl<'t> Lists<'t> {
@@ -74,13 +74,10 @@ impl<'t> Lists<'t> {
     }
 
     pub(super) fn is_head(&self, head: Handle, state: u32) -> bool {
-        let kind = if state & GROUP == 0 { Handle::LIST } else { Handle::GROUP };
-        state & (USED | HEAD) == USED | HEAD
-            && state >> GENERATION_SHIFT == head.generation()
-            && kind == head.kind()
+        state & (USED | HEAD) == USED | HEAD && head_of(head.index(), state) == head
     }
 
-    pub(super) fn lock(&self, head: Handle) -> Result<&'t Line, Error> {
+    pub(super) fn lock(&self, head: Handle) -> Result<(), Error> {
         let stale =
             Error::Stale(if head.kind() == Handle::LIST { HandleKind::List } else { HandleKind::Group });
         let line = self.lines.get(head.index()).ok_or(stale)?;
@@ -92,7 +89,7 @@ impl<'t> Lists<'t> {
             let free = state & LOCK == 0;
             // SeqCst for `Remotes::begin_use`.
             if free && line.word(STATE).compare_exchange(state, state | LOCK, SeqCst, Relaxed).is_ok() {
-                return Ok(line);
+                return Ok(());
             }
             spin_loop();
         }

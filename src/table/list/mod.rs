@@ -20,8 +20,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use self::chain::Link;
 use super::{
-    Error, GroupId, ListId, RemoteId, Resource, handle::Handle, hash::Seed, line::Line, meta::Meta,
-    remote::Remotes, worker::Workers,
+    Error, GroupId, ListId, RemoteId, Resource, bucket::Busy, handle::Handle, hash::Seed, line::Line,
+    meta::Meta, remote::Remotes, worker::Workers,
 };
 
 /// Lines for so many lists and members: the first line of each list is its own.
@@ -134,9 +134,7 @@ impl<'t> Lists<'t> {
     pub(crate) fn create(&self, kind: u32, members: &[RemoteId]) -> Result<Handle, Error> {
         let index = self.claim(HEAD | kind)?;
         let line = self.lines.get(index).ok_or_else(|| self.full())?;
-        let generation = line.word(STATE).load(Relaxed) >> GENERATION_SHIFT;
-        let handle_kind = if kind & GROUP == 0 { Handle::LIST } else { Handle::GROUP };
-        self.fill(Handle::new(handle_kind, generation, index as u32), members)
+        self.fill(head_of(index, line.word(STATE).load(Relaxed)), members)
     }
 
     /// Puts the members into a new list, which is freed where that fails.
@@ -187,9 +185,7 @@ impl<'t> Lists<'t> {
 
     /// Frees a list if the forwarding database made it.
     pub(crate) fn free_owned(&self, head: Handle) {
-        let Some(line) = self.lines.get(head.index()) else { return };
-        let state = line.word(STATE).load(Acquire);
-        if self.is_head(head, state) && state & OWNED != 0 {
+        if self.is_owned(head) {
             self.doom(head);
         }
     }
@@ -200,31 +196,35 @@ impl<'t> Lists<'t> {
     }
 
     /// Takes out of the list in this line, if one begins there, the members that were removed, and notes that the
-    /// others are in use; for the sweep. Answers whether it could look.
-    pub(crate) fn sweep(&self, index: usize) -> bool {
-        let Some(state) = self.lines.get(index).map(|line| line.word(STATE).load(Acquire)) else {
-            return true;
-        };
+    /// others are in use; for the sweep.
+    pub(crate) fn sweep(&self, index: usize) -> Result<(), Busy> {
+        let state = self.lines.get(index).map_or(0, |line| line.word(STATE).load(Acquire));
         if state & (USED | HEAD) != USED | HEAD {
-            return true;
+            return Ok(());
         }
-        let kind = if state & GROUP == 0 { Handle::LIST } else { Handle::GROUP };
-        let head = Handle::new(kind, state >> GENERATION_SHIFT, index as u32);
+        let head = head_of(index, state);
         match self.lock(head) {
-            Ok(_) => {
-                self.take_out(head, |member| {
-                    let gone = self.remotes.resolve(member).is_none();
-                    if !gone {
-                        self.remotes.note_use(member);
-                    }
-                    gone
-                });
-                self.unlock(head);
-                true
-            }
-            Err(error) => error != Error::Busy,
+            Ok(()) => {}
+            Err(Error::Busy) => return Err(Busy),
+            // Removed just now.
+            Err(_) => return Ok(()),
         }
+        self.take_out(head, |member| {
+            let gone = self.remotes.resolve(member).is_none();
+            if !gone {
+                self.remotes.note_use(member);
+            }
+            gone
+        });
+        self.unlock(head);
+        Ok(())
     }
+}
+
+/// The handle of the list or group that begins in this line, by its state.
+const fn head_of(index: usize, state: u32) -> Handle {
+    let kind = if state & GROUP == 0 { Handle::LIST } else { Handle::GROUP };
+    Handle::new(kind, state >> GENERATION_SHIFT, index as u32)
 }
 
 /// A replication list or a next-hop group.

@@ -153,7 +153,7 @@ fn sweep(tables: &Tables) {
         let Ok(slots) = fdb.map.bucket(bucket) else { return };
         slots.iter().flatten().for_each(|slot| fdb.note_use(slot));
     }
-    if (0..tables.lists().lines.len()).all(|line| tables.lists().sweep(line)) {
+    if (0..tables.lists().lines.len()).all(|line| tables.lists().sweep(line).is_ok()) {
         tables.remotes().remove_unused(0);
     }
 }
