@@ -86,10 +86,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
                     let mut tell = |gone| each(Event::NeighborExpired(gone));
                     neighbors.sweep_bucket(present_neighbors, bucket, &mut tell)
                 }
-                Place::End => {
-                    aged.complete = true;
-                    break;
-                }
+                Place::End => break,
             };
             match done {
                 Ok(removed) => aged.removed = aged.removed.saturating_add(removed),
@@ -99,7 +96,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
             }
             at = at.saturating_add(1);
         }
-        aged.complete |= matches!(lines.at(at), Place::End);
+        aged.complete = matches!(lines.at(at), Place::End);
         if aged.complete {
             at = 0;
             if meta.sweep_state().load(Relaxed) & SKIPPED == 0 {
@@ -172,16 +169,9 @@ impl Fdb<'_> {
     }
 }
 
-/// The parts of a sweep, in their order: all that names remotes comes before those.
+/// The lines of each part of a sweep, in order: all that names remotes comes before those.
 #[derive(Clone, Copy, Debug)]
-struct Lines {
-    entries: usize,
-    lists: usize,
-    groups: usize,
-    remotes: usize,
-    addresses: usize,
-    neighbors: usize,
-}
+struct Lines([usize; 6]);
 
 enum Place {
     Entries(usize),
@@ -196,43 +186,24 @@ enum Place {
 
 impl Lines {
     fn of(fdb: &Fdb<'_>, groups: usize, neighbors: usize) -> Self {
-        Self {
-            entries: fdb.map.len(),
-            lists: fdb.lists().lines.len(),
-            groups,
-            remotes: (fdb.remotes.count as usize).div_ceil(REMOTES),
-            addresses: fdb.remotes.map.len(),
-            neighbors,
-        }
+        let (entries, lists) = (fdb.map.len(), fdb.lists().lines.len());
+        let (remotes, addresses) = ((fdb.remotes.count as usize).div_ceil(REMOTES), fdb.remotes.map.len());
+        Self([entries, lists, groups, remotes, addresses, neighbors])
     }
 
     fn total(self) -> usize {
-        [self.entries, self.lists, self.groups, self.remotes, self.addresses, self.neighbors]
-            .into_iter()
-            .fold(0, usize::saturating_add)
+        self.0.into_iter().fold(0, usize::saturating_add)
     }
 
-    const fn at(self, at: usize) -> Place {
-        let lists = at.wrapping_sub(self.entries);
-        let groups = lists.wrapping_sub(self.lists);
-        let remotes = groups.wrapping_sub(self.groups);
-        let addresses = remotes.wrapping_sub(self.remotes);
-        let neighbors = addresses.wrapping_sub(self.addresses);
-        if at < self.entries {
-            Place::Entries(at)
-        } else if lists < self.lists {
-            Place::Lists(lists)
-        } else if groups < self.groups {
-            Place::Groups(groups)
-        } else if remotes < self.remotes {
-            Place::Remotes(remotes.saturating_mul(REMOTES))
-        } else if addresses < self.addresses {
-            Place::Addresses(addresses)
-        } else if neighbors < self.neighbors {
-            Place::Neighbors(neighbors)
-        } else {
-            Place::End
+    fn at(self, mut at: usize) -> Place {
+        let remotes = |at: usize| Place::Remotes(at.saturating_mul(REMOTES));
+        let parts: [fn(usize) -> Place; 6] =
+            [Place::Entries, Place::Lists, Place::Groups, remotes, Place::Addresses, Place::Neighbors];
+        for (lines, part) in self.0.into_iter().zip(parts) {
+            let Some(rest) = at.checked_sub(lines) else { return part(at) };
+            at = rest;
         }
+        Place::End
     }
 }
 
