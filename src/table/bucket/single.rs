@@ -5,46 +5,47 @@ use super::{Busy, Map, SLOTS, Slot, lock::Guard};
 impl<'t> Map<'t> {
     /// One bucket, locked, for the sweep.
     pub(crate) fn lock_bucket(&self, index: usize) -> Result<Single<'t>, Busy> {
-        Ok(Single { map: *self, guard: Some(self.guard(index)?), moved: [None; SLOTS] })
+        Ok(Single { guard: self.guard(index)?, moved: Moved { map: *self, firsts: [None; SLOTS] } })
     }
 }
 
 /// One bucket, locked until dropped.
 #[derive(Debug)]
 pub(crate) struct Single<'t> {
+    // Dropped in this order: first buckets are told under their locks, and no writer waits for the lock of a lower bucket
+    // while it holds that of a higher one.
+    guard: Guard<'t>,
+    moved: Moved<'t>,
+}
+
+/// The first buckets of entries that were removed from here, where it was their second; they count such entries, and
+/// are told when this is dropped.
+#[derive(Debug)]
+struct Moved<'t> {
     map: Map<'t>,
-    /// `Some` until dropped.
-    guard: Option<Guard<'t>>,
-    /// First buckets of those that were removed from here, their second: to be told when this one is free again,
-    /// since no writer waits for a lower bucket while it holds a higher one.
-    moved: [Option<usize>; SLOTS],
+    firsts: [Option<usize>; SLOTS],
 }
 
 impl Single<'_> {
     /// Whatever is in the bucket.
     pub(crate) fn slots(&self) -> [Option<Slot>; SLOTS] {
-        let slot =
-            |slot| self.guard.as_ref().and_then(|guard| self.map.slot(guard.line(), guard.index(), slot));
-        core::array::from_fn(slot)
+        core::array::from_fn(|slot| self.moved.map.slot(self.guard.line(), self.guard.index(), slot))
     }
 
     pub(crate) fn remove(&mut self, slot: usize) {
-        let (Some(guard), Some(moved)) = (&mut self.guard, self.moved.get_mut(slot)) else { return };
-        let first = self.map.places(guard.key(slot)).0;
-        *moved = (first != guard.index()).then_some(first);
-        guard.clear(&self.map, slot);
+        let Some(moved) = self.moved.firsts.get_mut(slot) else { return };
+        let first = self.moved.map.places(self.guard.key(slot)).0;
+        *moved = (first != self.guard.index()).then_some(first);
+        self.guard.clear(&self.moved.map, slot);
     }
 
     pub(crate) fn set_stamp(&mut self, slot: usize, stamp: u16) {
-        if let Some(guard) = &self.guard {
-            guard.set_stamp(slot, stamp);
-        }
+        self.guard.set_stamp(slot, stamp);
     }
 }
 
-impl Drop for Single<'_> {
+impl Drop for Moved<'_> {
     fn drop(&mut self) {
-        self.guard = None;
-        self.moved.into_iter().flatten().for_each(|first| self.map.uncount_overflow(first));
+        self.firsts.into_iter().flatten().for_each(|first| self.map.uncount_overflow(first));
     }
 }
