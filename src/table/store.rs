@@ -223,12 +223,13 @@ impl<const N: usize> Store<'_, N> {
 
     /// Removes the dead from a locked pair; answers whether there were any.
     fn bury(&self, locked: &mut Locked<'_>, dead: &impl Fn(&Stored<N>) -> bool) -> bool {
-        let is_dead = |slot: &Slot| self.stored(slot.content).is_some_and(|stored| dead(&stored));
         let mut any = false;
-        while let Some((place, slot)) = locked.slots().into_iter().flatten().find(|(_, slot)| is_dead(slot)) {
-            locked.remove(place);
-            self.free(Handle(slot.content.value));
-            any = true;
+        for (place, slot) in locked.slots().into_iter().flatten() {
+            if self.stored(slot.content).is_some_and(|stored| dead(&stored)) {
+                locked.remove(place);
+                self.free(Handle(slot.content.value));
+                any = true;
+            }
         }
         any
     }
