@@ -1,6 +1,6 @@
 //! Learning: a frame from this MAC came from that remote.
 
-use core::{hint::black_box, net::IpAddr};
+use core::hint::black_box;
 
 use super::{
     super::{
@@ -8,7 +8,6 @@ use super::{
         bucket::{Busy, Cold, Content, Key, Slot},
         clock::{ETERNAL, Now},
         handle::Handle,
-        remote::scope,
         vni::Domain,
     },
     Fdb, State,
@@ -213,9 +212,11 @@ impl<'t> Fdb<'t> {
 
     /// The entry says something else.
     fn elsewhere(&self, now: Now, known: Content, source: &Source<'t>) -> Learned {
+        // For learning, remotes of one host are the same.
+        let place = |id| self.remotes.get(id).map(|remote| remote.place());
         let from = match self.destination(Handle(known.value)) {
             // The same host by another handle, with a port of its own, say: the address counts.
-            Some(Destination::Remote(there)) if self.place(there) == self.place(source.remote) => {
+            Some(Destination::Remote(there)) if place(there) == place(source.remote) => {
                 return self.refresh(now, known, source);
             }
             // Several places, be it one after the other.
@@ -237,12 +238,6 @@ impl<'t> Fdb<'t> {
             Learned::Refused(Refusal::QuotaLimit) if self.help(now) => self.roam(now, known, from, source),
             answer => answer,
         }
-    }
-
-    /// What tells remotes apart for learning: the address and, if that is link-local, the interface.
-    fn place(&self, id: RemoteId) -> Option<(IpAddr, u32)> {
-        let remote = self.remotes.get(id)?;
-        Some((remote.address, scope(remote.address, remote.egress)))
     }
 
     fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {

@@ -26,7 +26,7 @@ impl Remotes<'_> {
     pub fn find_by_address(&self, address: IpAddr, egress: u32) -> Option<RemoteId> {
         let found = self.map.find(self.place_key(address, egress), |_, _| true).ok()??;
         let id = RemoteId(Handle(found.value));
-        (place(&self.get(id)?) == (address, scope(address, egress))).then_some(id)
+        (self.get(id)?.place() == (address, scope(address, egress))).then_some(id)
     }
 
     /// Counts a remote that is alive in at its address, for which it stands if no other one does.
@@ -98,7 +98,7 @@ impl Remotes<'_> {
             (!alone && !self.lives(Handle(slot.content.value))).then_some(())
         };
         if count_out().is_some() {
-            let _ = self.pass_on(key, index, |other| place(other) == place(remote));
+            let _ = self.pass_on(key, index, |other| other.place() == remote.place());
         }
     }
 
@@ -167,8 +167,11 @@ impl Remotes<'_> {
     }
 }
 
-fn place(remote: &Remote) -> (IpAddr, u32) {
-    (remote.address, scope(remote.address, remote.egress))
+impl Remote {
+    /// What tells hosts in the underlay apart: the address and, where that is link-local, the interface.
+    pub(crate) const fn place(&self) -> (IpAddr, u32) {
+        (self.address, scope(self.address, self.egress))
+    }
 }
 
 /// What tells apart those who have the same address: the interface where that is link-local, otherwise nothing.
