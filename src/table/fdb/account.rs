@@ -4,16 +4,16 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{
     super::{
-        Destination, Error, Quota, RemoteId,
+        Error, Quota, RemoteId,
         bucket::{Key, Locked, Place, Slot},
-        census::{Census, Refused, Seen},
+        census::{Refused, Seen},
         clock::Now,
         handle::Handle,
         line::AtomicU32,
         meta::{self, Room},
         vni::Domain,
     },
-    Fdb, Limits, State,
+    Fdb, Limits, State, current,
     entry::{Attributes, Entry},
     parts,
 };
@@ -73,11 +73,10 @@ pub(super) enum Limit {
 impl<'t> Fdb<'t> {
     /// Which account an entry learned from this remote goes to.
     pub(super) fn account(&self, remote: RemoteId, configured: bool) -> Account {
-        match self.remotes.get(remote).map(|remote| remote.quota) {
-            _ if !configured => Account::Unconfigured,
-            Some(quota) => Account::of(quota),
-            None => Account::Own,
+        if !configured {
+            return Account::Unconfigured;
         }
+        self.remotes.get(remote).map_or(Account::Own, |remote| Account::of(remote.quota))
     }
 
     /// The counter of an account that is not the remote's own.
@@ -230,8 +229,8 @@ impl<'t> Fdb<'t> {
         paid: &mut u32,
     ) -> Result<(), Limit> {
         let (limit, configured) = (self.vni_limit(domain), domain.configured().load(Relaxed));
-        let counted: Census<'_> = domain.learned();
-        let before = counted.add_to(seen, generation, limit.saturating_sub(configured));
+        let census = domain.learned();
+        let before = census.add_to(seen, generation, limit.saturating_sub(configured));
         let before = before.map_err(|refused| match refused {
             Refused::Full => Limit::Vni,
             Refused::Over => Limit::Over,
@@ -239,11 +238,11 @@ impl<'t> Fdb<'t> {
         // As for those that somebody adds.
         let now = domain.configured().load(SeqCst);
         if now > configured && before.saturating_add(now) >= limit {
-            counted.remove(generation);
+            census.remove(generation);
             return Err(Limit::Vni);
         }
         if !spend(paid) && !self.room_for_learned().count(1) {
-            counted.remove(generation);
+            census.remove(generation);
             return Err(Limit::Table);
         }
         Ok(())
@@ -307,7 +306,7 @@ impl<'t> Fdb<'t> {
     pub(crate) fn settle(&self, slot: &Slot) {
         let handle = Handle(slot.content.value);
         let Some(domain) = self.domain_of(slot.key) else { return };
-        if handle.kind() == Handle::LEARNED {
+        if handle.is_learned() {
             self.give_learned(&domain, slot.content.tag.into());
             self.give_account(&domain, handle, Account::from_cookie(slot.cold.cookie));
         } else {
@@ -323,14 +322,6 @@ impl<'t> Fdb<'t> {
         locked.remove(place);
         self.settle(slot);
     }
-
-    /// The remote of a destination, where that is one.
-    pub(super) const fn remote_of(destination: Destination) -> Option<RemoteId> {
-        match destination {
-            Destination::Remote(remote) => Some(remote),
-            _ => None,
-        }
-    }
 }
 
 /// Takes one of those that are paid.
@@ -342,6 +333,5 @@ const fn spend(paid: &mut u32) -> bool {
 }
 
 fn is_current(domain: &Domain<'_>, slot: &Slot) -> bool {
-    Handle(slot.content.value).kind() != Handle::LEARNED
-        || u32::from(slot.content.tag) == domain.learned().read().0
+    current(*domain)(slot.content.value, slot.content.tag)
 }

@@ -78,7 +78,7 @@ impl<'t> Fdb<'t> {
     fn richest(&self, locked: &Locked<'t>) -> Option<(u32, Place, Slot)> {
         let balance = |slot: &Slot| {
             let handle = Handle(slot.content.value);
-            let domain = (handle.kind() == Handle::LEARNED).then(|| self.domain_of(slot.key)).flatten()?;
+            let domain = handle.is_learned().then(|| self.domain_of(slot.key)).flatten()?;
             Some(self.balance(&domain, handle.index(), Account::from_cookie(slot.cold.cookie)))
         };
         let candidates = locked.slots().into_iter().flatten();

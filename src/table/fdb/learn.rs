@@ -61,7 +61,7 @@ pub struct Evicted {
 
 impl Evicted {
     fn of(entry: Entry) -> Option<Self> {
-        let remote = Fdb::remote_of(entry.destination)?;
+        let Destination::Remote(remote) = entry.destination else { return None };
         Some(Self { vni: entry.vni, mac: entry.mac, remote })
     }
 }

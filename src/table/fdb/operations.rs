@@ -294,7 +294,7 @@ impl<'t> Fdb<'t> {
         value: Handle,
     ) -> Result<bool, Error> {
         self.begin_use(value)?;
-        let learned = Handle(slot.content.value).kind() == Handle::LEARNED;
+        let learned = Handle(slot.content.value).is_learned();
         if let (true, Some(domain)) = (learned, self.domain_of(slot.key)) {
             // Somebody's from now on: it counts for the table and the VNI alone.
             domain.configured().fetch_add(1, Relaxed);
