@@ -108,18 +108,17 @@ pub enum Snooping {
     All,
 }
 
-/// The clocks of these settings: ticks and limits.
+/// The clocks of these settings, and the ticks after which what is reachable is stale. None of this ever changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
     pub(crate) fdb: Clock,
-    pub(crate) fdb_limit: u16,
     pub(crate) neighbors: Clock,
-    pub(crate) neighbors_limit: u16,
     pub(crate) reachable: u16,
 }
 
 impl Settings {
-    pub(crate) fn clocks(&self) -> Result<Clocks, BuildError> {
+    /// The clocks, and after how many ticks entries of the forwarding database and neighbours expire.
+    pub(crate) fn clocks(&self) -> Result<(Clocks, [u16; 2]), BuildError> {
         let reachable = Ageing::After(self.reachable);
         let times = [
             ("ageing", self.ageing),
@@ -136,7 +135,7 @@ impl Settings {
         let neighbors_limit = ticks(neighbors, "neighbor_ageing", self.neighbor_ageing).map_err(|_| {
             BuildError::NeighborAgeing { ageing: time(self.neighbor_ageing), reachable: self.reachable }
         })?;
-        Ok(Clocks { fdb, fdb_limit, neighbors, neighbors_limit, reachable })
+        Ok((Clocks { fdb, neighbors, reachable }, [fdb_limit, neighbors_limit]))
     }
 }
 

@@ -86,7 +86,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         seed: [u64; 2],
     ) -> Result<Self, BuildError> {
         capacity.check()?;
-        let clocks = settings.clocks()?;
+        let (clocks, [fdb_limit, neighbors_limit]) = settings.clocks()?;
         let (needed, had) = (capacity.lines(), storage.as_ref().len());
         if had < needed {
             return Err(BuildError::Storage { needed, had });
@@ -108,8 +108,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let tables = Self { storage, plan: Plan { capacity, layout, settings, clocks, seeds } };
         let meta = tables.set().meta;
         meta.found();
-        meta.fdb_limit().store(clocks.fdb_limit.into(), Relaxed);
-        meta.neighbors_limit().store(clocks.neighbors_limit.into(), Relaxed);
+        meta.fdb_limit().store(fdb_limit.into(), Relaxed);
+        meta.neighbors_limit().store(neighbors_limit.into(), Relaxed);
         meta.mtu_limit().store(remote::ticks(settings.mtu_expires), Relaxed);
         tables.remotes().found();
         Ok(tables)
@@ -120,7 +120,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.plan.capacity
     }
 
-    /// What the tables were told.
+    /// What the tables were told when they were built; [`set_ageing`](Self::set_ageing) does not change it.
     pub const fn settings(&self) -> &Settings {
         &self.plan.settings
     }
