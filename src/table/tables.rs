@@ -57,10 +57,10 @@ struct Seeds {
     fdb: Seed,
     vnis: Seed,
     remotes: Seed,
-    groups: Seed,
+    lists: Seed,
     neighbors: Seed,
     routes: Seed,
-    multicast: Seed,
+    groups: Seed,
 }
 
 impl<S: AsRef<[Line]>> Tables<S> {
@@ -99,10 +99,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
             fdb: Seed::derive(seed, 1),
             vnis: Seed::derive(seed, 2),
             remotes: Seed::derive(seed, 3),
-            groups: Seed::derive(seed, 4),
+            lists: Seed::derive(seed, 4),
             neighbors: Seed::derive(seed, 5),
             routes: Seed::derive(seed, 6),
-            multicast: Seed::derive(seed, 7),
+            groups: Seed::derive(seed, 7),
         };
         let layout = Layout::of(&capacity);
         let tables = Self { storage, plan: Plan { capacity, layout, settings, clocks, seeds } };
@@ -246,7 +246,7 @@ impl<'t> TableSet<'t> {
             map: Map::new(self.regions.fdb(), self.regions.fdb_cold(), self.plan.seeds.fdb),
             vnis: self.vnis(),
             remotes: self.remotes(),
-            members: (self.regions.lists(), self.plan.seeds.groups),
+            members: (self.regions.lists(), self.plan.seeds.lists),
             quotas: Words(self.regions.quotas()),
             meta: self.meta,
             clock: self.plan.clocks.fdb,
@@ -297,7 +297,7 @@ impl<'t> TableSet<'t> {
     pub(crate) fn groups(&self, fdb: Fdb<'t>) -> Groups<'t> {
         Groups {
             store: Store {
-                map: Map::new(self.regions.group_map(), &[], self.plan.seeds.multicast),
+                map: Map::new(self.regions.group_map(), &[], self.plan.seeds.groups),
                 records: Records::new(self.regions.group_records(), self.plan.capacity.groups as usize),
                 count: self.meta.groups(),
                 limit: self.plan.capacity.groups,
@@ -305,7 +305,7 @@ impl<'t> TableSet<'t> {
                 relocations: self.meta.relocations(),
             },
             fdb,
-            seed: self.plan.seeds.multicast,
+            seed: self.plan.seeds.groups,
         }
     }
 
