@@ -64,10 +64,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
         let lines = Lines::of(&fdb, groups.buckets(), neighbors.buckets());
         for _ in 0..budget {
             let done = match lines.at(at) {
-                Place::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
-                Place::Lists(line) => fdb.lists().sweep(line).map(|()| 0),
-                Place::Groups(bucket) => groups.sweep_bucket(bucket),
-                Place::Remotes(first) => {
+                Part::Entries(bucket) => fdb.sweep_bucket(present, bucket, &mut each),
+                Part::Lists(line) => fdb.lists().sweep(line).map(|()| 0),
+                Part::Groups(bucket) => groups.sweep_bucket(bucket),
+                Part::Remotes(first) => {
                     // Who is named where nobody could look is in use, for all that this sweep knows.
                     let looked = meta.sweep_state().load(Relaxed) & SKIPPED == 0;
                     for index in first..first.saturating_add(REMOTES) {
@@ -81,12 +81,12 @@ impl<S: AsRef<[Line]>> Tables<S> {
                     }
                     Ok(0)
                 }
-                Place::Addresses(bucket) => fdb.remotes.sweep_places(bucket).map(|()| 0),
-                Place::Neighbors(bucket) => {
+                Part::Addresses(bucket) => fdb.remotes.sweep_places(bucket).map(|()| 0),
+                Part::Neighbors(bucket) => {
                     let mut tell = |gone| each(Event::NeighborExpired(gone));
                     neighbors.sweep_bucket(present_neighbors, bucket, &mut tell)
                 }
-                Place::End => break,
+                Part::End => break,
             };
             match done {
                 Ok(removed) => aged.removed = aged.removed.saturating_add(removed),
@@ -96,7 +96,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
             }
             at = at.saturating_add(1);
         }
-        aged.complete = matches!(lines.at(at), Place::End);
+        aged.complete = matches!(lines.at(at), Part::End);
         if aged.complete {
             at = 0;
             if meta.sweep_state().load(Relaxed) & SKIPPED == 0 {
@@ -173,12 +173,13 @@ impl Fdb<'_> {
 #[derive(Clone, Copy, Debug)]
 struct Lines([usize; 6]);
 
-enum Place {
+/// A part, and where in it the sweep is.
+enum Part {
     Entries(usize),
     Lists(usize),
     Groups(usize),
     Remotes(usize),
-    /// Who stands for an address.
+    /// Buckets of the index of remotes: which of them stands for an address.
     Addresses(usize),
     Neighbors(usize),
     End,
@@ -195,15 +196,15 @@ impl Lines {
         self.0.into_iter().fold(0, usize::saturating_add)
     }
 
-    fn at(self, mut at: usize) -> Place {
-        let remotes = |at: usize| Place::Remotes(at.saturating_mul(REMOTES));
-        let parts: [fn(usize) -> Place; 6] =
-            [Place::Entries, Place::Lists, Place::Groups, remotes, Place::Addresses, Place::Neighbors];
+    fn at(self, mut at: usize) -> Part {
+        let remotes = |at: usize| Part::Remotes(at.saturating_mul(REMOTES));
+        let parts: [fn(usize) -> Part; 6] =
+            [Part::Entries, Part::Lists, Part::Groups, remotes, Part::Addresses, Part::Neighbors];
         for (lines, part) in self.0.into_iter().zip(parts) {
             let Some(rest) = at.checked_sub(lines) else { return part(at) };
             at = rest;
         }
-        Place::End
+        Part::End
     }
 }
 

@@ -109,13 +109,13 @@ pub use group::{Group, Groups};
 pub use handle::{Destination, GroupId, ListId, RemoteId};
 pub use line::Line;
 pub use list::{Lists, Members, Walk};
-pub(crate) use neighbor::{Hint, Place};
+pub(crate) use neighbor::{Hint, Question};
 pub use neighbor::{
     Neighbor, NeighborCursor, NeighborDump, NeighborLearned, NeighborRefusal, NeighborState, Neighbors,
     NeighborsFlushed, NewNeighbor,
 };
+pub(crate) use remote::{Fields, Raw, Record, scope};
 pub use remote::{Quota, Remote, Remotes};
-pub(crate) use remote::{Raw, Record, Words, scope};
 pub use route::{NextHop, Prefix, PrefixError, Route, RouteCursor, RouteDump, Routes};
 pub use settings::{LearnFrom, Settings, Snooping, Underlay};
 pub(crate) use tables::TableSet;

@@ -44,11 +44,11 @@ pub(crate) struct Domain<'t> {
 
 impl<'t> Vnis<'t> {
     #[inline]
-    fn place(&self, vni: Vni) -> Option<Place<'t>> {
+    fn place(&self, vni: Vni) -> Option<Front<'t>> {
         let vni = vni.value() as usize;
         let line = self.front.get((vni / PLACES) & self.front.len().wrapping_sub(1))?;
         let word = vni % PLACES * 2;
-        Some(Place { name: line.word(word), generation: line.word(word | 1) })
+        Some(Front { name: line.word(word), generation: line.word(word | 1) })
     }
 
     /// Number and generation, four times over, of `vni` if it is in front. Whoever uses them sees by [`Meta::epoch`]
@@ -138,7 +138,7 @@ impl<'t> Vnis<'t> {
     }
 
     /// Under the domain's lock: its place in front, if it has that.
-    fn place_of(&self, vni: Vni, domain: &Domain<'t>) -> Option<Place<'t>> {
+    fn place_of(&self, vni: Vni, domain: &Domain<'t>) -> Option<Front<'t>> {
         let name = vni.value() >> 8 << 16 | u32::from(domain.number);
         self.place(vni).filter(|place| place.name.load(Relaxed) == name)
     }
@@ -304,8 +304,8 @@ impl<'t> Domain<'t> {
     }
 }
 
-/// The place of a VNI in front.
-struct Place<'t> {
+/// The place of a VNI in the front: a word each.
+struct Front<'t> {
     /// The rest of the VNI, and the domain; 0 where there is none.
     name: &'t AtomicU32,
     /// Of what is learned, once for each slot of a bucket.

@@ -5,7 +5,7 @@ use core::{hint::black_box, net::Ipv4Addr};
 use super::{DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, burst::BURST, overlay::Front, pace};
 use crate::{
     packet::Packet,
-    table::{Destination, Hint, Lookup, Place},
+    table::{Destination, Hint, Lookup, Question},
     time::Instant,
     wire::{MacAddr, Vni, arp, ethernet},
 };
@@ -50,18 +50,19 @@ pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
 #[inline(never)]
 pub(super) fn look_ahead(engine: &Engine<'_>, metas: &[OverlayMeta], packets: &[Packet<'_>]) {
     let (neighbors, mut count) = (engine.neighbors, 0usize);
-    let mut questions = [(Vni::default(), Place::nowhere(), Hint::default()); BURST];
+    let mut questions = [(Vni::default(), Question::nowhere(), Hint::default()); BURST];
     for (meta, packet) in metas.iter().zip(packets) {
         let Some(address) = asked_for(packet.as_slice()) else { continue };
-        if let (Some(place), Some(to)) = (neighbors.place(meta.vni, address), questions.get_mut(count)) {
-            (*to, count) = ((meta.vni, place, Hint::default()), count.wrapping_add(1));
+        if let (Some(question), Some(to)) = (neighbors.question(meta.vni, address), questions.get_mut(count))
+        {
+            (*to, count) = ((meta.vni, question, Hint::default()), count.wrapping_add(1));
         }
     }
     let questions = questions.get_mut(..count).unwrap_or_default();
-    let touched = questions.iter().fold(0, |touched, (_, place, _)| touched | place.touch());
+    let touched = questions.iter().fold(0, |touched, (_, question, _)| touched | question.touch());
     black_box(touched);
-    let touched = questions.iter_mut().fold(0, |touched, (_, place, hint)| {
-        *hint = place.hint();
+    let touched = questions.iter_mut().fold(0, |touched, (_, question, hint)| {
+        *hint = question.hint();
         touched | neighbors.touch(*hint)
     });
     black_box(touched);

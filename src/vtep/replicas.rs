@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     packet::{Header, Packet},
-    table::{ListId, Raw, Remote, RemoteId, Walk, Words},
+    table::{Fields, ListId, Raw, Remote, RemoteId, Walk},
     time::Instant,
     wire::{Vni, ethernet},
 };

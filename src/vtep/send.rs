@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    table::{Raw, RemoteId, VniCounters, Words},
+    table::{Fields, Raw, RemoteId, VniCounters},
     time::Instant,
     tunnel::{EncapError, Payload, Peek},
     wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6, is_unicast, vlan},

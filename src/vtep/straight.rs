@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use super::{Config, Engine, Output, OverlayMeta, ShortCircuit, TooBig};
 use crate::{
     packet::Packet,
-    table::{Record, RemoteId, Words},
+    table::{Fields, Record, RemoteId},
     tunnel::{
         self, Framing, InnerChecksum, Link, Look, Payload, Plain, Template, USUAL, USUAL_FRAME, USUAL_V6,
         USUAL_V6_FRAME,

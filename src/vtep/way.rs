@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::{Engine, OverlayMeta, Worker};
 use crate::{
     packet::{Header, Packet},
-    table::{Raw, Remote, RemoteId, Words},
+    table::{Fields, Raw, Remote, RemoteId},
     tunnel::{self, EncapError, EncapMeta, Framing, Kept, vxlan},
     wire::{MacAddr, Vni},
 };

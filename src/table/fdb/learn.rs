@@ -180,7 +180,7 @@ impl<'t> Fdb<'t> {
         let found = self.map.find(source.key, current(domain));
         match found.map(|found| found.filter(|known| !present.expired(known.stamp))) {
             // The remote was just found alive.
-            Ok(Some(known)) if is_same(known, &source) => self.refresh(present, known, &source),
+            Ok(Some(known)) if names(known, &source) => self.refresh(present, known, &source),
             Ok(Some(known)) if self.destination(Handle(known.value)).is_some() => {
                 self.elsewhere(present, known, &source)
             }
@@ -338,7 +338,7 @@ struct Source<'t> {
 
 /// Whether an entry names the remote that the frame came from, learned or not.
 #[inline]
-fn is_same(known: Content, source: &Source<'_>) -> bool {
+fn names(known: Content, source: &Source<'_>) -> bool {
     known.value == source.handle.0 || known.value == source.remote.0.0
 }
 

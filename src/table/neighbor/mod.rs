@@ -16,7 +16,7 @@ use core::{
     sync::atomic::Ordering::{Acquire, Relaxed},
 };
 
-pub(crate) use self::ahead::{Hint, Place};
+pub(crate) use self::ahead::{Hint, Question};
 pub(crate) use self::entry::RECORD_WORDS;
 use self::entry::Record;
 pub use self::{

@@ -13,7 +13,7 @@ pub use self::table::Remotes;
 pub(crate) use self::{
     mtu::{sweep_period, ticks},
     place::scope,
-    raw::{Raw, Record, Words},
+    raw::{Fields, Raw, Record},
     slot::{ACCOUNT_WORDS, record_lines},
 };
 

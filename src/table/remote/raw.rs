@@ -100,8 +100,8 @@ impl Remotes<'_> {
     }
 }
 
-/// The words of a record, wherever they are, and what they say.
-pub(crate) trait Words {
+/// What the words of a record say, wherever they are.
+pub(crate) trait Fields {
     fn word<const AT: usize>(&self) -> u32;
 
     #[inline(always)]
@@ -146,7 +146,7 @@ pub(crate) trait Words {
 }
 
 /// Those of a record that was copied out.
-impl Words for [u32; RECORD_WORDS] {
+impl Fields for [u32; RECORD_WORDS] {
     #[inline(always)]
     #[expect(
         clippy::indexing_slicing,
@@ -158,7 +158,7 @@ impl Words for [u32; RECORD_WORDS] {
     }
 }
 
-impl Words for Raw {
+impl Fields for Raw {
     #[inline(always)]
     fn word<const AT: usize>(&self) -> u32 {
         const { assert!(AT < RECORD_WORDS) };
@@ -209,7 +209,7 @@ impl<'t> Remotes<'t> {
     }
 }
 
-impl Words for Record<'_> {
+impl Fields for Record<'_> {
     #[inline(always)]
     fn word<const AT: usize>(&self) -> u32 {
         const { assert!(AT < RECORD_WORDS) };

@@ -13,7 +13,7 @@ use super::{
         meta,
     },
     HEADER_LEN, RECORD_WORDS, Remote, Remotes,
-    raw::Words as _,
+    raw::Fields as _,
 };
 
 impl<'t> Remotes<'t> {

@@ -9,7 +9,7 @@ use crate::{
     model::check,
     planted::assert_fails,
     table::{
-        Raw, Remote, RemoteId, Words,
+        Fields, Raw, Remote, RemoteId,
         line::{Access, Kind, observed},
     },
     tables::{Image, Part, Shape, Tables, spawn},

@@ -48,7 +48,7 @@ pub(crate) use self::{
     fdb::{Change, Fdb, Learned, Limits, Lookup, NewEntry},
     handle::{Destination, GroupId, ListId, RemoteId},
     list::Lists,
-    remote::{Quota, Raw, Record, Remote, Remotes, Words, record_lines, ticks},
+    remote::{Fields, Quota, Raw, Record, Remote, Remotes, record_lines, ticks},
     settings::{LearnFrom, Underlay},
     tally::{Tally, VniCounters},
     vlan::Vlans,
