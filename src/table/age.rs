@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{
     Event, Tables,
-    bucket::{Busy, SLOTS, Slot},
-    clock::{Clock, Now},
+    bucket::Busy,
+    clock::Clock,
     fdb::Fdb,
     line::{Line, fence},
     remote::sweep_period,
@@ -129,43 +129,6 @@ impl<S: AsRef<[Line]>> Tables<S> {
     /// How many lines a whole sweep looks at.
     pub fn sweep_lines(&self) -> usize {
         Lines::of(&self.fdb(), self.groups().buckets(), self.neighbors().buckets()).total()
-    }
-}
-
-impl Fdb<'_> {
-    /// Removes the dead from a bucket; answers how many.
-    fn sweep_bucket(&self, now: Now, bucket: usize, each: &mut impl FnMut(Event)) -> Result<usize, Busy> {
-        // Looked at first without a lock: most buckets have no dead. Not while somebody else holds it, though: what
-        // he is about to put there may be dead by now.
-        let slots = self.map.bucket(bucket)?;
-        if self.meta.unconfigured().load(Relaxed) > 0 {
-            let live = slots.iter().flatten().filter(|slot| !self.is_dead(now, slot));
-            live.for_each(|slot| self.note_use(slot));
-        }
-        let held_back = |slot: &Slot| now.held_back(slot.content.stamp);
-        if !slots.iter().flatten().any(|slot| held_back(slot).is_some() || self.is_dead(now, slot)) {
-            return Ok(0);
-        }
-        let mut removed = 0usize;
-        let mut locked = self.map.lock_bucket(bucket)?;
-        for (place, slot) in (0..SLOTS).zip(locked.slots()) {
-            let Some(slot) = slot else { continue };
-            if !self.is_dead(now, &slot) {
-                if let Some(stamp) = held_back(&slot) {
-                    locked.set_stamp(place, stamp);
-                }
-                continue;
-            }
-            let expired = self.entry(now, &slot).filter(|_| self.is_current(&slot));
-            locked.remove(place);
-            self.settle(&slot);
-            removed = removed.saturating_add(1);
-            // Flushed entries and those of removed remotes went when that was asked for.
-            if let Some(entry) = expired {
-                each(Event::Expired(entry));
-            }
-        }
-        Ok(removed)
     }
 }
 

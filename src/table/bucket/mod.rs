@@ -59,6 +59,7 @@ pub(crate) use self::{
     home::{Glimpse, Home, Look, Peek, Said},
     lock::{Added, Locked, Place},
     relocate::Dead,
+    single::Single,
 };
 use super::{
     hash::{Places, Seed},

@@ -4,18 +4,14 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{
     super::{
-        Error, Quota, RemoteId,
-        bucket::{Key, Locked, Place, Slot},
+        Quota, RemoteId,
         census::{Refused, Seen},
-        clock::Now,
         handle::Handle,
         line::AtomicU32,
         meta::{self, Room},
         vni::Domain,
     },
-    Fdb, Limits, State, current,
-    entry::{Attributes, Entry},
-    parts,
+    Fdb, Limits,
 };
 
 /// The account of a learned entry; noted in its cookie, so that it is given back to whom it was taken from.
@@ -252,76 +248,6 @@ impl<'t> Fdb<'t> {
         domain.learned().remove(generation);
         meta::uncount(self.meta.learned());
     }
-
-    /// The entry of a slot, dead or alive; `None` where its VNI or its destination is gone.
-    pub(crate) fn entry(&self, now: Now, slot: &Slot) -> Option<Entry> {
-        let (domain, mac) = parts(slot.key);
-        let Attributes { state, router, sticky } = Attributes::of(slot.content);
-        let learned = state == State::Learned;
-        Some(Entry {
-            vni: self.vnis.domain(domain)?.vni()?,
-            mac,
-            destination: self.destination(Handle(slot.content.value))?,
-            state,
-            router,
-            sticky,
-            origin: slot.cold.origin,
-            cookie: if learned { 0 } else { slot.cold.cookie },
-            age: state.ages().then(|| self.clock.duration(now.age(slot.content.stamp))),
-        })
-    }
-
-    /// Whether no lookup finds this entry any more.
-    pub(crate) fn is_dead(&self, now: Now, slot: &Slot) -> bool {
-        let Some(domain) = self.domain_of(slot.key).filter(|domain| domain.vni().is_some()) else {
-            return true;
-        };
-        let handle = Handle(slot.content.value);
-        !is_current(&domain, slot) || now.expired(slot.content.stamp) || self.destination(handle).is_none()
-    }
-
-    /// Whether an entry was not flushed with others of its VNI.
-    pub(crate) fn is_current(&self, slot: &Slot) -> bool {
-        self.domain_of(slot.key).is_some_and(|domain| is_current(&domain, slot))
-    }
-
-    pub(super) fn domain_of(&self, key: Key) -> Option<Domain<'t>> {
-        self.vnis.domain(parts(key).0)
-    }
-
-    /// Notes that a remote is in use which an entry names that was not learned.
-    pub(crate) fn note_use(&self, slot: &Slot) {
-        let handle = Handle(slot.content.value);
-        if handle.kind() == Handle::REMOTE {
-            self.remotes.note_use(handle);
-        }
-    }
-
-    /// The same under the lock of where an entry comes that names one: see `Remotes::begin_use`.
-    pub(super) fn begin_use(&self, handle: Handle) -> Result<(), Error> {
-        if handle.kind() == Handle::REMOTE { self.remotes.begin_use(RemoteId(handle)) } else { Ok(()) }
-    }
-
-    /// Gives back what an entry took that was just removed.
-    pub(crate) fn settle(&self, slot: &Slot) {
-        let handle = Handle(slot.content.value);
-        let Some(domain) = self.domain_of(slot.key) else { return };
-        if handle.is_learned() {
-            self.give_learned(&domain, slot.content.tag.into());
-            self.give_account(&domain, handle, Account::from_cookie(slot.cold.cookie));
-        } else {
-            self.give_configured(&domain);
-            if handle.kind() == Handle::LIST {
-                self.lists().free_owned(handle);
-            }
-        }
-    }
-
-    /// Removes an entry from a locked pair, with all that it counts for.
-    pub(super) fn remove_from(&self, locked: &mut Locked<'t>, place: Place, slot: &Slot) {
-        locked.remove(place);
-        self.settle(slot);
-    }
 }
 
 /// Takes one of those that are paid.
@@ -330,8 +256,4 @@ const fn spend(paid: &mut u32) -> bool {
     let any = *paid > 0;
     *paid = paid.saturating_sub(1);
     any
-}
-
-fn is_current(domain: &Domain<'_>, slot: &Slot) -> bool {
-    current(*domain)(slot.content.value, slot.content.tag)
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
     super::{
-        bucket::{Key, Locked, Place, SLOTS, Slot},
+        bucket::{Key, Locked, Place, Slot},
         clock::Now,
         handle::Handle,
         vni::Domain,
@@ -16,18 +16,6 @@ use super::{
 };
 
 impl<'t> Fdb<'t> {
-    /// Removes the dead from both buckets of a locked pair; answers whether there were any.
-    pub(super) fn bury(&self, now: Now, locked: &mut Locked<'t>) -> bool {
-        let mut any = false;
-        for (place, slot) in locked.slots().into_iter().flatten() {
-            if self.is_dead(now, &slot) {
-                self.remove_from(locked, place, &slot);
-                any = true;
-            }
-        }
-        any
-    }
-
     /// Makes room in a full table: at the cost of who has more than a fair share or, for what somebody adds, of who has
     /// most. In the newcomer's own places or, where nobody has that there, in some others, which are as random.
     /// `Some(None)` where the dead were enough.
@@ -106,19 +94,6 @@ impl<'t> Fdb<'t> {
             }
         }
         false
-    }
-
-    fn bury_bucket(&self, now: Now, bucket: usize) -> bool {
-        let Ok(mut locked) = self.map.lock_bucket(bucket) else { return false };
-        let mut any = false;
-        for (place, slot) in (0..SLOTS).zip(locked.slots()) {
-            if let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) {
-                locked.remove(place);
-                self.settle(&slot);
-                any = true;
-            }
-        }
-        any
     }
 }
 

@@ -172,8 +172,7 @@ impl Fdb<'_> {
             let Some(entry) = self.entry(now, &slot).filter(|entry| filter.matches(entry)) else { continue };
             if self.is_dead(now, &slot) {
                 let is_expired = self.is_current(&slot);
-                locked.remove(place);
-                self.settle(&slot);
+                self.remove_from_bucket(&mut locked, place, &slot);
                 if is_expired {
                     each(Event::Expired(entry));
                 }
@@ -181,8 +180,7 @@ impl Fdb<'_> {
             }
             let Ok((remotes, whole)) = self.flush_remotes(filter, &slot, &entry) else { return false };
             if whole {
-                locked.remove(place);
-                self.settle(&slot);
+                self.remove_from_bucket(&mut locked, place, &slot);
                 flushed.entries = flushed.entries.saturating_add(1);
                 each(Event::Removed(entry));
             } else if remotes > 0 {

@@ -16,9 +16,8 @@ use super::{
         clock::{ETERNAL, Now},
         handle::Handle,
         line::fence,
-        vni::Domain,
     },
-    Fdb,
+    Fdb, current, key,
 };
 use crate::{
     time::Instant,
@@ -320,23 +319,4 @@ impl Sought<'_> {
     const fn is_current(&self, tag: u8) -> bool {
         self.generation as u8 == tag
     }
-}
-
-/// Whether what was learned was learned since the VNI's last flush.
-#[inline]
-pub(super) fn current(domain: Domain<'_>) -> impl Fn(u32, u8) -> bool {
-    move |value, tag| !Handle(value).is_learned() || u32::from(tag) == domain.learned().read().0
-}
-
-#[inline(always)]
-pub(super) const fn key(domain: u16, mac: MacAddr) -> Key {
-    let [a, b, c, d, e, f] = mac.0;
-    let (low, high) = (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]));
-    Key(((domain as u64) << 16 | high as u64) << 32 | low as u64)
-}
-
-/// What a key was made of.
-pub(super) const fn parts(key: Key) -> (u16, MacAddr) {
-    let [a, b, c, d, e, f, low, high] = key.0.to_le_bytes();
-    (u16::from_le_bytes([low, high]), MacAddr([a, b, c, d, e, f]))
 }

@@ -16,6 +16,7 @@ mod learn;
 mod lookup;
 mod operations;
 mod show;
+mod slot;
 mod vnis;
 
 pub use self::{
@@ -29,7 +30,7 @@ pub use self::{
 };
 
 pub(crate) use self::lookup::{Moment, Sought};
-use self::lookup::{current, key, parts};
+use self::slot::{current, key};
 use super::{
     LearnFrom, Lists, Remotes,
     bucket::Map,
