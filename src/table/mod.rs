@@ -85,6 +85,7 @@ mod neighbor;
 mod record;
 mod regions;
 mod remote;
+mod room;
 mod route;
 mod settings;
 mod store;

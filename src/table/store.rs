@@ -15,8 +15,8 @@ use super::{
     bucket::{Busy, Cold, Content, Dead, Key, Locked, Look, Map, SLOTS, Slot},
     cursor::Cursor,
     handle::Handle,
-    meta,
     record::Records,
+    room,
 };
 
 /// Records of `N` words.
@@ -204,12 +204,12 @@ impl<const N: usize> Store<'_, N> {
         new: Stored<N>,
         dead: &impl Fn(&Stored<N>) -> bool,
     ) -> Result<bool, Error> {
-        let count = || meta::count_below(self.count, self.limit);
+        let count = || room::count_below(self.count, self.limit);
         if !(count() || self.bury(locked, dead) && count()) {
             return Err(self.full());
         }
         let Some(handle) = self.records.add(key.0 as usize, &new.words) else {
-            meta::uncount(self.count);
+            room::uncount(self.count);
             return Err(Error::Busy);
         };
         let content = Content { value: handle.0, tag: 0, stamp: new.stamp };
@@ -237,7 +237,7 @@ impl<const N: usize> Store<'_, N> {
     /// Frees a record that nothing names any more.
     fn free(&self, handle: Handle) {
         self.records.remove(handle);
-        meta::uncount(self.count);
+        room::uncount(self.count);
     }
 }
 

@@ -8,7 +8,8 @@ use super::{
     census::{Census, LAST},
     generation::Window,
     line::{AtomicU32, Line},
-    meta::{self, Meta},
+    meta::Meta,
+    room,
     worker::Workers,
 };
 use crate::wire::Vni;
@@ -123,7 +124,7 @@ impl<'t> Vnis<'t> {
         self.workers.note_freed(domain.line.word(EPOCH), domain.line.word(WINDOW_PASSES));
         domain.line.word(WINDOW_MARKS).store(0, Relaxed);
         domain.line.word(NAME).store(REMOVED, Release);
-        meta::uncount(self.meta.vnis());
+        room::uncount(self.meta.vnis());
     }
 
     /// Where another VNI is in front, or somebody is at work on this one, the map is asked from now on.
@@ -151,7 +152,7 @@ impl<'t> Vnis<'t> {
     fn claim(&self, vni: Vni) -> Result<Domain<'t>, Error> {
         let limit = self.lines.len();
         let start = self.meta.vnis().load(Relaxed) as usize;
-        if !meta::count_below(self.meta.vnis(), limit as u32) {
+        if !room::count_below(self.meta.vnis(), limit as u32) {
             return Err(self.full());
         }
         let mut refused = Error::SweepPending;
@@ -184,7 +185,7 @@ impl<'t> Vnis<'t> {
             line.word(NAME).store(vni.value() | LIVE, Release);
             return Ok(domain);
         }
-        meta::uncount(self.meta.vnis());
+        room::uncount(self.meta.vnis());
         Err(refused)
     }
 

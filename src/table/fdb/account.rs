@@ -8,7 +8,7 @@ use super::{
         census::{Refused, Seen},
         handle::Handle,
         line::AtomicU32,
-        meta::{self, Room},
+        room::{self, Room},
         vni::Domain,
     },
     Fdb, Limits,
@@ -110,11 +110,11 @@ impl<'t> Fdb<'t> {
         // Somebody may have learned meanwhile: whoever counts later sees the other, and is one too many.
         let now = domain.learned().count();
         if now > learned && before.saturating_add(now) >= limit {
-            meta::uncount(domain.configured());
+            room::uncount(domain.configured());
             return Err(Limit::Vni);
         }
         if !spend(paid) && !self.room_for_configured().count(1) {
-            meta::uncount(domain.configured());
+            room::uncount(domain.configured());
             return Err(Limit::Table);
         }
         Ok(())
@@ -133,8 +133,8 @@ impl<'t> Fdb<'t> {
     }
 
     pub(super) fn give_configured(&self, domain: &Domain<'_>) {
-        meta::uncount(self.meta.configured());
-        meta::uncount(domain.configured());
+        room::uncount(self.meta.configured());
+        room::uncount(domain.configured());
     }
 
     /// Counts a learned entry on the account of its remote.
@@ -208,10 +208,10 @@ impl<'t> Fdb<'t> {
         let before = self.remotes.learned_at(handle.index()).remove(handle.generation());
         let last = match self.counter(domain, account) {
             None => before == Some(1),
-            Some(counter) => meta::uncount(counter) == 1,
+            Some(counter) => room::uncount(counter) == 1,
         };
         if last {
-            meta::uncount(self.meta.active_quotas());
+            room::uncount(self.meta.active_quotas());
         }
     }
 
@@ -246,7 +246,7 @@ impl<'t> Fdb<'t> {
 
     pub(super) fn give_learned(&self, domain: &Domain<'_>, generation: u32) {
         domain.learned().remove(generation);
-        meta::uncount(self.meta.learned());
+        room::uncount(self.meta.learned());
     }
 }
 

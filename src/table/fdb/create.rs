@@ -9,7 +9,7 @@ use super::{
         clock::{Clock, Now},
         handle::Handle,
         list::OWNED,
-        meta,
+        room,
         vni::Domain,
     },
     Fdb,
@@ -49,7 +49,7 @@ impl<'t> Fdb<'t> {
             let domain = self.vnis.find_or_add(vni)?;
             self.take_configured(&domain, &mut 1).map_err(|limit| self.refused(&domain, limit))?;
             self.put_new(vni, &domain, mac, new, value).inspect_err(|_| {
-                meta::uncount(domain.configured());
+                room::uncount(domain.configured());
             })
         };
         let value = self.destination_of(mac, new);

@@ -10,7 +10,7 @@ use super::{
         generation::Window,
         handle::{GENERATIONS, Handle},
         line::{AtomicU32, Line, Words, fence, nowhere, spin_loop},
-        meta,
+        room,
     },
     HEADER_LEN, RECORD_WORDS, Remote, Remotes,
     raw::Fields as _,
@@ -67,7 +67,7 @@ impl<'t> Remotes<'t> {
         let flushed = census.begin(next);
         let own = self.record(index).is_some_and(|remote| remote.quota == Quota::Own);
         if flushed > 0 && own && state & CONFIGURED != 0 {
-            meta::uncount(self.meta.active_quotas());
+            room::uncount(self.meta.active_quotas());
         }
         Ok((with_learned(state, next), flushed))
     }

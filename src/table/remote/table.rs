@@ -12,7 +12,8 @@ use super::{
         handle::Handle,
         hash::Seed,
         line::{Line, Words, fence, spin_loop},
-        meta::{self, Meta},
+        meta::Meta,
+        room,
         worker::Workers,
     },
     HEADER_LEN, Quota, Remote,
@@ -106,7 +107,7 @@ impl<'t> Remotes<'t> {
             word.store(changed, Release);
         }
         self.set_state(index, changed & !LOCK);
-        meta::uncount(self.meta.unconfigured());
+        room::uncount(self.meta.unconfigured());
         self.meta.note_deaths();
         Ok(())
     }
@@ -188,10 +189,10 @@ impl<'t> Remotes<'t> {
     /// Counts a remote that is to come, in this state.
     fn count_in(&self, state: u32) -> Result<(), Error> {
         let limit = self.unconfigured_limit;
-        if state & CONFIGURED == 0 && !meta::count_below(self.meta.unconfigured(), limit) {
+        if state & CONFIGURED == 0 && !room::count_below(self.meta.unconfigured(), limit) {
             return Err(Error::Full { what: Resource::UnconfiguredRemotes, limit });
         }
-        if meta::count_below(self.meta.remotes(), self.count) {
+        if room::count_below(self.meta.remotes(), self.count) {
             return Ok(());
         }
         self.count_out_unconfigured(state);
@@ -201,12 +202,12 @@ impl<'t> Remotes<'t> {
     /// Counts one out that was in this state, and is not alive any more or never was.
     pub(super) fn count_out(&self, state: u32) {
         self.count_out_unconfigured(state);
-        meta::uncount(self.meta.remotes());
+        room::uncount(self.meta.remotes());
     }
 
     fn count_out_unconfigured(&self, state: u32) {
         if state & CONFIGURED == 0 {
-            meta::uncount(self.meta.unconfigured());
+            room::uncount(self.meta.unconfigured());
         }
     }
 

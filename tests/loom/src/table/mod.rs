@@ -30,6 +30,8 @@ mod list;
 pub(crate) mod meta;
 #[path = "../../../../src/table/remote/mod.rs"]
 mod remote;
+#[path = "../../../../src/table/room.rs"]
+mod room;
 #[path = "../../../../src/table/settings.rs"]
 mod settings;
 #[path = "../../../../src/table/tally.rs"]
