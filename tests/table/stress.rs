@@ -156,7 +156,7 @@ fn handles_of_removed_remotes_never_resolve() {
                 thread::yield_now();
                 while remotes.remove(id).is_err() {
                     let _ = tables.age(Instant::from_secs(1_000), usize::MAX, |_| {});
-                    let _ = remotes.flush_learned(id);
+                    let _ = fdb.flush_learned_from(id);
                 }
             });
         });

@@ -215,14 +215,8 @@ impl<'t> Remotes<'t> {
         Error::Full { what: Resource::Remotes, limit: self.count }
     }
 
-    /// Forgets at once what was learned from this remote; answers how many entries that were, as
-    /// [`learned`](Self::learned) counts them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Stale`], [`Error::Busy`], or [`Error::SweepPending`] where it was flushed more than 250 times without
-    /// sweeps in between: four are enough.
-    pub fn flush_learned(&self, id: RemoteId) -> Result<u32, Error> {
+    /// As [`Fdb::flush_learned_from`](super::super::Fdb::flush_learned_from).
+    pub(crate) fn flush_learned(&self, id: RemoteId) -> Result<u32, Error> {
         let state = self.lock(id)?;
         let begun = self.begin_generation(id.0.index(), state);
         self.set_state(id.0.index(), begun.map_or(state, |(state, _)| state) & !LOCK);

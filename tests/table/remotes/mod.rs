@@ -158,7 +158,6 @@ fn handles_die_with_their_remote() {
     assert_eq!(remotes.set_mtu(a, 1), Err(STALE));
     assert_eq!(remotes.set_next_hop(a, None), Err(STALE));
     assert_eq!(remotes.set_header(a, &[]), Err(STALE));
-    assert_eq!(remotes.flush_learned(a), Err(STALE));
     assert_eq!(fdb.flush_learned_from(a), Err(STALE));
     assert_eq!(tables.lists().append(group, a), Err(STALE));
     for number in [1, 2, 3] {
@@ -208,7 +207,7 @@ fn no_handle_comes_back() {
             // Also what is learned from it has generations, fewer of them.
             for _ in 0..4 {
                 sweep(&tables);
-                let _ = remotes.flush_learned(id);
+                let _ = fdb.flush_learned_from(id);
             }
             remotes.remove(id).unwrap();
         }
