@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 use super::line::AtomicU32;
 
-/// A generation and the number of entries that carry it, in one word. More than 24 bits count are refused, as the
-/// settings of the limits say.
+/// A generation and the number of entries that carry it, in one word. An entry is refused where there are as many as 24
+/// bits can count, whatever the limit.
 ///
 /// ```text
 ///  0               8                                              32

@@ -153,10 +153,10 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// No time is known: nothing is young, nothing is expired.
+    /// No time is known: nothing is expired.
     pub(crate) const UNKNOWN: Self = Self { stamp: 1, limit: NEVER };
 
-    /// The same for a table whose last sweep was long ago, in the future, or never.
+    /// This present, for a table whose last sweep was long ago, in the future, or never.
     #[cold]
     fn unless_overdue(self, since: u32, words: Ages<'_>) -> Self {
         // Neither since then nor, for a clock that was set back, a little before.

@@ -42,8 +42,8 @@ pub enum Error {
     /// an egress, and from a link-local address none of another scope is reached (Linux refuses both).
     #[error("a link-local address needs an egress, and from one of ours only others of the link are reached")]
     Scope,
-    /// A remote of a VTEP at UDP port 0, to which nothing can be sent.
-    #[error("UDP port 0: a remote's port must be at least 1")]
+    /// UDP port 0, of a VTEP's remote or a route's peer: nothing can be sent there.
+    #[error("UDP port 0: a port must be at least 1")]
     PortZero,
     /// The address is no group's.
     #[error("the address is no multicast address")]

@@ -1,8 +1,8 @@
 //! Generations that are used again only when nothing carries them any more.
 //!
 //! An entry that carries a generation other than the current one is dead: that is how everything of one kind
-//! goes at once. The dead stay in place until a sweep comes by. A number of `B` bits is given again only when a
-//! complete sweep began and ended after it was last current.
+//! goes at once. The dead stay in place until a sweep comes by. A number is given again only when a complete sweep
+//! began and ended after it was last current.
 
 use core::sync::atomic::Ordering::Relaxed;
 

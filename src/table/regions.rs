@@ -45,7 +45,8 @@ impl Part {
     }
 }
 
-/// Never: storage that is too short is refused. A call, so that what is found needs no choice after each comparison.
+/// Only for storage that says another length later: one that is too short is refused. A call, so that what is found
+/// needs no choice after each comparison.
 #[cold]
 fn nothing<'t>() -> &'t [Line] {
     &[]

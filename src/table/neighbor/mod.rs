@@ -129,7 +129,7 @@ impl Neighbors<'_> {
         (unchanged && Record::is(&stored.words, number, address.into())).then_some((stored, now))
     }
 
-    /// The same for a VNI that is not in front, or while something is removed.
+    /// [`lookup`](Self::lookup) for a VNI that is not in front, or while something is removed.
     #[inline(never)]
     fn lookup_closely(&self, now: Now, vni: Vni, address: IpAddr) -> Result<Option<Neighbor>, Error> {
         let Some(domain) = self.vnis.find(vni)? else { return Ok(None) };

@@ -40,7 +40,7 @@ impl Remotes<'_> {
     }
 
     /// Whether a handle holds, asked under the lock of a bucket that an entry with it goes into: as
-    /// [`Domain::is_still`](super::super::Domain).
+    /// [`Domain::is_still`](super::super::vni::Domain::is_still).
     #[inline]
     pub(crate) fn is_still(&self, handle: Handle) -> bool {
         self.names.get(handle.line()).is_some_and(|line| line.word(handle.word()).load(SeqCst) == handle.0)
