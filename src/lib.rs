@@ -92,7 +92,7 @@
 //! is a name, which is also that of a counter.
 #![no_std]
 #![forbid(unsafe_code)]
-// The first layers serve the last ones, too, and some of that nobody else.
+// Without compare and swap there is no `table` and no `vtep`, and what only they use is dead.
 #![cfg_attr(not(target_has_atomic = "32"), allow(dead_code, unused_imports))]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -74,7 +74,7 @@ impl Clock {
         if now != Now::UNKNOWN || stamp == 0 {
             return now;
         }
-        // As above, where what is shared with this costs lookups a few instructions.
+        // As in `at`; a shared function cost lookups a few instructions.
         let present = Now { stamp, limit: words.limit.load(Relaxed) as u16 };
         let since = began.tick.load(Relaxed).wrapping_sub(words.swept.load(Relaxed));
         if since > OVERDUE { present.unless_overdue(since, words) } else { present }

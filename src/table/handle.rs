@@ -5,8 +5,11 @@
 /// ```text
 ///  0                               17  19                28    31 32
 /// +-------------------------------+---+-----------------+-----+-+
-/// |    upper bits of the index    |   |   generation    | low |L|
+/// |    upper bits of the index    | k |   generation    | low |L|
 /// +-------------------------------+---+-----------------+-----+-+
+/// k and L: the kind. k is 1 for a remote, 2 for a list, 3 for a group; it is 0 for this side and for nowhere, which the
+///          index tells apart. L is set in a remote's handle by an entry that was learned.
+/// low: lower bits of the index
 /// ```
 ///
 /// The first 17 bits of a remote's handle and its last four say which line and which word of it is equal to the handle

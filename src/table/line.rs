@@ -1,6 +1,7 @@
 //! The one unit of storage of all tables.
 
 use core::sync::atomic::Ordering::Relaxed;
+// From here, so that tests/loom can put its own in their place.
 pub(crate) use core::{
     hint::spin_loop,
     sync::atomic::{AtomicU32, fence},

@@ -1,6 +1,6 @@
 //! Words that all tables share: clocks and counters.
 
-use core::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{
     clock::{Ages, Began},

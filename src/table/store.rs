@@ -5,16 +5,14 @@
 //! generation, then the stamp. So whoever reads the new stamp finds the old record gone, and what has expired is
 //! never found with the age of what replaces it.
 
-use core::sync::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, Relaxed},
-};
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::{
     Error, Resource,
     bucket::{Busy, Cold, Content, Dead, Key, Locked, Look, Map, SLOTS, Slot},
     cursor::Cursor,
     handle::Handle,
+    line::AtomicU32,
     record::Records,
     room,
 };

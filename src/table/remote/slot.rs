@@ -1,4 +1,17 @@
 //! A remote's place in the table: its state, its two records, its account.
+//!
+//! The word of its state:
+//!
+//! ```text
+//!  0                       12              20                29    32
+//! +-----------------------+---------------+-----------------+-+-+-+
+//! |         flips         |    learned    |   generation    |L|C|A|
+//! +-----------------------+---------------+-----------------+-+-+-+
+//! flips: how often the other record was made the one that holds; the lowest bit says which of the two that is
+//! learned: the generation of what was learned from the remote
+//! generation: that of its handles
+//! L: somebody has the lock, C: it is configured, A: it is there (LIVE)
+//! ```
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -248,8 +261,7 @@ pub(crate) const fn record_lines(header: u32) -> usize {
 
 pub(super) const STALE: Error = Error::Stale(HandleKind::Remote);
 
-// A word of state: flips (12 bits, the lowest of which names the record that holds) | generation of what is
-// learned (8) | generation (9) | …
+// Bits of the state: see above.
 pub(super) const LIVE: u32 = 1;
 pub(super) const CONFIGURED: u32 = 2;
 pub(super) const LOCK: u32 = 4;

@@ -15,7 +15,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::{
     super::{
         bucket::Busy,
-        line::{AtomicU32, Words},
+        line::{AtomicU32, Words, spin_loop},
     },
     Prefix,
 };
@@ -50,7 +50,7 @@ impl<'t> Lengths<'t> {
             if lock.load(Relaxed) == 0 && lock.compare_exchange(0, 1, Acquire, Relaxed).is_ok() {
                 return Ok(Changing { lengths: self, lock });
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
         Err(Busy)
     }
