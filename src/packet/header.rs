@@ -72,6 +72,9 @@ fn copy_short(to: &mut [u8], header: &[u8]) {
     to.iter_mut().zip(header).for_each(|(to, from)| *to = *from);
 }
 
+const _: () = assert!(MAX_OVERHEAD <= 2 * 64);
+
+/// The first and the last `N` bytes, which is all of between `N` and `2 N`.
 #[inline(always)]
 fn copy_ends<const N: usize>(to: &mut [u8], header: &[u8]) {
     if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), header.first_chunk()) {
