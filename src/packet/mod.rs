@@ -113,14 +113,14 @@ impl<'a> Packet<'a> {
         Ok(())
     }
 
-    /// Makes the packet what lies from `start` to `end` in it, as somebody has found out.
+    /// Makes the packet what lies from `start` to `end` in it; both were checked against its length.
     #[inline(always)]
     pub(crate) fn narrow(&mut self, start: usize, end: usize) {
         self.tail = self.head.wrapping_add(end);
         self.head = self.head.wrapping_add(start);
     }
 
-    /// The packet's bytes, for who has another way where there are none.
+    /// The packet's bytes, or `None` instead of nothing, which costs no branch to tell.
     #[inline(always)]
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         self.buffer.get(self.head..self.tail)
@@ -154,7 +154,7 @@ impl<'a> Packet<'a> {
         self.buffer.get(head..self.tail).ok_or(missing)
     }
 
-    /// The same packet, for as long as nobody else has it.
+    /// A shorter loan of the same packet.
     #[inline(always)]
     pub(crate) fn reborrow(&mut self) -> Packet<'_> {
         Packet { buffer: self.buffer, head: self.head, tail: self.tail }
