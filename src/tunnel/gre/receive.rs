@@ -106,15 +106,13 @@ impl Tunnel {
         let Opened { encapsulation: Encapsulation::Gre { header, .. }, protocol, payload } = opened else {
             return Err(DropReason::OtherProtocol);
         };
-        if self.rules.key_by_value && value(header.key) != value(self.rules.ikey) {
-            return Err(seen.with(DropReason::GreKey).first().unwrap_or(DropReason::GreKey));
-        }
-        let wrong = *seen;
+        let is_other = self.rules.key_by_value && value(header.key) != value(self.rules.ikey);
+        seen.insert_if(is_other, DropReason::GreKey);
         let of_keepalives = Anomalies::NONE.with(DropReason::GreKeepalive).with(DropReason::GreProtocol);
-        if self.rules.keepalives && wrong == of_keepalives {
+        if self.rules.keepalives && *seen == of_keepalives {
             return Ok(Received::KeepaliveAnswer);
         }
-        if let Some(reason) = wrong.first() {
+        if let Some(reason) = seen.first() {
             return Err(reason);
         }
         match (header.checksum, self.rules.icsum, self.rules.checksum) {

@@ -7,12 +7,12 @@ use encap::{
         DropReason,
         gre::{Config, Tunnel},
     },
-    wire::gre::Key,
+    wire::gre::{Header, Key},
 };
 
 use super::{
     super::{outer, peer, receive},
-    payload,
+    PLAIN, payload,
 };
 use crate::common::{ends, fix_ipv4, ip};
 
@@ -110,4 +110,18 @@ fn rfc8200_s4_addresses_come_before_extension_headers() {
     assert_eq!(verdict(&mut tunnel, &broken(other, us)), DropReason::OtherSource);
     assert_eq!(verdict(&mut tunnel, &broken(remote, other)), DropReason::OtherDestination);
     assert_eq!(tunnel.counters().drops.of(DropReason::Ipv6Extensions), 1);
+}
+
+/// Linux compares keys by their values: then, too, nothing of another key is counted, whatever comes first.
+#[test]
+fn b2_9_what_has_another_key_by_value_is_not_counted_whatever_comes_first() {
+    for v6 in [false, true] {
+        let mut tunnel = peer(v6, |c| c.linux().key(Key(7)));
+        // Of another key, and damaged.
+        let header = Header { key: Some(Key(8)), checksum: Some(1), ..PLAIN };
+        let (remote, us) = ends(v6);
+        let damaged = outer(remote, us, &[&header.to_bytes()[..12], &payload()].concat());
+        assert_eq!(verdict(&mut tunnel, &damaged), DropReason::GreChecksum);
+        assert_eq!(tunnel.counters().drops.iter().count(), 0);
+    }
 }
