@@ -135,7 +135,6 @@ impl Outer {
             l3: link_len as u8,
             tunnel: written as u8,
             auto_ttl,
-            ds_field: constant.ds_field,
         };
         Ok(Remote::new(facts, header, address, port))
     }

@@ -41,25 +41,22 @@ pub(crate) struct Facts {
     pub(crate) tunnel: u8,
     /// What [`Ttl::Auto`](super::Ttl::Auto) means for this remote.
     pub(crate) auto_ttl: u8,
-    /// The DS field of every packet, before ECN; zero where it is inherited.
-    pub(crate) ds_field: u8,
 }
 
 impl Facts {
     /// As [`Remote::to_bytes`] wrote them.
     #[inline(always)]
     pub(crate) const fn from_bytes(bytes: [u8; Remote::FACTS]) -> Self {
-        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, usual, m0, m1] = bytes;
+        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, _, usual, m0, m1] = bytes;
         Self {
             ipv4_sum: Self::ipv4_sum([i0, i1, u0, u1]),
             udp_sum: Self::udp_sum([i0, i1, u0, u1]),
-            max_inner: Self::max_inner([ds_field, usual, m0, m1]),
+            max_inner: Self::max_inner([0, usual, m0, m1]),
             ip: version(ip),
             usual,
             l3,
             tunnel,
             auto_ttl,
-            ds_field,
         }
     }
 }
@@ -113,12 +110,12 @@ impl Remote {
     pub fn to_bytes(&self, out: &mut [u8]) -> Option<usize> {
         let len = Self::FACTS.saturating_add(self.header.len());
         let (facts, header) = out.get_mut(..len)?.split_first_chunk_mut::<{ Self::FACTS }>()?;
-        let Facts { ipv4_sum, udp_sum, max_inner, ip, usual, l3, tunnel, auto_ttl, ds_field } = self.facts;
+        let Facts { ipv4_sum, udp_sum, max_inner, ip, usual, l3, tunnel, auto_ttl } = self.facts;
         let ip = number(ip);
         let [i0, i1] = ipv4_sum.to_be_bytes();
         let [u0, u1] = udp_sum.to_be_bytes();
         let [m0, m1] = max_inner.to_be_bytes();
-        *facts = [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, usual, m0, m1];
+        *facts = [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, 0, usual, m0, m1];
         header.iter_mut().zip(&*self.header).for_each(|(to, from)| *to = *from);
         Some(len)
     }

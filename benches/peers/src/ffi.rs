@@ -66,7 +66,7 @@ impl Remote {
         let mut bytes = [0; tunnel::Remote::FACTS + 128];
         let len = remote.to_bytes(&mut bytes).unwrap();
         let (facts, rest) = bytes.split_first_chunk::<{ tunnel::Remote::FACTS }>().unwrap();
-        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, ds_field, _, m0, m1] = *facts;
+        let [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, _, _, m0, m1] = *facts;
         Self {
             ipv4_sum: u16::from_be_bytes([i0, i1]),
             udp_sum: u16::from_be_bytes([u0, u1]),
@@ -75,7 +75,8 @@ impl Remote {
             l3,
             tunnel,
             auto_ttl,
-            ds_field,
+            // The twin sends over IPv4 only.
+            ds_field: rest[usize::from(l3) + 1],
             header_len: (len - tunnel::Remote::FACTS) as u8,
             header: *rest.first_chunk().unwrap(),
         }
