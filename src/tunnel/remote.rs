@@ -105,8 +105,8 @@ impl Remote {
         self.facts.max_inner as usize
     }
 
-    /// The remote as bytes, for a table to keep: [`FACTS`](Self::FACTS) of what patches need, then the outer
-    /// headers. They are meant for [`from_bytes`](Self::from_bytes) of the same build, and for nothing else.
+    /// The remote as bytes, as a table keeps it: [`FACTS`](Self::FACTS) of what patches need, which no two builds have
+    /// to write alike, then the outer headers.
     pub fn to_bytes(&self, out: &mut [u8]) -> Option<usize> {
         let len = Self::FACTS.saturating_add(self.header.len());
         let (facts, header) = out.get_mut(..len)?.split_first_chunk_mut::<{ Self::FACTS }>()?;
@@ -118,13 +118,6 @@ impl Remote {
         *facts = [i0, i1, u0, u1, ip, l3, tunnel, auto_ttl, 0, usual, m0, m1];
         header.iter_mut().zip(&*self.header).for_each(|(to, from)| *to = *from);
         Some(len)
-    }
-
-    /// The remote at `address` and `port` that was made to `bytes`.
-    #[inline]
-    pub fn from_bytes(address: IpAddr, port: u16, bytes: &[u8]) -> Option<Self> {
-        let Kept { facts, header } = Kept::new(bytes)?;
-        Some(Self { facts, header: Header::new(header)?, address, port })
     }
 
     /// Bytes of [`to_bytes`](Self::to_bytes) before the outer headers.
