@@ -249,7 +249,7 @@ impl<P: Protocol> Endpoint<P> {
         let (ip, rest) = room.split_first_chunk_mut()?;
         let (udp, tunnel) = rest.split_first_chunk_mut()?;
         self.protocol.patch_plain(tunnel, inner, meta, hash);
-        self.outer.patch_plain_ipv4(facts.ipv4_sum, ip, Some(udp), total, ecn, hash);
+        self.outer.patch_plain_ipv4(facts.ipv4_sum, ip, udp, total, ecn, hash);
         packet.grow_front(header.len());
         Some(())
     }

@@ -46,7 +46,7 @@ impl Outer {
         match facts.ip? {
             IpVersion::V4 if is_udp => {
                 let (ip, udp) = headers.first_chunk_mut::<IPV4_UDP>()?.split_first_chunk_mut()?;
-                self.patch_plain_ipv4(facts.ipv4_sum, ip, udp.first_chunk_mut(), total.into(), ecn, hash);
+                self.patch_plain_ipv4(facts.ipv4_sum, ip, udp.first_chunk_mut()?, total.into(), ecn, hash);
             }
             IpVersion::V6 if is_udp => {
                 let (ip, udp) = headers.first_chunk_mut::<IPV6_UDP>()?.split_first_chunk_mut()?;
@@ -66,17 +66,15 @@ impl Outer {
         &self,
         ipv4_sum: u16,
         ip: &mut [u8; ipv4::Header::MIN_LEN],
-        udp: Option<&mut [u8; udp::Header::LEN]>,
+        udp: &mut [u8; udp::Header::LEN],
         total: usize,
         ecn: u8,
         hash: u32,
     ) {
         // It fits: the packet is no longer than the remote takes.
         let total = total as u16;
-        if let Some(udp) = udp {
-            let length = total.wrapping_sub(ipv4::Header::MIN_LEN as u16);
-            write_udp(udp, self.source_ports.of(hash), length, 0);
-        }
+        let length = total.wrapping_sub(ipv4::Header::MIN_LEN as u16);
+        write_udp(udp, self.source_ports.of(hash), length, 0);
         write_ipv4(ip, ipv4_sum, total, ecn);
     }
 

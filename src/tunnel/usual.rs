@@ -54,7 +54,7 @@ impl<P: Protocol> Endpoint<P> {
         let (ip, udp, tunnel) = patch::usual(room)?;
         self.protocol.patch_plain(tunnel, inner, meta, hash);
         let total = USUAL.wrapping_add(inner.len());
-        self.outer.patch_plain_ipv4(ipv4_sum, ip, Some(udp), total, ecn, hash);
+        self.outer.patch_plain_ipv4(ipv4_sum, ip, udp, total, ecn, hash);
         Some(())
     }
 
