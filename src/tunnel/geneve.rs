@@ -5,7 +5,6 @@ use core::net::IpAddr;
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Inner, Layer, Payload, Policy,
     Remote, inner,
-    patch::Flow,
     protocol::{Opened, OverUdp, Rules},
     underlay::View,
 };
@@ -212,13 +211,6 @@ impl Rules for Geneve {
     fn patch_plain(&self, header: &mut [u8], packet: &[u8], _meta: &EncapMeta, _hash: u32) {
         if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
             *protocol = inner::ip_ethertype(packet).0.to_be_bytes();
-        }
-    }
-
-    #[inline]
-    fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
-        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
-            *protocol = flow.peek.ethertype.0.to_be_bytes();
         }
     }
 

@@ -5,7 +5,6 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote, gre,
-    patch::Flow,
     protocol::{Opened, Rules},
     underlay::View,
 };
@@ -96,13 +95,6 @@ impl Rules for Nvgre {
     fn patch_plain(&self, header: &mut [u8], _packet: &[u8], _meta: &EncapMeta, hash: u32) {
         if let Some([.., flow_id]) = header.first_chunk_mut::<{ nvgre::Header::LEN }>() {
             *flow_id = (hash >> 24) as u8;
-        }
-    }
-
-    #[inline]
-    fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
-        if let Some([.., flow_id]) = header.first_chunk_mut::<{ nvgre::Header::LEN }>() {
-            *flow_id = (flow.hash >> 24) as u8;
         }
     }
 

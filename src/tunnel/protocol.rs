@@ -51,9 +51,12 @@ pub trait Rules: Copy {
         Ok(())
     }
 
-    /// Completes the tunnel's own header, a copy of the remote's.
+    /// Completes the tunnel's own header, a copy of the remote's: what [`patch_plain`](Self::patch_plain) writes, and
+    /// what else there is where [`sends_plain`](Self::sends_plain) does not hold.
     #[inline]
-    fn patch(&self, _header: &mut [u8], _flow: &Flow<'_>) {}
+    fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
+        self.patch_plain(header, flow.packet, flow.meta, flow.hash);
+    }
 
     /// Whether all packets that [`check`](Self::check) does not refuse, those with VLAN tags not counted, differ in
     /// nothing but what [`patch_plain`](Self::patch_plain) writes.

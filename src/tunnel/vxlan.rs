@@ -182,9 +182,7 @@ impl Rules for Vxlan {
 
     #[inline]
     fn patch(&self, header: &mut [u8], flow: &Flow<'_>) {
-        if let (Some(vni), Some(header)) = (flow.meta.vni, header.first_chunk_mut()) {
-            patch_vni(header, vni);
-        }
+        self.patch_plain(header, flow.packet, flow.meta, flow.hash);
         if self.has_extension() {
             self.patch_extension(header, flow.meta.group_policy, flow.peek.ethertype);
         }

@@ -236,9 +236,7 @@ impl<const UDP: bool> Rules for Gre<UDP> {
             }
             header = gre;
         }
-        if let (Payload::Ip, Some([_, _, protocol @ ..])) = (self.payload, header.first_chunk_mut::<4>()) {
-            *protocol = flow.peek.ethertype.0.to_be_bytes();
-        }
+        self.patch_plain(header, flow.packet, flow.meta, flow.hash);
         if let (true, Some(sequence), Some(field)) =
             (self.sequence, flow.meta.sequence, header.last_chunk_mut())
         {
