@@ -89,6 +89,19 @@ impl<'a> Packet<'a> {
         Ok(header)
     }
 
+    /// Puts these bytes before the packet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Headroom`] where they do not fit; the packet is left as it was.
+    pub(crate) fn prepend_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let missing = Error::Headroom { need: bytes.len(), have: self.headroom() };
+        let (room, _) = self.split_headroom(bytes.len()).ok_or(missing)?;
+        copy(room, bytes);
+        self.grow_front(bytes.len());
+        Ok(())
+    }
+
     /// Takes `n` bytes off the front: they become headroom.
     ///
     /// # Errors

@@ -187,9 +187,7 @@ fn reply(
     let no_room = |_| DropReason::NoHeadroom;
     packet.strip(packet.len()).map_err(no_room)?;
     *packet.prepend().map_err(no_room)? = answer.to_bytes();
-    for &byte in between.iter().rev() {
-        *packet.prepend().map_err(no_room)? = [byte];
-    }
+    packet.prepend_bytes(between).map_err(no_room)?;
     *packet.prepend().map_err(no_room)? = answer.mac.0;
     *packet.prepend().map_err(no_room)? = destination.0;
     Ok(())

@@ -207,9 +207,7 @@ impl Engine<'_> {
         let no_room = |_| DropReason::NoHeadroom;
         packet.strip(l3).map_err(no_room)?;
         answer.put(packet)?;
-        for &byte in head.iter().rev() {
-            *packet.prepend().map_err(no_room)? = [byte];
-        }
+        packet.prepend_bytes(head).map_err(no_room)?;
         Ok(Output::Reply)
     }
 }

@@ -46,9 +46,7 @@ impl Tunnel {
         let missing = packet::Error::Headroom { need, have: packet.headroom() };
         let (room, inner) = packet.split_headroom(need).ok_or(missing)?;
         let header = self.headers(inner, remote, meta, Some(limit))?;
-        for (to, from) in room.iter_mut().zip(header.iter()) {
-            *to = *from;
-        }
+        packet::copy(room, &header);
         packet.grow_front(need);
         Ok(())
     }

@@ -173,11 +173,8 @@ impl Tunnel {
             Framing::Ip => {}
             Framing::Ethernet(_) => {
                 let len = self.endpoint.outer.link_len();
-                if let (Some((room, _)), Some(remote)) = (packet.split_headroom(len), &self.remote) {
-                    for (to, from) in room.iter_mut().zip(remote.header.iter()) {
-                        *to = *from;
-                    }
-                    packet.grow_front(len);
+                if let Some(link) = self.remote.as_ref().and_then(|remote| remote.header.get(..len)) {
+                    let _ = packet.prepend_bytes(link);
                 }
             }
         }

@@ -133,20 +133,17 @@ impl Tunnel {
             Ok(request) => request,
             Err(error) => return self.count_sent(0, Err(error)),
         };
-        let missing = packet::Error::Headroom { need, have: packet.headroom() };
-        let (room, _) = packet.split_headroom(need).ok_or(missing)?;
         let fits = self.check_len(&inner, 0).map(|()| None);
         let outer = self.checked_header(&inner, &EncapMeta::new(), fits)?;
-        for (to, from) in room.iter_mut().zip(outer.iter().chain(inner.iter())) {
-            *to = *from;
-        }
-        packet.grow_front(need);
+        packet.prepend_bytes(&inner)?;
+        packet.prepend_bytes(&outer)?;
         // It is at least as long.
         let _ = packet.trim(need);
         Ok(())
     }
 
-    /// What is inside of a keepalive, and how much of `headroom` it takes with the headers of the tunnel.
+    /// What is inside of a keepalive, and how many bytes that is with the headers of the tunnel; `headroom` must have as
+    /// many.
     fn request(&self, headroom: usize) -> Result<(Header, usize), EncapError> {
         let (local, remote) = (self.local(), self.address);
         if self.rules.payload != Payload::Ip || !is_unicast(remote) || !is_unicast(local) {
