@@ -33,6 +33,13 @@ impl Config {
         }
     }
 
+    fn is_gateway(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.gateway == Some(address),
+            IpAddr::V6(address) => self.gateway6 == Some(address),
+        }
+    }
+
     fn is_on_link(&self, local: Ipv4Addr, address: Ipv4Addr) -> bool {
         let behind = 32u32.saturating_sub(self.prefix.into());
         (local.to_bits() ^ address.to_bits()).checked_shr(behind).unwrap_or(0) == 0
@@ -138,10 +145,7 @@ impl Engine<'_> {
         if !mac.is_unicast() {
             return false;
         }
-        let gateway = match address {
-            IpAddr::V4(address) => self.config.gateway == Some(address),
-            IpAddr::V6(address) => self.config.gateway6 == Some(address),
-        };
+        let gateway = self.config.is_gateway(address);
         if gateway {
             self.fdb.remotes.set_gateway(address.is_ipv6(), Some(mac));
         }
@@ -183,11 +187,8 @@ impl Engine<'_> {
     }
 
     fn gateway_mac(&self, address: IpAddr) -> Option<MacAddr> {
-        let is = match address {
-            IpAddr::V4(address) => self.config.gateway == Some(address),
-            IpAddr::V6(address) => self.config.gateway6 == Some(address),
-        };
-        is.then(|| self.fdb.remotes.gateway(address.is_ipv6())).flatten()
+        let remotes = self.fdb.remotes;
+        self.config.is_gateway(address).then(|| remotes.gateway(address.is_ipv6())).flatten()
     }
 
     /// RFC 826: whoever speaks to us is worth knowing, others only if we know them already.
