@@ -12,12 +12,7 @@ use crate::{
     table::Remote,
     tunnel::{DecapMeta, Framing, Link},
     wire::{
-        Dscp, Ecn, EtherType, FlowLabel, IpProtocol, MacAddr, VlanId, arp, ethernet, icmpv6, ipv6,
-        is_unicast,
-        ndp::{self, Solicitation},
-        ndp_check,
-        ndp_option::{NeighborOption, OptionType},
-        vlan,
+        EtherType, MacAddr, VlanId, arp, ethernet, is_unicast, ndp, ndp_check, ndp_option::OptionType, vlan,
     },
 };
 
@@ -224,37 +219,12 @@ impl Engine<'_> {
                     target_mac: MacAddr::ZERO,
                     target_ip: target,
                 };
-                framed(&link, MacAddr::BROADCAST, EtherType::ARP, &[&arp.to_bytes()])
+                framed(&link, MacAddr::BROADCAST, EtherType::ARP, &arp.to_bytes())
             }
             IpAddr::V6(target) => {
-                let (source, destination) = (self.config.local6?, ndp::solicited_node(target));
-                let option = NeighborOption::source_address(link.source);
-                let message = Solicitation { checksum: 0, target }.to_bytes();
-                let len = message.len().saturating_add(option.len()) as u16;
-                let (head, rest) = message.split_first_chunk()?;
-                let pseudo = crate::wire::checksum::Sum::pseudo_ipv6(
-                    source,
-                    destination,
-                    IpProtocol::ICMPV6,
-                    len.into(),
-                );
-                let mut body = [0; Solicitation::LEN + 8 - icmpv6::Header::LEN];
-                let (target_bytes, option_bytes) = body.split_first_chunk_mut::<16>()?;
-                target_bytes.copy_from_slice(rest);
-                option_bytes.copy_from_slice(&option);
-                let icmp = icmpv6::Header::from_bytes(head).with_checksum(pseudo, &body);
-                let ip = ipv6::Header {
-                    dscp: Dscp::default(),
-                    ecn: Ecn::NotEct,
-                    flow_label: FlowLabel::default(),
-                    payload_len: len,
-                    next_header: IpProtocol::ICMPV6,
-                    hop_limit: 255,
-                    source,
-                    destination,
-                };
-                let to = ndp::group_mac(destination);
-                framed(&link, to, EtherType::IPV6, &[&ip.to_bytes(), &icmp.to_bytes(), &body])
+                let packet = ndp::question(self.config.local6?, link.source, target);
+                let to = ndp::group_mac(ndp::solicited_node(target));
+                framed(&link, to, EtherType::IPV6, &packet)
             }
         }
     }
@@ -281,24 +251,24 @@ struct Heard {
     overrides: bool,
 }
 
-/// These parts behind an Ethernet header of ours.
-fn framed(link: &Link, destination: MacAddr, ethertype: EtherType, parts: &[&[u8]]) -> Option<Header> {
-    let ethernet = |ethertype| ethernet::Header { destination, source: link.source, ethertype }.to_bytes();
+/// A frame of ours with this payload.
+fn framed(link: &Link, destination: MacAddr, ethertype: EtherType, payload: &[u8]) -> Option<Header> {
+    let front = |ethertype| ethernet::Header { destination, source: link.source, ethertype }.to_bytes();
     let mut frame = [0; crate::packet::MAX_OVERHEAD];
-    let mut len = 0usize;
-    let mut put = |bytes: &[u8]| {
-        let to = frame.get_mut(len..len.saturating_add(bytes.len()))?;
-        to.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        len = len.saturating_add(bytes.len());
-        Some(())
-    };
-    match link.vlan {
-        None => put(&ethernet(ethertype))?,
-        Some((id, priority)) => {
-            put(&ethernet(EtherType::VLAN))?;
-            put(&vlan::Header { priority, drop_eligible: false, id, ethertype }.to_bytes())?;
+    let at = match link.vlan {
+        None => {
+            *frame.first_chunk_mut()? = front(ethertype);
+            ethernet::Header::LEN
         }
-    }
-    parts.iter().try_for_each(|part| put(part))?;
-    Header::new(frame.get(..len)?)
+        Some((id, priority)) => {
+            let (outer, rest) = frame.split_first_chunk_mut()?;
+            *outer = front(EtherType::VLAN);
+            let tag = vlan::Header { priority, drop_eligible: false, id, ethertype };
+            *rest.first_chunk_mut()? = tag.to_bytes();
+            ethernet::Header::LEN + vlan::Header::LEN
+        }
+    };
+    let end = at.saturating_add(payload.len());
+    crate::packet::copy(frame.get_mut(at..end)?, payload);
+    Header::new(frame.get(..end)?)
 }

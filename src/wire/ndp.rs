@@ -170,17 +170,6 @@ impl Answer {
     /// The IPv6 packet, with its checksum. It is sent from the target address; S is set exactly where the
     /// solicitor has an address (section 7.2.4).
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
-        let destination = self.destination();
-        let ip = ipv6::Header {
-            dscp: Dscp::truncate(0),
-            ecn: Ecn::NotEct,
-            flow_label: FlowLabel::truncate(0),
-            payload_len: (Self::LEN - ipv6::Header::LEN) as u16,
-            next_header: IpProtocol::ICMPV6,
-            hop_limit: HOP_LIMIT,
-            source: self.target,
-            destination,
-        };
         let message = Advertisement {
             checksum: 0,
             router: self.router,
@@ -189,17 +178,43 @@ impl Answer {
             target: self.target,
         };
         let option = NeighborOption::target_address(self.mac);
-        let sum = Sum::pseudo_ipv6(self.target, destination, IpProtocol::ICMPV6, ip.payload_len.into())
-            .add_bytes(&message.to_bytes())
-            .add_bytes(&option);
-        let message = Advertisement { checksum: sum.checksum(), ..message };
-        let mut bytes = [0; Self::LEN];
-        let parts = ip.to_bytes().into_iter().chain(message.to_bytes()).chain(option);
-        for (to, from) in bytes.iter_mut().zip(parts) {
-            *to = from;
-        }
-        bytes
+        packet(self.target, self.destination(), message.to_bytes(), option)
     }
+}
+
+/// The IPv6 packet that asks who has `target`, where nobody is known yet (section 7.2.2).
+pub(crate) fn question(source: Ipv6Addr, mac: MacAddr, target: Ipv6Addr) -> [u8; Answer::LEN] {
+    let message = Solicitation { checksum: 0, target };
+    packet(source, solicited_node(target), message.to_bytes(), NeighborOption::source_address(mac))
+}
+
+/// The IPv6 packet with this message, whose checksum is still zero, and this option.
+fn packet(
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    mut message: [u8; MESSAGE_LEN],
+    option: [u8; 8],
+) -> [u8; Answer::LEN] {
+    let ip = ipv6::Header {
+        dscp: Dscp::truncate(0),
+        ecn: Ecn::NotEct,
+        flow_label: FlowLabel::truncate(0),
+        payload_len: (Answer::LEN - ipv6::Header::LEN) as u16,
+        next_header: IpProtocol::ICMPV6,
+        hop_limit: HOP_LIMIT,
+        source,
+        destination,
+    };
+    let pseudo = Sum::pseudo_ipv6(source, destination, IpProtocol::ICMPV6, ip.payload_len.into());
+    let sum = pseudo.add_bytes(&message).add_bytes(&option);
+    let [_, _, c0, c1, ..] = &mut message;
+    [*c0, *c1] = sum.checksum().to_be_bytes();
+    let mut bytes = [0; Answer::LEN];
+    let parts = ip.to_bytes().into_iter().chain(message).chain(option);
+    for (to, from) in bytes.iter_mut().zip(parts) {
+        *to = from;
+    }
+    bytes
 }
 
 /// The group of all nodes on a link (RFC 4291, section 2.7.1).
