@@ -4,10 +4,10 @@ use core::net::IpAddr;
 
 use super::{DropReason, Engine, Worker, pace};
 use crate::{
-    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId, Snooping},
+    table::{Destination, LearnFrom, Learned, Lookup, Refusal, Remote, RemoteId, Snooping, scope},
     time::Instant,
     tunnel::{DecapMeta, OuterFacts},
-    wire::{MacAddr, Vni, is_unicast},
+    wire::{MacAddr, Vni, is_host, is_link_local},
 };
 
 impl Engine<'_> {
@@ -79,9 +79,7 @@ impl Engine<'_> {
 
     /// What a sender is of whom nothing else is known.
     const fn stranger(&self, address: IpAddr, ingress: u32) -> Remote {
-        let remote = Remote::new(address, self.config.dstport);
-        // A link-local address is somebody's on one interface only.
-        if is_link_local(address) { remote.egress(ingress) } else { remote }
+        Remote::new(address, self.config.dstport).egress(scope(address, ingress))
     }
 
     /// Learns where the source of a frame is; answers the remote, which may be a new one.
@@ -199,8 +197,7 @@ impl Engine<'_> {
         (address, mac): (IpAddr, Option<MacAddr>),
         sender: u64,
     ) -> bool {
-        let is_host = is_unicast(address) && !address.is_loopback();
-        let Some(mac) = mac.filter(|mac| is_host && mac.is_unicast()) else { return true };
+        let Some(mac) = mac.filter(|mac| is_host(address) && mac.is_unicast()) else { return true };
         match self.neighbors.lookup(now, vni, address) {
             Ok(Some(known)) => {
                 let stays = known.mac == mac || !known.is_valid() || !known.state.ages();
@@ -253,7 +250,3 @@ impl Sender {
 
 /// Members of a list or a group that are looked at for a sender with a VNI of its own: no packet asks for more.
 const MEMBERS: usize = 256;
-
-pub(super) const fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
-}

@@ -12,7 +12,8 @@ use crate::{
     table::Remote,
     tunnel::{DecapMeta, Framing, Link},
     wire::{
-        EtherType, MacAddr, VlanId, arp, ethernet, is_unicast, ndp, ndp_check, ndp_option::OptionType, vlan,
+        EtherType, MacAddr, VlanId, arp, ethernet, is_host, is_unicast, ndp, ndp_check,
+        ndp_option::OptionType, vlan,
     },
 };
 
@@ -77,9 +78,7 @@ impl Config {
             local: self.local6.map(IpAddr::V6),
             gateway: self.gateway6.map(IpAddr::V6),
             on_link: self.gateway6.is_some_and(on_link6),
-            is_host: self
-                .gateway6
-                .is_some_and(|gateway| is_unicast(gateway.into()) && !gateway.is_loopback()),
+            is_host: self.gateway6.is_some_and(|gateway| is_host(gateway.into())),
             field: "prefix6",
             len: self.prefix6,
             max: 128,

@@ -5,8 +5,8 @@
 
 use core::net::IpAddr;
 
-use super::{Config, Engine, learn::is_link_local};
-use crate::wire::{IpProtocol, ipv4, ipv6, udp, vxlan};
+use super::{Config, Engine};
+use crate::wire::{IpProtocol, ipv4, ipv6, is_link_local, udp, vxlan};
 
 /// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there
 /// is none.

@@ -14,7 +14,7 @@ use crate::{
     table::{Fields, Raw, RemoteId, VniCounters},
     time::Instant,
     tunnel::{EncapError, Payload, Peek},
-    wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6, is_unicast, vlan},
+    wire::{EtherType, MacAddr, Vni, ethernet, icmpv4, icmpv6, ipv4, ipv6, is_host, vlan},
 };
 
 /// How a frame came to be sent.
@@ -217,15 +217,10 @@ pub(super) fn check_header(frame: &[u8]) -> Result<(), DropReason> {
     Peek::new(Payload::Ethernet, frame).map(|_| ()).map_err(|_| DropReason::FrameTruncated)
 }
 
-/// Whether an answer may come from the destination that a packet has: from one that a host can have (RFC 4443, section
-/// 2.2).
-const fn is_hosts(destination: IpAddr) -> bool {
-    is_unicast(destination) && !destination.is_loopback()
-}
-
-/// That only so much of an IPv4 packet fits; `None` where its sender may not be told, as below the least MTU nobody is.
+/// That only so much of an IPv4 packet fits; `None` where its sender may not be told, as below the least MTU nobody is,
+/// nor anybody as if by a destination that no host has (RFC 4443, section 2.2).
 fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
-    let (header, _) = ipv4::Header::parse(ip).ok().filter(|(ip, _)| is_hosts(ip.destination.into()))?;
+    let (header, _) = ipv4::Header::parse(ip).ok().filter(|(ip, _)| is_host(ip.destination.into()))?;
     let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= ipv4::MIN_ACCEPTED)?;
     if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
         return None;
@@ -235,7 +230,7 @@ fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
 
 /// The same of an IPv6 packet.
 fn too_long_v6(ip: &[u8], mtu: usize) -> Option<Answer> {
-    let (header, _) = ipv6::Header::parse(ip).ok().filter(|(ip, _)| is_hosts(ip.destination.into()))?;
+    let (header, _) = ipv6::Header::parse(ip).ok().filter(|(ip, _)| is_host(ip.destination.into()))?;
     let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= ipv6::MIN_MTU.into())?;
     Answer::v6(ip, icmpv6::Problem::PacketTooBig { mtu }, header.destination, header.hop_limit)
 }

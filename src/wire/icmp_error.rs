@@ -20,7 +20,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::{
     Dscp, Ecn, Error, FlowLabel, FragmentOffset, IpProtocol, Layer,
     checksum::{State, Sum},
-    icmpv4, icmpv6, ipv4, ipv6, is_unicast,
+    icmpv4, icmpv6, ipv4, ipv6, is_host, is_unicast,
 };
 
 /// The most bytes of an ICMP error (RFC 1812, section 4.3.2.3).
@@ -153,7 +153,7 @@ pub fn ipv6(
     if about.destination.is_multicast() && !is_told_of_groups(problem, payload) {
         return Err(Suppressed::Destination);
     }
-    if about.source.is_multicast() || about.source.is_unspecified() || about.source.is_loopback() {
+    if !is_host(about.source.into()) {
         return Err(Suppressed::Source);
     }
     let mut chain = ipv6::Extensions::new(about.next_header, payload);

@@ -10,6 +10,18 @@ pub(crate) const fn is_unicast(address: IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast() && !broadcast
 }
 
+/// Whether the address is one that another host than this can have.
+#[inline]
+pub(crate) const fn is_host(address: IpAddr) -> bool {
+    is_unicast(address) && !address.is_loopback()
+}
+
+/// Whether the address is somebody's on one link only (RFC 4291, section 2.5.6); IPv4's count as everybody's.
+#[inline]
+pub(crate) const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 /// Whether the address is an IPv4 address as sockets of both families write it, `::ffff:a.b.c.d` (RFC 4291, section
 /// 2.5.5.2).
 pub(crate) const fn is_ipv4_mapped(address: IpAddr) -> bool {

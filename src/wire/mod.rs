@@ -67,7 +67,7 @@ pub use ds_field::{Dscp, Ecn, ds_field};
 pub use error::{Error, Layer, LengthSource};
 pub use ethertype::EtherType;
 pub use flow_label::FlowLabel;
-pub(crate) use ip_addr::{is_ipv4_mapped, is_unicast, stays_on_link};
+pub(crate) use ip_addr::{is_host, is_ipv4_mapped, is_link_local, is_unicast, stays_on_link};
 pub use ip_protocol::IpProtocol;
 pub use ipv4::FragmentOffset;
 pub use mac_addr::{MacAddr, ParseMacAddrError};

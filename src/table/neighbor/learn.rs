@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     time::Instant,
-    wire::{MacAddr, Vni, is_unicast},
+    wire::{MacAddr, Vni, is_host},
 };
 
 /// What came of a neighbour that was heard of.
@@ -118,7 +118,7 @@ impl Neighbors<'_> {
         if self.snooping == Snooping::Off {
             return refused(NeighborRefusal::Off);
         }
-        if !is_unicast(address) || address.is_loopback() {
+        if !is_host(address) {
             return refused(NeighborRefusal::InvalidAddress);
         }
         if saying.mac.is_some_and(|mac| !mac.is_unicast()) {

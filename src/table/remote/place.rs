@@ -19,6 +19,7 @@ use super::{
     Remote, Remotes,
     slot::{is_alive, name},
 };
+use crate::wire::is_link_local;
 
 impl Remotes<'_> {
     /// A remote at this address, whatever its port and VNI: the one that was there first. The egress counts where the
@@ -176,10 +177,7 @@ impl Remote {
 
 /// What tells apart those who have the same address: the interface where that is link-local, otherwise nothing.
 pub(crate) const fn scope(address: IpAddr, egress: u32) -> u32 {
-    match address {
-        IpAddr::V6(address) if address.is_unicast_link_local() => egress,
-        _ => 0,
-    }
+    if is_link_local(address) { egress } else { 0 }
 }
 
 /// In a key, more than any port.

@@ -44,5 +44,5 @@ pub mod words;
 mod wire {
     pub(crate) use encap::wire::{MacAddr, VlanId, Vni, icmp_quote};
 
-    pub(crate) use crate::ip_addr::{is_ipv4_mapped, is_unicast};
+    pub(crate) use crate::ip_addr::{is_ipv4_mapped, is_link_local, is_unicast};
 }
