@@ -17,8 +17,8 @@
 //! Receivers differ in what they do about the bits of Reserved0, so the header keeps those that it
 //! received; which of them are fatal is one AND in the tunnel's policy.
 //!
-//! Out of scope: the source routes of RFC 1701 and version 1, the enhanced GRE of PPTP. Both are refused
-//! by name.
+//! Out of scope: the source routes of RFC 1701, and version 1, the enhanced GRE of PPTP, which is in
+//! [`gre1`](super::gre1). Both are refused by name.
 
 use core::fmt;
 

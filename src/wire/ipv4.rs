@@ -18,7 +18,8 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! Options are carried as bytes; what they mean is out of scope.
+//! Options are carried as bytes. What they mean is out of scope, but for source routes: whether a packet has arrived is
+//! not to be said without them.
 
 use core::net::Ipv4Addr;
 
