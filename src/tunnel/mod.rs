@@ -9,6 +9,7 @@
 //! [`inspect()`] reads like decapsulation, but for analysers: all tunnels of a packet, nothing dropped.
 
 mod carried;
+mod counts;
 mod decap;
 mod drop_reason;
 pub mod ecn;
@@ -42,6 +43,7 @@ mod underlay;
 mod usual;
 pub mod vxlan;
 
+pub(crate) use counts::{Counts, Reason};
 pub use decap::{DecapMeta, Inner};
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
 pub use encapsulation::Encapsulation;

@@ -39,8 +39,7 @@ fn counters_of_a_tunnel_survive_with_their_drops() {
     let reason = tunnel.decap(Instant::ZERO, &mut packet).unwrap_err();
     survives(*tunnel.counters());
     let tree = serde_json::to_value(tunnel.counters()).unwrap();
-    assert_eq!(tree["drops"], json!({ format!("{reason:?}"): 1 }));
-    assert!(refusal::<encap::tunnel::gre::Drops>(json!([1])).contains("counts by reason"));
+    assert_eq!(tree["drops"], json!([[format!("{reason:?}"), 1]]));
 }
 
 /// Why `json` is not a `T`.

@@ -54,7 +54,7 @@ fn verdict(packet: &[u8]) -> Option<DropReason> {
     let mut tunnel = Tunnel::new(b, a).build().unwrap();
     let verdict = edit(packet, |packet| tunnel.decap(encap::time::Instant::ZERO, packet)).err();
     assert_eq!(decap(&gre::Endpoint::new(b).build().unwrap(), packet).err(), verdict);
-    let counted: u64 = tunnel.counters().drops.iter().map(|(_, count)| count).sum();
+    let counted: u64 = tunnel.counters().drops().map(|(_, count)| count).sum();
     assert_eq!(counted, u64::from(verdict.is_some_and(|reason| !reason.is_not_ours())));
     verdict
 }

@@ -1,7 +1,6 @@
 //! What a tunnel counts: the counters of a network device that Linux's GRE keeps.
 
-use super::Drops;
-use crate::tunnel::{DropReason, EncapError};
+use crate::tunnel::{Counts, DropReason, EncapError};
 
 /// Counters of a tunnel, named as Linux's, which count what Linux's do. What Linux drops without counting, such as a
 /// broken GRE header or a wrong checksum, is in [`drops`](Self::drops) alone, as everything that was dropped is; a
@@ -29,8 +28,7 @@ pub struct Counters {
     pub rx_frame_errors: u64,
     /// Keepalives received, the remote's and our own.
     pub rx_keepalives: u64,
-    /// Packets that were dropped, by reason.
-    pub drops: Drops,
+    drops: Counts<DropReason, { DropReason::ALL.len() }>,
     /// Packets encapsulated.
     pub tx_packets: u64,
     /// Their bytes, without outer headers.
@@ -44,24 +42,15 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Nothing yet.
-    pub(super) const ZERO: Self = Self {
-        rx_packets: 0,
-        rx_bytes: 0,
-        multicast: 0,
-        rx_errors: 0,
-        rx_crc_errors: 0,
-        rx_fifo_errors: 0,
-        rx_length_errors: 0,
-        rx_frame_errors: 0,
-        rx_keepalives: 0,
-        drops: Drops::NONE,
-        tx_packets: 0,
-        tx_bytes: 0,
-        tx_errors: 0,
-        tx_carrier_errors: 0,
-        collisions: 0,
-    };
+    /// How often a packet was dropped for this reason.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.drops.of(reason)
+    }
+
+    /// Every reason that occurred, in the order of the checks, with its count.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        self.drops.iter()
+    }
 
     #[inline]
     pub(super) const fn delivered(&mut self, bytes: usize, is_multicast: bool) {
@@ -71,7 +60,7 @@ impl Counters {
     }
 
     /// A packet of this tunnel was dropped.
-    pub(super) fn dropped(&mut self, reason: DropReason) {
+    pub(super) fn drop(&mut self, reason: DropReason) {
         self.drops.add(reason, 1);
         let counter = match reason {
             DropReason::GreChecksumFlag => &mut self.rx_crc_errors,

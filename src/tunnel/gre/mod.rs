@@ -8,7 +8,6 @@
 
 mod config;
 mod counters;
-mod drops;
 mod encap_limit;
 mod endpoint;
 mod keepalive;
@@ -26,7 +25,6 @@ mod tunnel;
 
 pub use config::{ChecksumRule, Config};
 pub use counters::Counters;
-pub use drops::Drops;
 pub(crate) use endpoint::open;
 pub use endpoint::{Endpoint, Gre, OVERHEAD_IPV4, OVERHEAD_IPV6, UdpEndpoint};
 pub use lookup::{Tunnels, TunnelsError};

@@ -70,7 +70,7 @@ impl Tunnel {
             Err(reason) => {
                 // What is for others is not this tunnel's to count, whatever else is wrong with it.
                 if !seen.with(*reason).into_iter().any(DropReason::is_not_ours) {
-                    self.counters.dropped(*reason);
+                    self.counters.drop(*reason);
                 }
             }
         }

@@ -121,7 +121,7 @@ impl Tunnel {
             filter,
             last_received: None,
             failures: Failures::default(),
-            counters: Counters::ZERO,
+            counters: Counters::default(),
         })
     }
 }

@@ -159,7 +159,7 @@ fn b7_an_answer_needs_room_for_its_ethernet_header() {
                 continue;
             }
             assert_eq!(received, Err(DropReason::KeepaliveHeadroom));
-            assert_eq!(there.counters().drops.of(DropReason::KeepaliveHeadroom), 1);
+            assert_eq!(there.counters().dropped(DropReason::KeepaliveHeadroom), 1);
             assert_eq!((packet.into_range(), buffer), ((room, request.len() - 20), before));
         }
     }
