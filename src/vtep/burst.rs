@@ -139,8 +139,7 @@ impl<'t> Engine<'t> {
         self.find_all::<V4, V6>(straight, burst);
         let bytes = self.encap_all::<V4, V6>(straight, burst, metas, &mut *packets, &mut *outputs);
         let sent = (metas.len() as u64).wrapping_sub(burst.left.count_ones().into());
-        worker.counters.sent = worker.counters.sent.wrapping_add(sent);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        worker.counters.sent(sent, bytes);
         if worker.slot.is_some() {
             for (at, (meta, (packet, output))) in
                 (0..BURST).zip(metas.iter().zip(packets.iter().zip(outputs)))

@@ -78,6 +78,20 @@ impl Counters {
         self.refusals.iter()
     }
 
+    pub(super) fn sent(&mut self, packets: u64, bytes: u64) {
+        self.sent = self.sent.wrapping_add(packets);
+        self.sent_bytes = self.sent_bytes.wrapping_add(bytes);
+    }
+
+    pub(super) fn delivered(&mut self, bytes: u64) {
+        self.delivered = self.delivered.wrapping_add(1);
+        self.delivered_bytes = self.delivered_bytes.wrapping_add(bytes);
+    }
+
+    pub(super) fn replied(&mut self) {
+        self.replies = self.replies.wrapping_add(1);
+    }
+
     pub(super) fn drop(&mut self, reason: DropReason) {
         self.drops.add(reason, 1);
     }

@@ -94,7 +94,7 @@ impl Engine<'_> {
 
     #[cold]
     pub(super) fn refuse(&self, worker: &mut Worker, vni: Option<Vni>, reason: DropReason) -> Output {
-        worker.drop(reason);
+        worker.counters.drop(reason);
         if let Some(vni) = vni {
             self.tally(worker, vni, &VniCounters { send_drops: 1, ..VniCounters::default() });
         }
@@ -194,7 +194,7 @@ impl Engine<'_> {
                 _ => false,
             };
             if answered {
-                worker.counters.replies = worker.counters.replies.wrapping_add(1);
+                worker.counters.replied();
                 *output = Output::Reply;
                 return Ok(());
             }

@@ -50,7 +50,7 @@ impl Answer {
         if !worker.may_report(now, per_second) {
             return Err(DropReason::ReportLimit);
         }
-        worker.counters.replies = worker.counters.replies.wrapping_add(1);
+        worker.counters.replied();
         Ok(())
     }
 

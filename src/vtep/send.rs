@@ -149,8 +149,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
-        worker.counters.sent = worker.counters.sent.wrapping_add(1);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(bytes);
+        worker.counters.sent(1, bytes);
         self.tally_sent(worker, vni, bytes);
     }
 
@@ -159,8 +158,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn count_delivered(&self, worker: &mut Worker, vni: Vni, bytes: u64) {
-        worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(bytes);
+        worker.counters.delivered(bytes);
         let more = VniCounters { delivered: 1, delivered_bytes: bytes, ..VniCounters::default() };
         self.tally(worker, vni, &more);
     }

@@ -28,7 +28,7 @@ impl<'t> Engine<'t> {
                 Output::Pass
             }
             Err(reason) => {
-                worker.drop(reason);
+                worker.counters.drop(reason);
                 // The packet is opened once more only where somebody counts.
                 let of_refused = || worker.slot.and_then(|_| self.vni_of_refused(reason, meta, packet));
                 if let Some(vni) = vni.or_else(of_refused) {

@@ -1,7 +1,7 @@
 //! What one core has for itself: counters, the IPv4 identification, misses to tell.
 
 use super::{
-    Config, Counters, DropReason,
+    Config, Counters,
     miss::{Log, Miss},
     pace::Pace,
     rate::Bucket,
@@ -74,10 +74,6 @@ impl<'a> Worker<'a> {
     /// The next miss, if one waits: the one that waits longest.
     pub fn poll_miss(&mut self) -> Option<Miss> {
         self.misses.poll()
-    }
-
-    pub(super) fn drop(&mut self, reason: DropReason) {
-        self.counters.drop(reason);
     }
 
     pub(super) fn count_unlearned(&mut self, unlearned: bool) {

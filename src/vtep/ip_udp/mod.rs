@@ -259,8 +259,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
         carried.strip_from(packet);
         // What is behind the packet is none of it. All of it is there, so this cannot fail.
         let _ = packet.trim(ip.len);
-        worker.counters.delivered = worker.counters.delivered.wrapping_add(1);
-        worker.counters.delivered_bytes = worker.counters.delivered_bytes.wrapping_add(packet.len() as u64);
+        worker.counters.delivered(packet.len() as u64);
         Ok(())
     }
 
@@ -311,8 +310,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
         let mut meta = EncapMeta::new();
         meta.identification = Some(worker.next_identification());
         endpoint.encap_with(packet, &remote, &meta).map_err(super::send::reason)?;
-        worker.counters.sent = worker.counters.sent.wrapping_add(1);
-        worker.counters.sent_bytes = worker.counters.sent_bytes.wrapping_add(len);
+        worker.counters.sent(1, len);
         Ok(Output::Send { address, port })
     }
 
