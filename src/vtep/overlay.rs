@@ -71,25 +71,16 @@ impl Engine<'_> {
     ) {
         // That of a trunk's frame is told by its tag.
         let mut vni = (!meta.trunk).then_some(meta.vni);
-        let refused = match self.plain_remote(now, meta, packet.as_slice()) {
-            Some(remote) => match self.try_straight(meta, remote, packet, output) {
-                Some(len) => {
-                    self.count_sent(worker, meta.vni, len as u64);
-                    return;
+        let sent = match self.plain_remote(now, meta, packet.as_slice()) {
+            Some(remote) => {
+                if let Some(len) = self.try_straight(meta, remote, packet, output) {
+                    return self.count_sent(worker, meta.vni, len as u64);
                 }
-                None => match self.send_any(worker, now, meta, To::one(remote), packet) {
-                    Ok(sent) => {
-                        *output = sent;
-                        None
-                    }
-                    Err(reason) => Some(reason),
-                },
-            },
-            None => self.route(worker, now, meta, &mut vni, packet, output).err(),
+                self.send_any(worker, now, meta, To::one(remote), packet)
+            }
+            None => self.bridge(worker, now, meta, &mut vni, packet),
         };
-        if let Some(reason) = refused {
-            *output = self.refuse(worker, vni, reason);
-        }
+        *output = sent.unwrap_or_else(|reason| self.refuse(worker, vni, reason));
     }
 
     #[cold]
@@ -102,7 +93,7 @@ impl Engine<'_> {
     }
 
     /// The remote behind which the destination of a frame is, if it is one that goes there and nowhere else: most
-    /// frames are of this kind. Whatever could be otherwise is left to [`route`](Self::route).
+    /// frames are of this kind. Whatever could be otherwise is left to [`bridge`](Self::bridge).
     #[inline(always)]
     fn plain_remote(&self, now: Instant, meta: &OverlayMeta, frame: &[u8]) -> Option<RemoteId> {
         if self.config.rsc != ShortCircuit::Off {
@@ -157,18 +148,19 @@ impl Engine<'_> {
         is_question || self.own.may_be_ipv6([s0, s1, s2, s3, s4, s5, s6, s7])
     }
 
-    fn route(
+    /// Decides about any frame, one step after the other. Its segment is put into `known` as soon as that is told, for
+    /// the count of drops.
+    fn bridge(
         &self,
         worker: &mut Worker,
         now: Instant,
         meta: &OverlayMeta,
-        vni: &mut Option<Vni>,
+        known: &mut Option<Vni>,
         packet: &mut Packet<'_>,
-        output: &mut Output,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Output, DropReason> {
         let mut front = Front::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
         let member = self.membership(meta, &mut front, packet.as_slice())?;
-        let vni = *vni.insert(member.vni);
+        let vni = *known.insert(member.vni);
         if front.tagged && !self.config.inner_vlan {
             return Err(DropReason::InnerVlan);
         }
@@ -180,43 +172,48 @@ impl Engine<'_> {
         if is_ip && self.is_outer(packet.as_slice().get(front.l3..).unwrap_or_default()) {
             return Err(DropReason::Loop);
         }
-        if let Some(remote) = meta.remote {
-            let meta = OverlayMeta { vni, ..*meta };
-            *output = self
-                .untagged(member, packet, |packet| self.send(worker, now, &meta, To::one(remote), packet))?;
-            return Ok(());
-        }
+        let meta = &OverlayMeta { vni, ..*meta };
+        let destination = match meta.remote {
+            Some(remote) => remote.into(),
+            None => {
+                if self.proxy(worker, now, vni, &front, packet)? {
+                    worker.counters.replied();
+                    return Ok(Output::Reply);
+                }
+                match self.group(vni, &front, packet.as_slice()) {
+                    Some(group) => group,
+                    None => {
+                        if let Some(sent) = self.send_short(worker, now, meta, &front, member, packet) {
+                            return sent;
+                        }
+                        self.destination(worker, now, vni, front.link.destination)?
+                    }
+                }
+            }
+        };
+        self.untagged(member, packet, |packet| {
+            self.forward(worker, now, meta, Origin::Bridged, destination, packet)
+        })
+    }
+
+    /// Answers a frame in the place of another host, if that is for the VTEP to do; tells whether it did.
+    fn proxy(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        vni: Vni,
+        front: &Front,
+        packet: &mut Packet<'_>,
+    ) -> Result<bool, DropReason> {
         // What is known of the neighbours of a VNI is of no VLAN in it.
-        if self.config.proxy != Proxy::Off && !front.tagged {
-            let answered = match front.ethertype {
-                EtherType::ARP => arp_proxy::handle(self, worker, now, vni, &front, packet)?,
-                EtherType::IPV6 => nd_proxy::handle(self, worker, now, vni, &front, packet)?,
-                _ => false,
-            };
-            if answered {
-                worker.counters.replied();
-                *output = Output::Reply;
-                return Ok(());
-            }
+        if self.config.proxy == Proxy::Off || front.tagged {
+            return Ok(false);
         }
-        let meta = OverlayMeta { vni, ..*meta };
-        if let Some(group) = self.group(vni, &front, packet.as_slice()) {
-            *output = self.untagged(member, packet, |packet| {
-                self.forward(worker, now, &meta, Origin::Bridged, group, packet)
-            })?;
-            return Ok(());
+        match front.ethertype {
+            EtherType::ARP => arp_proxy::handle(self, worker, now, vni, front, packet),
+            EtherType::IPV6 => nd_proxy::handle(self, worker, now, vni, front, packet),
+            _ => Ok(false),
         }
-        if self.config.rsc != ShortCircuit::Off {
-            if let Some(sent) = self.send_short(worker, now, &meta, &front, member, packet) {
-                *output = sent?;
-                return Ok(());
-            }
-        }
-        let destination = self.destination(worker, now, vni, front.link.destination)?;
-        *output = self.untagged(member, packet, |packet| {
-            self.forward(worker, now, &meta, Origin::Bridged, destination, packet)
-        })?;
-        Ok(())
     }
 
     /// Where a multicast packet goes by its IP addresses; what has no entry goes by its MAC address, and so does what

@@ -69,7 +69,7 @@ impl Engine<'_> {
         let router = front.link.destination;
         let routable = matches!(front.ethertype, EtherType::IPV4 | EtherType::IPV6) && router.is_unicast();
         // The neighbours of a VNI are those of no VLAN in it.
-        if !routable || front.tagged {
+        if self.config.rsc == ShortCircuit::Off || !routable || front.tagged {
             return None;
         }
         if !self.fdb.get(now, meta.vni, router).is_ok_and(|entry| entry.router) {
