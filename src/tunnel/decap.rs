@@ -213,13 +213,13 @@ impl<P: Protocol> Endpoint<P> {
     pub(super) fn walked(&self, packet: &[u8], meta: &DecapMeta) -> Result<(Inner, Carried), DropReason> {
         let mut seen = Anomalies::NONE;
         let read = self.read(View::whole(packet), meta, &mut seen);
-        let fatal = seen.and(self.fatal);
-        let (outer, carried) = match read {
-            Ok(read) if fatal.is_empty() => read,
-            Ok(_) => return Err(fatal.first().unwrap_or(DropReason::TooDeep)),
-            Err(reason) => return Err(fatal.with(reason).first().unwrap_or(reason)),
-        };
-        Ok((carried.inner(outer), carried))
+        let fatal = seen.and(self.fatal).first();
+        match (read, fatal) {
+            (Ok((outer, carried)), None) => Ok((carried.inner(outer), carried)),
+            (Ok(_), Some(reason)) => Err(reason),
+            // The first one in the order of the checks.
+            (Err(reason), fatal) => Err(fatal.map_or(reason, |fatal| fatal.min(reason))),
+        }
     }
 
     /// Whether a packet is for somebody else, whatever else is wrong with it.
@@ -239,14 +239,18 @@ impl<P: Protocol> Endpoint<P> {
 
     /// Whether a packet is a later fragment: whose datagram that is, only its first one says.
     fn has_no_port(&self, packet: &[u8], meta: &DecapMeta) -> bool {
-        let start = match (meta.outer, self.outer.framing) {
-            (Some(_), _) | (None, Framing::Payload) => return false,
-            (None, Framing::Ip) => Start::Ip,
-            (None, Framing::Ethernet(_)) => Start::Ethernet,
-        };
-        let mut seen = Anomalies::NONE;
-        let ip = underlay::ip(View::whole(packet), start, &mut seen);
-        ip.is_ok_and(|ip| ip.is_later_fragment)
+        let ip = |start| underlay::ip(View::whole(packet), start, &mut Anomalies::default()).ok();
+        self.start(meta).and_then(ip).is_some_and(|ip| ip.is_later_fragment)
+    }
+
+    /// Where the outer headers of a packet begin; `None` where it has none any more.
+    #[inline(always)]
+    const fn start(&self, meta: &DecapMeta) -> Option<Start> {
+        match (meta.outer, self.outer.framing) {
+            (Some(_), _) | (None, Framing::Payload) => None,
+            (None, Framing::Ip) => Some(Start::Ip),
+            (None, Framing::Ethernet(_)) => Some(Start::Ethernet),
+        }
     }
 
     /// Decapsulates a burst: each packet with the knowledge that stands at its place in `metas`, and what came of it
@@ -294,26 +298,22 @@ impl<P: Protocol> Endpoint<P> {
         Ok((outer, Carried::new(opened, ecn_of(outer), &self.policy, seen)?))
     }
 
-    /// Reads down to the tunnel's own header, and not into what it carries. `judge` sees source and destination as soon
-    /// as they are known: before whatever else may be wrong with a packet that is for others.
+    /// Reads down to the tunnel's own header, and not into what it carries. `check_ends` sees source and destination as
+    /// soon as they are known: before whatever else may be wrong with a packet that is for others.
     #[inline(always)]
     pub(crate) fn open<'a>(
         &self,
         view: View<'a>,
         meta: &DecapMeta,
         seen: &mut Anomalies,
-        judge: impl FnOnce(IpAddr, IpAddr, &mut Anomalies),
+        check_ends: impl FnOnce(IpAddr, IpAddr, &mut Anomalies),
     ) -> Result<(Option<OuterFacts>, Opened<'a>), DropReason> {
-        let start = match (meta.outer, self.outer.framing) {
-            (Some(_), _) | (None, Framing::Payload) => {
-                if let Some(outer) = &meta.outer {
-                    self.judge(outer, seen);
-                    judge(outer.source, outer.destination, seen);
-                }
-                return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?));
+        let Some(start) = self.start(meta) else {
+            if let Some(outer) = &meta.outer {
+                self.judge(outer, seen);
+                check_ends(outer.source, outer.destination, seen);
             }
-            (None, Framing::Ip) => Start::Ip,
-            (None, Framing::Ethernet(_)) => Start::Ethernet,
+            return Ok((meta.outer, self.protocol.open(view, &self.policy, seen)?));
         };
         let ip = underlay::header(view, start, seen)?;
         let (source, destination, local) = (ip.header.source(), ip.header.destination(), self.outer.local);
@@ -323,7 +323,7 @@ impl<P: Protocol> Endpoint<P> {
         seen.insert_if(source == local, DropReason::MartianSource);
         let ours = destination == local || destination.is_multicast();
         seen.insert_if(!ours, DropReason::OtherDestination);
-        judge(source, destination, seen);
+        check_ends(source, destination, seen);
         let ip = ip.upper(seen)?;
         if ip.leads_on {
             // No policy makes this ours: a socket of any address does not get it either.
