@@ -77,9 +77,13 @@ impl<'t> Engine<'t> {
         if let Framing::Ethernet(link) = self.config.framing {
             // One next hop for all is in the headers already.
             if raw.next_hop().is_some() || link.next_hop == MacAddr::ZERO {
-                let mac = raw.next_hop().ok_or(()).or_else(|()| self.find_next_hop(address, raw.egress()))?;
-                if let Some(to) = raw.header_mut().split_at_mut_checked(tunnel::Remote::FACTS) {
-                    to.1.first_chunk_mut().into_iter().for_each(|to| *to = mac.0);
+                let mac = match raw.next_hop() {
+                    Some(mac) => mac,
+                    None => self.find_next_hop(address, raw.egress())?,
+                };
+                let header = raw.header_mut().get_mut(tunnel::Remote::FACTS..);
+                if let Some(to) = header.and_then(<[u8]>::first_chunk_mut) {
+                    *to = mac.0;
                 }
             }
         }
