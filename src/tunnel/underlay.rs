@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Anomalies, DropReason, Policy, ip_options};
+use super::{Anomalies, DropReason, Policy, extensions};
 use crate::wire::{
     Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
     checksum::{State, Sum},
@@ -207,7 +207,7 @@ impl Ip<'_> {
     #[inline(always)]
     pub(crate) fn upper(mut self, seen: &mut Anomalies) -> Result<Self, DropReason> {
         if !self.header.is_v4() && ipv6::is_extension(self.protocol) {
-            let behind = ip_options::behind_extensions(self.protocol, self.payload.bytes(), seen)?;
+            let behind = extensions::behind_extensions(self.protocol, self.payload.bytes(), seen)?;
             (self.protocol, self.is_later_fragment, self.leads_on) =
                 (behind.protocol, behind.is_later_fragment, behind.leads_on);
             self.payload = self.payload.skip(behind.at);

@@ -41,6 +41,7 @@ pub mod ipv4;
 mod ipv4_options;
 pub mod ipv6;
 mod ipv6_extension;
+pub(crate) mod ipv6_option;
 mod mac_addr;
 pub mod ndp;
 pub mod ndp_check;

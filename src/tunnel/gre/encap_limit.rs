@@ -9,10 +9,7 @@
 //! +-----------------+------------+------------+------------+
 //! ```
 
-use crate::{
-    tunnel::ip_options::Ipv6Options,
-    wire::{IpProtocol, ipv6},
-};
+use crate::wire::{IpProtocol, ipv6, ipv6_option::Options};
 
 /// Bytes of the options header.
 pub(super) const LEN: usize = 8;
@@ -58,7 +55,7 @@ pub(super) fn find(packet: &[u8]) -> Option<Found> {
 
 /// Where in an options header the limit stands, and what it is.
 fn option(header: &[u8]) -> Option<(usize, u8)> {
-    Ipv6Options::new(header).flatten().find_map(|option| match (option.kind, option.data) {
+    Options::new(header).flatten().find_map(|option| match (option.kind, option.data) {
         (OPTION, &[limit]) => Some((option.at, limit)),
         _ => None,
     })

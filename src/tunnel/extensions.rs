@@ -4,6 +4,7 @@ use super::{Anomalies, DropReason};
 use crate::wire::{
     IpProtocol,
     ipv6::{Extension, Extensions},
+    ipv6_option::Options,
 };
 
 /// What is behind the extension headers of a packet.
@@ -43,11 +44,9 @@ pub(super) fn behind_extensions(
 fn examine(extension: &Extension<'_>, seen: &mut Anomalies) -> bool {
     match extension.protocol {
         IpProtocol::HOP_BY_HOP | IpProtocol::DESTINATION_OPTIONS => {
-            for option in Ipv6Options::new(extension.bytes) {
-                // RFC 8200, section 4.2: whoever does not know an option skips it where these bits are clear.
-                let is_fatal = option.as_ref().is_some_and(|option| option.kind & ACTION != 0);
-                seen.insert_if(is_fatal, DropReason::Ipv6Option);
-                seen.insert_if(option.is_none(), DropReason::Ipv6Extensions);
+            for option in Options::new(extension.bytes) {
+                seen.insert_if(option.is_ok_and(|option| !option.is_skipped()), DropReason::Ipv6Option);
+                seen.insert_if(option.is_err(), DropReason::Ipv6Extensions);
             }
             false
         }
@@ -61,51 +60,3 @@ fn examine(extension: &Extension<'_>, seen: &mut Anomalies) -> bool {
         }
     }
 }
-
-/// An option in an extension header of IPv6.
-pub(super) struct Ipv6Option<'a> {
-    pub(super) kind: u8,
-    pub(super) data: &'a [u8],
-    /// Where in the header the data starts.
-    pub(super) at: usize,
-}
-
-/// The options of an extension header (RFC 8200, section 4.2), without padding of one byte; ends with `None` where one
-/// runs past the end.
-pub(super) struct Ipv6Options<'a> {
-    header: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Ipv6Options<'a> {
-    /// Those of this header, which begins with its two bytes of next header and length.
-    pub(super) const fn new(header: &'a [u8]) -> Self {
-        Self { header, at: 2 }
-    }
-}
-
-impl<'a> Iterator for Ipv6Options<'a> {
-    type Item = Option<Ipv6Option<'a>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = loop {
-            match self.header.get(self.at..).unwrap_or_default() {
-                [] => return None,
-                [PAD1, ..] => self.at = self.at.saturating_add(1),
-                rest => break rest,
-            }
-        };
-        let option = match *rest {
-            [kind, len, ref data @ ..] => {
-                data.get(..len.into()).map(|data| Ipv6Option { kind, data, at: self.at.saturating_add(2) })
-            }
-            _ => None,
-        };
-        self.at = option.as_ref().map_or(self.header.len(), |it| it.at.saturating_add(it.data.len()));
-        Some(option)
-    }
-}
-
-// RFC 8200, section 4.2.
-const PAD1: u8 = 0;
-const ACTION: u8 = 0xc0;
