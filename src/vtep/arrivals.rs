@@ -38,7 +38,7 @@ impl<'t> Engine<'t> {
 
     /// A burst of which most packets are from senders of one family.
     #[inline(always)]
-    fn arrive<S: Sender>(
+    fn arrive<F: Family>(
         &self,
         worker: &mut Worker,
         now: Instant,
@@ -46,11 +46,11 @@ impl<'t> Engine<'t> {
         packets: &mut [Packet<'_>],
         outputs: &mut [Output],
     ) -> usize {
-        let mut arrivals: [Option<Arrival<'t, S>>; BURST] = [None; BURST];
+        let mut arrivals: [Option<Arrival<'t, F>>; BURST] = [None; BURST];
         let bursts = metas.chunks(BURST).zip(packets.chunks_mut(BURST)).zip(outputs.chunks_mut(BURST));
         bursts.fold(0, |done, ((metas, packets), outputs)| {
             let moment = self.fdb.moment(now);
-            if let Some(endpoint) = S::endpoint(self).filter(|_| self.may_deliver_straight()) {
+            if let Some(endpoint) = F::endpoint(self).filter(|_| self.may_deliver_straight()) {
                 self.open_all(endpoint, metas, packets, &mut arrivals);
             }
             let arrived = arrivals.iter().zip(metas).zip(packets).zip(outputs);
@@ -126,7 +126,7 @@ impl<'t> Engine<'t> {
     }
 
     #[inline(always)]
-    fn arrive_alone<S: Sender>(
+    fn arrive_alone<F: Family>(
         &self,
         worker: &mut Worker,
         now: Instant,
@@ -135,8 +135,8 @@ impl<'t> Engine<'t> {
         output: &mut Output,
     ) {
         let moment = self.fdb.moment(now);
-        let endpoint = S::endpoint(self).filter(|_| self.may_deliver_straight());
-        let arrival = endpoint.and_then(|endpoint| self.open::<S>(endpoint, meta, packet.bytes()?));
+        let endpoint = F::endpoint(self).filter(|_| self.may_deliver_straight());
+        let arrival = endpoint.and_then(|endpoint| self.open::<F>(endpoint, meta, packet.bytes()?));
         self.deliver(worker, (now, moment), arrival.as_ref(), meta, packet, output);
     }
 
@@ -148,12 +148,12 @@ impl<'t> Engine<'t> {
     /// Opens those packets of a burst that are plain VXLAN from such senders, and touches where their sources are
     /// known.
     #[inline(never)]
-    fn open_all<S: Sender>(
+    fn open_all<F: Family>(
         &self,
         endpoint: &vxlan::Endpoint,
         metas: &[DecapMeta],
         packets: &[Packet<'_>],
-        arrivals: &mut [Option<Arrival<'t, S>>; BURST],
+        arrivals: &mut [Option<Arrival<'t, F>>; BURST],
     ) {
         let mut touched = 0;
         for ((meta, packet), arrival) in metas.iter().zip(packets).zip(arrivals) {
@@ -164,13 +164,13 @@ impl<'t> Engine<'t> {
     }
 
     #[inline(always)]
-    fn open<S: Sender>(
+    fn open<F: Family>(
         &self,
         endpoint: &vxlan::Endpoint,
         meta: &DecapMeta,
         packet: &[u8],
-    ) -> Option<Arrival<'t, S>> {
-        let (inner, end, sender) = S::open(endpoint, meta, packet)?;
+    ) -> Option<Arrival<'t, F>> {
+        let (inner, end, sender) = F::open(endpoint, meta, packet)?;
         self.arrival(packet, &inner, end, sender)
     }
 
@@ -196,11 +196,11 @@ impl<'t> Engine<'t> {
 
     /// Delivers what goes straight, and does all that is to be done with another packet.
     #[inline(always)]
-    fn deliver<S: Sender>(
+    fn deliver<F: Family>(
         &self,
         worker: &mut Worker,
         at: (Instant, Moment),
-        arrival: Option<&Arrival<'_, S>>,
+        arrival: Option<&Arrival<'_, F>>,
         meta: &DecapMeta,
         packet: &mut Packet<'_>,
         output: &mut Output,
@@ -287,16 +287,17 @@ impl<'t> Engine<'t> {
     }
 }
 
-/// The address of whom a packet is from: one of either family. (What holds both takes as long as a third of the rest.)
-trait Sender: Copy + Into<IpAddr> {
-    /// What opens such packets.
+/// A family of IP, as its type of addresses: that of a packet's sender. (With one that holds both, everything took a
+/// third longer.)
+trait Family: Copy + Into<IpAddr> {
+    /// What opens packets of this family.
     fn endpoint<'t>(engine: &Engine<'t>) -> Option<&'t vxlan::Endpoint>;
 
-    /// Opens a packet if it is plain VXLAN from such a sender; answers where in the packet the frame ends, too.
+    /// Opens a packet if it is plain VXLAN of this family; answers where in the packet the frame ends, too.
     fn open(endpoint: &vxlan::Endpoint, meta: &DecapMeta, packet: &[u8]) -> Option<(Inner, usize, Self)>;
 }
 
-impl Sender for Ipv4Addr {
+impl Family for Ipv4Addr {
     #[inline(always)]
     fn endpoint<'t>(engine: &Engine<'t>) -> Option<&'t vxlan::Endpoint> {
         engine.ipv4
@@ -310,7 +311,7 @@ impl Sender for Ipv4Addr {
     }
 }
 
-impl Sender for Ipv6Addr {
+impl Family for Ipv6Addr {
     #[inline(always)]
     fn endpoint<'t>(engine: &Engine<'t>) -> Option<&'t vxlan::Endpoint> {
         engine.ipv6
