@@ -4,7 +4,7 @@ use core::{net::IpAddr, time::Duration};
 
 use super::SequenceRule;
 use crate::{
-    tunnel::{Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Ttl, ecn},
+    tunnel::{Framing, OuterDscp, OuterFlowLabel, Payload, Policy, Ttl, ecn, outer::MAX_LEN},
     wire::{gre::Key, icmp_quote::MTU_EXPIRES},
 };
 
@@ -99,7 +99,7 @@ impl Config {
             keepalives: None,
             discard_loops: None,
             policy: None,
-            mtu: MAX_MTU,
+            mtu: MAX_LEN,
             mtu_expires: Some(MTU_EXPIRES),
             seed: 0,
             linux: false,
@@ -291,5 +291,3 @@ impl Config {
         self
     }
 }
-
-const MAX_MTU: usize = 65_535;
