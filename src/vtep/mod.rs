@@ -87,6 +87,7 @@ mod icmp;
 pub mod ip_udp;
 mod l3;
 mod learn;
+mod meta;
 mod miss;
 mod nd_proxy;
 mod next_hop;
@@ -113,8 +114,9 @@ pub use self::{
     drop_reason::DropReason,
     engine::Engine,
     icmp::PathReport,
+    meta::OverlayMeta,
     miss::Miss,
-    output::{Flood, Gso, Output, OverlayMeta},
+    output::{Flood, Gso, Output},
     replicas::{Replica, Replicas},
     worker::Worker,
 };
