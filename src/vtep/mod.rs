@@ -113,10 +113,11 @@ pub use self::{
     counters::Counters,
     drop_reason::DropReason,
     engine::Engine,
+    gso::Gso,
     icmp::PathReport,
     meta::OverlayMeta,
     miss::Miss,
-    output::{Flood, Gso, Output},
+    output::{Flood, Output},
     replicas::{Replica, Replicas},
     worker::Worker,
 };

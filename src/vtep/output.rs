@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{DropReason, OverlayMeta, send::Origin};
+use super::{DropReason, Gso, OverlayMeta, send::Origin};
 use crate::{
     table::{ListId, RemoteId},
     tunnel::InnerChecksum,
@@ -84,22 +84,4 @@ pub struct Flood {
     pub(super) list: ListId,
     pub(super) meta: OverlayMeta,
     pub(super) origin: Origin,
-}
-
-/// How a frame that is longer than packets may be is cut into segments later.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Gso {
-    /// Bytes of headers that each segment gets: from the front of the frame, without the tag of a trunk, to the end of
-    /// its TCP or UDP header; for [`handle_ip`](super::Vtep::handle_ip) from the front of the IP packet.
-    pub headers: u16,
-    /// Bytes of payload in each segment but the last.
-    pub size: u16,
-}
-
-impl Gso {
-    /// Segments of `size` bytes behind `headers` bytes of headers.
-    pub const fn new(headers: u16, size: u16) -> Self {
-        Self { headers, size }
-    }
 }
