@@ -1,5 +1,7 @@
 //! What a decision needs of a VTEP, put together once: for a burst, a call, or as long as its caller keeps it.
 
+use core::net::IpAddr;
+
 use super::{Config, own::Own, straight::Straight};
 use crate::{
     table::{Fdb, Groups, Neighbors, Routes, Snooping, TableSet, Tally, Vlans},
@@ -89,5 +91,16 @@ impl<'t> Engine<'t> {
 
     pub(super) fn vlans(&self) -> Vlans<'t> {
         self.tables.vlans(self.fdb.vnis)
+    }
+
+    pub(super) const fn endpoint(&self, address: IpAddr) -> Option<&'t vxlan::Endpoint> {
+        match address {
+            IpAddr::V4(_) => self.ipv4,
+            IpAddr::V6(_) => self.ipv6,
+        }
+    }
+
+    pub(super) fn is_local(&self, address: IpAddr) -> bool {
+        self.endpoint(address).is_some_and(|endpoint| endpoint.local() == address)
     }
 }

@@ -368,19 +368,6 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     }
 }
 
-impl<'t> Engine<'t> {
-    const fn endpoint(&self, address: IpAddr) -> Option<&'t vxlan::Endpoint> {
-        match address {
-            IpAddr::V4(_) => self.ipv4,
-            IpAddr::V6(_) => self.ipv6,
-        }
-    }
-
-    fn is_local(&self, address: IpAddr) -> bool {
-        self.endpoint(address).is_some_and(|endpoint| endpoint.local() == address)
-    }
-}
-
 #[cfg(feature = "alloc")]
 impl Vtep<alloc::boxed::Box<[Line]>> {
     /// A VTEP whose tables lie on storage of their own.
