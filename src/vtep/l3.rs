@@ -1,26 +1,28 @@
 //! Routing into VXLAN: IP packets without Ethernet, as flannel's and Calico's VXLAN and EVPN's symmetric routing have
 //! it.
 //!
-//! The longest prefix names a gateway in a segment, the neighbour table its MAC address, the forwarding database the
-//! remote; the packet gets an Ethernet header from our own MAC address to the gateway's. On the way back a frame to
-//! our own MAC address is stripped, and delivered as IP.
+//! The longest prefix names a gateway in a segment, or the segment in which the destination itself is; the neighbour
+//! table has its MAC address, the forwarding database the remote; the packet gets an Ethernet header from our own MAC
+//! address to that one. On the way back a frame to our own MAC address is stripped, and delivered as IP.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::{DropReason, Engine, Miss, Output, OverlayMeta, Worker, burst::each, send::Origin};
+use super::{
+    DropReason, Engine, Miss, Output, OverlayMeta, Worker, burst::each, forwarding::Ip, send::Origin,
+};
 use crate::{
     packet::Packet,
     table::NextHop,
     time::Instant,
-    wire::{EtherType, Vni, ethernet, ipv4, ipv6},
+    wire::{EtherType, Vni, ethernet, is_unicast},
 };
 
 impl Engine<'_> {
-    /// An IP packet that is to be routed into a segment: by [`routes`](super::Vtep::routes) to a gateway, by
-    /// [`neighbors`](super::Vtep::neighbors) to its MAC address. What is answered in its place is an IP packet. Where
-    /// the answer is [`Output::Deliver`], because the way to the gateway leads to this side, or
-    /// [`Output::Replicate`], it is an Ethernet frame by then; where it is [`Output::DeliverIp`], because the gateway's
-    /// MAC address is our own besides, it is what it was. Its TTL is not touched: who routes it here counts that down.
+    /// An IP packet that is to be routed into a segment: by [`routes`](super::Vtep::routes) to a gateway or a host, by
+    /// [`neighbors`](super::Vtep::neighbors) to its MAC address. What is answered in its place is an IP packet, from
+    /// [`Config::router`](super::Config::router). Where the answer is [`Output::Deliver`], because the way there leads
+    /// to this side, or [`Output::Replicate`], it is an Ethernet frame by then; where it is [`Output::DeliverIp`],
+    /// because the MAC address is our own besides, it is what it was. Its TTL is not touched: who routes it here counts
+    /// that down. What no router forwards is dropped: from or to addresses of one link, with a wrong header checksum
+    /// ([`DropReason::Unroutable`]), or with a TTL of 0 ([`DropReason::TtlExpired`]).
     ///
     /// The frames come from [`Config::address`](super::Config::address): without one, packets are dropped
     /// ([`DropReason::InvalidSource`]), since who learns from frames takes none from nobody.
@@ -64,10 +66,11 @@ impl Engine<'_> {
         if meta.trunk {
             return Err(DropReason::BadMeta);
         }
-        let (destination, ethertype) = destination(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
-        let route = self.routes().lookup(destination).ok().flatten();
+        let ip = Ip::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
+        let route = self.routes().lookup(ip.destination).ok().flatten();
         let gateway = route.and_then(|route| match route.via {
             NextHop::Gateway { vni, address } => Some((vni, address)),
+            NextHop::Segment { vni } => Some((vni, ip.destination)),
             NextHop::Peer { .. } => None,
         });
         *known = gateway.map(|(vni, _)| vni);
@@ -77,9 +80,16 @@ impl Engine<'_> {
         if self.is_outer(packet.as_slice()) {
             return Err(DropReason::Loop);
         }
+        ip.check(packet.as_slice())?;
+        if ip.ttl == 0 {
+            return Err(DropReason::TtlExpired);
+        }
         let (vni, address) = gateway.ok_or(DropReason::NoRoute)?;
         if !self.config.address.is_unicast() {
             return Err(DropReason::InvalidSource);
+        }
+        if !is_unicast(address) {
+            return Err(DropReason::NoNeighbor);
         }
         let neighbor = self.neighbors.lookup(now, vni, address).ok().flatten();
         let Some(neighbor) = neighbor.filter(|neighbor| neighbor.is_valid()) else {
@@ -90,7 +100,11 @@ impl Engine<'_> {
             Some(remote) => remote.into(),
             None => self.destination(worker, now, vni, neighbor.mac)?,
         };
-        let link = ethernet::Header { destination: neighbor.mac, source: self.config.address, ethertype };
+        let link = ethernet::Header {
+            destination: neighbor.mac,
+            source: self.config.address,
+            ethertype: ip.ethertype(),
+        };
         *packet.prepend().map_err(|_| DropReason::NoHeadroom)? = link.to_bytes();
         // What was counted from the front of the packet is counted from that of the frame now.
         let behind = ethernet::Header::LEN as u16;
@@ -113,28 +127,5 @@ impl Engine<'_> {
         self.config.l3
             && link.destination == self.config.address
             && matches!(link.ethertype, EtherType::IPV4 | EtherType::IPV6)
-    }
-}
-
-/// Where an IP packet goes, and how far it may.
-pub(super) fn destination_and_ttl(packet: &[u8]) -> Option<(IpAddr, u8)> {
-    let (address, ethertype) = destination(packet)?;
-    let ttl = packet.get(if ethertype == EtherType::IPV4 { 8 } else { 7 })?;
-    Some((address, *ttl))
-}
-
-fn destination(packet: &[u8]) -> Option<(IpAddr, EtherType)> {
-    match packet.first()? >> 4 {
-        4 => {
-            let header: &[u8; ipv4::Header::MIN_LEN] = packet.first_chunk()?;
-            let [.., a, b, c, d] = *header;
-            Some((Ipv4Addr::new(a, b, c, d).into(), EtherType::IPV4))
-        }
-        6 => {
-            let header: &[u8; ipv6::Header::LEN] = packet.first_chunk()?;
-            let address: &[u8; 16] = header.last_chunk()?;
-            Some((Ipv6Addr::from(*address).into(), EtherType::IPV6))
-        }
-        _ => None,
     }
 }

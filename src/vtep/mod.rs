@@ -82,6 +82,7 @@ mod config_error;
 mod counters;
 mod drop_reason;
 mod engine;
+mod forwarding;
 mod gso;
 mod icmp;
 pub mod ip_udp;

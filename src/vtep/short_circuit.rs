@@ -6,8 +6,8 @@
 //! neighbour is still valid.
 
 use super::{
-    DropReason, Engine, Miss, Output, OverlayMeta, ShortCircuit, Worker, l3, overlay::Front, send::Origin,
-    trunk::Membership,
+    DropReason, Engine, Miss, Output, OverlayMeta, ShortCircuit, Worker, forwarding::Ip, overlay::Front,
+    send::Origin, trunk::Membership,
 };
 use crate::{
     packet::Packet,
@@ -75,7 +75,7 @@ impl Engine<'_> {
         if !self.fdb.get(now, meta.vni, router).is_ok_and(|entry| entry.router) {
             return None;
         }
-        let (address, ttl) = l3::destination_and_ttl(frame.get(front.l3..)?)?;
+        let Ip { destination: address, ttl, .. } = Ip::of(frame.get(front.l3..)?)?;
         let decrements = self.config.rsc == ShortCircuit::Route;
         if (decrements && ttl <= 1) || address.is_multicast() || stays_on_link(address) {
             return None;

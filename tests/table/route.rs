@@ -46,7 +46,7 @@ fn a_gateway_is_a_neighbour_in_a_vni() {
     let route = tables.routes().lookup([10, 1, 2, 3].into()).unwrap().unwrap();
     assert_eq!(route, Route { prefix: prefix("10.1.2.0/24"), via: gateway });
     assert_eq!(route.to_string(), "10.1.2.0/24 via 10.1.2.0 vni 1");
-    assert_eq!(route.via.address(), IpAddr::from([10, 1, 2, 0]));
+    assert_eq!(route.via.address(), Some(IpAddr::from([10, 1, 2, 0])));
 }
 
 #[test]

@@ -91,7 +91,12 @@ fn e_tables_that_are_absent() {
                 let len = ip.len();
                 let mut packet = Packet::new(&mut ip, 0, len).unwrap();
                 let output = node.vtep.handle_ip(&mut node.worker, NOW, &OverlayMeta::default(), &mut packet);
-                let reason = if at == 0 { DropReason::FrameTruncated } else { DropReason::NoRoute };
+                let reason = match at {
+                    0 => DropReason::FrameTruncated,
+                    // To a group of the link.
+                    1 => DropReason::Unroutable,
+                    _ => DropReason::NoRoute,
+                };
                 assert_eq!(output, Output::Drop(reason));
                 node.delivers(&outer(&node, &frame(mac(7), mac(1), 0x0806, &question[14..])).bytes());
             }

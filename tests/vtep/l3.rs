@@ -9,7 +9,7 @@ use encap::{
 
 use crate::{common::*, frames::*};
 
-const SEGMENT: Vni = Vni::truncate(1);
+pub(super) const SEGMENT: Vni = Vni::truncate(1);
 
 /// Node `n` at 192.0.2.`n` has the hosts of 10.244.`n`.0/24, and knows of node `other` what flannel tells it: one
 /// permanent neighbour, one entry, one route.
@@ -27,7 +27,7 @@ fn node(n: u8, other: u8) -> (Vtep<Box<[Line]>>, Worker<'static>) {
 }
 
 /// A packet from 10.244.1.5 to 10.244.`n`.7.
-fn ip(n: u8, len: usize) -> Vec<u8> {
+pub(super) fn ip(n: u8, len: usize) -> Vec<u8> {
     use encap::wire::ipv4;
     let [l0, l1] = (20 + len as u16).to_be_bytes();
     let header = [0x45, 0, l0, l1, 0, 1, 0x40, 0, 63, 17, 0, 0, 10, 244, 1, 5, 10, 244, n, 7];
@@ -200,7 +200,7 @@ fn bursts_are_decided_packet_by_packet() {
 }
 
 /// Node 1 with these settings, what it knows of node 2, and counters of the segment.
-fn configured(change: impl FnOnce(&mut Config)) -> (Vtep<Box<[Line]>>, Worker<'static>) {
+pub(super) fn configured(change: impl FnOnce(&mut Config)) -> (Vtep<Box<[Line]>>, Worker<'static>) {
     let mut config = Config::new().local(address(1));
     (config.l3, config.address) = (true, mac(1));
     change(&mut config);
@@ -215,7 +215,7 @@ fn configured(change: impl FnOnce(&mut Config)) -> (Vtep<Box<[Line]>>, Worker<'s
     (vtep, worker)
 }
 
-fn send_with(
+pub(super) fn send_with(
     (vtep, worker): &mut (Vtep<Box<[Line]>>, Worker<'static>),
     meta: &OverlayMeta,
     ip: &[u8],
@@ -336,20 +336,6 @@ fn ip_packets_come_from_no_trunk() {
     let packet = ip(2, 10);
     let meta = OverlayMeta::trunk();
     assert_eq!(send_with(&mut node, &meta, &packet), (Output::Drop(DropReason::BadMeta), packet));
-}
-
-/// Counting the TTL down is whose who routes the packet here: it may have been done.
-#[test]
-fn the_ttl_stays_as_it_is() {
-    let mut node = configured(|_| ());
-    for ttl in [0, 1, 63] {
-        let mut packet = ip(2, 10);
-        packet[8] = ttl;
-        let packet = fix_ipv4(packet);
-        let (output, outer) = send_with(&mut node, &OverlayMeta::default(), &packet);
-        assert!(matches!(output, Output::Send { .. }));
-        assert_eq!(outer[50..], packet);
-    }
 }
 
 /// The way to the gateway leads to ourselves, in another segment: it is a frame by then.

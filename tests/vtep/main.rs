@@ -21,6 +21,7 @@ mod gso;
 mod hazards;
 mod icmp;
 mod l3;
+mod l3_forwarding;
 mod learning;
 mod nd;
 mod network;

@@ -30,6 +30,12 @@ pub enum NextHop {
         /// The neighbour's address.
         address: IpAddr,
     },
+    /// To the host that has the packet's own destination, as a neighbour in an overlay segment: what a router has of
+    /// the networks that it is connected to.
+    Segment {
+        /// The overlay segment.
+        vni: Vni,
+    },
     /// To the other end of a tunnel of IP packets.
     Peer {
         /// Its address in the underlay.
@@ -40,25 +46,27 @@ pub enum NextHop {
 }
 
 impl NextHop {
-    /// The address of gateway or peer.
-    pub const fn address(&self) -> IpAddr {
+    /// The address of gateway or peer; in a segment it is that of each packet.
+    pub const fn address(&self) -> Option<IpAddr> {
         match *self {
-            Self::Gateway { address, .. } | Self::Peer { address, .. } => address,
+            Self::Gateway { address, .. } | Self::Peer { address, .. } => Some(address),
+            Self::Segment { .. } => None,
         }
     }
 }
 
-/// `via 10.1.0.0 vni 1` or `via 192.0.2.2 port 8285`.
+/// `via 10.1.0.0 vni 1`, `vni 1` or `via 192.0.2.2 port 8285`.
 impl fmt::Display for NextHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gateway { vni, address } => write!(f, "via {address} vni {vni}"),
+            Self::Segment { vni } => write!(f, "vni {vni}"),
             Self::Peer { address, port } => write!(f, "via {address} port {port}"),
         }
     }
 }
 
-/// `10.1.0.0/16 via 10.1.0.0 vni 1` or `10.1.0.0/16 via 192.0.2.2 port 8285`.
+/// The prefix and its next hop: `10.1.0.0/16 via 10.1.0.0 vni 1`.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.prefix, self.via)
@@ -75,14 +83,14 @@ pub(super) fn key(prefix: Prefix) -> [u32; 5] {
 
 /// ```text
 ///  0               8                                              32
-/// +---------------+-+-+-+-----------------------------------------+
-/// |    length     |6|6|G|                                         |
-/// +---------------+-+-+-+-----------------------------------------+
+/// +---------------+-+-+-+-+---------------------------------------+
+/// |    length     |6|6|G|S|                                       |
+/// +---------------+-+-+-+-+---------------------------------------+
 /// |              address of the prefix (4 words)                  |
 /// +---------------------------------------------------------------+
-/// |                    VNI (G) or port                            |
+/// |                  VNI (G and S) or port                        |
 /// +---------------------------------------------------------------+
-/// |             address of the next hop (4 words)                 |
+/// |          address of the next hop (4 words, not S)             |
 /// +---------------------------------------------------------------+
 /// ```
 impl Route {
@@ -95,13 +103,14 @@ impl Route {
 
     pub(super) fn to_words(self) -> [u32; RECORD_WORDS] {
         let [flags, a, b, c, d] = key(self.prefix);
-        let (gateway, number) = match self.via {
+        let (kind, number) = match self.via {
             NextHop::Gateway { vni, .. } => (GATEWAY, vni.value()),
+            NextHop::Segment { vni } => (SEGMENT, vni.value()),
             NextHop::Peer { port, .. } => (0, port.into()),
         };
-        let ([e, f, g, h], ipv6) = to_words(self.via.address());
+        let ([e, f, g, h], ipv6) = self.via.address().map_or(([0; 4], false), to_words);
         let v6 = if ipv6 { VIA_V6 } else { 0 };
-        [flags | gateway | v6, a, b, c, d, number, e, f, g, h]
+        [flags | kind | v6, a, b, c, d, number, e, f, g, h]
     }
 
     #[inline]
@@ -110,8 +119,9 @@ impl Route {
         let via = of_words([e, f, g, h], flags & VIA_V6 != 0);
         Self {
             prefix: Prefix::truncate(of_words([a, b, c, d], flags & V6 != 0), (flags & LENGTH) as u8),
-            via: match flags & GATEWAY {
+            via: match flags & (GATEWAY | SEGMENT) {
                 0 => NextHop::Peer { address: via, port: number as u16 },
+                SEGMENT => NextHop::Segment { vni: Vni::truncate(number) },
                 _ => NextHop::Gateway { vni: Vni::truncate(number), address: via },
             },
         }
@@ -126,6 +136,7 @@ const LENGTH: u32 = 0xff;
 const V6: u32 = 1 << 8;
 const VIA_V6: u32 = 1 << 9;
 const GATEWAY: u32 = 1 << 10;
+const SEGMENT: u32 = 1 << 11;
 
 #[cfg(test)]
 mod tests {
@@ -141,9 +152,11 @@ mod tests {
         for prefix in ["0.0.0.0/0", "10.1.0.0/16", "10.1.2.3/32", "::/0", "fd01::/64", "fd01::1/128"] {
             let prefix = prefix.parse().unwrap();
             for address in addresses {
-                for via in
-                    [NextHop::Gateway { vni: Vni::MAX, address }, NextHop::Peer { address, port: 0xffff }]
-                {
+                for via in [
+                    NextHop::Gateway { vni: Vni::MAX, address },
+                    NextHop::Segment { vni: Vni::MAX },
+                    NextHop::Peer { address, port: 0xffff },
+                ] {
                     let route = Route { prefix, via };
                     assert_eq!(Route::from_words(route.to_words()), route);
                     assert!(Route::is(&route.to_words(), prefix));
@@ -157,6 +170,8 @@ mod tests {
         let (prefix, address) = ("10.1.0.0/16".parse().unwrap(), [10, 1, 0, 0].into());
         let route = Route { prefix, via: NextHop::Gateway { vni: Vni::truncate(1), address } };
         assert_eq!(route.to_string(), "10.1.0.0/16 via 10.1.0.0 vni 1");
+        let route = Route { prefix, via: NextHop::Segment { vni: Vni::truncate(1) } };
+        assert_eq!(route.to_string(), "10.1.0.0/16 vni 1");
         let route = Route { prefix, via: NextHop::Peer { address: [192, 0, 2, 2].into(), port: 8285 } };
         assert_eq!(route.to_string(), "10.1.0.0/16 via 192.0.2.2 port 8285");
     }

@@ -133,11 +133,13 @@ impl<'t> Routes<'t> {
     }
 
     fn put(&self, route: Route, replace: bool) -> Result<Change, Error> {
-        if !is_unicast(route.via.address()) {
-            return Err(Error::NotUnicast);
-        }
-        if is_ipv4_mapped(route.via.address()) {
-            return Err(Error::Ipv4Mapped);
+        if let Some(address) = route.via.address() {
+            if !is_unicast(address) {
+                return Err(Error::NotUnicast);
+            }
+            if is_ipv4_mapped(address) {
+                return Err(Error::Ipv4Mapped);
+            }
         }
         if matches!(route.via, NextHop::Peer { port: 0, .. }) {
             return Err(Error::PortZero);

@@ -35,12 +35,12 @@
 //! # }
 //! ```
 
-mod forwarding;
+mod trouble;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use self::forwarding::{Ip, Trouble, may_forward};
-use super::{ConfigError, DropReason, Worker, report::Answer, underlay::is_ipv6};
+use self::trouble::Trouble;
+use super::{ConfigError, DropReason, Worker, forwarding::Ip, report::Answer, underlay::is_ipv6};
 use crate::{
     packet::Packet,
     table::{Capacity, Line, NextHop, Routes, Settings, Tables},
@@ -270,9 +270,7 @@ impl<S: AsRef<[Line]>> Backend<S> {
         packet: &mut Packet<'_>,
     ) -> Result<Output, DropReason> {
         let ip = Ip::of(packet.as_slice()).ok_or(DropReason::FrameTruncated)?;
-        if !ip.is_intact(packet.as_slice()) || !may_forward(ip.source, ip.destination) {
-            return Err(DropReason::Unroutable);
-        }
+        ip.check(packet.as_slice())?;
         let route = self.tables.routes().lookup(ip.destination).ok().flatten();
         let Some(NextHop::Peer { address, port }) = route.map(|route| route.via) else {
             return self.report(worker, now, ip, packet, Trouble::NoRoute);
