@@ -103,6 +103,7 @@ mod report;
 mod send;
 mod short_circuit;
 mod straight;
+mod too_big;
 mod trunk;
 mod underlay;
 mod way;
