@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::{
-    Anomalies, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Protocol, Start,
+    Anomalies, DecapMeta, DropReason, Encapsulation, Endpoint, Framing, OuterFacts, Protocol, Start,
     carried::{Carried, ecn_of},
     ecn,
     inner::{Plain, goes_back},
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     packet::Packet,
-    wire::{EtherType, VlanId, checksum::State, is_unicast},
+    wire::{EtherType, checksum::State, is_unicast},
 };
 
 /// A packet that came out of a tunnel, and what its outer headers said.
@@ -44,58 +44,6 @@ impl Inner {
             EtherType::TEB => etherparse::SlicedPacket::from_ethernet(packet),
             protocol => etherparse::SlicedPacket::from_ether_type(protocol.into(), packet),
         }
-    }
-}
-
-/// What the caller of decapsulation knows of a packet. Nothing, by default. A card's flow hash is not needed here; it
-/// is for [`EncapMeta::hash`](super::EncapMeta::hash) where the packet is sent on.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct DecapMeta {
-    /// What the outer headers said that a socket has taken: the packet then starts with the tunnel's own header,
-    /// whatever the [`Framing`], so that one endpoint sends by a raw socket and receives by one of UDP. Without it
-    /// packets start as the framing says; with [`Framing::Payload`] the outer ECN field then counts as Not-ECT, so that
-    /// congestion marks are lost. The addresses are judged as those of headers are, by
-    /// [`Policy::allow_any_destination`](super::Policy::allow_any_destination) and against martians; an unspecified
-    /// destination is one that is not known, and taken to be right. Where the endpoint's own address is unspecified,
-    /// because its socket is bound to any, every destination is; and one that is not known may be loopback.
-    pub outer: Option<OuterFacts>,
-    /// Whether somebody, a network card as a rule, has verified the outer UDP checksum.
-    pub udp_checksum_verified: bool,
-    /// What the packet came in by, an interface or a VRF: tells link-local senders apart, and means nothing otherwise.
-    pub ingress: u32,
-    /// The VLAN of a tag that a network card has taken off the outer frame, for [`OuterFacts::vlan`].
-    pub vlan: Option<VlanId>,
-}
-
-impl DecapMeta {
-    /// Nothing known.
-    pub const fn new() -> Self {
-        Self { outer: None, udp_checksum_verified: false, ingress: 0, vlan: None }
-    }
-
-    /// With these facts of outer headers that a socket has taken.
-    #[must_use]
-    pub const fn outer(self, outer: OuterFacts) -> Self {
-        Self { outer: Some(outer), ..self }
-    }
-
-    /// With what the packet came in by.
-    #[must_use]
-    pub const fn ingress(self, ingress: u32) -> Self {
-        Self { ingress, ..self }
-    }
-
-    /// With the VLAN of a tag that a network card has taken off.
-    #[must_use]
-    pub const fn vlan(self, vlan: VlanId) -> Self {
-        Self { vlan: Some(vlan), ..self }
-    }
-
-    /// With an outer UDP checksum that somebody has verified.
-    #[must_use]
-    pub const fn udp_checksum_verified(self) -> Self {
-        Self { udp_checksum_verified: true, ..self }
     }
 }
 

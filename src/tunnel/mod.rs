@@ -27,6 +27,7 @@ pub mod icmp;
 mod inner;
 mod inspect;
 pub mod ip_udp;
+mod meta;
 pub mod nvgre;
 mod offload;
 mod outer;
@@ -44,7 +45,7 @@ mod usual;
 pub mod vxlan;
 
 pub(crate) use counts::{Counts, Reason};
-pub use decap::{DecapMeta, Inner};
+pub use decap::Inner;
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
 pub use encapsulation::Encapsulation;
 pub use endpoint::{Builder, Endpoint};
@@ -52,14 +53,13 @@ pub use error::{ConfigError, EncapError};
 pub use inner::Payload;
 pub(crate) use inner::{IpVersion, Peek, Plain};
 pub use inspect::{Inspection, Layer, MAX_DEPTH, inspect, inspect_capture, strip};
+pub use meta::{DecapMeta, EncapMeta, InnerChecksum};
 pub use policy::Policy;
 pub use profile::{Ports, Profile};
 pub use protocol::{OverUdp, Protocol};
 pub(crate) use remote::Kept;
 pub use remote::Remote;
-pub use settings::{
-    DontFragment, EncapMeta, Framing, InnerChecksum, Link, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum,
-};
+pub use settings::{DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, UdpChecksum};
 pub(crate) use straight::{Look, Straight, Template};
 pub use underlay::{OuterFacts, Start};
 pub(crate) use usual::{USUAL, USUAL_FRAME, USUAL_V6, USUAL_V6_FRAME};

@@ -1,7 +1,7 @@
-//! The settings that all tunnels have in common, and what is known of a packet.
+//! The settings that all tunnels have in common.
 
 use super::{IpVersion, Peek};
-use crate::wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId, Vni, vxlan_gbp::GroupPolicy};
+use crate::wire::{Dscp, FlowLabel, MacAddr, Pcp, VlanId};
 
 /// Which headers encapsulation writes, and decapsulation finds, before the tunnel's own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -138,116 +138,4 @@ pub enum UdpChecksum {
     /// As `Full`; but where the caller knows that the inner checksum is good, local checksum offload: the
     /// inner segment then adds up to its pseudo header, so that only the headers are summed.
     Offload,
-}
-
-/// What is known of the inner packet's transport checksum.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum InnerChecksum {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// It is right.
-    Good,
-    /// Somebody else will write it: the sum from `start` to the end of the packet, complemented, goes to
-    /// `start + offset`, where the sum of the pseudo header stands now. Both in bytes, `start` from the
-    /// front of the packet to encapsulate.
-    Partial {
-        /// Where the sum starts.
-        start: u16,
-        /// Where the checksum goes, from there: an even number.
-        offset: u16,
-    },
-}
-
-impl InnerChecksum {
-    /// Whether a packet of so many bytes has a place for the checksum: one of the words that are summed up.
-    #[inline(always)]
-    pub(crate) const fn fits(self, len: usize) -> bool {
-        match self {
-            Self::Partial { start, offset } => {
-                offset % 2 == 0 && (start as usize).saturating_add(offset as usize).saturating_add(2) <= len
-            }
-            _ => true,
-        }
-    }
-
-    /// The same once so many bytes of headers are before the packet.
-    #[inline(always)]
-    pub(crate) const fn behind(self, headers: u16) -> Self {
-        match self {
-            Self::Partial { start, offset } => Self::Partial { start: start.saturating_add(headers), offset },
-            known => known,
-        }
-    }
-}
-
-/// What the caller of encapsulation knows of a packet. Nothing, by default.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct EncapMeta {
-    /// A hash of the packet's flow, from the network card for example: 32 bits, all of them mixed, since the upper ones
-    /// choose the port. Without it the packet is read.
-    pub hash: Option<u32>,
-    /// Identification of an outer IPv4 header without DF: a counter of the caller's. Without it, a hash
-    /// of the packet's first 64 bytes. With DF the field is zero (RFC 6864, section 4.1).
-    pub identification: Option<u16>,
-    /// Segment that a VXLAN tunnel sends instead of the remote's own: one remote serves many segments.
-    pub vni: Option<Vni>,
-    /// Sequence number, which GRE with sequence numbers needs.
-    pub sequence: Option<u32>,
-    /// Policy that a VXLAN tunnel with Group Based Policy sends along.
-    pub group_policy: Option<GroupPolicy>,
-    /// What is known of the packet's transport checksum.
-    pub inner_checksum: InnerChecksum,
-}
-
-impl EncapMeta {
-    /// Nothing known.
-    pub const fn new() -> Self {
-        Self {
-            hash: None,
-            identification: None,
-            vni: None,
-            sequence: None,
-            group_policy: None,
-            inner_checksum: InnerChecksum::Unknown,
-        }
-    }
-
-    /// With this flow hash.
-    #[must_use]
-    pub const fn hash(self, hash: u32) -> Self {
-        Self { hash: Some(hash), ..self }
-    }
-
-    /// With this IPv4 identification.
-    #[must_use]
-    pub const fn identification(self, identification: u16) -> Self {
-        Self { identification: Some(identification), ..self }
-    }
-
-    /// With this segment instead of the remote's.
-    #[must_use]
-    pub const fn vni(self, vni: Vni) -> Self {
-        Self { vni: Some(vni), ..self }
-    }
-
-    /// With this GRE sequence number.
-    #[must_use]
-    pub const fn sequence(self, sequence: u32) -> Self {
-        Self { sequence: Some(sequence), ..self }
-    }
-
-    /// With this group policy.
-    #[must_use]
-    pub const fn group_policy(self, policy: GroupPolicy) -> Self {
-        Self { group_policy: Some(policy), ..self }
-    }
-
-    /// With this knowledge of the inner checksum.
-    #[must_use]
-    pub const fn inner_checksum(self, inner_checksum: InnerChecksum) -> Self {
-        Self { inner_checksum, ..self }
-    }
 }
