@@ -7,13 +7,10 @@ use super::{
     outer::{DEFAULT_TTL, DF, Outer, USUAL_TUNNEL, first_word},
     remote::Facts,
 };
-use crate::{
-    packet::tail,
-    wire::{
-        FlowLabel,
-        checksum::{self, Few, Sum},
-        ipv4, ipv6, udp,
-    },
+use crate::wire::{
+    FlowLabel,
+    checksum::{self, Few, Sum},
+    ipv4, ipv6, udp,
 };
 
 /// What the patches need, besides the settings.
@@ -256,28 +253,16 @@ impl Outer {
     }
 }
 
-/// What [`Outer::sum_plain`] does, in headers that end in those of UDP and a tunnel of eight bytes, for what most
-/// frames are whose checksums are taken as they are. `None` for all others.
-#[inline(never)]
-pub(crate) fn sum_usual(udp_sum: u16, headers: &mut [u8], frame: &[u8]) -> Option<()> {
-    let headers: &mut [u8; udp::Header::LEN + USUAL_TUNNEL] = headers.last_chunk_mut()?;
-    let (udp, tunnel) = headers.split_first_chunk_mut()?;
-    let inner = offload::usual(frame)?;
-    let front = with_tunnel(front_sum(udp_sum, udp), tunnel);
-    set_checksum(udp, front.double(inner.less).with(inner.front).udp_checksum());
-    Some(())
-}
-
 /// The sum of pseudo header and UDP, from that of addresses, protocol and destination port.
 #[inline(always)]
-fn front_sum(sum: u16, udp: &[u8; udp::Header::LEN]) -> Few {
+pub(super) fn front_sum(sum: u16, udp: &[u8; udp::Header::LEN]) -> Few {
     let udp::Header { source_port, length, .. } = udp::Header::from_bytes(udp);
     Few::NONE.word(sum).word(source_port).word(length).word(length)
 }
 
 /// With the header of a tunnel.
 #[inline(always)]
-fn with_tunnel(front: Few, tunnel: &[u8]) -> Few {
+pub(super) fn with_tunnel(front: Few, tunnel: &[u8]) -> Few {
     match tunnel.try_into() {
         Ok(usual) => front.array::<USUAL_TUNNEL>(usual),
         // All have an even number of bytes.
@@ -286,31 +271,10 @@ fn with_tunnel(front: Few, tunnel: &[u8]) -> Few {
 }
 
 #[inline(always)]
-fn set_checksum(udp: &mut [u8; udp::Header::LEN], checksum: u16) {
+pub(super) fn set_checksum(udp: &mut [u8; udp::Header::LEN], checksum: u16) {
     let [.., c0, c1] = udp;
     [*c0, *c1] = checksum.to_be_bytes();
 }
-
-/// The headers of IPv4, UDP and tunnel at the end of the outer ones.
-#[inline(always)]
-pub(crate) fn usual(headers: &mut [u8]) -> Option<Usual<'_, { ipv4::Header::MIN_LEN }>> {
-    split_usual(tail::<USUAL>(headers)?)
-}
-
-/// The same with IPv6.
-#[inline(always)]
-pub(crate) fn usual_v6(headers: &mut [u8]) -> Option<Usual<'_, { ipv6::Header::LEN }>> {
-    split_usual(tail::<USUAL_V6>(headers)?)
-}
-
-#[inline(always)]
-fn split_usual<const IP: usize>(headers: &mut [u8]) -> Option<Usual<'_, IP>> {
-    let (ip, rest) = headers.split_first_chunk_mut()?;
-    let (udp, tunnel) = rest.split_first_chunk_mut()?;
-    Some((ip, udp, tunnel))
-}
-
-type Usual<'a, const IP: usize> = (&'a mut [u8; IP], &'a mut [u8; udp::Header::LEN], &'a mut [u8]);
 
 /// Completes the IPv4 header of a remote to which nothing varies.
 #[inline(always)]
@@ -352,9 +316,5 @@ fn len(written: &[u8], flow: &Flow<'_>) -> u16 {
     (written.len() as u16).wrapping_add(flow.packet.len() as u16)
 }
 
-/// Bytes of [`usual`] headers.
-pub(crate) const USUAL: usize = IPV4_UDP + USUAL_TUNNEL;
-pub(crate) const USUAL_V6: usize = IPV6_UDP + USUAL_TUNNEL;
-
-const IPV4_UDP: usize = ipv4::Header::MIN_LEN + udp::Header::LEN;
-const IPV6_UDP: usize = ipv6::Header::LEN + udp::Header::LEN;
+pub(super) const IPV4_UDP: usize = ipv4::Header::MIN_LEN + udp::Header::LEN;
+pub(super) const IPV6_UDP: usize = ipv6::Header::LEN + udp::Header::LEN;

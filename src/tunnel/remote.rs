@@ -32,8 +32,8 @@ pub(crate) struct Facts {
     /// The longest packet that fits.
     pub(crate) max_inner: u16,
     pub(crate) ip: Option<IpVersion>,
-    /// How many bytes of headers there are, where those are the [most usual](super::patch::USUAL) ones: of no two kinds
-    /// are there as many. [`FIRST`](super::encap::FIRST) or zero where they are not.
+    /// How many bytes of headers there are, where those are the [most usual](super::usual) ones: of no two kinds are
+    /// there as many. [`FIRST`](super::encap::FIRST) or zero where they are not.
     pub(crate) usual: u8,
     /// Where the IP header starts.
     pub(crate) l3: u8,
