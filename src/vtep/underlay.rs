@@ -1,5 +1,7 @@
 //! A packet from the underlay.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+
 use super::{
     Accept, DropReason, Engine, Output, Worker, arp_proxy, learn::Sender, nd_proxy, overlay::Front, pace,
     remote_checksum::Offload, trunk::Tag,
@@ -13,6 +15,70 @@ use crate::{
 };
 
 impl<'t> Engine<'t> {
+    /// A packet from the underlay: whose frame is in it? After [`Output::Deliver`] the packet is that frame, after
+    /// [`Output::DeliverIp`] the IP packet in it; otherwise it is as it was.
+    ///
+    /// Its sender is learned after all checks if it is a remote that somebody [added](super::Vtep::remote), or with
+    /// [`LearnFrom::Any`](crate::table::LearnFrom::Any) whoever it is. With
+    /// [`Framing::Payload`](crate::tunnel::Framing::Payload) say in [`DecapMeta::outer`] who that is: otherwise nothing
+    /// is learned, and congestion marks are lost. One socket of both families, bound to `[::]`, is for a VTEP with
+    /// [`Config::local`](super::Config::local) and [`local6`](super::Config::local6); the addresses `::ffff:a.b.c.d`
+    /// that it tells of senders over IPv4 are IPv4 ones to [`OuterFacts::new`](crate::tunnel::OuterFacts::new). (Linux
+    /// sends to IPv4 addresses by it, too; other systems want
+    /// [`to_ipv6_mapped`](core::net::Ipv4Addr::to_ipv6_mapped).) A VTEP on a UDP socket, which needs no privileges:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use encap::{Packet, table::{Capacity, Line}, time::Instant, wire::{MacAddr, Vni}};
+    /// # use encap::{tunnel::{DecapMeta, Framing, OuterFacts}, vtep::{Config, Output, OverlayMeta, Vtep, Worker}};
+    /// # const CAPACITY: Capacity = Capacity::fdb(1_024);
+    /// # static LINES: [Line; CAPACITY.lines()] = [const { Line::new() }; CAPACITY.lines()];
+    /// let (local, peer) = ("192.0.2.1".parse()?, "192.0.2.2".parse()?);
+    /// let mut config = Config::new().local(local);
+    /// config.framing = Framing::Payload; // the socket has the outer headers, but for VXLAN's 8 bytes
+    /// let vtep = Vtep::new(&LINES, config, CAPACITY, [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210])?;
+    /// let (vni, now, mut worker) = (Vni::truncate(42), Instant::ZERO, Worker::new(1));
+    /// vtep.fdb().append(vni, MacAddr::ZERO, vtep.remote(peer)?)?;
+    ///
+    /// // let (len, from) = socket.recv_from(&mut buffer)?;
+    /// let (mut buffer, len, from) = ([0; 2_048], 8 + 60, std::net::SocketAddr::new(peer, 50_000));
+    /// # buffer[..8].copy_from_slice(&[8, 0, 0, 0, 0, 0, 42, 0]);
+    /// # buffer[8..20].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]);
+    /// let mut packet = Packet::new(&mut buffer, 0, len)?;
+    /// // Its `ds_field` is what IP_RECVTOS says, where congestion is to be told.
+    /// let meta = DecapMeta::new().outer(OuterFacts::new(from.ip(), local));
+    /// let output = vtep.handle_underlay(&mut worker, now, &meta, &mut packet);
+    /// assert!(matches!(output, Output::Deliver { vni: to, .. } if to == vni));
+    /// assert_eq!(packet.len(), 60); // the frame, for the device of that segment
+    ///
+    /// // The peer is known by now. Here its own frame goes back to it, the two MAC addresses exchanged.
+    /// packet.as_mut_slice()[..12].rotate_left(6);
+    /// match vtep.handle_overlay(&mut worker, now, &OverlayMeta::new(vni), &mut packet) {
+    ///     Output::Send { address, port, .. } => {
+    ///         assert_eq!((address, port, packet.len()), (peer, 4_789, 8 + 60));
+    ///         // socket.send_to(packet.as_slice(), (address, port))?;
+    ///     }
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle_underlay(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        meta: &DecapMeta,
+        packet: &mut Packet<'_>,
+    ) -> Output {
+        let mut output = Output::Pass;
+        if self.ipv4.is_none() {
+            self.arrive_alone::<Ipv6Addr>(worker, now, meta, packet, &mut output);
+        } else {
+            self.arrive_alone::<Ipv4Addr>(worker, now, meta, packet, &mut output);
+        }
+        output
+    }
+
     pub(super) fn underlay(
         &self,
         worker: &mut Worker,
