@@ -2,7 +2,9 @@
 
 use core::{hint::black_box, net::Ipv4Addr};
 
-use super::{DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, burst::BURST, overlay::Front, pace};
+use super::{
+    DropReason, Engine, Miss, OverlayMeta, Proxy, Worker, overlay::Front, overlay_burst::BURST, pace,
+};
 use crate::{
     packet::Packet,
     table::{Destination, Hint, Lookup, Question},

@@ -6,7 +6,7 @@
 //! address to that one. On the way back a frame to our own MAC address is stripped, and delivered as IP.
 
 use super::{
-    DropReason, Engine, Miss, Output, OverlayMeta, Worker, burst::each, forwarding::Ip, send::Origin,
+    DropReason, Engine, Miss, Output, OverlayMeta, Worker, forwarding::Ip, overlay_burst::each, send::Origin,
 };
 use crate::{
     packet::Packet,

@@ -74,8 +74,6 @@
 
 mod access;
 mod arp_proxy;
-mod arrivals;
-mod burst;
 mod config;
 mod config_check;
 mod config_error;
@@ -94,6 +92,7 @@ mod nd_proxy;
 mod next_hop;
 mod output;
 mod overlay;
+mod overlay_burst;
 mod own;
 mod pace;
 mod rate;
@@ -106,6 +105,7 @@ mod straight;
 mod too_big;
 mod trunk;
 mod underlay;
+mod underlay_burst;
 mod way;
 mod worker;
 

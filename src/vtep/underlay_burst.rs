@@ -11,7 +11,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::{Accept, Engine, Output, Worker, burst::BURST};
+use super::{Accept, Engine, Output, Worker, overlay_burst::BURST};
 use crate::{
     packet::Packet,
     table::{Moment, RemoteId, Sought},
