@@ -309,7 +309,7 @@ impl<P: Protocol> Endpoint<P> {
         let (source, local) = (outer.source, self.outer.local);
         // Where the destination is not known, it is taken to be right.
         let destination = if outer.destination.is_unspecified() { local } else { outer.destination };
-        // Nor is an IPv6 packet one of IPv4 because its source is `::ffff:a.b.c.d`.
+        // A source `::ffff:a.b.c.d` stays IPv6: such a packet is not for an IPv4 endpoint.
         let is_alike = |address: IpAddr| address.is_ipv4() == local.is_ipv4();
         seen.insert_if(!(is_alike(source) && is_alike(destination)), DropReason::NotIp);
         // What came to a socket of any address, and nobody says to which, may have come to loopback.

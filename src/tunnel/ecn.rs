@@ -28,7 +28,7 @@ impl Mode {
         }
     }
 
-    /// The highest code point up to which all are copied, where any is.
+    /// In a mode that copies code points: the highest one that is copied. All below it are, too.
     pub(crate) const fn max_copied(self) -> u8 {
         match self {
             Self::Linux => Ecn::Ect0.value(),
@@ -71,12 +71,12 @@ pub const fn decapsulate(inner: Ecn, outer: Ecn) -> Option<Ecn> {
 /// Whether a packet with these ECN bits keeps them ([`decapsulate`]), whose outer header has this DS field.
 #[inline(always)]
 pub(crate) const fn is_kept(inner: u8, outer: u8) -> bool {
-    // Of where it is the last five bits count, one of DSCP among them.
+    // A shift counts by its last five bits; the fifth is one of DSCP, which is why every pair is there twice.
     KEPT.wrapping_shr((inner & 3) as u32 | (outer as u32) << 2) & 1 != 0
 }
 
-/// A bit for each pair of an outer and an inner code point, twice: looked up rather than compared, for what a packet is
-/// marked with nobody can predict.
+/// A bit for each pair of an outer and an inner code point, twice. It is looked up and not decided by branches, since
+/// nobody can predict marks.
 const KEPT: u32 = {
     let (mut kept, mut cell) = (0, 0);
     while cell < 32 {

@@ -107,7 +107,7 @@ impl<P: Protocol> Endpoint<P> {
     }
 
     /// The ECN bits and the flow hash of a packet of at most `max` bytes that is plain, to be sent as most are.
-    // Whether the endpoint sends plain packets, the caller has asked.
+    // The caller knows that the endpoint sends plain packets.
     #[inline(always)]
     fn look_plain(&self, inner: &[u8], max: u16, meta: &EncapMeta) -> Option<(u8, u32)> {
         if matches!(meta.inner_checksum, InnerChecksum::Partial { .. }) {
@@ -126,7 +126,7 @@ impl<P: Protocol> Endpoint<P> {
         Some((plain.ecn(), hash))
     }
 
-    /// Every packet, and every endpoint. Answers how many bytes the headers have.
+    /// The same for every packet and every endpoint. Answers how many bytes the headers have.
     // With copies, so that nobody has to keep a packet or what he knows of it in memory for the sake of this call.
     #[cold]
     #[inline(never)]
@@ -188,7 +188,7 @@ impl<P: Protocol> Endpoint<P> {
 
     /// A burst of which most packets get `N` bytes of the most usual headers, or headers that are [`FIRST`], or, where
     /// `N` is zero, any.
-    // A function for each, so that none has the registers of another.
+    // One function for each `N`, so that each gets registers of its own.
     #[inline(never)]
     fn burst<const N: usize>(
         &self,
@@ -310,5 +310,6 @@ impl<P: Protocol> Endpoint<P> {
     }
 }
 
-/// Instead of their length: headers that start with IPv4 and UDP, with another tunnel behind.
+/// Value of [`Facts::usual`] for headers that start with IPv4 and UDP, with another tunnel behind: no length, which is
+/// at least 36.
 pub(super) const FIRST: usize = 1;

@@ -57,7 +57,7 @@ impl Keys {
         }
     }
 
-    /// Without options, and with as many bytes behind the header as ports have.
+    /// The hash of an IPv4 packet without options and with at least four bytes behind its header.
     #[inline(always)]
     fn plain_ipv4(&self, ip: &[u8]) -> u32 {
         #[rustfmt::skip]
@@ -115,7 +115,7 @@ impl Keys {
         };
         let [t0, t1] = if u16::from_be_bytes(last) < MIN_ETHERTYPE { [0; 2] } else { last };
         let [_, _, k2, _] = self.0;
-        // As `bytes` has it for so many.
+        // The state with which `bytes` begins for as many bytes.
         let state = k2 ^ ethernet::Header::LEN as u64;
         self.join(self.absorb(state, &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1, 0, 0]), 0)
     }

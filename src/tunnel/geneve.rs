@@ -69,8 +69,8 @@ pub struct Geneve {
 
 impl Geneve {
     /// Whether nothing can be said against these options.
-    // By hand: an iterator makes a value of each option, and only two of its bytes matter. A place of 32 bits, for then
-    // the end of a header is known to be behind its start.
+    // By hand: an iterator makes a value of each option, and only two of its bytes matter. `at` has 32 bits, so that
+    // the compiler knows that four more do not overflow.
     #[inline(never)]
     fn takes(&self, options: &[u8]) -> bool {
         let (mut at, mut kinds) = (0u32, 0);
@@ -78,7 +78,7 @@ impl Geneve {
             kinds |= kind;
             at = at.wrapping_add(geneve_option::option_len(length) as u32);
         }
-        // Neither is there something behind the last one, nor does it want more than there is.
+        // The last one ends where the options do.
         at as usize == options.len() && (!OptionType(kinds).is_critical() || self.knows_critical(options))
     }
 

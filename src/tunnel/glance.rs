@@ -53,8 +53,7 @@ impl Outer {
         if v_ihl != VERSION || fixed != 0 || half(head, 16) != local {
             return None;
         }
-        // Neither unspecified nor loopback nor a group; with the addresses behind groups, of which one is the
-        // broadcast.
+        // Neither unspecified, nor loopback, nor a group or anything above groups, where the broadcast is.
         let is_host = (u32::from_be(source).wrapping_sub(1) < 0xe000_0000 - 1) & (first != 127);
         if !is_host || source == local {
             return None;
@@ -122,8 +121,8 @@ impl Outer {
         let (head, payload) = datagram.split_first_chunk()?;
         let udp = udp::Header::from_bytes(head);
         let &[_, _, p0, p1, ..] = head;
-        // The port as it lies there, which is a step less. A datagram that ends before its IP packet does is legal, and
-        // rare.
+        // The port in network byte order, which saves turning it. A datagram that ends before its IP packet does is
+        // legal, and rare.
         if [p0, p1] != self.port.to_be_bytes() || usize::from(udp.length) != datagram.len() {
             return None;
         }

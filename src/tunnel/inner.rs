@@ -147,7 +147,7 @@ impl Peek {
         }
     }
 
-    /// `bytes` are all that there is behind the Ethernet header.
+    /// The error for a header of `need` bytes, where `bytes` are all that there is behind the Ethernet header.
     #[cold]
     fn truncated(&self, need: usize, bytes: &[u8]) -> Truncated {
         Truncated { need: need.saturating_add(self.l3()), have: bytes.len().saturating_add(self.l3()) }

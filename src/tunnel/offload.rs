@@ -32,9 +32,9 @@ pub(crate) fn with_inner(
 
 /// What is to be added for a trusted frame.
 pub(crate) struct Usual<'p> {
-    /// The frame up to the IP addresses, which cancel,
+    /// The frame up to the IP addresses, which cancel.
     pub(crate) front: &'p [u8; 26],
-    /// and two words, to take protocol and length away.
+    /// What takes the protocol and the length of the pseudo header away again.
     pub(crate) less: u32,
 }
 
@@ -52,12 +52,13 @@ pub(crate) fn usual(frame: &[u8]) -> Option<Usual<'_>> {
     if !usual || !whole || total_len != segment_len.wrapping_add(ipv4::Header::MIN_LEN) {
         return None;
     }
-    // The complements of both, added up.
+    // The sum of their complements: adding that subtracts them.
     let less = 0x1_fffe_u32.wrapping_sub(protocol.into()).wrapping_sub(segment_len as u32);
     has_checksum(IpProtocol(protocol), segment).then_some(Usual { front, less })
 }
 
-/// The same without trust in what the packet holds: only a checksum that is still to be written is foreseen.
+/// The sum of the packet as it will be when a checksum that is left to somebody else is written. Checksums that are
+/// there already are summed like all else, whether they are right or not.
 #[inline(always)]
 pub(crate) fn finished_sum(flow: &Flow<'_>) -> Sum {
     untrusted_sum(flow.packet, flow.meta.inner_checksum)

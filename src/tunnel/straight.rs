@@ -90,7 +90,7 @@ impl<P: Protocol> Straight<'_, P> {
 
     /// Puts the outer headers, of `N` bytes, before a packet that was looked at, and that [fits](Look::fits); answers
     /// how long it was. `None` where there is no room, or the template does not hold: what is in the headroom may then
-    /// have changed. Whether the endpoint [`SUMS`](Self::sums) has to be known, or it may.
+    /// have changed. `SUMS` is false only for an endpoint of which is known that it does not [sum](Self::sums).
     #[inline(always)]
     pub(crate) fn encap<const N: usize, const SUMS: bool>(
         &self,

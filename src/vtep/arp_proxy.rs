@@ -35,8 +35,8 @@ pub(super) fn handle(
     Ok(true)
 }
 
-/// Whether an untagged ARP frame of so many bytes to one host is more than a frame to the proxy: without snooping, one
-/// that only suppresses what is flooded has nothing to do with it.
+/// Whether the proxy has to look at an untagged ARP frame of so many bytes to one host. `NeighSuppress` answers no such
+/// question: it looks only where it learns from it, and at frames that are cut off, which it drops.
 // Hosts ask each other so now and then, whether they are still there (RFC 1122, section 2.3.2.1).
 pub(super) fn heeds(engine: &Engine<'_>, len: usize) -> bool {
     match engine.config.proxy {
@@ -179,7 +179,7 @@ pub(super) fn is_here(engine: &Engine<'_>, now: Instant, vni: Vni, mac: MacAddr)
 }
 
 /// Makes the frame the answer, tags and all, padding cut off.
-// In place, piece by piece: what a value of all fields is made of has to be put together byte by byte.
+// In place, field by field: whole headers as values would be put together byte by byte first.
 fn reply(front: &Front, packet: &mut Packet<'_>, mac: MacAddr) -> Option<()> {
     packet.trim(front.l3.saturating_add(arp::Header::LEN)).ok()?;
     let frame = packet.as_mut_slice();

@@ -26,8 +26,8 @@ impl Engine<'_> {
         self.fdb.remotes.is_at(remote, outer?.source, ingress).then_some(remote)
     }
 
-    /// The remote that sent a packet of this segment, if it is one that we know: one to which we send as to most, or
-    /// else one at this address with a port, a VNI or an egress of its own.
+    /// The remote that sent a packet of this segment, if it is one that we know. Those that somebody configured come
+    /// before others, and of either those with the configured port and without a VNI of their own.
     pub(super) fn sender(
         &self,
         now: Instant,
@@ -52,9 +52,8 @@ impl Engine<'_> {
         by_address.is_some_and(|id| remotes.is_configured(id))
     }
 
-    /// A remote without a VNI of its own, or with this one, or else the one at its address that the segment's unknown
-    /// frames go to: what is sent to one with a VNI of its own is in that segment there, and so it stands for no other
-    /// one's hosts.
+    /// The remote `id`, if it has no VNI of its own, or this one; or else the one at its address that the segment's
+    /// unknown frames go to. A remote with another VNI has the hosts of that segment behind it, and none of this one.
     fn of_segment(
         &self,
         now: Instant,
@@ -112,8 +111,8 @@ impl Engine<'_> {
             }
         }
         let Some(outer) = outer else { return Ok(known) };
-        // Who teaches nothing is held to what is certain all the same: else a stranger could send in the name of
-        // hosts in whose name no remote can.
+        // Also where nothing is learned from the sender: else it could send in the name of hosts with static entries,
+        // which those who are learned from cannot.
         self.check(now, vni, source, outer.source, ingress)?;
         if !(known.is_none() && teaches && sender.somebody().is_some()) {
             return Ok(known);
@@ -154,7 +153,7 @@ impl Engine<'_> {
             {
                 true
             }
-            // Of one that nothing learned can change, the table says so, and no rate.
+            // An address that cannot move does not count as a move: the table refuses it.
             Lookup::Found(_) => {
                 let is_fixed = self.check(now, vni, source, outer.source, sender.ingress).is_err();
                 is_fixed || self.may_move(worker, now, vni, pace::of_mac(source))
@@ -187,8 +186,8 @@ impl Engine<'_> {
         may
     }
 
-    /// Whether it may be learned now that a neighbour is at this MAC address: a new one counts for its sender, one that
-    /// moves for itself, and what teaches nothing for nobody.
+    /// Whether it may be learned now that a neighbour is at this MAC address. A new neighbour counts for the limit of
+    /// its sender, and one that moves for its own; what changes nothing does not count.
     pub(super) fn may_snoop(
         &self,
         worker: &mut Worker,
@@ -219,7 +218,7 @@ impl Engine<'_> {
         let Lookup::Found(destination) = self.fdb.lookup_apart(now, vni, source) else { return Ok(()) };
         match destination {
             Destination::Remote(id) if self.fdb.remotes.is_at(id, sender, ingress) => return Ok(()),
-            // Several places, be it one after the other: nobody speaks for all of them.
+            // A host behind several remotes: none of them may send in its name.
             Destination::List(_) | Destination::Group(_) => return Err(DropReason::SourceElsewhere),
             _ => {}
         }

@@ -59,8 +59,7 @@ impl Engine<'_> {
         output
     }
 
-    /// The same, with the answer where the caller wants it: what is handed on by value is copied each time, and read in
-    /// other pieces than it was written in.
+    /// Writes into the caller's `Output`: by value it would be copied on every frame.
     pub(super) fn overlay_to(
         &self,
         worker: &mut Worker,

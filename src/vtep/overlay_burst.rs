@@ -42,7 +42,7 @@ impl<'t> Engine<'t> {
         outputs: &mut [Output],
     ) -> usize {
         let count = metas.len().min(packets.len()).min(outputs.len()).min(BURST);
-        // As long as each other, which is then seen once and not for each frame.
+        // All three of one length, so that it is compared once and not for each frame.
         let (Some(metas), Some(packets), Some(outputs)) =
             (metas.get(..count), packets.get_mut(..count), outputs.get_mut(..count))
         else {
@@ -56,7 +56,7 @@ impl<'t> Engine<'t> {
             }
             None => self.look_at_all(burst, metas, packets, |_, _, _, _| Some(())),
         }
-        // Where there are several others, questions may be among them.
+        // Several frames that are not plain: questions for the proxy may be among them.
         if count.saturating_sub(burst.plain) > FEW && self.config.proxy != Proxy::Off {
             arp_proxy::look_ahead(self, metas, packets);
         }
@@ -93,7 +93,7 @@ impl<'t> Engine<'t> {
         count
     }
 
-    /// Finds the plain ones among the frames, and what `look` says that their headers take from them.
+    /// Finds the plain ones among the frames, and has `look` note what their outer headers take from them.
     #[inline(never)]
     fn look_at_all(
         &self,
@@ -205,7 +205,7 @@ impl<'t> Engine<'t> {
 
 /// What is known of the frames of a burst: a list for each step, so that clearing them takes few and wide stores.
 struct Burst<'t> {
-    /// How many of them are plain: so many of the others count.
+    /// How many frames are plain: as many places of each list below are in use.
     plain: usize,
     keys: [(Vni, MacAddr); BURST],
     found: [Lookup; BURST],
@@ -214,7 +214,7 @@ struct Burst<'t> {
     places: [u8; BURST],
     /// Remotes of those that go straight.
     records: [Option<Record<'t>>; BURST],
-    /// Those that go another way: a bit for each.
+    /// Frames that do not go straight: a bit for each.
     left: u32,
 }
 
@@ -252,7 +252,7 @@ pub(super) fn each<M>(
     })
 }
 
-/// As many frames wait for memory by themselves.
+/// Up to so many questions are not worth looking ahead for.
 const FEW: usize = 3;
 
 /// Frames, or packets, that wait for memory together.

@@ -8,8 +8,8 @@ use core::net::IpAddr;
 use super::{Config, Engine};
 use crate::wire::{IpProtocol, ipv4, ipv6, is_link_local, udp, vxlan};
 
-/// Our addresses, as they are looked for in every frame, in its byte order: of the one of IPv6 a half; zero where there
-/// is none.
+/// Our addresses, to compare with the source of every frame, in network byte order: IPv4's, and the upper half of
+/// IPv6's; zero where there is none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Own {
     ipv4: u32,
@@ -36,13 +36,14 @@ impl Own {
 }
 
 impl Engine<'_> {
-    /// Whether an IP packet is from our address to that of a remote, and to the port of remotes or one that a remote
-    /// there has of its own: nobody else's is, where a host behind a tunnel has an address of ours.
+    /// Whether an IP packet is one that we have sent into a tunnel: from our address to a remote's, and to the port of
+    /// remotes or one that a remote there has of its own. So a host behind a tunnel with an address of ours can send
+    /// all else.
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
         let Some((remote, datagram)) = self.own_datagram(ip) else { return false };
         let Ok((udp, rest)) = udp::Header::parse(datagram) else { return false };
-        // Whose link-local address it is depends on the interface, which nobody knows here: anybody's, who has no port
-        // of its own.
+        // Whose a link-local address is, only the interface tells, which nobody knows here: it counts as a remote's,
+        // but not for a port of its own.
         let is_remote = || is_link_local(remote) || self.fdb.remotes.find_by_address(remote, 0).is_some();
         if udp.destination_port == self.config.dstport && is_remote() {
             return true;

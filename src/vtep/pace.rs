@@ -12,9 +12,9 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// Senders share buckets where their hashes are equal: who wants another's bucket to be empty can as well send in the
-/// other's name. Addresses do not, for a remote that takes over from another gets all its hosts at once: those that
-/// moved most of late are remembered, and where more than that flap at once, some are not held back.
+/// Senders whose hashes are equal share a bucket: who wants to use up another's can as well send in its name. Addresses
+/// that move do not share, since all hosts of a remote move at once when another one takes over. Those that moved most
+/// of late are remembered; where more of them flap at once, some are not held back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     discoveries: [Bucket; BUCKETS],
@@ -45,7 +45,7 @@ impl Pace {
     pub(super) fn may_move(&mut self, now: Instant, vni: Vni, address: u64, per_second: u32) -> bool {
         let key = address ^ u64::from(vni.value()).wrapping_mul(ODD);
         let Some(set) = self.moves.get_mut(place::<SETS>(key)) else { return false };
-        // Who is remembered or, in its place, the one that moved least.
+        // The address itself, if it is remembered; else the one that moved least makes room for it.
         let mover = set.iter_mut().min_by_key(|mover| (mover.key != key, mover.bucket.used(now, per_second)));
         mover.is_some_and(|mover| {
             if mover.key != key {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// A bucket of tokens, one for each time.
+/// A bucket of tokens: each time takes one, and they come back with time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket {
     /// Tokens that are gone, in millionths.
@@ -13,10 +13,10 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Whether it may be done now; then it counts. So often in a second, and so often at once.
+    /// Whether it may be done now, and then counts it: `per_second` times in a second, and `at_once` times at once.
     pub(super) fn take(&mut self, now: Instant, per_second: u32, at_once: u32) -> bool {
         self.used = self.used(now, per_second);
-        // A clock that was set back goes on from there, and a little backwards brings nothing.
+        // Where a clock was set back, time goes on from there; where it only runs a little backwards, it stands still.
         if now >= self.last || self.last.saturating_since(now) > SET_BACK {
             self.last = now;
         }

@@ -1,5 +1,5 @@
-//! ICMP errors in place of the packets that they are about: made first, then counted, then put, so that one that must
-//! not be is at nobody's cost.
+//! ICMP errors in place of the packets that they are about. An error is made first, then counted, then put in place:
+//! one that must not be sent takes nothing of the limit.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

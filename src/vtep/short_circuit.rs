@@ -84,7 +84,7 @@ impl Engine<'_> {
             worker.miss_l3(self.config, Miss::L3 { vni: meta.vni, address });
             return None;
         };
-        // Of one that is only asked for, no MAC address is known (Linux takes all zeroes for it).
+        // A neighbour that is still being asked for has no MAC address yet (Linux takes it to be all zeroes).
         let is_known = neighbor.mac.is_unicast() && (neighbor.is_valid() || !decrements);
         if neighbor.mac == router || !is_known {
             return None;
@@ -119,7 +119,7 @@ impl Before {
         if let Some(link) = frame.first_chunk_mut() {
             *link = self.addresses;
         }
-        // Byte by byte: of two checksums that are right only one was there.
+        // As bytes, not by counting up: one header can have two right checksums, and only one of them was there.
         let ip = frame.get_mut(front.l3..).and_then(<[u8]>::first_chunk_mut);
         if let (Some(before), Some(ip)) = (self.ip, ip) {
             *ip = before;

@@ -81,7 +81,7 @@ impl<'t> Engine<'t> {
         id: RemoteId,
     ) -> Option<Record<'t>> {
         let record = self.fdb.remotes.record_of(id)?;
-        // Of the headers of VXLAN the usual ones have such a length, and no others.
+        // By the length of its headers: of all that VXLAN can have only the usual ones are that long.
         let is_local = if V6 != 0 && record.is_ipv6_with(tunnel::Remote::FACTS + V6) {
             straight.ipv6?.local() == record.ipv6()
         } else if record.is_ipv4_with(tunnel::Remote::FACTS + V4) {
@@ -169,7 +169,7 @@ impl<'t> Straight<'t> {
 }
 
 /// A frame on its way: the table's record is read where it lies, as late as can be.
-// What is read early is what the optimiser has to keep somewhere, since it does not move loads of atomics.
+// The optimiser does not move loads of atomics: what was read early it would have to keep somewhere.
 struct Sending<'a, 't> {
     to: &'a Record<'t>,
     meta: &'a OverlayMeta,
@@ -203,7 +203,7 @@ impl Template for Sending<'_, '_> {
         self.meta.inner_checksum
     }
 
-    // Who finds that not all of it holds writes the output once more.
+    // Where the record was changed meanwhile, the caller goes another way and writes the output anew.
     #[inline(always)]
     fn finish<const N: usize>(&mut self) -> bool {
         let to = self.to;

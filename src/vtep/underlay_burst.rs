@@ -1,10 +1,10 @@
 //! Packets from the underlay: what most of them are goes straight, those of a burst in two steps, so that the processor
 //! waits for memory once and not for each packet by itself.
 //!
-//! First all packets are opened that are nothing but VXLAN over the VTEP's family of IP, of two over IPv4, and where
-//! their sources are in the forwarding database is touched. Then, in their order, each whose source is where it was a
-//! moment ago is delivered; everything else, and whatever is to be learned, goes the long way when its turn comes. So
-//! of two packets of one host the second finds what the first has changed.
+//! First all packets are opened that are nothing but VXLAN over IPv4, or over IPv6 where the VTEP has no IPv4, and the
+//! lines of the forwarding database that have their sources are fetched. Then, in their order, each whose source is
+//! where it was a moment ago is delivered; everything else, and whatever is to be learned, goes the long way when its
+//! turn comes. So of two packets of one host the second finds what the first has changed.
 
 use core::{
     hint::black_box,
@@ -81,8 +81,8 @@ impl<'t> Engine<'t> {
         !(self.config.remcsumrx || self.config.l3 || self.tables.has_vlans())
     }
 
-    /// Opens those packets of a burst that are plain VXLAN from such senders, and touches where their sources are
-    /// known.
+    /// Opens those packets of a burst that are plain VXLAN over this family, and has the processor fetch the lines of
+    /// the forwarding database that have their sources.
     #[inline(never)]
     fn open_all<F: Family>(
         &self,
@@ -150,8 +150,8 @@ impl<'t> Engine<'t> {
         self.deliver_other(worker, at, arrival.is_none(), meta, packet, output);
     }
 
-    /// Delivers what did not go straight as it was opened, or is `unopened`: other than plain VXLAN, or of the other
-    /// family of two.
+    /// Delivers any packet that did not go straight. One that is `unopened` is no plain VXLAN, or comes over the other
+    /// family, and gets a second try here.
     #[inline(never)]
     fn deliver_other(
         &self,
@@ -162,7 +162,7 @@ impl<'t> Engine<'t> {
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) {
-        // Otherwise it would be opened in vain a second time.
+        // Only where the second try can find something else than the first.
         let has_both = self.ipv4.is_some() && self.ipv6.is_some();
         let is_other = has_both || self.config.gbp || meta.outer.is_some();
         if unopened && is_other && self.may_deliver_straight() {

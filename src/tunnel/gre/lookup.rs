@@ -126,8 +126,8 @@ impl<'a> Tunnels<'a> {
             let with_key = if local.is_some() { equal(same, |it| it.key.cmp(&key)) } else { same };
             for it in with_key.iter().filter(|it| it.is_up && it.key == key) {
                 let Some(rank) = Rank::of(it, packet) else { continue };
-                // The newest is the first in Linux's list, and of those that wait there in the first step, the last
-                // one counts.
+                // Linux's list begins with the newest tunnel. Over IPv4, in the first step, of those that do not suit
+                // at once the last one of the list counts, which is the oldest.
                 let is_oldest_first = step == Step::Both && !is_v6 && !rank.is_at_once();
                 let is_better = best.is_none_or(|(of_best, id)| {
                     rank < of_best || rank == of_best && (it.id < id) == is_oldest_first
