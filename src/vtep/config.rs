@@ -82,6 +82,12 @@ pub struct Config {
     /// Our own MAC address in the overlay: frames from it that come out of a tunnel are our own, and dropped.
     /// All zeroes for none.
     pub address: MacAddr,
+    /// The IPv4 address in the overlay of our own router, whose frames come from `address`: from there it tells their
+    /// senders what is too long (RFC 1812, section 4.3.2.4). Without one they are told as if by the destination, as it
+    /// is with frames of others, where nobody is addressed in between.
+    pub router: Option<Ipv4Addr>,
+    /// The same for IPv6 (RFC 4443, section 2.2).
+    pub router6: Option<Ipv6Addr>,
     /// The gateway to IPv4 remotes that are not on the link; none if all are. It needs a `prefix`, and says something
     /// only with [`Framing::Ethernet`]: otherwise whoever sends the packets on knows the way.
     pub gateway: Option<Ipv4Addr>,
@@ -245,6 +251,8 @@ impl Config {
             local: None,
             local6: None,
             address: MacAddr::ZERO,
+            router: None,
+            router6: None,
             gateway: None,
             prefix: 0,
             gateway6: None,

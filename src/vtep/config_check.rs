@@ -1,10 +1,12 @@
 //! Whether settings fit each other, and the tables that there will be.
 
+use core::net::IpAddr;
+
 use super::{Config, ConfigError, Proxy, ShortCircuit, TooBig};
 use crate::{
     table::{Capacity, Snooping, Underlay},
     tunnel::{DontFragment, OuterFlowLabel},
-    wire::vxlan,
+    wire::{is_host, vxlan},
 };
 
 impl Config {
@@ -18,6 +20,10 @@ impl Config {
         }
         if self.l3 && !self.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
+        }
+        let routers = [self.router.map(IpAddr::V4), self.router6.map(IpAddr::V6)];
+        if let Some(router) = routers.into_iter().flatten().find(|&router| !is_host(router)) {
+            return Err(ConfigError::AddressNotUnicast(router));
         }
         if self.local6.is_none() && self.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);

@@ -95,7 +95,7 @@ pub enum ConfigError {
     #[error("`framing` has no next hop, and nobody asks for one here: `Link::next_hop`")]
     NoNextHop,
     /// An address in the overlay that no host has.
-    #[error("address {0} in the overlay is not a unicast address: `address` or `address6`")]
+    #[error("address {0} in the overlay is no host's: `address`, `address6`, `router` or `router6`")]
     AddressNotUnicast(IpAddr),
     /// A flow label without an IPv6 underlay.
     #[error("`label` needs an IPv6 address in the underlay: `local6`")]

@@ -60,9 +60,11 @@ pub enum Output {
         /// The remote that it came from, if the tables know it.
         source: Option<RemoteId>,
     },
-    /// The MAC address of the next hop to this remote is not known. Ask for it by a
-    /// [`solicitation`](super::Vtep::solicitation), whose answer is learned when it comes by
-    /// [`handle_underlay`](super::Vtep::handle_underlay), and offer the frame again.
+    /// The MAC address of the next hop to this remote is not known; only with
+    /// [`Link::resolving`](crate::tunnel::Link::resolving). Ask for it by a
+    /// [`solicitation`](super::Vtep::solicitation). The answer is learned when it comes by
+    /// [`handle_underlay`](super::Vtep::handle_underlay), which says [`Pass`](Self::Pass) of it as of all that comes by
+    /// no tunnel: offer the frame again after such a one.
     Resolve {
         /// The remote.
         remote: RemoteId,

@@ -63,3 +63,6 @@ impl Answer {
         .map_err(|_| DropReason::NoHeadroom)
     }
 }
+
+/// TTL, or hop limit, of errors that come from a router's own address.
+pub(super) const TTL: u8 = 64;

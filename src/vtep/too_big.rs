@@ -1,9 +1,11 @@
 //! Frames that are too long for the way to a remote: their senders are told.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+
 use super::{
     DropReason, Engine, Output, OverlayMeta, TooBig, Worker,
     overlay::{Front, MAX_FRONT},
-    report::Answer,
+    report::{Answer, TTL},
 };
 use crate::{
     packet::Packet,
@@ -32,9 +34,11 @@ impl Engine<'_> {
         }
         let ip = packet.as_slice().get(l3..).unwrap_or_default();
         let mtu = max.saturating_sub(l3);
+        // Our own router answers for itself (RFC 1812, section 4.3.2.4), where it has an address; a bridge has none.
+        let is_routed = link.source == self.config.address;
         let answer = match front.ethertype {
-            EtherType::IPV4 => too_long_v4(ip, mtu),
-            EtherType::IPV6 => too_long_v6(ip, mtu),
+            EtherType::IPV4 => too_long_v4(ip, mtu, self.config.router.filter(|_| is_routed)),
+            EtherType::IPV6 => too_long_v6(ip, mtu, self.config.router6.filter(|_| is_routed)),
             _ => None,
         };
         let answer = answer.ok_or(DropReason::TooBig)?;
@@ -59,20 +63,33 @@ impl Engine<'_> {
     }
 }
 
-/// That only so much of an IPv4 packet fits; `None` where its sender may not be told, as below the least MTU nobody is,
-/// nor anybody as if by a destination that no host has (RFC 4443, section 2.2).
-fn too_long_v4(ip: &[u8], mtu: usize) -> Option<Answer> {
-    let (header, _) = ipv4::Header::parse(ip).ok().filter(|(ip, _)| is_host(ip.destination.into()))?;
+/// That only so much of an IPv4 packet fits, told by this router or, without one, as if by the packet's destination.
+/// `None` where its sender may not be told: below the least MTU nobody is, nor is anybody as if by a destination that no
+/// host has (RFC 4443, section 2.2).
+fn too_long_v4(ip: &[u8], mtu: usize, router: Option<Ipv4Addr>) -> Option<Answer> {
+    let (header, _) = ipv4::Header::parse(ip).ok()?;
     let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= ipv4::MIN_ACCEPTED)?;
     if !header.dont_fragment || header.more_fragments || header.fragment_offset.value() != 0 {
         return None;
     }
-    Answer::v4(ip, icmpv4::Problem::FragmentationNeeded { mtu }, header.destination, header.ttl)
+    let problem = icmpv4::Problem::FragmentationNeeded { mtu };
+    match router {
+        Some(router) => Answer::v4(ip, problem, router, TTL),
+        None if is_host(header.destination.into()) => Answer::v4(ip, problem, header.destination, header.ttl),
+        None => None,
+    }
 }
 
 /// The same of an IPv6 packet.
-fn too_long_v6(ip: &[u8], mtu: usize) -> Option<Answer> {
-    let (header, _) = ipv6::Header::parse(ip).ok().filter(|(ip, _)| is_host(ip.destination.into()))?;
+fn too_long_v6(ip: &[u8], mtu: usize, router: Option<Ipv6Addr>) -> Option<Answer> {
+    let (header, _) = ipv6::Header::parse(ip).ok()?;
     let mtu = u32::try_from(mtu).ok().filter(|&mtu| mtu >= ipv6::MIN_MTU.into())?;
-    Answer::v6(ip, icmpv6::Problem::PacketTooBig { mtu }, header.destination, header.hop_limit)
+    let problem = icmpv6::Problem::PacketTooBig { mtu };
+    match router {
+        Some(router) => Answer::v6(ip, problem, router, TTL),
+        None if is_host(header.destination.into()) => {
+            Answer::v6(ip, problem, header.destination, header.hop_limit)
+        }
+        None => None,
+    }
 }

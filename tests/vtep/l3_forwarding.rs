@@ -1,8 +1,9 @@
 //! Routing: what no router forwards, and where the hosts of a connected segment are.
 
 use encap::{
-    table::NextHop,
-    vtep::{DropReason, Miss, Output, OverlayMeta},
+    Packet,
+    table::{Capacity, NextHop},
+    vtep::{Config, ConfigError, DropReason, Miss, Output, OverlayMeta, Vtep},
 };
 
 use super::l3::{SEGMENT, configured, ip, send_with};
@@ -100,4 +101,46 @@ fn hosts_of_a_connected_segment_are_neighbours() {
     let group = crate::frames::ip("10.244.1.5".parse().unwrap(), "239.1.1.1".parse().unwrap(), 59, 0, &[]);
     let dropped = (Output::Drop(DropReason::NoNeighbor), group.clone());
     assert_eq!((send_with(&mut node, &OverlayMeta::default(), &group), node.1.poll_miss()), (dropped, None));
+}
+
+/// A router tells senders from its own address what is too long; who has none, as if the destination did.
+#[test]
+fn rfc1812_s4_3_2_4_the_router_tells_from_its_own_address() {
+    let (router, router6) = ([10, 244, 1, 1], v6(0x11));
+    for is_set in [true, false] {
+        let mut node = configured(|config| {
+            if is_set {
+                (config.router, config.router6) = (Some(router.into()), Some(router6));
+            }
+        });
+        let gateway = NextHop::Gateway { vni: SEGMENT, address: [10, 244, 2, 0].into() };
+        node.0.routes().add("::/0".parse().unwrap(), gateway).unwrap();
+        let packet = ip(2, 1_431);
+        let (output, told) = send_with(&mut node, &OverlayMeta::default(), &packet);
+        assert_eq!(output, Output::Reply);
+        let (source, ttl) = if is_set { (&router[..], 64) } else { (&packet[16..20], packet[8]) };
+        assert_eq!((&told[12..16], &told[16..20], told[8]), (source, &packet[12..16], ttl));
+        // Destination unreachable: fragmentation needed.
+        assert_eq!((told[20], told[21], &told[26..28]), (3, 4, &1_450u16.to_be_bytes()[..]));
+        let packet = crate::frames::ip(v6(1).into(), v6(2).into(), 59, 0, &[0; 1_411]);
+        let (output, told) = send_with(&mut node, &OverlayMeta::default(), &packet);
+        assert_eq!(output, Output::Reply);
+        let (source, hops) = if is_set { (router6, 64) } else { (v6(2), packet[7]) };
+        assert_eq!((&told[8..24], &told[24..40], told[7]), (&source.octets()[..], &v6(1).octets()[..], hops));
+        assert_eq!((told[40], &told[44..48]), (2, &1_450u32.to_be_bytes()[..]));
+    }
+    // Frames of others are told of as before, whoever routes.
+    let mut node = configured(|config| config.router = Some(router.into()));
+    let frame = [&mac(2).0[..], &mac(9).0, &[8, 0], &ip(2, 1_431)].concat();
+    let mut buffer = [&[0; ROOM][..], &frame].concat();
+    let mut packet = Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
+    let output = node.0.handle_overlay(&mut node.1, NOW, &OverlayMeta::new(SEGMENT), &mut packet);
+    assert_eq!((output, &packet.as_slice()[26..30]), (Output::Reply, &[10, 244, 2, 7][..]));
+    // Nobody's address is none of a router's.
+    for router in [[0; 4], [127, 0, 0, 1], [224, 0, 0, 1], [255; 4]] {
+        let mut config = Config::new().local(address(1));
+        config.router = Some(router.into());
+        let refused = Vtep::with_capacity(config, Capacity::fdb(8), [3, 1]).unwrap_err();
+        assert_eq!(refused, ConfigError::AddressNotUnicast(router.into()).into());
+    }
 }

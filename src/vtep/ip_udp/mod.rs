@@ -40,7 +40,12 @@ mod trouble;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use self::trouble::Trouble;
-use super::{ConfigError, DropReason, Worker, forwarding::Ip, report::Answer, underlay::is_ipv6};
+use super::{
+    ConfigError, DropReason, Worker,
+    forwarding::Ip,
+    report::{Answer, TTL},
+    underlay::is_ipv6,
+};
 use crate::{
     packet::Packet,
     table::{Capacity, Line, NextHop, Routes, Settings, Tables},
@@ -346,6 +351,3 @@ impl Backend<alloc::boxed::Box<[Line]>> {
         Self::new(capacity.storage()?, config, capacity, seed)
     }
 }
-
-/// TTL of ICMP errors.
-const TTL: u8 = 64;
