@@ -28,9 +28,20 @@ pub struct Link {
     /// The next hop's MAC address; a remote can have another one
     /// ([`Remote::with_next_hop`](super::Remote::with_next_hop)), and a multicast group has its own (RFC 1112, section
     /// 6.4; RFC 2464, section 7).
+    ///
+    /// All zeroes mean that remotes have different ones. A VTEP then asks for each that it does not know, and learns
+    /// from the answers ([`Output::Resolve`](crate::vtep::Output::Resolve)); with any other address it asks nobody, and
+    /// sends what is for remotes without one of their own to this one.
     pub next_hop: MacAddr,
     /// VLAN of the underlay.
     pub vlan: Option<(VlanId, Pcp)>,
+}
+
+impl Link {
+    /// From our own MAC address to next hops that remotes have each for itself, and that a VTEP asks for.
+    pub const fn resolving(source: MacAddr) -> Self {
+        Self { source, next_hop: MacAddr::ZERO, vlan: None }
+    }
 }
 
 /// TTL or hop limit of the outer header.

@@ -186,7 +186,7 @@ fn a7_f_a_copy_for_another_segment_here_is_handed_over() {
 /// A copy cannot wait for its next hop, but somebody hears of it.
 #[test]
 fn a_next_hop_that_is_not_known_is_a_miss() {
-    let link = Link { source: mac(0xaa), next_hop: MacAddr::ZERO, vlan: None };
+    let link = Link::resolving(mac(0xaa));
     let mut node = Node::new(1, with(Config::new(), |c| c.framing = Framing::Ethernet(link))).peers(&[2, 3]);
     let [second, third] = [2, 3].map(|last| node.vtep.remote(address(last)).unwrap());
     node.vtep.remotes().set_next_hop(second, Some(mac(0xbb))).unwrap();

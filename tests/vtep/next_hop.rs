@@ -15,7 +15,7 @@ use crate::{common::*, frames::*};
 const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0xaa, 1]);
 
 fn link() -> Framing {
-    Framing::Ethernet(Link { source: OURS, next_hop: MacAddr::ZERO, vlan: None })
+    Framing::Ethernet(Link::resolving(OURS))
 }
 
 /// VTEP 1 with remotes 2 and 3 on the link and one behind the gateway, 254.

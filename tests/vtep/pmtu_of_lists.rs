@@ -149,7 +149,7 @@ fn a11_every_member_of_a_list_has_its_own_limit() {
 /// The limit of who is not to be reached yet means nothing.
 #[test]
 fn a11_a_member_whose_next_hop_is_not_known_has_no_limit_yet() {
-    let link = Link { source: mac(0xaa), next_hop: MacAddr::ZERO, vlan: None };
+    let link = Link::resolving(mac(0xaa));
     let mut node = Node::new(1, with(Config::new(), |c| c.framing = Framing::Ethernet(link))).peers(&[2, 3]);
     let [second, third] = [2, 3].map(|last| node.vtep.remote(address(last)).unwrap());
     node.vtep.remotes().set_mtu(third, 1_000).unwrap();

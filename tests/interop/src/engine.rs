@@ -51,8 +51,7 @@ impl Engine {
     pub fn new(config: Config, mac: Mac) -> Self {
         let config = {
             let mut config = config;
-            config.framing =
-                Framing::Ethernet(Link { source: MacAddr(mac), next_hop: MacAddr::ZERO, vlan: None });
+            config.framing = Framing::Ethernet(Link::resolving(MacAddr(mac)));
             config
         };
         let capacity = Capacity { neighbors: 64, routes: 16, ..Capacity::fdb(1_024) };

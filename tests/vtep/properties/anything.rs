@@ -41,7 +41,7 @@ fn busy(config: Config) -> Node {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let link = Link { source: mac(0xaa), next_hop: MacAddr::ZERO, vlan: None };
+    let link = Link::resolving(mac(0xaa));
     let framings = [Framing::Payload, Framing::Ip, Framing::Ethernet(link)];
     let proxies = [Proxy::Off, Proxy::NeighSuppress, Proxy::KernelProxy];
     let choices = (prop::sample::select(framings.to_vec()), prop::sample::select(proxies.to_vec()));

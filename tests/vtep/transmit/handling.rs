@@ -161,7 +161,7 @@ fn a11_what_is_not_told_now_is_fragmented_where_that_is_wanted() {
 #[test]
 fn a_next_hop_that_is_not_known_is_asked_for() {
     for config in both() {
-        let link = Link { source: mac(0xaa), next_hop: MacAddr::ZERO, vlan: None };
+        let link = Link::resolving(mac(0xaa));
         let mut node = Node::new(1, with(config, |c| c.framing = Framing::Ethernet(link)));
         let remote = node.vtep.add_remote(&Remote::new(address(2), config.dstport).egress(3)).unwrap();
         node.vtep.fdb().add(VNI, mac(9), remote).unwrap();
