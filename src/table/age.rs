@@ -21,6 +21,9 @@ pub struct Aged {
     pub removed: usize,
     /// The sweep came to its end: the next call begins a new one.
     pub complete: bool,
+    /// It did, but could not look everywhere, since somebody was at work: what waits for a sweep waits for the next
+    /// one, which [`Tables::next_sweep`] has begin soon.
+    pub skipped: bool,
     /// Somebody else is sweeping: nothing was done.
     pub busy: bool,
 }
@@ -99,7 +102,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
         aged.complete = matches!(lines.at(at), Part::End);
         if aged.complete {
             at = 0;
-            if meta.sweep_state().load(Relaxed) & SKIPPED == 0 {
+            aged.skipped = meta.sweep_state().load(Relaxed) & SKIPPED != 0;
+            if !aged.skipped {
                 meta.fdb_swept().store(meta.fdb_sweep_began().load(Relaxed), Relaxed);
                 meta.neighbors_swept().store(meta.neighbors_sweep_began().load(Relaxed), Relaxed);
                 meta.passes().fetch_add(1, Release);
@@ -110,7 +114,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
     }
 
     /// When to go on with the sweep, or to begin the next one: at once while one is under way, otherwise an eighth of
-    /// the shortest ageing time after the last one began.
+    /// the shortest ageing time after the last one began. One that [could not look everywhere](Aged::skipped) does not
+    /// count: the next one is due in the next tick, a 512th of the ageing time later at most.
     pub fn next_sweep(&self, now: Instant) -> Instant {
         let (fdb, neighbors) = (self.fdb(), self.neighbors());
         let meta = fdb.meta;
@@ -123,7 +128,12 @@ impl<S: AsRef<[Line]>> Tables<S> {
             let wait = period.min(mtus).saturating_sub(since);
             Instant::from_micros(now.as_micros().saturating_add(wait))
         };
-        due(fdb.clock, meta.fdb_ages()).min(due(neighbors.clock, meta.neighbor_ages()))
+        let due = due(fdb.clock, meta.fdb_ages()).min(due(neighbors.clock, meta.neighbor_ages()));
+        let is_just_over = meta.fdb_sweep_began().load(Relaxed) == fdb.clock.tick(now).max(1);
+        if is_just_over && meta.sweep_state().load(Relaxed) & SKIPPED != 0 {
+            return due.max(fdb.clock.next_tick(now));
+        }
+        due
     }
 
     /// How many lines a whole sweep looks at.

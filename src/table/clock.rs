@@ -92,6 +92,12 @@ impl Clock {
         now.as_micros().wrapping_shr(self.shift) as u32
     }
 
+    /// When the next tick begins.
+    pub(crate) const fn next_tick(self, now: Instant) -> Instant {
+        let ticks = now.as_micros().wrapping_shr(self.shift).saturating_add(1);
+        Instant::from_micros(ticks.saturating_mul(1u64.wrapping_shl(self.shift)))
+    }
+
     /// Notes that a time is known, before the first stamp of a table is made.
     pub(crate) fn start(self, now: Instant, words: Ages<'_>) {
         if words.swept.load(Relaxed) == 0 {

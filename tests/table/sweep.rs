@@ -88,6 +88,33 @@ fn the_next_sweep_is_due_an_eighth_of_the_shortest_time_after_the_last_one() {
     assert_eq!(next(&tables, NOW), 3);
 }
 
+/// Whoever was at work may have ended then; sweeps one after the other would only keep him from it.
+#[test]
+fn after_a_sweep_that_could_not_look_everywhere_the_next_one_is_due_in_a_tick() {
+    let tables = with(small(), |settings| settings.ageing = Ageing::After(Duration::from_secs(64)));
+    let fdb = tables.fdb();
+    fdb.add(VNI, mac(1), Destination::Local).unwrap();
+    let due = |now| tables.next_sweep(now).as_micros() - now.as_micros();
+    let sweep = |now| tables.age(now, usize::MAX, |_| {});
+    assert!(sweep(later(0)).complete && !sweep(later(0)).skipped);
+    // 2^16 µs, 977 of which make an ageing time.
+    let now = later(9);
+    assert_eq!(due(now), 0);
+    let _ = fdb.flush(now, &Filter::ALL, Cursor::default(), usize::MAX, |_| {
+        let swept = sweep(now);
+        assert!(swept.complete && swept.skipped && !swept.busy);
+        assert!((1..=1 << 16).contains(&due(now)), "{}", due(now));
+        let next = Instant::from_micros(now.as_micros() + due(now));
+        assert_eq!(due(next), 0);
+        // Another one is no other case.
+        assert!(sweep(next).skipped);
+        assert_eq!(due(next), 1 << 16);
+    });
+    let swept = sweep(now);
+    assert!(swept.complete && !swept.skipped);
+    assert!((7_900_000..=8_000_000).contains(&due(now)), "{}", due(now));
+}
+
 /// Who is named where nobody could look may be in use.
 #[test]
 fn a_sweep_that_could_not_look_everywhere_leaves_all_remotes() {
