@@ -54,7 +54,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
             return Aged { busy: true, ..aged };
         }
         let _unlock = Unlock(&meta);
-        // What was given up before is seen by whoever locks a bucket later; who locked one before is seen here.
+        // Who locks a bucket from now on finds removed what was removed before; who has one locked by now is seen by
+        // this sweep. (See `Locked::fence`.)
         fence(SeqCst);
         let mut at = meta.sweep_cursor().load(Relaxed) as usize;
         if at == 0 {
@@ -71,7 +72,7 @@ impl<S: AsRef<[Line]>> Tables<S> {
                 Part::Lists(line) => fdb.lists().sweep(line).map(|()| 0),
                 Part::Groups(bucket) => groups.sweep_bucket(bucket),
                 Part::Remotes(first) => {
-                    // Who is named where nobody could look is in use, for all that this sweep knows.
+                    // Where this sweep could not look, any remote may be named: none goes.
                     let looked = meta.sweep_state().load(Relaxed) & SKIPPED == 0;
                     for index in first..first.saturating_add(REMOTES) {
                         if looked {

@@ -165,7 +165,7 @@ impl Now {
     /// This present, for a table whose last sweep was long ago, in the future, or never.
     #[cold]
     fn unless_overdue(self, since: u32, words: Ages<'_>) -> Self {
-        // Neither since then nor, for a clock that was set back, a little before.
+        // Not where the last sweep is, for a clock that was set back, a little ahead.
         let overdue = words.swept.load(Relaxed) != 0 && since < (FUTURE as u32).wrapping_neg();
         let limit = match self.limit {
             limit if !overdue => limit,
@@ -208,15 +208,15 @@ impl Now {
         since != 0 && since < NEARLY
     }
 
-    /// Ticks from `stamp` on, around and past the stamp that there is not.
+    /// Ticks since `stamp`. Stamps go around, and stamp 0, which no tick has ([`ETERNAL`]), is not counted.
     #[inline]
     const fn since(self, stamp: u16) -> u16 {
         self.stamp.wrapping_sub(stamp).wrapping_sub((self.stamp < stamp) as u16)
     }
 
-    /// Whether what was confirmed at `stamp` may be used, for a first look: of what a clock that was ahead confirmed,
-    /// and of the last tick before a limit that is past the stamp that there is not, [`expired`](Self::expired) knows
-    /// more.
+    /// Whether what was confirmed at `stamp` may be used, as far as a first look tells. Where it says no,
+    /// [`expired`](Self::expired) may still say no, too: of what a clock that was ahead confirmed, and in the last tick
+    /// before the limit, where stamp 0 lies between, which no tick has.
     #[inline]
     pub(crate) const fn is_young(self, stamp: u16) -> bool {
         (self.stamp.wrapping_sub(stamp) < self.limit) | (stamp == ETERNAL)
@@ -234,7 +234,7 @@ impl Now {
     /// Whether what was confirmed at `stamp` must not be used any more.
     #[inline]
     pub(crate) const fn expired(self, stamp: u16) -> bool {
-        // No age reaches NEVER, and every age that of a table that was not swept in time.
+        // No age reaches NEVER, and every age the limit 0 of a table that was not swept in time.
         let since = self.since(stamp);
         since >= self.limit && stamp != ETERNAL && (since <= FUTURE || self.is_overdue())
     }
@@ -245,15 +245,16 @@ impl Now {
         stamp != ETERNAL && limit != NEVER && (self.trusts_no_stamp() || self.age(stamp) >= limit)
     }
 
-    /// The stamp that a sweep gives to what is too old for its own one, and does not expire: else that would come
-    /// round, and old things were young again. Where no stamp is trusted, everything is as old as can be told.
+    /// The stamp that a sweep gives to what does not expire and is too old for its own: stamps go around, and by that
+    /// it would be young again. The new one is of the longest age that can be told. Where no stamp is trusted,
+    /// everything gets it.
     pub(crate) const fn held_back(self, stamp: u16) -> Option<u16> {
         let since = self.since(stamp);
         let old = since > LONGEST && since <= FUTURE || since != LONGEST && self.trusts_no_stamp();
         if stamp == ETERNAL || !old {
             return None;
         }
-        // Past the stamp that there is not, as `since` is.
+        // One less where stamp 0 lies between, which `since` does not count.
         Some(self.stamp.wrapping_sub(LONGEST).wrapping_sub((self.stamp <= LONGEST) as u16))
     }
 }
@@ -273,7 +274,8 @@ pub(crate) const NEVER: u16 = u16::MAX;
 /// The same, where it was not swept in time: no age that is told reaches it either.
 const NEVER_UNSWEPT: u16 = NEVER - 1;
 
-/// Ages above are stamps from the future: a clock may jump back by four ticks less, and nothing is older for it.
+/// Ages above are those of stamps from the future. So a clock may jump back by as many ticks as this less four, and
+/// nothing is older for it.
 const FUTURE: u16 = 0x8001;
 
 /// Ages above are those of the next few ticks.

@@ -110,7 +110,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Why there is no room, of two reasons: what a quiescent point frees comes soonest, what nothing frees last.
+    /// Of two reasons why there is no room, the one to be told: that a quiescent point frees some comes before that
+    /// sweeps do, and both before any other.
     pub(crate) const fn or_before(self, other: Self) -> Self {
         match (self, other) {
             (Self::SweepPending, Self::QuiescePending) => other,

@@ -16,6 +16,7 @@ use super::line::AtomicU32;
 /// |     began     | mark  |  low  |   |      sweeps at the mark       |
 /// +---------------+-------+-------+   +-------------------------------+
 /// began: sweeps when the current generation began, the lower bits
+/// mark: the generation that was current when sweeps were last noted
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window<'t> {

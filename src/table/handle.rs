@@ -7,8 +7,8 @@
 /// +-------------------------------+---+-----------------+-----+-+
 /// |    upper bits of the index    | k |   generation    | low |L|
 /// +-------------------------------+---+-----------------+-----+-+
-/// k and L: the kind. k is 1 for a remote, 2 for a list, 3 for a group; it is 0 for this side and for nowhere, which the
-///          index tells apart. L is set in a remote's handle by an entry that was learned.
+/// k and L: the kind. k is 1 for a remote, 2 for a list, 3 for a group, and 0 for this side and for nowhere, which the
+/// index tells apart. L is set in a remote's handle by an entry that was learned.
 /// low: lower bits of the index
 /// ```
 ///

@@ -84,13 +84,13 @@ words! {
     remotes = written[13],
     /// The same in the neighbour table's time.
     neighbors_sweep_began = written[14],
-    /// How many buckets, from the first on, may have entries that died and were not removed; where it is more than there
-    /// are, all may.
+    /// How many buckets, from the first on, may have entries that died and were not removed; where it is more than
+    /// there are, all may.
     dead_buckets = written[15],
 }
 
 impl<'t> Meta<'t> {
-    /// Without storage all counters are one that nobody looks at.
+    /// Without storage the words are those of a line that nobody looks at.
     pub(crate) fn new(lines: &'t [Line]) -> Self {
         match lines {
             [read, written, ..] => Self { read, written },
@@ -98,7 +98,7 @@ impl<'t> Meta<'t> {
         }
     }
 
-    /// What new tables say.
+    /// Sets the words that are not zero in new tables.
     pub(crate) fn found(self) {
         self.active_quotas().store(NO_QUOTAS, Relaxed);
     }

@@ -51,8 +51,8 @@ impl<'t, const N: usize> Records<'t, N> {
     }
 
     /// Writes a record and answers its handle; `None` where none is free. The search begins somewhere, which `hint`
-    /// says, and looks at each word of bits once. The kind of such a handle means nothing; it is 1 so that the handle is
-    /// never zero, which as a value is that of an empty slot.
+    /// says, and looks at each word of bits once. The kind of such a handle means nothing; it is 1 so that the handle
+    /// is never zero: that would be the value of an empty slot.
     pub(crate) fn add(self, hint: usize, content: &[u32; N]) -> Option<Handle> {
         let words = self.capacity.div_ceil(32);
         let start = hint.checked_rem(words)?;

@@ -25,8 +25,8 @@ impl Room<'_> {
         self.count_and_leave(more, 0)
     }
 
-    /// Counts so many more at once if they are but a small part of the room; answers how many were: all or none. Those
-    /// that do not come are given back, and nobody is refused room for them meanwhile.
+    /// Counts so many more at once, of which some may not come and are given back then. Only where [`SPARE`] room is
+    /// left: so nobody is refused room for what does not come. Answers how many were counted: all or none.
     pub(crate) fn count_ahead(self, more: u32) -> u32 {
         if self.count_and_leave(more, SPARE) { more } else { 0 }
     }

@@ -65,7 +65,8 @@ impl<const N: usize> Store<'_, N> {
         Err(Busy)
     }
 
-    /// The record of `key`, where one look at its first bucket finds it; it may be another one's.
+    /// The record of `key`, where one look at its first bucket finds it. It may be that of something else with the same
+    /// fingerprint.
     #[inline(always)]
     pub(crate) fn glance(&self, key: Key) -> Option<Stored<N>> {
         match self.map.home(key)?.look(key) {
@@ -132,7 +133,7 @@ impl<const N: usize> Store<'_, N> {
         Err(Error::Busy)
     }
 
-    /// Whether a record for which `is` holds is in a bucket; nobody knows while a writer holds it.
+    /// Whether a record for which `is` holds is in a bucket; [`Busy`] while a writer holds that.
     pub(crate) fn any_in_bucket(&self, bucket: usize, is: impl Fn(&Stored<N>) -> bool) -> Result<bool, Busy> {
         let slots = self.map.bucket(bucket)?;
         Ok(slots.into_iter().flatten().any(|slot| self.stored(slot.content).is_none_or(|stored| is(&stored))))

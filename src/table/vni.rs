@@ -14,7 +14,8 @@ use super::{
 };
 use crate::wire::Vni;
 
-/// Lines of the front for so many VNIs: at least as many places as the eight bits that it does not store can say.
+/// Lines of the front for so many VNIs: two places for each, and no fewer than 256, since a place does not say the
+/// lowest eight bits of its VNI.
 pub(crate) const fn front(vnis: usize) -> usize {
     let places = vnis.saturating_mul(2).next_power_of_two();
     if places < 256 { 256 / PLACES } else { places / PLACES }
@@ -57,7 +58,8 @@ impl<'t> Vnis<'t> {
     #[inline]
     pub(crate) fn glance(&self, vni: Vni) -> Option<(u16, u32)> {
         let place = self.place(vni)?;
-        // Of the word of another VNI more than 16 bits are left, and of none's maybe nothing: neither is a number.
+        // Of another VNI's word more than 16 bits are left here, and of the word of a free place maybe 0: neither is a
+        // number.
         let number = place.name.load(Acquire) ^ vni.value() >> 8 << 16;
         let generation = place.generation.load(Acquire);
         if number.wrapping_sub(1) < 0xffff { Some((number as u16, generation)) } else { None }

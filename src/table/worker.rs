@@ -31,7 +31,7 @@ impl Workers<'_> {
         for (index, line) in (0..u32::MAX).zip(self.lines) {
             if line.word(ONLINE).compare_exchange(0, 1, SeqCst, Relaxed).is_ok() {
                 let worker = WorkerId(index);
-                // Who frees something does not see this worker, or this worker does not see what was freed.
+                // Who frees something sees this worker; or this worker does not find any more what was freed.
                 fence(SeqCst);
                 self.quiesce(&worker);
                 return Ok(worker);

@@ -38,8 +38,9 @@ impl<'t> Map<'t> {
         self.cold.get(cold_start(spot.first)).map_or(0, line::touch)
     }
 
-    /// Asks for the second bucket, if that is likely to be needed: where the first one overflows or is full, by
-    /// its last slot; then a cold one too, where that is needed.
+    /// Asks for the second bucket if that is likely to be needed: where entries of the first one lie in their second
+    /// ones, or where the first one is full, as its last slot tells. If it is full and cold words are to be written,
+    /// also for those of the second.
     #[inline(always)]
     pub(crate) fn touch_away(&self, spot: &Spot, cold: bool) -> u32 {
         let Some(line) = self.buckets.get(spot.first) else { return 0 };
@@ -88,7 +89,7 @@ impl<'t> Map<'t> {
     #[inline(never)]
     fn berth_away(&self, spot: &Spot, first: Guard<'t>) -> Option<Berth<'_, 't>> {
         let second = self.second(spot.places, spot.first);
-        // Not waited for, so in any order.
+        // Taken now or not at all: who does not wait need not keep the order of locks.
         let guard = Guard::take(self.buckets.get(second)?, second)?;
         let (free, same) = slots(guard.line(), spot.key);
         let berth = Berth { map: self, guard, first: Some(first), slot: free.trailing_zeros() as usize };
@@ -107,7 +108,7 @@ pub(crate) struct Berth<'a, 't> {
 
 impl Berth<'_, '_> {
     /// Puts the entry for whose key the slot was asked.
-    // Where it is called: a berth that goes through memory is waited for.
+    // Inlined, so that the berth stays in registers: one that is written and read again is waited for.
     #[inline(always)]
     pub(crate) fn fill(mut self, entry: &Slot) {
         if let Some(first) = &mut self.first {

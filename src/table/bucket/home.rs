@@ -12,7 +12,7 @@ use super::{
 pub(crate) struct Home<'t>(pub(super) &'t Line);
 
 impl Home<'static> {
-    /// Where nothing is.
+    /// A bucket with nothing in it.
     pub(crate) fn empty() -> Self {
         Self(empty())
     }
@@ -35,7 +35,8 @@ impl Home<'_> {
             return if slot == 0 { Look::NotHere(control) } else { Look::Unsure };
         }
         fence(Acquire);
-        // Also where somebody only took or gave back the lock: that is seldom, and told apart with less haste.
+        // Unsure also where somebody only took the lock or gave it back: that is seldom, and who is unsure looks
+        // closely.
         let unchanged = self.0.word(CONTROL).load(Relaxed) == control;
         if unchanged && high == key.high() { Look::Here(content) } else { Look::Unsure }
     }
@@ -54,8 +55,8 @@ impl Home<'_> {
         Peek { value, stamp, differs, mixed: mixed ^ key.mixed(), not_all, tags, slot }
     }
 
-    /// The same for one lookup alone, with branches that are foretold right: what the slot says of the key, or whether
-    /// the key is nowhere.
+    /// The same for one lookup alone: what the slot says of the key, or whether the key is nowhere. With branches, most
+    /// of which the processor foretells right.
     #[inline(always)]
     pub(crate) fn glimpse(self, key: Key) -> Glimpse {
         let (control, slot) = self.slot(key);
@@ -73,15 +74,15 @@ impl Home<'_> {
         }
     }
 
-    /// The words of tags and stamps, for the slot of which is said.
+    /// The words that have the tag and the stamp of a slot.
     #[inline(always)]
     fn said(self, slot: usize) -> Said {
         let stamps = self.0.word(STAMPS | (slot / 2 % 2)).load(Relaxed);
         Said { tags: self.0.word(TAGS).load(Relaxed), stamps, slot }
     }
 
-    /// The control word, and the only slot that has the key's mixed word, nearly always: where several have it this may
-    /// be another one, but not the first. Without a branch, because nobody can predict which one that is.
+    /// The control word, and the slot that has the key's mixed word; 0 also where none has it. Seldom several have it:
+    /// then this may be any slot but 0. Without a branch, because nobody can predict which slot it is.
     #[inline(always)]
     fn slot(self, key: Key) -> (u32, usize) {
         let control = self.0.word(CONTROL).load(Acquire);
@@ -102,12 +103,13 @@ impl Home<'_> {
         self.0.word(CONTROL).load(Relaxed) & OVERFLOW != 0
     }
 
-    /// Whether `key` is neither here, its first bucket, nor in its second; by one look, which may miss that.
+    /// Whether `key` is neither here, its first bucket, nor in its second. One look, which says no where it is not
+    /// sure.
     #[inline(always)]
     pub(crate) fn lacks(self, second: Self, key: Key) -> bool {
         let controls = [self, second].map(|bucket| bucket.0.word(CONTROL).load(Acquire));
         let has = |bucket: Self| (0..SLOTS).any(|slot| bucket.key(slot).0 == key.mixed());
-        // Whatever has the first half of the key is not looked at any closer.
+        // A slot with the key's mixed word may have the key: it is not looked at any closer.
         if has(self) || (controls[0] & OVERFLOW != 0 && has(second)) {
             return false;
         }
@@ -115,7 +117,7 @@ impl Home<'_> {
         (self.0.word(CONTROL).load(Relaxed), second.0.word(CONTROL).load(Relaxed)) == controls.into()
     }
 
-    /// Whether nothing that belongs here can be anywhere else, by the control word of before, which still holds.
+    /// Whether all that belongs here is here, and nothing has changed since the control word was loaded.
     #[inline(always)]
     pub(crate) fn is_all(self, control: u32) -> bool {
         fence(Acquire);
@@ -136,11 +138,12 @@ pub(crate) enum Look {
     Here(Content),
     /// It is not here, if the control word was this one and still is.
     NotHere(u32),
-    /// Something moved, or has the key's mixed word and is another one, maybe with it behind.
+    /// Something has changed meanwhile; or the slot has another key with the same mixed word, and there may be one
+    /// more.
     Unsure,
 }
 
-/// What one look at a key's first bucket tells, mostly.
+/// What one look at a key's first bucket tells; at its second, only `Here` means something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Glimpse {
     /// What its slot says, be that empty.
@@ -175,15 +178,17 @@ impl Said {
     }
 }
 
-/// What one look at a bucket tells, all at once.
+/// What one look at a bucket tells, as numbers that can be compared all together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peek {
     /// What the slot says of the key, be that empty.
     pub(crate) value: u32,
     pub(crate) stamp: u16,
-    /// Zero if that is so.
+    /// Zero if the slot has the key and nothing has changed meanwhile.
     pub(crate) differs: u32,
+    /// Zero if the slot has the key's mixed word.
     mixed: u32,
+    /// Zero if nothing has changed meanwhile, all that belongs into the bucket is there, and the slot is 0.
     not_all: u64,
     tags: u32,
     slot: usize,
@@ -211,6 +216,6 @@ const fn other_tag(tags: u32, slot: usize, tag: u32, counts: bool) -> u32 {
     (tags ^ tag) & OF_SLOTS[(slot % SLOTS) | (counts as usize * SLOTS)]
 }
 
-/// For each slot: its tag in their word, where it does not count and where it does, and what moves its stamp to the
-/// upper half of their word.
+/// Three times a number for each slot: a mask of nothing, for a tag that does not count; the mask of its tag in the
+/// word of tags; what its word of stamps is multiplied by to have its stamp in the upper half.
 const OF_SLOTS: [u32; 3 * SLOTS] = [0, 0, 0, 0, 0xff, 0xff00, 0xff_0000, 0xff00_0000, 1 << 16, 1, 1 << 16, 1];

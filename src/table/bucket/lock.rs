@@ -59,7 +59,7 @@ impl<'t> Map<'t> {
         Err(Busy)
     }
 
-    /// The bucket of `key`'s entry, locked: both were, so it is there or nowhere.
+    /// The bucket that has the entry of `key`, locked. Both are locked to find it, so that `None` is certain.
     pub(super) fn lock_where(&self, key: Key) -> Result<Option<(Guard<'t>, usize, Slot)>, Busy> {
         let Locked { first, second, .. } = self.lock(key)?;
         let found = |guard: Guard<'t>| guard.find(self, key).map(|(at, slot)| (guard, at, slot));
@@ -93,9 +93,9 @@ pub(crate) struct Place {
 }
 
 impl<'t> Locked<'t> {
-    /// To be called between locking and asking whether what is to be put still has a place. A sweep that begins
-    /// after the place was given up, with a fence of its own, sees the lock then, or whoever asks sees that the place
-    /// is gone.
+    /// To be called after locking, before it is asked whether what an entry names is still there. A sweep begins with a
+    /// fence, too. So if something was removed before a sweep began, that sweep finds this lock, or who asks here finds
+    /// it removed.
     pub(crate) fn fence(&self) {
         fence(SeqCst);
     }
@@ -137,7 +137,8 @@ impl<'t> Locked<'t> {
         self.guard(place.second).set_value(place.slot, value);
     }
 
-    /// Changes tag and stamp, after the value does not need the old ones: who has read the one before looks again.
+    /// Changes tag and stamp, when the value is one already that does not need the old ones. The version changes first:
+    /// who has read the value before that looks again.
     pub(crate) fn set_said(&mut self, place: Place, tag: u8, stamp: u16) {
         let guard = self.guard(place.second);
         guard.begin();
@@ -232,7 +233,7 @@ impl Map<'_> {
 pub(super) struct Guard<'t> {
     line: &'t Line,
     index: usize,
-    /// The control word as only the holder changes it.
+    /// The control word, which only the holder changes.
     control: u32,
 }
 
@@ -254,7 +255,7 @@ impl<'t> Guard<'t> {
         let free = control & LOCK == 0;
         let word = line.word(CONTROL);
         let taken = free && word.compare_exchange(control, control | LOCK, SeqCst, Relaxed).is_ok();
-        // Not made where it is not taken: it would be given back.
+        // No guard is made where the lock was not taken: dropped, it would give the lock back.
         if taken { Some(Self { line, index, control: control | LOCK }) } else { None }
     }
 
@@ -276,7 +277,7 @@ impl<'t> Guard<'t> {
     }
 
     pub(super) fn find(&self, map: &Map<'_>, key: Key) -> Option<(usize, Slot)> {
-        // The key first: the cold words of others are on a line that nobody needs.
+        // The key first: cold words are on another line, which is not to be read for other keys.
         let is = |&slot: &usize| key_of(self.line, slot) == key;
         (0..SLOTS).filter(is).find_map(|slot| Some((slot, map.slot(self.line, self.index, slot)?)))
     }
@@ -301,7 +302,7 @@ impl<'t> Guard<'t> {
         word(HIGHS | (slot % SLOTS)).store(entry.key.high(), Relaxed);
         self.set_tag(slot, entry.content.tag);
         self.set_stamp(slot, entry.content.stamp);
-        // A free slot says nothing there, and neither do most entries: their line is not waited for.
+        // The cold words of a free slot are zero, and so are those of most entries: then their line is not waited for.
         if entry.cold != Cold::default() {
             map.set_cold(self.index, slot, entry.cold);
         }

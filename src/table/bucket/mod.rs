@@ -75,13 +75,14 @@ pub(crate) struct Busy;
 pub(crate) struct Key(pub(crate) u64);
 
 impl Key {
-    /// What is compared first: both halves, so that keys which share one of them differ here. (Hosts of one vendor
-    /// share the first bytes of their addresses.)
+    /// The word of a key that is compared first: it is made of both halves, so that keys which share one half differ in
+    /// it. (Hosts of one vendor share the first bytes of their addresses.)
     #[inline(always)]
     const fn mixed(self) -> u32 {
         (self.0 ^ self.0 >> 32) as u32
     }
 
+    /// The upper half of a key; the lower one follows from this and the mixed word.
     #[inline(always)]
     const fn high(self) -> u32 {
         (self.0 >> 32) as u32
@@ -138,8 +139,8 @@ impl<'t> Map<'t> {
     }
 
     const fn enough(entries: usize, tight: usize) -> usize {
-        // As many as fit into two buckets fit wherever they meet. Of more, nine that have the same two do not: with four
-        // more buckets that is a chance of 10^-9.
+        // As many as two buckets hold always fit, also where all have the same two. Of more, nine may have the same two
+        // buckets, and one of those is refused: with four buckets more that is a chance of 10^-9.
         match entries {
             0 => 0,
             1..=3 => 2,
@@ -211,7 +212,8 @@ impl<'t> Map<'t> {
         }
     }
 
-    /// The same, with less haste: all slots of both buckets, as often as it takes.
+    /// The same, by a look at all slots of both buckets, and by another one where something has changed meanwhile:
+    /// [`RETRIES`] at most.
     #[inline(never)]
     pub(crate) fn find_anywhere(
         &self,
@@ -283,7 +285,8 @@ impl<'t> Map<'t> {
     /// Only under the bucket's lock.
     fn set_cold(&self, bucket: usize, slot: usize, cold: Cold) {
         let first = bucket.wrapping_mul(COLD_WORDS);
-        // What is there already is not stored: most say nothing, and their lines stay as they are.
+        // A word that is right already is not written: most are zero and stay so, and their lines need not be fetched
+        // for writing.
         let set = |index: usize, change: &dyn Fn(u32) -> u32| {
             let Some(word) = self.cold.get(first.wrapping_add(index)) else { return };
             let old = word.load(Relaxed);
@@ -323,7 +326,7 @@ fn unchanged(line: &Line, control: u32) -> bool {
     (line.word(CONTROL).load(Relaxed) ^ control) & !LOCK == 0
 }
 
-/// What a slot says. The key that is read after it belongs to it, or came later: then the version tells.
+/// What a slot says. A key that is read after this belongs to it, or came later: then the version has changed.
 #[inline]
 fn content(line: &Line, slot: usize) -> Content {
     let value = line.word(VALUES | (slot % SLOTS)).load(Acquire);
@@ -368,7 +371,7 @@ const fn with_half(word: u32, index: usize, half: u16) -> u32 {
 /// Entries of a bucket.
 pub(crate) const SLOTS: usize = 4;
 
-/// Two buckets' entries.
+/// So many entries always fit: those of two buckets.
 const ALWAYS_FIT: usize = 2 * SLOTS;
 
 /// Cold words of a bucket: a cookie each, four origins.

@@ -6,9 +6,9 @@ use super::{super::line::AtomicU32, Busy, Key, Map, SLOTS, Slot, VALUES, key_of}
 
 impl Map<'_> {
     /// Makes a free slot in one of the two buckets of `key` by moving others to their other buckets; answers whether
-    /// that can be. The way is looked for without locks, at most [`NODES`] buckets far, and gone from its end, so
-    /// that every step is valid by itself. What is dead is not moved but removed: else it could move out of a
-    /// sweep's way for ever.
+    /// that can be. The way is looked for without locks, among [`NODES`] buckets at most. Entries are then moved from
+    /// its end on, each into the slot that has just become free, so that every move is right by itself. What is dead is
+    /// not moved but removed: else it could move out of a sweep's way again and again.
     pub(crate) fn relocate(&self, key: Key, relocations: &AtomicU32, dead: &Dead<'_>) -> Result<bool, Busy> {
         match self.way(key) {
             Some((nodes, hole)) => self.shift_back(&nodes, hole, relocations, dead).map(|()| true),

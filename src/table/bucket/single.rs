@@ -12,8 +12,8 @@ impl<'t> Map<'t> {
 /// One bucket, locked until dropped.
 #[derive(Debug)]
 pub(crate) struct Single<'t> {
-    // Dropped in this order: first buckets are told under their locks, and no writer waits for the lock of a lower bucket
-    // while it holds that of a higher one.
+    // Dropped in this order: first buckets are told under their locks, and no writer waits for the lock of a lower
+    // bucket while it holds that of a higher one.
     guard: Guard<'t>,
     moved: Moved<'t>,
 }

@@ -100,7 +100,8 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// Counts an entry that somebody adds; for the table it is one of those that are `paid`, if there are any.
+    /// Counts an entry that somebody adds. If any are `paid`, which were counted for the table ahead, it is one of
+    /// those there.
     #[inline(always)]
     pub(super) fn take_configured(&self, domain: &Domain<'_>, paid: &mut u32) -> Result<(), Limit> {
         let (limit, learned) = (self.vni_limit(domain), domain.learned().read().1);
@@ -250,7 +251,7 @@ impl<'t> Fdb<'t> {
     }
 }
 
-/// Takes one of those that are paid.
+/// Takes one of those that were counted ahead; answers whether there was one.
 #[inline(always)]
 const fn spend(paid: &mut u32) -> bool {
     let any = *paid > 0;

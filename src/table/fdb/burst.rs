@@ -34,7 +34,7 @@ impl Fdb<'_> {
         let room = self.room_for_configured();
         let mut paid = room.count_ahead(entries.len().min(answers.len()) as u32);
         for ((&(vni, mac, ref new), aim), answer) in entries.iter().zip(&aims).zip(answers) {
-            // Each written where it stays: what goes by another place is waited for.
+            // Written to where it stays: an answer that is made elsewhere and copied is waited for.
             *answer = Ok(());
             if !aim.as_ref().is_some_and(|aim| self.enter(aim, new, &mut paid)) {
                 *answer = self.add_closely(vni, mac, new);

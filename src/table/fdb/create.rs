@@ -146,7 +146,8 @@ impl<'t> Fdb<'t> {
                 }
                 self.remove_from(&mut locked, place, &there);
             }
-            // Under the lock, which no sweep passes by: numbers that are used again are not those of this entry.
+            // Asked under the lock, past which no sweep gets: so nobody else is given the numbers in this entry before
+            // it is there.
             if !self.domain_of(slot.key).is_some_and(|domain| domain.is(vni)) || self.is_dead(now, slot) {
                 return Ok(Put::Dead);
             }

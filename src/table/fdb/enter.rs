@@ -19,7 +19,7 @@ use super::{
 };
 use crate::wire::{MacAddr, Vni};
 
-/// Where an entry goes, by what is in front.
+/// Where an entry goes, if its VNI is in front.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Aim<'t> {
     vni: Vni,
@@ -33,8 +33,8 @@ impl<'t> Fdb<'t> {
         let (number, _) = self.vnis.glance(vni)?;
         let domain = self.vnis.domain(number)?;
         let spot = self.map.spot(key(number, *mac));
-        // Neither of a group nor zero: with the bit for groups in front, more than zero. (For two comparisons the
-        // address would be read byte by byte.)
+        // Neither a group's nor zero: with the bit that says group as its sign, the address is a number above zero.
+        // (For two comparisons it would be read byte by byte.)
         let unicast = ((spot.key.0 << 16).rotate_right(17) as i64) > 0;
         if unicast { Some(Aim { vni, domain, spot }) } else { None }
     }
@@ -67,7 +67,8 @@ impl<'t> Fdb<'t> {
             ETERNAL
         };
         let Some(berth) = self.map.berth(&aim.spot) else { return false };
-        // Under the lock, which no sweep passes by: numbers that are used again are not those of this entry.
+        // Asked under the lock, past which no sweep gets: so nobody else is given the numbers in this entry before it
+        // is there.
         if !aim.domain.is_still(aim.vni)
             || self.remotes.begin_use(remote).is_err()
             || self.take_configured(&aim.domain, paid).is_err()

@@ -21,7 +21,7 @@ impl<'t> Fdb<'t> {
     /// `Some(None)` where the dead were enough.
     pub(super) fn give_way(&self, now: Now, key: Key, newcomer: Newcomer) -> Option<Option<Entry>> {
         let rotor = self.meta.evict_rotor();
-        // From the second pair on others at each try, if the last one came to nothing.
+        // The first pair is the newcomer's own. The others are other ones each time after a search that found nothing.
         let step = u64::from(rotor.load(Relaxed)).saturating_add(1);
         let key = |pair: u64| Key(key.0.wrapping_add(pair.wrapping_mul(step)));
         let pairs = || (0..GIVE_WAY).filter_map(|pair| self.map.lock(key(pair)).ok());

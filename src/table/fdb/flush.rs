@@ -143,8 +143,9 @@ impl Fdb<'_> {
         flushed
     }
 
-    /// A [`flush`](Self::flush) of [`Filter::untouched`]: removes from at most `budget` buckets the entries of a control
-    /// plane that its last resync did not touch, those of `origin` whose cookie is before `older_than`, counted around.
+    /// A [`flush`](Self::flush) of [`Filter::untouched`]: removes from at most `budget` buckets the entries of a
+    /// control plane that its last resync did not touch, those of `origin` whose cookie is before `older_than`, counted
+    /// around.
     pub fn sweep(
         &self,
         now: Instant,

@@ -132,7 +132,7 @@ impl<'t> Fdb<'t> {
     #[inline]
     pub fn learn(&self, now: Instant, vni: Vni, mac: MacAddr, remote: RemoteId) -> Learned {
         let present = self.clock.at(now, self.meta.fdb_ages());
-        // Whose address was learned is a host.
+        // An address that was learned is a host's: that need not be asked.
         if self.is_fresh(present, vni, mac, remote) {
             return Learned::Refreshed;
         }
@@ -219,12 +219,12 @@ impl<'t> Fdb<'t> {
             Some(Destination::Remote(there)) if place(there) == place(source.remote) => {
                 return self.refresh(now, known, source);
             }
-            // Several places, be it one after the other.
+            // A list or a group is several places, even if frames go to one at a time.
             Some(Destination::List(_) | Destination::Group(_)) => return Learned::Refused(Refusal::Static),
             Some(from) => from,
             None => return Learned::Busy,
         };
-        // As a whole: the tag alone may be that of the value before.
+        // The slot is read as a whole: the tag that came with the value may be that of the value before.
         let Some(slot) = self.map.slot_of(source.key, known.value) else { return Learned::Busy };
         let attributes = Attributes::of(slot.content);
         if !attributes.state.moves() {
@@ -242,8 +242,8 @@ impl<'t> Fdb<'t> {
 
     fn roam(&self, now: Now, known: Content, from: Destination, source: &Source<'t>) -> Learned {
         let account = self.account(source.remote, source.configured);
-        // Whoever reads this bucket takes its line away, and once more for what is stored after that: little is done
-        // under the lock.
+        // Others who read this bucket take its line away from here, once more after each store: little is done under
+        // the lock.
         let (mut held, slot) = match self.map.hold(source.key) {
             Ok(Some(found)) if found.1.content.value == known.value => found,
             _ => return Learned::Busy,

@@ -4,8 +4,8 @@
 //! front, a bucket that nobody is at work on, an entry that was not flushed. Whatever else it meets it leaves to the
 //! long one, which asks the lines that are right whatever happens, and looks again.
 //!
-//! Of a table that is larger than the caches each lookup waits for one line, and how many lookups wait together is
-//! told by how many steps each of them has: there are no more of them than an answer takes.
+//! In a table that is larger than the caches each lookup waits for one line. The fewer steps a lookup has, the more of
+//! them a processor has under way, waiting at the same time: so there are no more steps than an answer takes.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -74,7 +74,7 @@ impl<'t> Fdb<'t> {
         self.lookup(now, vni, mac)
     }
 
-    /// The same by the second bucket, from the start: whoever does not come here keeps nothing for it.
+    /// The same by the second bucket. It starts anew: so a lookup that does not come here keeps nothing for this.
     #[inline(never)]
     fn look_further(&self, now: Instant, vni: Vni, mac: MacAddr) -> Lookup {
         let present = || self.clock.at(now, self.meta.fdb_ages());
@@ -105,7 +105,8 @@ impl<'t> Fdb<'t> {
         if flushed == 0 && now.is_young_above(said.stamp()) { self.remotes.resolve(handle) } else { None }
     }
 
-    /// The remote that the entry of a key names if a bucket looks like this, and zero if that is the answer.
+    /// The remote that a look at a bucket found for a key, and zero if that is the answer: if the slot has the key, the
+    /// entry is young and was not flushed, and the remote is there.
     #[inline(always)]
     pub(super) fn judge(&self, now: Now, peek: &Peek, generation: u32) -> (RemoteId, u32) {
         let handle = Handle(peek.value);

@@ -237,7 +237,7 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// The live entry of `mac`, to be removed; a dead one is.
+    /// The live entry of `mac`, for who removes it. A dead one is removed here, and not found.
     fn found(&self, now: Now, vni: Vni, mac: MacAddr) -> Result<(Locked<'t>, Place, Slot), Error> {
         let (mut locked, place, slot) = self.locked(vni, mac)?;
         if self.is_dead(now, &slot) {
@@ -306,7 +306,8 @@ impl<'t> Fdb<'t> {
         if slot.content.value != value.0 {
             locked.set_value(place, value.0);
         }
-        // After the value, which may have expired: who says no time is not told.
+        // After the value: the entry may have expired, which who says no time does not know, and must not be found with
+        // the old value and the new stamp.
         locked.set_said(place, new.tag(), self.stamp(self.now(new), new.state));
         if learned {
             self.settle(slot);

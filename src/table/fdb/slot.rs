@@ -49,6 +49,7 @@ impl<'t> Fdb<'t> {
         self.domain_of(slot.key).is_some_and(|domain| is_current(&domain, slot))
     }
 
+    /// The domain that a key says.
     pub(super) fn domain_of(&self, key: Key) -> Option<Domain<'t>> {
         self.vnis.domain(parts(key).0)
     }
@@ -61,12 +62,13 @@ impl<'t> Fdb<'t> {
         }
     }
 
-    /// The same under the lock of where an entry comes that names one: see `Remotes::begin_use`.
+    /// The same where an entry is about to name one, under the lock of its place: see
+    /// [`Remotes::begin_use`](super::super::Remotes::begin_use).
     pub(super) fn begin_use(&self, handle: Handle) -> Result<(), Error> {
         if handle.kind() == Handle::REMOTE { self.remotes.begin_use(RemoteId(handle)) } else { Ok(()) }
     }
 
-    /// Gives back what an entry took that was just removed.
+    /// Takes an entry that was just removed out of all counts, and frees the list that was made for it.
     pub(crate) fn settle(&self, slot: &Slot) {
         let handle = Handle(slot.content.value);
         let Some(domain) = self.domain_of(slot.key) else { return };
@@ -162,12 +164,13 @@ fn is_current(domain: &Domain<'_>, slot: &Slot) -> bool {
     current(*domain)(slot.content.value, slot.content.tag)
 }
 
-/// Whether what was learned was learned since the VNI's last flush.
+/// Tells of an entry's value and tag whether it was learned since the VNI's last flush, or was not learned.
 #[inline]
 pub(super) fn current(domain: Domain<'_>) -> impl Fn(u32, u8) -> bool {
     move |value, tag| !Handle(value).is_learned() || u32::from(tag) == domain.learned().read().0
 }
 
+/// The key of a MAC address of a VNI, which has this domain.
 #[inline(always)]
 pub(super) const fn key(domain: u16, mac: MacAddr) -> Key {
     let [a, b, c, d, e, f] = mac.0;

@@ -28,7 +28,7 @@ impl<'t> Lists<'t> {
                 refused = pending.or_before(refused);
                 continue;
             }
-            // The next generation begins with the next use: who still walks the line of before notices.
+            // The line's next generation begins when it is used again: who still walks its last use notices.
             let generation = next_generation(old) << GENERATION_SHIFT;
             if line.word(STATE).compare_exchange(old, generation | USED | LOCK, Acquire, Relaxed).is_err() {
                 continue;
@@ -203,8 +203,8 @@ impl<'t> Lists<'t> {
 
 /// Where a chain goes on.
 ///
-/// The generation is that with which the line was linked: who comes by later than that would take the generation of
-/// another list for it.
+/// The generation is that of the line when it was linked. Who walks needs it from here: by the time that he comes to
+/// the line, it may be part of another list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     pub(super) line: usize,
@@ -225,7 +225,7 @@ impl Link {
     }
 }
 
-/// Bits of a link below the generation: one more than there are of an index, for the one that is no link.
+/// Bits of a link below the generation. An index has 20 bits, and one more is said than the index, since 0 is no link.
 const LINK_SHIFT: u32 = 21;
 const LINES: u32 = (1 << LINK_SHIFT) - 1;
 

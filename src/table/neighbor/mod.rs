@@ -94,8 +94,7 @@ impl Neighbors<'_> {
         Ok(stored.and_then(|stored| self.live(now, vni, stored)))
     }
 
-    /// What of [`lookup`](Self::lookup) an answer needs: MAC address and state of who has `address`. The short way of
-    /// it, without a value of everything that is known.
+    /// MAC address and state of who has `address`: as much of [`lookup`](Self::lookup) as an answer needs.
     #[inline(always)]
     pub(crate) fn answer(
         &self,

@@ -11,7 +11,7 @@ impl Remotes<'_> {
         let (first, last) = self.words_of_gateway(ipv6);
         let (high, low) = (first.load(Acquire), last.load(Acquire));
         let ([a, b, c, d], [_, _, e, f]) = (high.to_be_bytes(), low.to_be_bytes());
-        // Of two writes, one half each: as good as not known yet.
+        // A half of one address and a half of another, which is just being written: as good as not known yet.
         let whole = low >> 16 == check(high, low & 0xffff);
         let mac = MacAddr([a, b, c, d, e, f]);
         (whole && mac != MacAddr::ZERO).then_some(mac)

@@ -1,4 +1,4 @@
-//! What handles say of remotes: whether those are still there, without their state and their records.
+//! Whether a handle still names a remote, without a look at the state and the records of that.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
@@ -19,7 +19,8 @@ impl Remotes<'_> {
     #[inline(always)]
     pub(crate) fn peek(&self, handle: Handle) -> (RemoteId, u32) {
         let Some(line) = self.names.get(handle.line()) else { return nowhere(handle) };
-        // The name first: a learned one that holds after it was read is of the same remote.
+        // The name first: it comes before the learned handle and goes after it. So where that holds, the name that was
+        // read is of the same remote.
         let name = line.word(handle.word() & !1).load(Acquire);
         (RemoteId(Handle(name)), line.word(handle.word()).load(Relaxed) ^ handle.0)
     }
@@ -30,11 +31,11 @@ impl Remotes<'_> {
         self.learned_word(id).map(Handle).filter(|handle| handle.is_learned())
     }
 
-    /// The same, or what no entry says: nobody is told a name before both words are there.
+    /// The same; while the remote is going it may be what no entry says. (While it comes, nobody knows its name yet.)
     #[inline(always)]
     pub(crate) fn learned_word(&self, id: RemoteId) -> Option<u32> {
         let line = self.names.get(id.0.line())?;
-        // Here the other way round: as long as the name is the same, the other was the remote's.
+        // Here the name comes second: it goes last, so where it still holds, the learned handle was the remote's.
         let learned = line.word(id.0.word() | 1).load(Acquire);
         (line.word(id.0.word()).load(Relaxed) == id.0.0).then_some(learned)
     }

@@ -30,9 +30,9 @@ impl Remotes<'_> {
         (self.get(id)?.place() == (address, scope(address, egress))).then_some(id)
     }
 
-    /// Counts a remote that is alive in at its address, for which it stands if no other one does.
+    /// Counts a remote that is alive, from now on, at its address. It stands for the address if no other one does.
     pub(super) fn stand(&self, id: RemoteId, remote: &Remote) -> Result<(), Error> {
-        // It is seen to be alive by who gives the place up, or is seen here to have given it up.
+        // Who is giving the place up just now sees this one alive, or it is seen here that he is gone.
         fence(SeqCst);
         let key = self.place_key(remote.address, remote.egress);
         let content = Content { value: id.0.0, tag: 0, stamp: 1 };
@@ -76,9 +76,9 @@ impl Remotes<'_> {
         !self.lives(old) || (!self.is_configured(RemoteId(old)) && self.is_configured(new))
     }
 
-    /// Counts a remote that is gone out at its address; if it stood for that, another one does from now on, if there is
-    /// one. Where somebody else is at work in the same place, that is left to the next one that is added there, or to
-    /// the sweep.
+    /// A remote that is gone does not count at its address any more. If it stood for that, another one does from now
+    /// on, if there is one. Where somebody else is at work in the same place, that is left to the next one that is
+    /// added there, or to the sweep.
     pub(super) fn stand_down(&self, index: usize, remote: &Remote) {
         let key = self.place_key(remote.address, remote.egress);
         // Whether another one has to be found.

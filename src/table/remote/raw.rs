@@ -269,8 +269,8 @@ impl Record<'_> {
         }
     }
 
-    /// Whether nothing has changed since it was looked up: one comparison, where a first change would not matter. Who
-    /// finds that something has goes another way.
+    /// Whether nothing has changed since it was looked up. After a single change it would be whole, too; but like this
+    /// it is one comparison, and who is told no has another way.
     #[inline(always)]
     pub(crate) fn is_whole(&self) -> bool {
         fence(Acquire);

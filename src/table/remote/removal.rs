@@ -4,10 +4,11 @@
 //! is, over the number of an earlier one. Whoever has something new name a remote that nobody configured [notes
 //! that](Remotes::begin_use) as well, under the lock of the place where it goes:
 //!
-//! - If the sweep comes by that place later, it finds the lock, and then removes nothing, or what is there by then.
-//! - If it came by before, it is its number that is noted: the lock is taken and the number then read SeqCst, and the
-//!   sweep begins with a fence. The note is made under the remote's own lock, under which the sweep looks at it again
-//!   before it removes: either it finds the note, or who would make it finds the remote gone.
+//! - If the sweep comes by that place later, it finds it locked, and then removes no remote at all; or it finds what is
+//!   there by then, which names the remote.
+//! - If it came by before, the number that is noted here is this sweep's: its number is read SeqCst after the lock was
+//!   taken SeqCst, and the sweep begins with a fence. The note is made under the remote's own lock, under which the
+//!   sweep looks at it again before it removes: either it finds the note, or who would make it finds the remote gone.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 

@@ -34,7 +34,7 @@ impl<'t> Remotes<'t> {
     pub(super) fn claim(&self, search: usize) -> Result<(usize, u32), Error> {
         let count = self.count as usize;
         let start = self.meta.remote_rotor().load(Relaxed) as usize;
-        // Where none is pending there is room elsewhere: the next search goes on there.
+        // Where none of the slots has to wait for anything, there is room elsewhere: the next search goes on there.
         let mut refused = Error::Busy;
         for at in 0..count.min(search) {
             let index = start.wrapping_add(at) % count;
@@ -147,13 +147,13 @@ impl<'t> Remotes<'t> {
         }
     }
 
-    /// Has the zero of an empty slot name nobody, in a table that has no remotes yet.
+    /// In a new table, has the handle 0 name nobody: an empty slot of the forwarding database says that.
     pub(crate) fn found(&self) {
         self.set_names(0, 0);
     }
 
-    /// Has handles hold by this state, or none. The name is the first to come and the last to go: see
-    /// [`resolve`](Self::resolve).
+    /// Sets the two words that handles of a remote in this state are equal to. The name is the first to come and the
+    /// last to go: see [`peek`](Self::peek).
     fn set_names(&self, index: usize, state: u32) {
         let learned = Handle::new(Handle::LEARNED, learned_generation(state), index as u32);
         let set = |handle: Handle, value: u32| {
