@@ -196,9 +196,8 @@ impl<'t> Remotes<'t> {
         header: &mut [u8],
     ) -> Option<usize> {
         let len = words.header_len().min(header.len());
-        let from = start.wrapping_add(RECORD_WORDS)..;
-        for (to, at) in header.get_mut(..len)?.chunks_mut(4).zip(from) {
-            let word = self.records.get(at).map_or(0, |word| word.load(Relaxed));
+        for (at, to) in (RECORD_WORDS..self.stride).zip(header.get_mut(..len)?.chunks_mut(4)) {
+            let word = self.records.get(start.wrapping_add(at)).map_or(0, |word| word.load(Relaxed));
             to.iter_mut().zip(word.to_ne_bytes()).for_each(|(to, from)| *to = from);
         }
         Some(len)
