@@ -68,17 +68,17 @@ impl Engine<'_> {
         packet: &mut Packet<'_>,
         output: &mut Output,
     ) {
+        if let Some(remote) = self.plain_remote(now, meta, packet.as_slice()) {
+            if let Some(len) = self.try_straight(meta, remote, packet, output) {
+                return self.count_sent(worker, meta.vni, len as u64);
+            }
+            let sent = self.send_any(worker, now, meta, To::one(remote), packet);
+            *output = sent.unwrap_or_else(|reason| self.refuse(worker, Some(meta.vni), reason));
+            return;
+        }
         // That of a trunk's frame is told by its tag.
         let mut vni = (!meta.trunk).then_some(meta.vni);
-        let sent = match self.plain_remote(now, meta, packet.as_slice()) {
-            Some(remote) => {
-                if let Some(len) = self.try_straight(meta, remote, packet, output) {
-                    return self.count_sent(worker, meta.vni, len as u64);
-                }
-                self.send_any(worker, now, meta, To::one(remote), packet)
-            }
-            None => self.bridge(worker, now, meta, &mut vni, packet),
-        };
+        let sent = self.bridge(worker, now, meta, &mut vni, packet);
         *output = sent.unwrap_or_else(|reason| self.refuse(worker, vni, reason));
     }
 
