@@ -62,8 +62,10 @@ impl Clock {
     pub(crate) fn at(self, now: Instant, words: Ages<'_>) -> Now {
         let stamp = (now.as_micros().wrapping_shr(self.shift) % STAMPS) as u16;
         let present = Now { stamp: stamp.wrapping_add(1), limit: words.limit.load(Relaxed) as u16 };
-        let since = self.tick(now).wrapping_sub(words.swept.load(Relaxed));
-        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
+        // Read once: it may be set just now, for the first time, and what is 0 here is not overdue.
+        let swept = words.swept.load(Relaxed);
+        let since = self.tick(now).wrapping_sub(swept);
+        if since > OVERDUE { present.unless_overdue(since, swept) } else { present }
     }
 
     /// The same for moving entries, where no time may be known: then it is that at which this sweep began, or the last
@@ -76,8 +78,9 @@ impl Clock {
         }
         // As in `at`; a shared function cost lookups a few instructions.
         let present = Now { stamp, limit: words.limit.load(Relaxed) as u16 };
-        let since = began.tick.load(Relaxed).wrapping_sub(words.swept.load(Relaxed));
-        if since > OVERDUE { present.unless_overdue(since, words) } else { present }
+        let swept = words.swept.load(Relaxed);
+        let since = began.tick.load(Relaxed).wrapping_sub(swept);
+        if since > OVERDUE { present.unless_overdue(since, swept) } else { present }
     }
 
     /// Notes when a sweep begins.
@@ -164,9 +167,9 @@ impl Now {
 
     /// This present, for a table whose last sweep was long ago, in the future, or never.
     #[cold]
-    fn unless_overdue(self, since: u32, words: Ages<'_>) -> Self {
+    fn unless_overdue(self, since: u32, swept: u32) -> Self {
         // Not where the last sweep is, for a clock that was set back, a little ahead.
-        let overdue = words.swept.load(Relaxed) != 0 && since < (FUTURE as u32).wrapping_neg();
+        let overdue = swept != 0 && since < (FUTURE as u32).wrapping_neg();
         let limit = match self.limit {
             limit if !overdue => limit,
             NEVER => NEVER_UNSWEPT,
