@@ -4,7 +4,7 @@
 //! answer what another processor might still read. [`model`] is what all models share, [`bucket`] has those of the
 //! bucket protocol, and [`planted`] shows that they fail where the protocol is broken. [`remotes`], [`records`] and
 //! [`mtus`] are about remotes, [`unconfigured`] about those that nobody configured, [`lists`] about their lists,
-//! [`vnis`], [`lookups`] and [`entering`] about the forwarding database, [`words`] about gateways, counters and VLANs.
+//! [`vnis`], [`lookups`] and [`entering`] about the forwarding database, [`words`] about clocks, gateways, counters and VLANs.
 //! `tests/` names them all.
 //!
 //! # What is not covered

@@ -1,12 +1,13 @@
-//! Words without a lock: gateways, counters, VLANs.
+//! Words without a lock: clocks, gateways, counters, VLANs.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::{
-    model::check,
+    model::{self, World, check},
     planted::assert_fails,
-    table::{Domain, Error, VniCounters},
+    table::{Ageing, Ages, Clock, Domain, Error, VniCounters},
     tables::{Image, Part, Shape, Tables, spawn},
+    time::Instant,
     wire::{MacAddr, VlanId, Vni},
 };
 
@@ -33,6 +34,24 @@ fn gateways(hops: [MacAddr; 3]) {
         }
         writer.join().expect("the writer");
         assert_eq!(tables.remotes().gateway(false), Some(third));
+    });
+}
+
+/// A table is told a time for the first time: who looks at its clock then sees nothing that is overdue. At most 3
+/// preemptions.
+pub fn the_first_time_makes_nothing_overdue() {
+    fn ages(world: &World) -> Ages<'_> {
+        Ages { swept: world.line(0).word(0), limit: world.line(0).word(1) }
+    }
+    let (clock, now) = (Clock::new(Ageing::default()), Instant::from_secs(1_000_000));
+    let limit = clock.ticks(Ageing::default()).expect("a limit");
+    let image = model::Image::new(2, |world| world.line(0).word(1).store(limit.into(), Relaxed));
+    check(3, move || {
+        let world = image.world();
+        let first = model::spawn(&world, move |world| clock.start(now, ages(world)));
+        assert!(!clock.at(now, ages(&world)).is_overdue(), "as if it had not been swept in time");
+        first.join().expect("the first");
+        assert!(!clock.at(now, ages(&world)).is_overdue());
     });
 }
 

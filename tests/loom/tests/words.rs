@@ -10,6 +10,7 @@ macro_rules! tests {
 }
 
 tests! {
+    the_first_time_makes_nothing_overdue
     a_gateway_has_one_address_or_none
     a_gateway_that_two_set_has_one_address_or_none
     planted_gateways_with_the_same_check

@@ -44,7 +44,7 @@ pub(crate) mod vni;
 pub(crate) mod worker;
 
 pub(crate) use self::{
-    clock::{Ageing, Clock},
+    clock::{Ageing, Ages, Clock},
     error::{BuildError, Error, HandleKind, MacKind, Resource},
     event::Event,
     fdb::{Change, Fdb, Learned, Limits, Lookup, NewEntry},
