@@ -112,7 +112,7 @@ fn rfc8200_s4_addresses_come_before_extension_headers() {
     assert_eq!(tunnel.counters().dropped(DropReason::Ipv6Extensions), 1);
 }
 
-/// Linux compares keys by their values: then, too, nothing of another key is counted, whatever comes first.
+/// Linux over IPv6 compares keys by their values: then, too, nothing of another key is counted, whatever comes first.
 #[test]
 fn b2_9_what_has_another_key_by_value_is_not_counted_whatever_comes_first() {
     for v6 in [false, true] {
