@@ -104,7 +104,10 @@ impl<S: AsRef<[Line]>> Tables<S> {
         if aged.complete {
             at = 0;
             aged.skipped = meta.sweep_state().load(Relaxed) & SKIPPED != 0;
-            if !aged.skipped {
+            if aged.skipped {
+                // It does not count, but the next one waits from here on.
+                fdb.clock.begin_sweep(now, meta.fdb_ages(), meta.fdb_began());
+            } else {
                 meta.fdb_swept().store(meta.fdb_sweep_began().load(Relaxed), Relaxed);
                 meta.neighbors_swept().store(meta.neighbors_sweep_began().load(Relaxed), Relaxed);
                 meta.passes().fetch_add(1, Release);
@@ -116,7 +119,8 @@ impl<S: AsRef<[Line]>> Tables<S> {
 
     /// When to go on with the sweep, or to begin the next one: at once while one is under way, otherwise an eighth of
     /// the shortest ageing time after the last one began. One that [could not look everywhere](Aged::skipped) does not
-    /// count: the next one is due in the next tick, a 512th of the ageing time later at most.
+    /// count: the next one is due in the tick after its end, which is half a millisecond later or a 512th of the ageing
+    /// time that the tables were built with at most; half a second where that is for ever.
     pub fn next_sweep(&self, now: Instant) -> Instant {
         let (fdb, neighbors) = (self.fdb(), self.neighbors());
         let meta = fdb.meta;
