@@ -83,8 +83,8 @@ pub struct Config {
     /// All zeroes for none.
     pub address: MacAddr,
     /// The IPv4 address in the overlay of our own router, whose frames come from `address`: from there it tells their
-    /// senders what is too long (RFC 1812, section 4.3.2.4). Without one they are told as if by the destination, as it
-    /// is with frames of others, where nobody is addressed in between.
+    /// senders what is too long (RFC 1812, section 4.3.2.4); not one of a single link. Without one they are told as if
+    /// by the destination, as it is with frames of others, where nobody is addressed in between.
     pub router: Option<Ipv4Addr>,
     /// The same for IPv6 (RFC 4443, section 2.2).
     pub router6: Option<Ipv6Addr>,

@@ -6,7 +6,7 @@ use super::{Config, ConfigError, Proxy, ShortCircuit, TooBig};
 use crate::{
     table::{Capacity, Snooping, Underlay},
     tunnel::{DontFragment, OuterFlowLabel},
-    wire::{is_host, vxlan},
+    wire::{is_host, is_ipv4_mapped, stays_on_link, vxlan},
 };
 
 impl Config {
@@ -21,9 +21,14 @@ impl Config {
         if self.l3 && !self.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }
-        let routers = [self.router.map(IpAddr::V4), self.router6.map(IpAddr::V6)];
-        if let Some(router) = routers.into_iter().flatten().find(|&router| !is_host(router)) {
-            return Err(ConfigError::AddressNotUnicast(router));
+        let mut routers = [self.router.map(IpAddr::V4), self.router6.map(IpAddr::V6)].into_iter().flatten();
+        // What comes from another one no router forwards, and it is to go to whoever sent what is too long.
+        let is_usable = |router| is_host(router) && !stays_on_link(router) && !is_ipv4_mapped(router);
+        match routers.find(|&router| !is_usable(router)) {
+            Some(router) => return Err(ConfigError::AddressNotUnicast(router)),
+            None if self.address.is_unicast() => {}
+            None if self.router.is_none() && self.router6.is_none() => {}
+            None => return Err(ConfigError::RouterWithoutAddress),
         }
         if self.local6.is_none() && self.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);

@@ -94,8 +94,13 @@ pub enum ConfigError {
     /// Ethernet headers without a next hop, where nobody asks for one.
     #[error("`framing` has no next hop, and nobody asks for one here: `Link::next_hop`")]
     NoNextHop,
-    /// An address in the overlay that no host has.
-    #[error("address {0} in the overlay is no host's: `address`, `address6`, `router` or `router6`")]
+    /// A router's address without a MAC address, from which its frames come.
+    #[error("`router` and `router6` need the MAC address that their frames come from: `address`")]
+    RouterWithoutAddress,
+    /// An address in the overlay that no host has, or for a router one that no other router forwards packets from.
+    #[error(
+        "address {0} in the overlay is no host's, or of one link only: `address`, `address6`, `router` or `router6`"
+    )]
     AddressNotUnicast(IpAddr),
     /// A flow label without an IPv6 underlay.
     #[error("`label` needs an IPv6 address in the underlay: `local6`")]

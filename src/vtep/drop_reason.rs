@@ -78,9 +78,10 @@ drop_reasons! {
     /// a source, a group. Or one with a wrong header checksum, which no router forwards either (RFC 1812, section
     /// 5.2.2).
     Unroutable "unroutable";
-    /// A TTL of 1 or 0: the packet goes no further, and nobody may be told.
+    /// A TTL of 1 or 0: the packet goes no further, and nobody may be told. By [`handle_ip`](super::Vtep::handle_ip) of
+    /// a VTEP, who is not the one to count it down, 0.
     TtlExpired "ttl-expired";
-    /// Nobody knows the gateway's MAC address.
+    /// Nobody knows the MAC address of the gateway, or of the host where it is in a segment of the router's own.
     NoNeighbor "no-neighbor";
     /// The destination is on this side of the tunnel, where a frame that a local host sent has been already.
     LocalDestination "local-destination";

@@ -18,10 +18,11 @@ use crate::{
 impl Engine<'_> {
     /// An IP packet that is to be routed into a segment: by [`routes`](super::Vtep::routes) to a gateway or a host, by
     /// [`neighbors`](super::Vtep::neighbors) to its MAC address. What is answered in its place is an IP packet, from
-    /// [`Config::router`](super::Config::router) if that is set. Where the answer is [`Output::Deliver`], because the way there leads
-    /// to this side, or [`Output::Replicate`], it is an Ethernet frame by then; where it is [`Output::DeliverIp`],
-    /// because the MAC address is our own besides, it is what it was. Its TTL is not touched: who routes it here counts
-    /// that down. What no router forwards is dropped: from or to addresses of one link, with a wrong header checksum
+    /// [`Config::router`](super::Config::router) or [`router6`](super::Config::router6), or without those as if from
+    /// its destination. Where the answer is [`Output::Deliver`], because the way there leads to this side, or
+    /// [`Output::Replicate`], it is an Ethernet frame by then; where it is [`Output::DeliverIp`], because the MAC
+    /// address is our own besides, it is what it was. Its TTL is not touched: who routes it here counts that down. What
+    /// no router forwards is dropped: from or to addresses of one link, with a wrong header checksum
     /// ([`DropReason::Unroutable`]), or with a TTL of 0 ([`DropReason::TtlExpired`]).
     ///
     /// The frames come from [`Config::address`](super::Config::address): without one, packets are dropped

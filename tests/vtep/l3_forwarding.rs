@@ -1,9 +1,12 @@
 //! Routing: what no router forwards, and where the hosts of a connected segment are.
 
+use std::net::IpAddr;
+
 use encap::{
     Packet,
     table::{Capacity, NextHop},
     vtep::{Config, ConfigError, DropReason, Miss, Output, OverlayMeta, Vtep},
+    wire::MacAddr,
 };
 
 use super::l3::{SEGMENT, configured, ip, send_with};
@@ -136,11 +139,22 @@ fn rfc1812_s4_3_2_4_the_router_tells_from_its_own_address() {
     let mut packet = Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
     let output = node.0.handle_overlay(&mut node.1, NOW, &OverlayMeta::new(SEGMENT), &mut packet);
     assert_eq!((output, &packet.as_slice()[26..30]), (Output::Reply, &[10, 244, 2, 7][..]));
-    // Nobody's address is none of a router's.
-    for router in [[0; 4], [127, 0, 0, 1], [224, 0, 0, 1], [255; 4]] {
+    // Nobody's address is none of a router's, nor is one from which no router forwards what it says; and it has a MAC
+    // address.
+    let refused = |router: &str, mac| {
         let mut config = Config::new().local(address(1));
-        config.router = Some(router.into());
-        let refused = Vtep::with_capacity(config, Capacity::fdb(8), [3, 1]).unwrap_err();
-        assert_eq!(refused, ConfigError::AddressNotUnicast(router.into()).into());
+        config.address = mac;
+        match router.parse().unwrap() {
+            IpAddr::V4(router) => config.router = Some(router),
+            IpAddr::V6(router) => config.router6 = Some(router),
+        }
+        Vtep::with_capacity(config, Capacity::fdb(8), [3, 1]).map(|_| ()).unwrap_err()
+    };
+    let of_nobody = ["0.0.0.0", "0.0.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255"];
+    for router in of_nobody.into_iter().chain(["::", "::1", "fe80::1", "ff02::1", "::ffff:10.0.0.1"]) {
+        assert_eq!(refused(router, mac(1)), ConfigError::AddressNotUnicast(router.parse().unwrap()));
+    }
+    for router in ["10.0.0.1", "2001:db8::1"] {
+        assert_eq!(refused(router, MacAddr::ZERO), ConfigError::RouterWithoutAddress);
     }
 }
