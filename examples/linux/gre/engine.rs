@@ -99,7 +99,7 @@ impl Engine {
                 self.report.unknown += 1;
                 Way::Nowhere
             }
-            Ok(Received::KeepaliveRequest) => Way::Underlay(self.tunnel.remote()),
+            Ok(Received::KeepaliveRequest { .. }) => Way::Underlay(self.tunnel.remote()),
             Ok(_) => Way::Nowhere,
             Err(reason) => {
                 self.report.dropped(reason);

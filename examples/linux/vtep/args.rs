@@ -40,9 +40,10 @@ pub(crate) struct Args {
     /// A neighbour, for --proxy, --suppress and --l3. Can be repeated.
     #[arg(long, value_name = "IP=MAC", value_parser = values::neighbor)]
     pub(crate) neigh: Vec<(IpAddr, MacAddr)>,
-    /// Where packets with this prefix go, with --l3: to a gateway, which --neigh knows. Can be repeated.
-    #[arg(long, value_name = "PREFIX=IP", value_parser = values::route, requires = "l3")]
-    pub(crate) route: Vec<(Prefix, IpAddr)>,
+    /// Where packets with this prefix go, with --l3: to a gateway, which --neigh knows, or without one to hosts that
+    /// --neigh knows. Can be repeated.
+    #[arg(long, value_name = "PREFIX[=IP]", value_parser = values::route, requires = "l3")]
+    pub(crate) route: Vec<(Prefix, Option<IpAddr>)>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -139,6 +140,9 @@ pub(crate) struct Common {
     /// Route: IP packets from and to a TUN device, as flannel's VXLAN does.
     #[arg(long)]
     pub(crate) l3: bool,
+    /// Our router's address, with --l3, from which senders are told that packets are too long; one of each family.
+    #[arg(long, value_name = "IP", requires = "l3")]
+    pub(crate) router: Vec<IpAddr>,
     /// The MAC address of the device, or with --l3 of our router.
     #[arg(long, value_name = "MAC")]
     pub(crate) mac: Option<MacAddr>,

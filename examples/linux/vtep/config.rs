@@ -1,6 +1,6 @@
 //! What the command line means for the engine.
 
-use std::io;
+use std::{io, net::IpAddr};
 
 use encap::{
     table::{Capacity, LearnFrom},
@@ -47,6 +47,12 @@ pub(crate) fn config(segments: &[Segment], args: &Common) -> Config {
     set(&mut config.learning, when(args.nolearning, false).or(when(args.learning, true)));
     set(&mut config.inner_vlan, when(args.inner_vlan, true));
     set(&mut config.address, args.mac);
+    for &router in &args.router {
+        match router {
+            IpAddr::V4(router) => config.router = Some(router),
+            IpAddr::V6(router) => config.router6 = Some(router),
+        }
+    }
     set(&mut config.tables.ageing, args.ageing);
     set(&mut config.tables.mtu_expires, args.mtu_expires);
     set(&mut config.tables.vni_limit, args.maxaddress);

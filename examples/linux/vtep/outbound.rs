@@ -369,7 +369,7 @@ mod tests {
         vtep.fdb().add(vni, config.address, vtep.remote(here).unwrap()).unwrap();
         vtep.routes().add("10.1.1.0/24".parse().unwrap(), NextHop::Gateway { vni, address }).unwrap();
 
-        let ip = [0x45, 0, 0, 20, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 1, 2, 5, 10, 1, 1, 5];
+        let ip = [0x45, 0, 0, 20, 0, 1, 0x40, 0, 64, 17, 0x23, 0xcd, 10, 1, 2, 5, 10, 1, 1, 5];
         let mut buffer = [&[0; HEADROOM][..], &ip].concat();
         let mut packet = Packet::new(&mut buffer, HEADROOM, ip.len()).unwrap();
         let now = Instant::from_secs(1);

@@ -26,7 +26,7 @@ pub(crate) struct Segment {
     pub(crate) remotes: Vec<IpAddr>,
     pub(crate) fdb: Vec<Entry>,
     pub(crate) neighbors: Vec<(IpAddr, MacAddr)>,
-    pub(crate) routes: Vec<(Prefix, IpAddr)>,
+    pub(crate) routes: Vec<(Prefix, Option<IpAddr>)>,
 }
 
 impl Segment {
@@ -84,9 +84,11 @@ pub(crate) fn parse<I: IntoIterator<Item: Into<OsString> + Clone>>(
 
 /// What parts of the command line, each right for itself, say together.
 fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
-    let of_family = |v6| common.local.iter().filter(|local| local.is_ipv6() == v6).count();
-    if of_family(false) > 1 || of_family(true) > 1 {
-        return Err("--local: one address of each family".into());
+    let of_family = |of: &[IpAddr], v6| of.iter().filter(|address| address.is_ipv6() == v6).count();
+    for (option, addresses) in [("--local", &common.local), ("--router", &common.router)] {
+        if of_family(addresses, false) > 1 || of_family(addresses, true) > 1 {
+            return Err(format!("{option}: one address of each family"));
+        }
     }
     if let Some(mac) = common.mac.filter(|mac| !mac.is_unicast()) {
         return Err(format!("--mac {mac}: no host has this address"));
@@ -96,7 +98,7 @@ fn check(segments: &[Segment], common: &Common) -> Result<(), String> {
         if common.dev.is_none() {
             return Err(format!("{option} {group}: a group needs --dev"));
         }
-        if of_family(group.is_ipv6()) == 0 {
+        if of_family(&common.local, group.is_ipv6()) == 0 {
             return Err(format!("{option} {group}: a group needs a --local of its family"));
         }
     }
@@ -312,6 +314,8 @@ mod tests {
             "--l3 --tap b --vlan 10=2",
             "--l3 --tap b --vni 2",
             "--route 10.0.0.0/8=10.0.0.1",
+            "--router 10.0.0.1",
+            "--l3 --router 10.0.0.1 --router 10.0.0.2",
             "--policy 1",
             "--proxy --suppress",
             "--learning --nolearning",

@@ -9,7 +9,7 @@ use std::{
 };
 
 use encap::{
-    table::{Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId},
+    table::{Cursor, Destination, Line, NewEntry, NextHop, Remote, RemoteId, Route},
     time::Instant,
     vtep::Vtep,
     wire::{MacAddr, Vni},
@@ -195,9 +195,13 @@ fn segment_says(
         put.map_err(|error| format!("{address} lladdr {mac}: {error}"))?;
         said.neighbors.insert((vni, address));
     }
-    for &(prefix, address) in &segment.routes {
-        let put = vtep.routes().replace(prefix, NextHop::Gateway { vni, address });
-        put.map_err(|error| format!("{prefix} via {address}: {error}"))?;
+    for &(prefix, gateway) in &segment.routes {
+        let via = match gateway {
+            Some(address) => NextHop::Gateway { vni, address },
+            None => NextHop::Segment { vni },
+        };
+        let put = vtep.routes().replace(prefix, via);
+        put.map_err(|error| format!("{}: {error}", Route { prefix, via }))?;
     }
     Ok(())
 }

@@ -47,10 +47,12 @@ pub(crate) fn neighbor(text: &str) -> Result<(IpAddr, MacAddr), String> {
     Ok((parse(address)?, parse(mac)?))
 }
 
-/// `PREFIX=IP`.
-pub(crate) fn route(text: &str) -> Result<(Prefix, IpAddr), String> {
-    let (prefix, gateway) = text.split_once('=').ok_or("a prefix and an IP address with = between them")?;
-    Ok((parse(prefix)?, parse(gateway)?))
+/// `PREFIX=IP`, or `PREFIX` alone.
+pub(crate) fn route(text: &str) -> Result<(Prefix, Option<IpAddr>), String> {
+    match text.split_once('=') {
+        Some((prefix, gateway)) => Ok((parse(prefix)?, Some(parse(gateway)?))),
+        None => Ok((parse(text)?, None)),
+    }
 }
 
 /// `VID=VNI`.
@@ -154,6 +156,9 @@ mod tests {
         assert_eq!(flow_label("hash"), Ok(OuterFlowLabel::FromHash));
         assert!(flow_label("0x100000").is_err());
         assert!(route("10.0.0.1/8=10.0.0.1").is_err(), "bits behind the prefix");
+        assert!(
+            route("10.0.0.0/8=").is_err() && route("10.0.0.0/8").is_ok_and(|(_, gateway)| gateway.is_none())
+        );
         assert!(route("10.0.0.0/8=10.0.0.1").is_ok() && neighbor("fd00::1=02:00:00:00:00:01").is_ok());
     }
 }
