@@ -18,6 +18,7 @@ use crate::time::Instant;
 ///
 /// `T` is whatever stands for a packet with the caller: its memory, or a number of it. The tunnel itself has `iseq`
 /// off: numbers are judged here. Keepalives have numbers, too, and are not delivered: [`skip`](Self::skip) takes those.
+/// A packet that the tunnel refuses is as one that was lost: those behind it wait for the timer.
 ///
 /// ```
 /// # fn main() {
@@ -168,7 +169,7 @@ impl<'s, T> Reorder<'s, T> {
         self.slots.iter().filter_map(due).min()
     }
 
-    /// Whether no packet waits.
+    /// Whether no packet waits, nor the number of one that was [skipped](Self::skip).
     pub fn is_empty(&self) -> bool {
         self.slots.iter().all(|slot| slot.0.is_none())
     }
