@@ -37,9 +37,14 @@ pub enum Miss {
     },
 }
 
-/// Misses that wait, each once: in front, the oldest first; behind them there is nothing.
+/// Misses that wait, the oldest first, each once.
 #[derive(Debug, Default)]
-pub(super) struct Log<'a>(Memory<'a>);
+pub(super) struct Log<'a> {
+    memory: Memory<'a>,
+    /// Where the oldest is; the others follow, past the end from the front.
+    first: usize,
+    len: usize,
+}
 
 #[derive(Debug)]
 enum Memory<'a> {
@@ -51,25 +56,39 @@ enum Memory<'a> {
 impl<'a> Log<'a> {
     pub(super) fn on(memory: &'a mut [Option<Miss>]) -> Self {
         memory.fill(None);
-        Self(Memory::Lent(memory))
+        Self { memory: Memory::Lent(memory), ..Self::default() }
     }
 
     #[cfg(feature = "alloc")]
     pub(super) fn with_capacity(misses: usize) -> Self {
-        Self(Memory::Own(core::iter::repeat_n(None, misses).collect()))
+        Self { memory: Memory::Own(core::iter::repeat_n(None, misses).collect()), ..Self::default() }
     }
 
     /// Notes a miss; answers whether it waits now.
     pub(super) fn note(&mut self, miss: Miss) -> bool {
-        let place = self.0.slots().iter_mut().find(|slot| slot.is_none_or(|waits| waits == miss));
-        place.map(|slot| *slot = Some(miss)).is_some()
+        let (first, len) = (self.first, self.len);
+        let memory = self.memory.slots();
+        if memory.contains(&Some(miss)) {
+            return true;
+        }
+        let end = first.wrapping_add(len);
+        let end = if end < memory.len() { end } else { end.wrapping_sub(memory.len()) };
+        match memory.get_mut(end) {
+            Some(free @ None) => *free = Some(miss),
+            _ => return false,
+        }
+        self.len = len.wrapping_add(1);
+        true
     }
 
     /// Takes the oldest.
     pub(super) fn poll(&mut self) -> Option<Miss> {
-        let slots = self.0.slots();
-        let oldest = slots.first_mut()?.take()?;
-        slots.rotate_left(1);
+        let first = self.first;
+        let memory = self.memory.slots();
+        let (oldest, end) = (memory.get_mut(first)?.take()?, memory.len());
+        let next = first.wrapping_add(1);
+        self.first = if next < end { next } else { 0 };
+        self.len = self.len.wrapping_sub(1);
         Some(oldest)
     }
 }
