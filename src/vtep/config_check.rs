@@ -21,14 +21,14 @@ impl Config {
         if self.l3 && !self.address.is_unicast() {
             return Err(ConfigError::L3WithoutAddress);
         }
-        let mut routers = [self.router.map(IpAddr::V4), self.router6.map(IpAddr::V6)].into_iter().flatten();
-        // What comes from another one no router forwards, and it is to go to whoever sent what is too long.
-        let is_usable = |router| is_host(router) && !stays_on_link(router) && !is_ipv4_mapped(router);
-        match routers.find(|&router| !is_usable(router)) {
-            Some(router) => return Err(ConfigError::AddressNotUnicast(router)),
-            None if self.address.is_unicast() => {}
-            None if self.router.is_none() && self.router6.is_none() => {}
-            None => return Err(ConfigError::RouterWithoutAddress),
+        for router in [self.router.map(IpAddr::V4), self.router6.map(IpAddr::V6)].into_iter().flatten() {
+            // Its errors are to reach whoever sent what is too long, also behind other routers.
+            if !is_host(router) || stays_on_link(router) || is_ipv4_mapped(router) {
+                return Err(ConfigError::AddressNotUnicast(router));
+            }
+            if !self.address.is_unicast() {
+                return Err(ConfigError::RouterWithoutAddress);
+            }
         }
         if self.local6.is_none() && self.label != OuterFlowLabel::default() {
             return Err(ConfigError::LabelWithoutIpv6);

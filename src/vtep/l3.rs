@@ -89,6 +89,7 @@ impl Engine<'_> {
         if !self.config.address.is_unicast() {
             return Err(DropReason::InvalidSource);
         }
+        // A group in a segment is nobody's neighbour, and nobody is to be asked for it.
         if !is_unicast(address) {
             return Err(DropReason::NoNeighbor);
         }
