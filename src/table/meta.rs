@@ -8,13 +8,15 @@ use super::{
 };
 
 /// Lines of these words.
-pub(crate) const LINES: usize = 2;
+pub(crate) const LINES: usize = 3;
 
-/// The first line is read by all and seldom written, the second is written by whoever learns.
+/// The first line is read by all and seldom written, the second is written by whoever learns, the third by whoever
+/// finds a table full.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meta<'t> {
     read: &'t Line,
     written: &'t Line,
+    full: &'t Line,
 }
 
 macro_rules! words {
@@ -87,14 +89,16 @@ words! {
     /// How many buckets, from the first on, may have entries that died and were not removed; where it is more than
     /// there are, all may.
     dead_buckets = written[15],
+    /// Entries and neighbours that went without anybody being told.
+    untold = full[0],
 }
 
 impl<'t> Meta<'t> {
     /// Without storage the words are those of a line that nobody looks at.
     pub(crate) fn new(lines: &'t [Line]) -> Self {
         match lines {
-            [read, written, ..] => Self { read, written },
-            _ => Self { read: nowhere(), written: nowhere() },
+            [read, written, full, ..] => Self { read, written, full },
+            _ => Self { read: nowhere(), written: nowhere(), full: nowhere() },
         }
     }
 

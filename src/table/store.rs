@@ -29,6 +29,8 @@ pub(crate) struct Store<'t, const N: usize> {
     /// What they are.
     pub(crate) what: Resource,
     pub(crate) relocations: &'t AtomicU32,
+    /// How many dead ones have made room.
+    pub(crate) buried: &'t AtomicU32,
 }
 
 /// A record, and when it was confirmed.
@@ -113,7 +115,10 @@ impl<const N: usize> Store<'_, N> {
                         drop(locked);
                         let dead = Dead {
                             is: &|slot| self.stored(slot.content).is_some_and(|stored| dead(&stored)),
-                            settle: &|slot| self.free(Handle(slot.content.value)),
+                            settle: &|slot| {
+                                self.buried.fetch_add(1, Relaxed);
+                                self.free(Handle(slot.content.value));
+                            },
                         };
                         if !self.map.relocate(key, self.relocations, &dead)? {
                             return Err(self.full());
@@ -226,6 +231,7 @@ impl<const N: usize> Store<'_, N> {
         for (place, slot) in locked.slots().into_iter().flatten() {
             if self.stored(slot.content).is_some_and(|stored| dead(&stored)) {
                 locked.remove(place);
+                self.buried.fetch_add(1, Relaxed);
                 self.free(Handle(slot.content.value));
                 any = true;
             }

@@ -8,7 +8,7 @@ use super::{
     bucket::Map,
     fdb::Limits,
     hash::Seed,
-    line::Words,
+    line::{Words, nowhere},
     meta::Meta,
     record::Records,
     regions::{Layout, Regions},
@@ -207,6 +207,14 @@ impl<S: AsRef<[Line]>> Tables<S> {
         self.set().workers().unregister(worker);
     }
 
+    /// How many entries and neighbours have gone, counted around, of which no [`Event`](super::Event) and no answer
+    /// tells: what had expired and made room before a sweep came by, and what was learned and made room for what
+    /// somebody [added](Fdb::add). Both happen only where there is little room left. Who keeps a copy of the tables
+    /// makes it anew when this has changed, by [`Fdb::dump`] and [`Neighbors::dump`].
+    pub fn untold(&self) -> u32 {
+        self.set().meta.untold().load(Relaxed)
+    }
+
     /// Changes how long entries that age stay; what is there ages by it at once. How often a sweep has to come around
     /// stays as it is: see [`age`](Self::age).
     ///
@@ -269,6 +277,7 @@ impl<'t> TableSet<'t> {
                 limit: self.plan.capacity.neighbors,
                 what: Resource::Neighbors,
                 relocations: self.meta.relocations(),
+                buried: self.meta.untold(),
             },
             vnis,
             meta: self.meta,
@@ -288,6 +297,7 @@ impl<'t> TableSet<'t> {
                 limit: self.plan.capacity.routes,
                 what: Resource::Routes,
                 relocations: self.meta.relocations(),
+                buried: nowhere().word(0),
             },
             lengths: Lengths(Words(self.regions.route_lengths())),
             seed: self.plan.seeds.routes,
@@ -303,6 +313,7 @@ impl<'t> TableSet<'t> {
                 limit: self.plan.capacity.groups,
                 what: Resource::Groups,
                 relocations: self.meta.relocations(),
+                buried: nowhere().word(0),
             },
             fdb,
             seed: self.plan.seeds.groups,

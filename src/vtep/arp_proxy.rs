@@ -103,7 +103,7 @@ pub(super) fn snoop(
 fn hear(engine: &Engine<'_>, worker: &mut Worker, now: Instant, vni: Vni, arp: &arp::Header, from: u64) {
     let said = (arp.sender_ip.into(), Some(arp.sender_mac));
     if engine.may_snoop(worker, now, vni, said, from) {
-        worker.count_heard(engine.neighbors.snoop_arp(now, vni, arp));
+        worker.note_heard(vni, said, engine.neighbors.snoop_arp(now, vni, arp));
     }
 }
 

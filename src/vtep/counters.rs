@@ -30,6 +30,8 @@ pub struct Counters {
     pub busy: u64,
     /// Misses that were not told, because there was no room for them.
     pub misses_lost: u64,
+    /// Events that were not told, because there was no room for them; none of a worker without memory for events.
+    pub events_lost: u64,
     /// Addresses and neighbours that were not learned, or not moved, because of
     /// [`Config::learn_rate`](super::Config::learn_rate) or [`Config::move_rate`](super::Config::move_rate): a frame
     /// can say one of each.
@@ -50,6 +52,7 @@ impl Counters {
         replies: 0,
         busy: 0,
         misses_lost: 0,
+        events_lost: 0,
         unlearned: 0,
         neighbors_lost: 0,
         refusals: Counts::NONE,
@@ -116,6 +119,7 @@ impl AddAssign for Counters {
         self.replies = self.replies.wrapping_add(other.replies);
         self.busy = self.busy.wrapping_add(other.busy);
         self.misses_lost = self.misses_lost.wrapping_add(other.misses_lost);
+        self.events_lost = self.events_lost.wrapping_add(other.events_lost);
         self.unlearned = self.unlearned.wrapping_add(other.unlearned);
         self.neighbors_lost = self.neighbors_lost.wrapping_add(other.neighbors_lost);
         self.refusals += other.refusals;

@@ -96,18 +96,9 @@ impl Engine<'_> {
         let Sender { outer, ingress, known, .. } = *sender;
         let teaches = self.may_learn(worker, now, vni, source, sender);
         if let Some(remote) = known.filter(|_| teaches) {
-            match self.fdb.learn(now, vni, source, remote) {
-                Learned::Refused(Refusal::Static | Refusal::Sticky) => {
-                    return Err(DropReason::SourceElsewhere);
-                }
-                Learned::Refused(reason @ (Refusal::UnconfiguredRemote | Refusal::StaleRemote)) => {
-                    worker.counters.refuse(reason);
-                }
-                Learned::Refused(reason) => {
-                    worker.counters.refuse(reason);
-                    return Ok(known);
-                }
-                _ => return Ok(known),
+            let learned = self.learn_from(worker, now, vni, source, remote)?;
+            if !matches!(learned, Learned::Refused(Refusal::UnconfiguredRemote | Refusal::StaleRemote)) {
+                return Ok(known);
             }
         }
         let Some(outer) = outer else { return Ok(known) };
@@ -117,18 +108,30 @@ impl Engine<'_> {
         if !(known.is_none() && teaches && sender.somebody().is_some()) {
             return Ok(known);
         }
-        let remote = self.stranger(outer.source, ingress);
-        let stranger = self.fdb.remotes.find_or_learn(&remote).ok();
-        match stranger.map(|stranger| self.fdb.learn(now, vni, source, stranger)) {
-            Some(Learned::Refused(Refusal::Static | Refusal::Sticky)) => {
-                return Err(DropReason::SourceElsewhere);
-            }
-            Some(Learned::Refused(reason)) => worker.counters.refuse(reason),
-            Some(_) => {}
+        let Ok(stranger) = self.fdb.remotes.find_or_learn(&self.stranger(outer.source, ingress)) else {
             // More strangers than there may be.
-            None => worker.counters.refuse(Refusal::UnconfiguredRemote),
+            worker.counters.refuse(Refusal::UnconfiguredRemote);
+            return Ok(None);
+        };
+        let _ = self.learn_from(worker, now, vni, source, stranger)?;
+        Ok(Some(stranger))
+    }
+
+    /// Learns where the source of a frame is, and tells what came of it.
+    fn learn_from(
+        &self,
+        worker: &mut Worker,
+        now: Instant,
+        vni: Vni,
+        source: MacAddr,
+        remote: RemoteId,
+    ) -> Result<Learned, DropReason> {
+        let learned = self.fdb.learn(now, vni, source, remote);
+        worker.note_learned(vni, source, remote, learned);
+        match learned {
+            Learned::Refused(Refusal::Static | Refusal::Sticky) => Err(DropReason::SourceElsewhere),
+            learned => Ok(learned),
         }
-        Ok(stranger)
     }
 
     /// Whether this sender is learned from, and it is not too much now.

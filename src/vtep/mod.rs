@@ -80,12 +80,14 @@ mod config_error;
 mod counters;
 mod drop_reason;
 mod engine;
+mod event;
 mod forwarding;
 mod gso;
 mod icmp;
 pub mod ip_udp;
 mod l3;
 mod learn;
+mod log;
 mod meta;
 mod miss;
 mod nd_proxy;
@@ -115,6 +117,7 @@ pub use self::{
     counters::Counters,
     drop_reason::DropReason,
     engine::Engine,
+    event::Event,
     gso::Gso,
     icmp::PathReport,
     meta::OverlayMeta,
@@ -129,7 +132,7 @@ use core::net::IpAddr;
 use self::own::Own;
 use crate::{
     packet::{Header, Packet},
-    table::{Aged, Capacity, Epoch, Error, Event, Line, Remote, RemoteId, Tables, WorkerId},
+    table::{self, Aged, Capacity, Epoch, Error, Line, Remote, RemoteId, Tables, WorkerId},
     time::Instant,
     tunnel::{self, DecapMeta, vxlan},
     wire::{MacAddr, ethernet, icmp_error, is_ipv4_mapped, vlan},
@@ -246,7 +249,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// An ICMP or ICMPv6 packet from the underlay, with its IP header: what it says of a remote, if it is about a
     /// packet of ours. Where that is the MTU of the way there, it holds for as long as
     /// [`mtu_expires`](crate::table::Settings::mtu_expires) says; [`handle_timeout`](Self::handle_timeout) then tells
-    /// [`Event::MtuExpired`]. `ingress` is what it came in by, and tells link-local remotes apart by their
+    /// [`table::Event::MtuExpired`]. `ingress` is what it came in by, and tells link-local remotes apart by their
     /// [`egress`](Remote::egress).
     pub fn handle_underlay_icmp(&self, now: Instant, ingress: u32, packet: &[u8]) -> PathReport {
         self.engine().underlay_icmp(now, ingress, packet)
@@ -279,7 +282,7 @@ impl<S: AsRef<[Line]>> Vtep<S> {
     /// come around within 20 [ageing times](crate::table::Settings::ageing): without one, at the latest after 40,
     /// nothing is learned any more, and what was learned counts as expired. So it is with neighbours, by the
     /// time that they are [`reachable`](crate::table::Settings::reachable).
-    pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(Event)) -> Aged {
+    pub fn handle_timeout(&self, now: Instant, budget: usize, each: impl FnMut(table::Event)) -> Aged {
         self.tables.age(now, budget, each)
     }
 

@@ -60,12 +60,12 @@ pub(super) fn snoop(
     if let Ok(received) = ndp_check::check_solicitation(packet) {
         let said = (received.ip.source.into(), received.options.mac(OptionType::SOURCE_ADDRESS));
         if engine.may_snoop(worker, now, vni, said, from) {
-            worker.count_heard(engine.neighbors.snoop_ns(now, vni, &received));
+            worker.note_heard(vni, said, engine.neighbors.snoop_ns(now, vni, &received));
         }
     } else if let Ok(received) = ndp_check::check_advertisement(packet) {
         let said = (received.message.target.into(), received.options.mac(OptionType::TARGET_ADDRESS));
         if engine.may_snoop(worker, now, vni, said, from) {
-            worker.count_heard(engine.neighbors.snoop_na(now, vni, &received));
+            worker.note_heard(vni, said, engine.neighbors.snoop_na(now, vni, &received));
         }
     }
 }

@@ -39,3 +39,4 @@ mod show;
 mod stop;
 mod stress;
 mod sweep;
+mod untold;

@@ -13,6 +13,7 @@ mod common;
 mod config;
 mod counters;
 mod engine;
+mod events;
 mod flannel;
 mod flood;
 mod frames;

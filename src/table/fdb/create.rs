@@ -169,7 +169,11 @@ impl<'t> Fdb<'t> {
                 }
                 dead
             };
-            let dead = Dead { is: &is_dead, settle: &|slot| self.settle(slot) };
+            let settle = |slot: &Slot| {
+                self.note_untold(known, slot);
+                self.settle(slot);
+            };
+            let dead = Dead { is: &is_dead, settle: &settle };
             if !self.map.relocate(slot.key, self.meta.relocations(), &dead)? {
                 return Ok(Put::Full);
             }

@@ -39,8 +39,10 @@ impl<'t> Fdb<'t> {
         let most = pairs().filter_map(|locked| self.richest(&locked)).map(|(most, ..)| most).max();
         // Who has most may have less by now: then anybody gives way.
         let gone = evict(most.unwrap_or(0).saturating_sub(1)).or_else(|| evict(0));
-        if gone.is_none() {
-            rotor.fetch_add(1, Relaxed);
+        match gone {
+            None => _ = rotor.fetch_add(1, Relaxed),
+            Some(None) => {}
+            Some(Some(_)) => _ = self.meta.untold().fetch_add(1, Relaxed),
         }
         gone
     }

@@ -36,8 +36,8 @@ impl<'t> Fdb<'t> {
     /// [`Error::Busy`] it may be there. An all-zero or multicast MAC with a remote gets a replication list of its own,
     /// for [`append`](Self::append) to add to.
     ///
-    /// In a full table a learned entry makes room: of those in 64 places, one of whoever has most. Nobody is told
-    /// which: [`dump`](Self::dump) tells what is left. It is gone also where the new one is refused after that, for
+    /// In a full table a learned entry makes room: of those in 64 places, one of whoever has most. Which is not told,
+    /// but [that it went](super::super::Tables::untold). It is gone also where the new one is refused after that, for
     /// want of room for its list, say.
     ///
     /// # Errors
@@ -274,6 +274,7 @@ impl<'t> Fdb<'t> {
         let mut locked = self.map.lock(key)?;
         let Some((place, slot)) = locked.find(key) else { return Ok(None) };
         if self.is_dead(self.now(new), &slot) {
+            self.note_untold(self.now(new), &slot);
             self.remove_from(&mut locked, place, &slot);
             return Ok(None);
         }

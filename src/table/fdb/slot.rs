@@ -49,6 +49,18 @@ impl<'t> Fdb<'t> {
         self.domain_of(slot.key).is_some_and(|domain| is_current(&domain, slot))
     }
 
+    /// The entry of a slot that is dead because it has expired. What was flushed or removed went when that was asked for.
+    pub(super) fn expired(&self, now: Now, slot: &Slot) -> Option<Entry> {
+        self.entry(now, slot).filter(|_| self.is_current(slot))
+    }
+
+    /// Counts a dead entry that makes room, if nobody has been told that it goes.
+    pub(super) fn note_untold(&self, now: Now, slot: &Slot) {
+        if self.expired(now, slot).is_some() {
+            self.meta.untold().fetch_add(1, Relaxed);
+        }
+    }
+
     /// The domain that a key says.
     pub(super) fn domain_of(&self, key: Key) -> Option<Domain<'t>> {
         self.vnis.domain(parts(key).0)
@@ -100,6 +112,7 @@ impl<'t> Fdb<'t> {
         let mut any = false;
         for (place, slot) in locked.slots().into_iter().flatten() {
             if self.is_dead(now, &slot) {
+                self.note_untold(now, &slot);
                 self.remove_from(locked, place, &slot);
                 any = true;
             }
@@ -113,6 +126,7 @@ impl<'t> Fdb<'t> {
         let mut any = false;
         for (place, slot) in (0..SLOTS).zip(locked.slots()) {
             if let Some(slot) = slot.filter(|slot| self.is_dead(now, slot)) {
+                self.note_untold(now, &slot);
                 self.remove_from_bucket(&mut locked, place, &slot);
                 any = true;
             }
@@ -148,10 +162,9 @@ impl<'t> Fdb<'t> {
                 }
                 continue;
             }
-            let expired = self.entry(now, &slot).filter(|_| self.is_current(&slot));
+            let expired = self.expired(now, &slot);
             self.remove_from_bucket(&mut locked, place, &slot);
             removed = removed.saturating_add(1);
-            // Flushed entries and those of removed remotes went when that was asked for.
             if let Some(entry) = expired {
                 each(Event::Expired(entry));
             }
