@@ -100,7 +100,8 @@ impl<'a> Worker<'a> {
         self.misses.poll()
     }
 
-    /// The next event, if one waits: the one that waits longest.
+    /// The next event, if one waits: the one that waits longest. A registered worker polls all before its next
+    /// quiescent point, after which the remotes that they name may be others' ([`RemoteId`]).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.poll()
     }

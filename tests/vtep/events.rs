@@ -42,7 +42,7 @@ fn what_is_learned_and_what_moves_is_told_once() {
         let [first, third] = [1, 3].map(|last| node.vtep.remote(address(last)).unwrap());
         for later in 0..3 {
             let packet = from(&node, 1, 1);
-            node.receive(NOW.saturating_add(Duration::from_secs(later)), &packet);
+            let _ = node.receive(NOW.saturating_add(Duration::from_secs(later)), &packet);
         }
         let learned = Event::Learned { vni: VNI, mac: mac(1), remote: first };
         assert_eq!(events(&mut node), [learned]);
@@ -218,7 +218,7 @@ proptest! {
             match step {
                 Step::Frame { vtep, host } => {
                     let packet = from(&node, vtep, host);
-                    node.receive(now, &packet);
+                    let _ = node.receive(now, &packet);
                 }
                 Step::Add(host) => {
                     let to = node.vtep.remote(address(1)).unwrap();
