@@ -174,7 +174,7 @@ pub(crate) struct Common {
     /// A Unix socket that says to whoever connects what SIGUSR1 prints.
     #[arg(long, value_name = "PATH")]
     pub(crate) control: Option<PathBuf>,
-    /// Say on standard error what expires, and what routers say.
+    /// Say on standard error what is learned, moves and expires, and what routers say.
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }

@@ -14,6 +14,7 @@ use encap_linux::{BATCH, Coalescer, Device, Receiver, Waiter, icmp, tell};
 use socket2::Socket;
 
 use crate::{
+    events,
     outbound::{Ends, QUIET},
     problem,
     shared::{Shared, Way},
@@ -39,7 +40,7 @@ impl<'a> Inbound<'a> {
         let listeners = reports.into_iter().map(icmp::Listener::new);
         Ok(Self {
             ends,
-            worker: Worker::new(2),
+            worker: ends.worker(2),
             receivers: receivers.collect::<Result<_, _>>()?,
             listeners: listeners.collect::<Result<_, _>>()?,
         })
@@ -62,6 +63,7 @@ impl<'a> Inbound<'a> {
                     Some(listener) => self.reports(listener),
                 }
             }
+            events::tell_all(vtep, &mut self.worker);
             // No handle is kept from one turn to the next.
             vtep.quiesce(&id);
             shared.publish(Way::In, self.worker.counters());

@@ -10,6 +10,7 @@
 mod args;
 mod config;
 mod control;
+mod events;
 mod inbound;
 mod known;
 mod loader;

@@ -13,13 +13,14 @@ use encap::{
     Packet,
     packet::Header,
     tunnel::InnerChecksum,
-    vtep::{Config, Miss, Output, OverlayMeta, Worker},
+    vtep::{Config, Output, OverlayMeta, Worker},
     wire::{EtherType, VlanId, Vni, ethernet, vxlan_gbp::GroupPolicy},
 };
-use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, tell, udp};
+use encap_linux::{BATCH, Datagram, Device, HEADROOM, Segments, Transmitter, Waiter, udp};
 
 use crate::{
     args::Tx,
+    events::{self, EVENTS},
     ports::Port,
     setup::Out,
     shared::{Clock, Shared, Way},
@@ -37,6 +38,11 @@ pub(crate) struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
+    /// A worker that tells what it learns, where that is wanted.
+    pub(crate) fn worker(&self, seed: u16) -> Worker<'static> {
+        Worker::new(seed).with_event_capacity(if self.verbose { EVENTS } else { 0 })
+    }
+
     /// The device of a segment.
     pub(crate) fn device(&self, vni: Vni) -> Option<&'a Device> {
         self.ports.iter().find(|port| port.has(vni)).map(|port| &port.device)
@@ -108,7 +114,7 @@ impl<'a> Outbound<'a> {
         let [v4, v6] = sockets.map(|out| out.map(|out| out.transmitter(tx, mtu, offload)).transpose());
         Ok(Self {
             ends,
-            worker: Worker::new(1).with_miss_capacity(MISSES),
+            worker: ends.worker(1).with_miss_capacity(MISSES),
             policy: policy.map(|id| GroupPolicy { id, dont_learn: false, applied: false }),
             sockets: [v4?, v6?],
             read: vec![0; Device::VNET_HEADER + MAX_FRAME],
@@ -133,10 +139,10 @@ impl<'a> Outbound<'a> {
                     self.turn(port)?;
                 }
             }
+            events::tell_all(vtep, &mut self.worker);
             // No handle is kept from one turn to the next.
             vtep.quiesce(&id);
             shared.publish(Way::Out, self.worker.counters());
-            self.tell_misses();
             waiter.wait(Some(QUIET))?;
         }
         vtep.unregister(id);
@@ -234,16 +240,6 @@ impl<'a> Outbound<'a> {
         }
         lens.clear();
         metas.clear();
-    }
-
-    fn tell_misses(&mut self) {
-        while let Some(miss) = self.worker.poll_miss() {
-            match miss {
-                Miss::L2 { vni, mac } => tell!("miss {mac} vni {vni}"),
-                Miss::L3 { vni, address } => tell!("miss {address} vni {vni}"),
-                other => tell!("miss {other:?}"),
-            }
-        }
     }
 }
 

@@ -85,6 +85,7 @@ fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Sha
         ("unlearned", counters.unlearned),
         ("busy", counters.busy),
         ("misses lost", counters.misses_lost),
+        ("events lost", counters.events_lost),
         ("neighbors lost", counters.neighbors_lost),
         ("unprinted", print::lost()),
     ];
@@ -113,9 +114,9 @@ mod tests {
         assert!(said().ends_with(nothing), "{}", said());
         let mut counters = shared.counters();
         (counters.unlearned, counters.busy) = (1, 2);
-        (counters.misses_lost, counters.neighbors_lost) = (3, 4);
+        (counters.misses_lost, counters.neighbors_lost, counters.events_lost) = (3, 4, 5);
         shared.publish(Way::In, &counters);
-        let all = "answered 0\nunlearned 1\nbusy 2\nmisses lost 3\nneighbors lost 4\n# end\n";
+        let all = "answered 0\nunlearned 1\nbusy 2\nmisses lost 3\nevents lost 5\nneighbors lost 4\n# end\n";
         assert!(said().ends_with(all), "{}", said());
     }
 }

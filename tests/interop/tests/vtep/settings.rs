@@ -127,6 +127,26 @@ fn group_policies_both_ways() {
     }
 }
 
+/// What `bridge monitor fdb` tells of a device of the kernel.
+#[test]
+fn what_is_learned_and_what_expires_is_said() {
+    require_lab!();
+    let lab = Lab::new();
+    lab.kernel("vx0", "id 100 local 10.99.0.1 remote 10.99.0.2 dstport 4789 dev va", "192.168.77.1/24");
+    let options = "--tap said0 --vni 100 --local 10.99.0.2 --remote 10.99.0.1 --ageing 1 --verbose";
+    let ours = lab.ours(options, &[("said0", "192.168.77.2/24")]);
+    for mac in ["02:00:00:00:00:71", "02:00:00:00:00:72"] {
+        lab.a.ip(&format!("link set vx0 address {mac}"));
+        lab.b.ip("neigh flush dev said0");
+        ping(&lab.a, "192.168.77.2", 1).all();
+        for line in [format!("learned {mac} vni 100 dst 10.99.0.1\n"), format!("expired {mac} vni 100\n")] {
+            eventually(Duration::from_secs(20), &line, || {
+                ours.running.stderr().contains(&line).then_some(())
+            });
+        }
+    }
+}
+
 /// By the UDP socket the kernel makes the outer headers, and the program says what it cannot.
 #[test]
 fn by_the_udp_socket() {
