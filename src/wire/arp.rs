@@ -64,6 +64,7 @@ impl Header {
     ///
     /// [`Error::Unsupported`] for other hardware than Ethernet, other protocols than IPv4, or lengths
     /// other than theirs.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         #[rustfmt::skip]
         let [
@@ -111,6 +112,7 @@ impl Header {
     }
 
     /// The packet in network byte order.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let [h0, h1] = ETHERNET.to_be_bytes();
         let [p0, p1] = EtherType::IPV4.0.to_be_bytes();

@@ -36,6 +36,7 @@ impl Header {
     pub const LEN: usize = 14;
 
     /// Any fourteen bytes are a header.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *bytes;
         Self {
@@ -58,6 +59,7 @@ impl Header {
     }
 
     /// The header in network byte order.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let [d0, d1, d2, d3, d4, d5] = self.destination.0;
         let [s0, s1, s2, s3, s4, s5] = self.source.0;

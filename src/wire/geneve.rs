@@ -83,7 +83,7 @@ impl Header {
     /// # Errors
     ///
     /// [`Error::Version`] other than 0 (section 3.4: such packets must be dropped).
-    #[inline]
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         let bits = u64::from_be_bytes(*bytes);
         match (bits >> VERSION_SHIFT) as u8 {
@@ -124,7 +124,7 @@ impl Header {
     }
 
     /// The header in network byte order, without its options.
-    #[inline]
+    #[inline(always)]
     pub const fn to_bytes(self) -> [u8; Self::LEN] {
         self.0.to_be_bytes()
     }

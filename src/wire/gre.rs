@@ -81,6 +81,7 @@ impl Header {
     ///
     /// [`Error::SourceRouting`] with the R bit, [`Error::Version`] other than 0, [`Error::Truncated`]
     /// where the flags announce optional fields.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::MIN_LEN]) -> Result<Self, Error> {
         match Self::fixed(bytes) {
             Ok((header, flags)) => match optional_len(flags) {

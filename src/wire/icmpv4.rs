@@ -139,7 +139,7 @@ impl Header {
     pub const LEN: usize = 8;
 
     /// Any eight bytes are a header.
-    #[inline]
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let [kind, code, c0, c1, rest @ ..] = *bytes;
         Self { kind: Type(kind), code, checksum: u16::from_be_bytes([c0, c1]), rest }
@@ -158,7 +158,7 @@ impl Header {
     }
 
     /// The header in network byte order.
-    #[inline]
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let [c0, c1] = self.checksum.to_be_bytes();
         let [r0, r1, r2, r3] = self.rest;

@@ -94,6 +94,7 @@ impl Header {
     ///
     /// [`Error::Version`] other than 4; [`Error::Length`] where IHL or total length say less than this
     /// header has; [`Error::Truncated`] where IHL announces options.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::MIN_LEN]) -> Result<Self, Error> {
         match Self::fixed(bytes) {
             Ok((header, 0)) => Ok(header),
@@ -181,6 +182,7 @@ impl Header {
     }
 
     /// The header without its options in network byte order, the reserved flag zero.
+    #[inline(always)]
     pub const fn fixed_bytes(&self) -> [u8; Self::MIN_LEN] {
         let [l0, l1] = self.total_len.to_be_bytes();
         let [i0, i1] = self.identification.to_be_bytes();
@@ -220,10 +222,12 @@ impl Header {
     }
 
     /// The same header with the checksum that belongs to it.
+    #[inline]
     #[must_use]
     pub fn with_checksum(self) -> Self {
-        let header = Self { checksum: 0, ..self };
-        Self { checksum: Sum::ZERO.add_bytes(&header.to_bytes()).checksum(), ..self }
+        let fixed = Self { checksum: 0, ..self }.fixed_bytes();
+        let sum = Sum::ZERO.add_bytes(&fixed).add_bytes(self.options.as_bytes());
+        Self { checksum: sum.checksum(), ..self }
     }
 }
 

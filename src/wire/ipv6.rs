@@ -55,6 +55,7 @@ impl Header {
     /// # Errors
     ///
     /// [`Error::Version`] other than 6.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         #[rustfmt::skip]
         let [
@@ -115,6 +116,7 @@ impl Header {
     }
 
     /// The header in network byte order.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let ds = ds_field(self.dscp, self.ecn) as u32;
         let [w0, w1, w2, w3] = (6 << 28 | ds << 20 | self.flow_label.value()).to_be_bytes();

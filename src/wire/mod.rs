@@ -3,8 +3,8 @@
 //! Every header is an owned `Copy` value named by its module, [`vxlan::Header`] or [`gre::Header`].
 //! `parse` splits it off the front of a slice and returns it with what follows; a fixed-array core,
 //! `from_bytes` and `to_bytes`, does the work, so that it can be used where slices of unknown length
-//! cannot (an eBPF program after its own bounds check). All values are in host byte order, all lengths in
-//! bytes.
+//! cannot (an eBPF program after its own bounds check). It is always inlined: the kernel's verifier refuses calls
+//! that answer with an error or a header by memory. All values are in host byte order, all lengths in bytes.
 //!
 //! Every codec obeys the same laws, which one test module checks for all of them:
 //!

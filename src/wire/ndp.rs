@@ -62,6 +62,7 @@ impl Solicitation {
     /// # Errors
     ///
     /// [`Error::Unsupported`] for another type, or a code other than zero.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         match fields(bytes, Type::NEIGHBOR_SOLICITATION) {
             Ok((checksum, _, target)) => Ok(Self { checksum, target }),
@@ -87,6 +88,7 @@ impl Solicitation {
     }
 
     /// The solicitation in network byte order, reserved bits zero.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         bytes(Type::NEIGHBOR_SOLICITATION, self.checksum, 0, self.target)
     }
@@ -101,6 +103,7 @@ impl Advertisement {
     /// # Errors
     ///
     /// [`Error::Unsupported`] for another type, or a code other than zero.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         match fields(bytes, Type::NEIGHBOR_ADVERTISEMENT) {
             Ok((checksum, flags, target)) => Ok(Self {
@@ -132,6 +135,7 @@ impl Advertisement {
     }
 
     /// The advertisement in network byte order, reserved bits zero.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let flags = if self.router { R } else { 0 }
             | if self.solicited { S } else { 0 }

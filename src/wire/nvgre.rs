@@ -35,6 +35,7 @@ impl Header {
     ///
     /// Those of [`gre::Header::parse`]; [`Error::Unsupported`] where it is not NVGRE's form of GRE: no key, a
     /// checksum, a sequence number, or another protocol than Ethernet.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, Error> {
         let [f0, f1, p0, p1, k0, k1, k2, flow_id] = *bytes;
         let flags = u16::from_be_bytes([f0, f1]);
@@ -71,6 +72,7 @@ impl Header {
     }
 
     /// The header in network byte order. Reserved bits are zero.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let [f0, f1] = KEY.to_be_bytes();
         let [p0, p1] = EtherType::TEB.0.to_be_bytes();

@@ -42,6 +42,7 @@ impl Header {
     pub const LEN: usize = 4;
 
     /// Any four bytes are a tag.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let [c0, c1, t0, t1] = *bytes;
         Self {
@@ -65,6 +66,7 @@ impl Header {
     }
 
     /// The tag in network byte order.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let [i0, i1] = self.id.value().to_be_bytes();
         let [t0, t1] = self.ethertype.0.to_be_bytes();

@@ -73,7 +73,7 @@ impl Header {
     }
 
     /// Any eight bytes are a header; what they mean, the accessors tell.
-    #[inline]
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         Self(u64::from_be_bytes(*bytes))
     }
@@ -92,7 +92,7 @@ impl Header {
     }
 
     /// The header in network byte order.
-    #[inline]
+    #[inline(always)]
     pub const fn to_bytes(self) -> [u8; Self::LEN] {
         self.0.to_be_bytes()
     }

@@ -37,6 +37,7 @@ impl Header {
     pub const LEN: usize = 4;
 
     /// The fields in these bytes. The reserved bits (U) are ignored.
+    #[inline(always)]
     pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let [flags, service, alternative_bucket, primary_bucket] = *bytes;
         Self {
@@ -68,6 +69,7 @@ impl Header {
     ///
     /// With A and without T the first four bits are those of IPv4's version, and a receiver takes the header for a
     /// packet: the protocol has no better way to tell them apart.
+    #[inline(always)]
     pub const fn to_bytes(&self) -> [u8; Self::LEN] {
         let flags = if self.dynamic { 0x80 } else { 0 } | if self.alternative { 0x40 } else { 0 };
         [flags, self.service, self.alternative_bucket, self.primary_bucket]

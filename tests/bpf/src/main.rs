@@ -8,6 +8,9 @@
 #![no_std]
 #![no_main]
 
+mod work;
+mod xdp;
+
 use encap::wire::{
     Error, arp, checksum, ethernet, geneve, gre, icmpv4, icmpv6, ipv4, ipv6, nvgre, udp, vlan, vxlan,
     vxlan_gbp::GroupPolicy, vxlan_gpe, wccp,
