@@ -319,7 +319,8 @@ const fn four_times(generation: u32) -> u32 {
     generation.wrapping_mul(0x0101_0101)
 }
 
-/// Keys of this map are 24 bits wide; the rest is what no other use of the hash has.
+/// The key of a VNI in the map: its 24 bits, and one above them, so that none has the words of a slot that was never
+/// used.
 const fn key(vni: Vni) -> Key {
     Key(1 << 40 | vni.value() as u64)
 }

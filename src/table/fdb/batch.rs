@@ -155,7 +155,8 @@ const fn next(bits: &mut u32) -> Option<usize> {
 /// Lookups that wait for memory together.
 const BATCH: usize = 32;
 
-/// So many buckets are not all near the processor, and second ones are worth to be asked for: each at once, or, where a
-/// line has to be loaded for that, all together before the first of them is looked at. Of 4 MiB those come before the
-/// branch is taken that nobody can predict; loads of those of 256 KiB do not.
+/// A table with more buckets than these is too large for the near caches, and the second bucket of a key that is not
+/// in its first one is asked for ahead. Where the processor can be told to fetch a line ([`FETCHES`]), each is asked
+/// for as soon as it is known to be needed: worth it from 4 MiB of buckets on. Where only a load fetches a line, they
+/// are loaded all together, before the first of them is looked at: from 256 KiB on.
 const FAR: usize = if FETCHES { 1 << 16 } else { 1 << 12 };
