@@ -64,8 +64,8 @@ impl Engine<'_> {
 }
 
 /// That only so much of an IPv4 packet fits, told by this router or, without one, as if by the packet's destination.
-/// `None` where its sender may not be told: below the least MTU nobody is, nor is anybody as if by a destination that no
-/// host has (RFC 4443, section 2.2).
+/// `None` where its sender may not be told: below the least MTU nobody is, nor is anybody as if by a destination that
+/// no host has (RFC 4443, section 2.2).
 fn too_long_v4(ip: &[u8], mtu: usize, router: Option<Ipv4Addr>) -> Option<Answer> {
     let (header, _) = ipv4::Header::parse(ip).ok()?;
     let mtu = u16::try_from(mtu).ok().filter(|&mtu| mtu >= ipv4::MIN_ACCEPTED)?;

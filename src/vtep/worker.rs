@@ -9,8 +9,8 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses and events was
-/// lent, and `'static` where none was.
+/// State of one core; everything else of a [`Vtep`](super::Vtep) is shared. `'a` is how long memory for misses and
+/// events was lent, and `'static` where none was.
 #[derive(Debug, Default)]
 pub struct Worker<'a> {
     pub(super) counters: Counters,

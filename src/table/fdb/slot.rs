@@ -49,7 +49,8 @@ impl<'t> Fdb<'t> {
         self.domain_of(slot.key).is_some_and(|domain| is_current(&domain, slot))
     }
 
-    /// The entry of a slot that is dead because it has expired. What was flushed or removed went when that was asked for.
+    /// The entry of a slot that is dead because it has expired. What was flushed or removed went when that was asked
+    /// for.
     pub(super) fn expired(&self, now: Now, slot: &Slot) -> Option<Entry> {
         self.entry(now, slot).filter(|_| self.is_current(slot))
     }

@@ -61,8 +61,8 @@ impl<'t> Lists<'t> {
     }
 
     /// Adds a remote; answers whether it is new there. It comes last, unless there is no room behind the others: then
-    /// it takes the place of one that has gone, wherever that was. A list is of no VNI: one that says a VNI and one that
-    /// does not are two here, where [`Fdb::append`](super::Fdb::append) knows the entry's.
+    /// it takes the place of one that has gone, wherever that was. A list is of no VNI: one that says a VNI and one
+    /// that does not are two here, where [`Fdb::append`](super::Fdb::append) knows the entry's.
     ///
     /// # Errors
     ///

@@ -142,8 +142,8 @@ impl Tunnel {
         Ok(())
     }
 
-    /// What is inside of a keepalive, and how many bytes that is with the headers of the tunnel; `headroom` must have as
-    /// many.
+    /// What is inside of a keepalive, and how many bytes that is with the headers of the tunnel; `headroom` must have
+    /// as many.
     fn request(&self, headroom: usize) -> Result<(Header, usize), EncapError> {
         let (local, remote) = (self.local(), self.address);
         if self.rules.payload != Payload::Ip || !is_unicast(remote) || !is_unicast(local) {
