@@ -24,7 +24,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::{Error, EtherType, Layer, MacAddr};
+use super::{Error, EtherType, Layer, MacAddr, debug::debug_as};
 
 /// What an ARP packet wants (the field ar$op).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -39,7 +39,7 @@ impl Operation {
 }
 
 /// An ARP packet for IPv4 over Ethernet.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// Request or reply.
@@ -53,6 +53,8 @@ pub struct Header {
     /// IPv4 address of the target.
     pub target_ip: Ipv4Addr,
 }
+
+debug_as! { "arp::Header", Header { operation, sender_mac, sender_ip, target_mac, target_ip } }
 
 impl Header {
     /// Length in bytes.

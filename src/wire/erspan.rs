@@ -24,7 +24,7 @@
 //! Type I has no header: the frame follows GRE, which then has no sequence number. For analysis: the crate
 //! reads these headers and does not write them.
 
-use super::{Error, EtherType, Layer, Pcp, VlanId, bounded::bounded};
+use super::{Error, EtherType, Layer, Pcp, VlanId, bounded::bounded, debug::debug_as};
 
 /// GRE's protocol of types I and II.
 pub const ETHERTYPE_II: EtherType = EtherType(0x88be);
@@ -63,7 +63,7 @@ bounded! {
 }
 
 /// What both types say of the mirrored frame.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// VLAN of the frame.
@@ -79,6 +79,8 @@ pub struct Header {
     /// What only one of the types says.
     pub kind: Kind,
 }
+
+debug_as! { "erspan::Header", Header { vlan, cos, encapsulation, truncated, session, kind } }
 
 /// What only one of the types says.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -17,10 +17,10 @@
 //! Values of the last field up to 1500 are the length of an 802.3 frame; they are kept as they are.
 //! Out of scope: preamble and frame check sequence, which software does not see.
 
-use super::{Error, EtherType, Layer, MacAddr};
+use super::{Error, EtherType, Layer, MacAddr, debug::debug_as};
 
 /// An Ethernet II header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// Who the frame is for.
@@ -30,6 +30,8 @@ pub struct Header {
     /// What follows.
     pub ethertype: EtherType,
 }
+
+debug_as! { "ethernet::Header", Header { destination, source, ethertype } }
 
 impl Header {
     /// Length in bytes.

@@ -16,7 +16,9 @@
 //! The header keeps all 64 bits, so that what a policy says of the reserved ones is one AND. The options are
 //! in [`geneve_option`](super::geneve_option).
 
-use super::{Error, EtherType, Layer, LengthSource, Vni, bounded::bounded, geneve_option::Options};
+use super::{
+    Error, EtherType, Layer, LengthSource, Vni, bounded::bounded, debug::debug_as, geneve_option::Options,
+};
 
 /// UDP destination port (IANA).
 pub const PORT: u16 = 6081;
@@ -43,10 +45,12 @@ impl OptionsLen {
 }
 
 /// A Geneve header without its options, every bit of it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "u64", into = "u64"))]
 pub struct Header(u64);
+
+debug_as! { "geneve::Header", Header: protocol, vni, options_len, is_control, is_critical, reserved }
 
 impl Header {
     /// Length without options, in bytes.

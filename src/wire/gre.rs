@@ -25,6 +25,7 @@ use core::fmt;
 use super::{
     Error, EtherType, Layer,
     checksum::{State, Sum},
+    debug::debug_as,
 };
 
 /// UDP destination port of GRE in UDP (RFC 8086, section 3.2.2).
@@ -42,7 +43,7 @@ impl fmt::Display for Key {
 }
 
 /// A GRE header. What is `None` is absent on the wire.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// The bits of Reserved0 as received, in their place in the flag word; constructors leave zero.
@@ -56,6 +57,8 @@ pub struct Header {
     /// Number of this packet in its flow (RFC 2890, section 2.2).
     pub sequence: Option<u32>,
 }
+
+debug_as! { "gre::Header", Header { reserved, protocol, checksum, key, sequence } }
 
 impl Header {
     /// Length without optional fields, in bytes.

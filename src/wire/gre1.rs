@@ -18,11 +18,12 @@
 
 use super::{
     Error, EtherType, Layer,
+    debug::debug_as,
     gre::{CHECKSUM, KEY, ROUTING, SEQUENCE, VERSION},
 };
 
 /// An enhanced GRE header. What is `None` is absent on the wire.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// What the payload is: 0x880b, PPP, as a rule.
@@ -36,6 +37,8 @@ pub struct Header {
     /// The highest number received by the sender.
     pub acknowledgment: Option<u32>,
 }
+
+debug_as! { "gre1::Header", Header { protocol, payload_len, call_id, sequence, acknowledgment } }
 
 impl Header {
     /// Length without optional fields, in bytes.

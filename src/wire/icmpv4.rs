@@ -16,6 +16,7 @@
 use super::{
     Error, Layer,
     checksum::{State, Sum},
+    debug::debug_as,
 };
 
 /// The kind of an ICMP message.
@@ -121,7 +122,7 @@ impl Problem {
 }
 
 /// An ICMP header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// What the message is.
@@ -133,6 +134,8 @@ pub struct Header {
     /// Four bytes whose meaning depends on the type.
     pub rest: [u8; 4],
 }
+
+debug_as! { "icmpv4::Header", Header { kind, code, checksum, rest } }
 
 impl Header {
     /// Length in bytes.

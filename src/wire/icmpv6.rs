@@ -17,6 +17,7 @@
 use super::{
     Error, Layer,
     checksum::{State, Sum},
+    debug::debug_as,
 };
 
 /// The kind of an ICMPv6 message.
@@ -117,7 +118,7 @@ impl Problem {
 }
 
 /// An ICMPv6 header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// What the message is.
@@ -129,6 +130,8 @@ pub struct Header {
     /// Four bytes whose meaning depends on the type.
     pub rest: [u8; 4],
 }
+
+debug_as! { "icmpv6::Header", Header { kind, code, checksum, rest } }
 
 impl Header {
     /// Length in bytes.

@@ -29,6 +29,7 @@ use super::{
     Dscp, Ecn, Error, IpProtocol, Layer, LengthSource,
     bounded::bounded,
     checksum::{self, State, Sum},
+    debug::debug_as,
     ds_field,
 };
 
@@ -41,7 +42,7 @@ bounded! {
 pub const MIN_ACCEPTED: u16 = 576;
 
 /// An IPv4 header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// How routers should treat the packet.
@@ -71,6 +72,11 @@ pub struct Header {
     /// The options, their padding included.
     pub options: Options,
 }
+
+debug_as! { "ipv4::Header", Header {
+    dscp, ecn, total_len, identification, dont_fragment, more_fragments, fragment_offset, ttl, protocol, checksum,
+    source, destination, options,
+} }
 
 impl Header {
     /// Length without options, in bytes.

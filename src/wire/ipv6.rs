@@ -19,13 +19,13 @@
 use core::net::Ipv6Addr;
 
 pub use super::ipv6_extension::{Extension, Extensions, Fragment, MAX_EXTENSIONS, is_extension};
-use super::{Dscp, Ecn, Error, FlowLabel, IpProtocol, Layer, LengthSource, ds_field};
+use super::{Dscp, Ecn, Error, FlowLabel, IpProtocol, Layer, LengthSource, debug::debug_as, ds_field};
 
 /// Bytes of a packet that every link carries (RFC 8200, section 5).
 pub const MIN_MTU: u16 = 1280;
 
 /// An IPv6 header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// How routers should treat the packet.
@@ -45,6 +45,8 @@ pub struct Header {
     /// Who the packet is for.
     pub destination: Ipv6Addr,
 }
+
+debug_as! { "ipv6::Header", Header { dscp, ecn, flow_label, payload_len, next_header, hop_limit, source, destination } }
 
 impl Header {
     /// Length in bytes.

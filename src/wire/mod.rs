@@ -17,6 +17,7 @@
 pub mod arp;
 mod bounded;
 pub mod checksum;
+mod debug;
 mod ds_field;
 mod error;
 pub mod erspan;

@@ -12,11 +12,12 @@
 
 use super::{
     Error, EtherType, Layer, Vni,
+    debug::debug_as,
     gre::{self, CHECKSUM, KEY, Key, ROUTING, SEQUENCE, VERSION},
 };
 
 /// An NVGRE header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// The segment: the RFC's Virtual Subnet ID.
@@ -24,6 +25,8 @@ pub struct Header {
     /// Tells flows apart, zero where they are not (section 3.2).
     pub flow_id: u8,
 }
+
+debug_as! { "nvgre::Header", Header { vsid, flow_id } }
 
 impl Header {
     /// Length in bytes.

@@ -13,10 +13,11 @@
 use super::{
     Error, Layer, LengthSource,
     checksum::{State, Sum},
+    debug::debug_as,
 };
 
 /// A UDP header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// Port of the sender, zero where it wants no answer.
@@ -28,6 +29,8 @@ pub struct Header {
     /// Checksum over pseudo header, header and payload; zero where there is none.
     pub checksum: u16,
 }
+
+debug_as! { "udp::Header", Header { source_port, destination_port, length, checksum } }
 
 impl Header {
     /// Length in bytes.

@@ -11,7 +11,7 @@
 //! The EtherType before these four bytes says that they are a tag, and of which kind
 //! ([`EtherType::is_vlan`]); the one in them says what follows.
 
-use super::{Error, EtherType, Layer, bounded::bounded};
+use super::{Error, EtherType, Layer, bounded::bounded, debug::debug_as};
 
 bounded! {
     /// VLAN identifier: 0 carries a priority only, 4095 is reserved (802.1Q, table 9-2).
@@ -24,7 +24,7 @@ bounded! {
 }
 
 /// A tag: what follows the EtherType that announced it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// Priority.
@@ -36,6 +36,8 @@ pub struct Header {
     /// What follows: another tag or the payload.
     pub ethertype: EtherType,
 }
+
+debug_as! { "vlan::Header", Header { priority, drop_eligible, id, ethertype } }
 
 impl Header {
     /// Length in bytes.

@@ -14,7 +14,7 @@
 //! bits that they do not know. The header therefore keeps all 64 bits; which of them are fatal is one
 //! AND in the tunnel's policy.
 
-use super::{Error, Layer, Vni};
+use super::{Error, Layer, Vni, debug::debug_as};
 
 /// UDP destination port (IANA).
 pub const PORT: u16 = 4789;
@@ -23,9 +23,11 @@ pub const PORT: u16 = 4789;
 pub const LINUX_PORT: u16 = 8472;
 
 /// A VXLAN header, every bit of it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header(u64);
+
+debug_as! { "vxlan::Header", Header: vni, reserved }
 
 impl Header {
     /// Length in bytes.

@@ -10,7 +10,7 @@
 //! +-----------------------------------------------+---------------+
 //! ```
 
-use super::{Error, EtherType, Layer, Vni};
+use super::{Error, EtherType, Layer, Vni, debug::debug_as};
 
 /// UDP destination port (IANA).
 pub const PORT: u16 = 4790;
@@ -58,9 +58,11 @@ impl NextProtocol {
 }
 
 /// A VXLAN-GPE header, every bit of it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header(u64);
+
+debug_as! { "vxlan_gpe::Header", Header: version, next_protocol, vni, is_bum, is_oam, reserved }
 
 impl Header {
     /// Length in bytes.

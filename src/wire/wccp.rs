@@ -11,13 +11,13 @@
 //!
 //! WCCP version 1 uses the same GRE protocol without this header; its packets start with the version of IP.
 
-use super::{Error, EtherType, Layer};
+use super::{Error, EtherType, Layer, debug::debug_as};
 
 /// GRE's protocol of redirected packets.
 pub const ETHERTYPE: EtherType = EtherType(0x883e);
 
 /// A redirect header.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Header {
     /// Whether the service is a dynamic one (T).
@@ -31,6 +31,8 @@ pub struct Header {
     /// Bucket of the primary hash.
     pub primary_bucket: u8,
 }
+
+debug_as! { "wccp::Header", Header { dynamic, alternative, service, alternative_bucket, primary_bucket } }
 
 impl Header {
     /// Length in bytes.
