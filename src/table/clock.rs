@@ -9,7 +9,7 @@ use core::{sync::atomic::Ordering::Relaxed, time::Duration};
 use super::line::AtomicU32;
 use crate::time::{Instant, micros};
 
-/// How long an entry that ages stays without being confirmed.
+/// How long an entry that ages stays without being confirmed. This enum is complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum Ageing {

@@ -101,6 +101,7 @@ impl Filter {
 /// How far a flush came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
+#[non_exhaustive]
 pub struct Flushed {
     /// Entries that went, without those that had expired.
     pub entries: usize,

@@ -26,6 +26,7 @@ use crate::{
 /// What came of a frame's source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Learned {
     /// There is a new entry; in a full table another one went for it.
     New {

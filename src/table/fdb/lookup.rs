@@ -24,7 +24,7 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// What the forwarding database knows of an address.
+/// What the forwarding database knows of an address. This enum is complete.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[must_use]
 pub enum Lookup {

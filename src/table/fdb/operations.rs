@@ -18,7 +18,7 @@ use crate::{
     wire::{MacAddr, Vni},
 };
 
-/// What an operation did.
+/// What an operation did. This enum is complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
     /// There is a new entry.

@@ -29,6 +29,7 @@ pub struct NeighborDump<'t> {
 /// How far a flush came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
+#[non_exhaustive]
 pub struct NeighborsFlushed {
     /// Neighbours that went, without those that had expired.
     pub neighbors: usize,
