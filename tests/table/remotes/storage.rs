@@ -93,9 +93,10 @@ fn storage_that_lies_is_survived() {
 fn space_is_as_promised() {
     for entries in [0, 1, 16, 256, 1_024, 4_096, 65_536, 1 << 20, 1 << 28] {
         let capacity = Capacity { entries, vnis: 1, remotes: 1, ..Capacity::NONE };
-        let bytes = capacity.lines() * size_of::<Line>();
-        assert!(bytes <= entries as usize * 40 + 4_096, "{bytes} for {entries}");
-        assert!(entries < 1_024 || bytes <= entries as usize * 34 + 4_096, "{bytes} for {entries}");
+        // Wide enough for what a processor of 32 bits cannot have.
+        let bytes = capacity.lines() as u64 * size_of::<Line>() as u64;
+        assert!(bytes <= u64::from(entries) * 40 + 4_096, "{bytes} for {entries}");
+        assert!(entries < 1_024 || bytes <= u64::from(entries) * 34 + 4_096, "{bytes} for {entries}");
     }
 }
 
