@@ -59,8 +59,8 @@ fn run_vxlan(report: &mut Report) {
         received.rival(&Rust(&rivals.pdu)),
         received.tep(),
         copies(&frames),
-        geneve_decap("Geneve; no options", &geneve, &plain),
-        geneve_decap("Geneve; 8 options", &geneve, &options),
+        geneve_decap("Geneve; no options", &geneve, &frames, &plain),
+        geneve_decap("Geneve; 8 options", &geneve, &frames, &options),
         received.one_by_one(),
     ];
     let series = interleave(report.effort, &mut everybody);
@@ -102,6 +102,7 @@ fn geneve_frames(frames: &Frames, options: &[u8]) -> Vec<(usize, Packet<'static>
 fn geneve_decap<'a>(
     name: &str,
     tunnel: &'a geneve::Endpoint,
+    frames: &Frames,
     packets: &[(usize, Packet<'static>)],
 ) -> Contestant<'a> {
     use encap::tunnel::DecapMeta;
@@ -117,6 +118,12 @@ fn geneve_decap<'a>(
         .collect();
     let metas = black(vec![DecapMeta::new(); BURST]);
     let mut results = vec![Err(encap::tunnel::DropReason::TooDeep); BURST];
+    tunnel.decap_batch(&mut packets, &metas, &mut results);
+    for (at, (packet, inner)) in packets.iter_mut().zip(&results).enumerate() {
+        assert_eq!(inner.unwrap().encapsulation.vni(), Vni::new(at as u32));
+        assert_eq!(packet.as_slice(), frames.frame(at), "{name}, frame {at}");
+        restore(packet, overhead);
+    }
     Contestant::new(name, move |_| {
         for _ in 0..BURST {
             tunnel.decap_batch(&mut packets, &metas, &mut results);
