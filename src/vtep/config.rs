@@ -27,6 +27,7 @@ use crate::{
 /// | `udp6zerolen` | off | on |
 /// | `accept` | anybody's packets | the same |
 /// | `learning` | on, from configured remotes | on, from anybody |
+/// | `learn_unverified` | off | on |
 /// | [`unconfigured_remotes`](table::Settings::unconfigured_remotes) | 64 | as many as there is room for |
 /// | `learn_rate`, `move_rate` | 10,000 and 5 a second | no limit |
 /// | `ageing`, `maxaddress` | 300 s, the capacity | 300 s, the capacity |
@@ -116,7 +117,8 @@ pub struct Config {
     pub udpcsum: bool,
     /// Whether outer IPv6 packets have none.
     pub udp6zerocsumtx: bool,
-    /// Whether IPv6 packets without a UDP checksum are taken.
+    /// Whether IPv6 packets without a UDP checksum are taken. Nothing is learned from them unless `learn_unverified`
+    /// says so.
     pub udp6zerocsumrx: bool,
     /// Whether a UDP length of zero over IPv6 means the whole IP payload, as in jumbograms (RFC 2675, section 4).
     pub udp6zerolen: bool,
@@ -148,6 +150,10 @@ pub struct Config {
     pub accept: Accept,
     /// Whether the source of received frames is learned.
     pub learning: bool,
+    /// Whether that is so of IPv6 packets without a UDP checksum, too: nothing tells one of them that was damaged on
+    /// its way from others, and damage must not stay (RFC 6936, section 5). Over IPv4 the checksum is seldom there. A
+    /// socket's packets ([`DecapMeta::outer`](tunnel::DecapMeta::outer)) count as verified.
+    pub learn_unverified: bool,
     /// The most new addresses, and neighbours, that are learned from one sender, per second and worker; `u32::MAX` for
     /// no limit. Frames beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts each. A worker
     /// has 64 counts: where there are more senders, some share one. The local hosts of a segment, from whom a proxy
@@ -280,6 +286,7 @@ impl Config {
             l3miss: true,
             accept: Accept::Anybody,
             learning: true,
+            learn_unverified: false,
             learn_rate: 10_000,
             move_rate: 5,
             proxy: Proxy::Off,
@@ -310,6 +317,7 @@ impl Config {
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
+            learn_unverified: true,
             learn_rate: u32::MAX,
             move_rate: u32::MAX,
             l2miss: false,

@@ -10,8 +10,8 @@ use crate::{
     packet::Packet,
     table::VniCounters,
     time::Instant,
-    tunnel::{self, DecapMeta, Encapsulation, Framing, vxlan},
-    wire::{EtherType, MacAddr, Vni},
+    tunnel::{self, DecapMeta, Encapsulation, Framing, Inner, OuterFacts, vxlan},
+    wire::{EtherType, MacAddr, Vni, checksum::State},
 };
 
 impl<'t> Engine<'t> {
@@ -142,7 +142,8 @@ impl<'t> Engine<'t> {
             _ => None,
         };
         // Last of all checks, since everything before it may have refused the packet.
-        let teaches = !policy.is_some_and(|policy| policy.dont_learn);
+        let teaches = !policy.is_some_and(|policy| policy.dont_learn)
+            && (self.config.learn_unverified || !is_unverified(meta, &inner));
         let sender = Sender { outer: inner.outer, ingress: meta.ingress, known: sender, teaches };
         let remote = if self.config.learning && settled.is_none() {
             self.learn(worker, now, vni, source, &sender)?
@@ -212,6 +213,12 @@ impl<'t> Engine<'t> {
         let endpoint = self.receiver(meta, packet.as_slice());
         endpoint.is_none_or(|endpoint| endpoint.is_for_others(packet.as_slice(), meta))
     }
+}
+
+/// Whether a packet came over IPv6 without a UDP checksum: nobody knows that it is what was sent.
+fn is_unverified(meta: &DecapMeta, inner: &Inner) -> bool {
+    let is_bare = |outer: OuterFacts| outer.source.is_ipv6() && outer.udp_checksum == State::Absent;
+    meta.outer.is_none() && inner.outer.is_some_and(is_bare)
 }
 
 /// Whether a packet came over IPv6, by what is there of its outer headers or is said of them; `None` for one that is

@@ -240,6 +240,29 @@ fn a2_20_udp6zerocsumrx_takes_what_has_none() {
     }
 }
 
+/// State must not be corrupted by what was damaged on its way: a frame without a checksum is delivered, and neither
+/// learned from nor taken for a sign of life.
+#[test]
+fn rfc6936_s5_nothing_is_learned_from_what_nobody_has_verified() {
+    for (config, learns) in both().into_iter().zip([false, true]) {
+        assert_eq!(config.learn_unverified, learns);
+        for learn_unverified in [false, true] {
+            let (mut node, packet) = over_ipv6(with(config, |c| {
+                (c.udp6zerocsumrx, c.learn_unverified) = (true, learn_unverified)
+            }));
+            let other = |host| Outer { frame: frame(mac(2), mac(host), 0x88b5, &[]), ..packet.clone() };
+            node.delivers(&Outer { checksum: false, ..other(7) }.bytes());
+            assert_eq!(where_is(&node, mac(7)).is_some(), learn_unverified);
+            node.delivers(&Outer { checksum: true, ..other(8) }.bytes());
+            assert!(where_is(&node, mac(8)).is_some());
+            // Over IPv4 most have none.
+            let mut node = crate::receive::node(with(config, |c| c.learn_unverified = learn_unverified));
+            node.delivers(&outer(&node, &frame(mac(2), mac(9), 0x88b5, &[])).bytes());
+            assert!(where_is(&node, mac(9)).is_some());
+        }
+    }
+}
+
 /// Their bits are reserved where they are off, and the two never forget each other: the kernel does when something else
 /// is changed.
 #[test]
