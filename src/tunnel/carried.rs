@@ -27,6 +27,8 @@ pub(crate) struct Carried {
     /// Its ECN field once it is out, where it has one and somebody looked.
     pub(crate) ecn: Option<Ecn>,
     changes_ecn: bool,
+    /// Whether its marks and those outside do not come about together: see [`ecn::is_suspicious`].
+    pub(crate) is_suspicious: bool,
     /// Which IP it is, and where, counted from its own front, that starts.
     version: Option<IpVersion>,
     l3: usize,
@@ -37,7 +39,17 @@ impl Carried {
     #[inline(always)]
     pub(super) const fn unchanged(inner: &Inner, end: usize) -> Self {
         let Inner { encapsulation, protocol, stripped: start, .. } = *inner;
-        Self { encapsulation, protocol, start, end, ecn: None, changes_ecn: false, version: None, l3: 0 }
+        Self {
+            encapsulation,
+            protocol,
+            start,
+            end,
+            ecn: None,
+            changes_ecn: false,
+            is_suspicious: false,
+            version: None,
+            l3: 0,
+        }
     }
 
     /// Looks at what an opened tunnel carries.
@@ -63,6 +75,7 @@ impl Carried {
             end: payload.end,
             ecn,
             changes_ecn: ecn.is_some_and(|ecn| ecn != peek.ecn()),
+            is_suspicious: peek.version.is_some() && ecn::is_suspicious(peek.ecn(), outer),
             version: peek.version,
             l3: peek.l3(),
         })

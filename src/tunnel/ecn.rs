@@ -68,7 +68,8 @@ pub const fn decapsulate(inner: Ecn, outer: Ecn) -> Option<Ecn> {
     }
 }
 
-/// Whether a packet with these ECN bits keeps them ([`decapsulate`]), whose outer header has this DS field.
+/// Whether a packet with these ECN bits keeps them ([`decapsulate`]), whose outer header has this DS field, and nobody
+/// wonders about the two ([`is_suspicious`]).
 #[inline(always)]
 pub(crate) const fn is_kept(inner: u8, outer: u8) -> bool {
     // A shift counts by its last five bits; the fifth is one of DSCP, which is why every pair is there twice.
@@ -80,9 +81,9 @@ pub(crate) const fn is_kept(inner: u8, outer: u8) -> bool {
 const KEPT: u32 = {
     let (mut kept, mut cell) = (0, 0);
     while cell < 32 {
-        let inner = Ecn::from_ds_field(cell);
-        if let Some(ecn) = decapsulate(inner, Ecn::from_ds_field(cell >> 2)) {
-            kept |= ((ecn.value() == inner.value()) as u32) << cell;
+        let (inner, outer) = (Ecn::from_ds_field(cell), Ecn::from_ds_field(cell >> 2));
+        if let Some(ecn) = decapsulate(inner, outer) {
+            kept |= ((ecn.value() == inner.value() && !is_suspicious(inner, outer)) as u32) << cell;
         }
         cell += 1;
     }
@@ -134,7 +135,9 @@ mod tests {
             assert_eq!([NotEct, Ect0, Ect1, Ce].map(|outer| decapsulate(inner, outer)), row, "{inner}");
             for (outer, ecn) in [NotEct, Ect0, Ect1, Ce].into_iter().zip(row) {
                 let (inner, outer_ds) = (inner.value(), 0xfc | outer.value());
-                assert_eq!(is_kept(inner, outer_ds), ecn.is_some_and(|ecn| ecn.value() == inner), "{outer}");
+                let kept = ecn.is_some_and(|ecn| ecn.value() == inner);
+                let suspicious = is_suspicious(Ecn::from_ds_field(inner), outer);
+                assert_eq!(is_kept(inner, outer_ds), kept && !suspicious, "{outer}");
             }
         }
     }

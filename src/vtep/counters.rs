@@ -24,6 +24,9 @@ pub struct Counters {
     /// ([`Output::DeliverIp`](super::Output::DeliverIp)), and without a trunk's tag. Of
     /// [`ip_udp`](super::ip_udp), bytes of IP packets.
     pub delivered_bytes: u64,
+    /// Delivered packets whose congestion marks, outside and inside, do not come about together in tunnels that work
+    /// (RFC 6040, section 4.2).
+    pub ecn_suspicious: u64,
     /// Answers given in place of others.
     pub replies: u64,
     /// Lookups that found their place busy, and were treated as unknown.
@@ -49,6 +52,7 @@ impl Counters {
         sent_bytes: 0,
         delivered: 0,
         delivered_bytes: 0,
+        ecn_suspicious: 0,
         replies: 0,
         busy: 0,
         misses_lost: 0,
@@ -91,6 +95,10 @@ impl Counters {
         self.delivered_bytes = self.delivered_bytes.wrapping_add(bytes);
     }
 
+    pub(super) fn count_ecn(&mut self, suspicious: bool) {
+        self.ecn_suspicious = self.ecn_suspicious.wrapping_add(suspicious.into());
+    }
+
     pub(super) fn replied(&mut self) {
         self.replies = self.replies.wrapping_add(1);
     }
@@ -116,6 +124,7 @@ impl AddAssign for Counters {
         self.sent_bytes = self.sent_bytes.wrapping_add(other.sent_bytes);
         self.delivered = self.delivered.wrapping_add(other.delivered);
         self.delivered_bytes = self.delivered_bytes.wrapping_add(other.delivered_bytes);
+        self.ecn_suspicious = self.ecn_suspicious.wrapping_add(other.ecn_suspicious);
         self.replies = self.replies.wrapping_add(other.replies);
         self.busy = self.busy.wrapping_add(other.busy);
         self.misses_lost = self.misses_lost.wrapping_add(other.misses_lost);

@@ -158,6 +158,7 @@ impl<'t> Engine<'t> {
             offload.finish(packet.as_mut_slice());
         }
         self.count_delivered(worker, vni, packet.len() as u64);
+        worker.counters.count_ecn(carried.is_suspicious);
         if self.is_routed(&front.link) {
             // The Ethernet header is there, so this cannot fail.
             let _ = packet.strip(front.l3);

@@ -362,6 +362,11 @@ fn a9_all_cells_of_ecn_on_the_way_out() {
                 }
                 let delivered = node.delivers(&packet);
                 assert_eq!(delivered[15], 0xb8 | expected, "{inner} in {outside}");
+                // What cannot come about is counted, also where the host is known by now.
+                assert_eq!(node.delivers(&packet), delivered);
+                let is_odd = [(0, 1), (0, 2), (1, 2), (3, 1)].contains(&(inner, outside));
+                let counted = node.worker.counters().ecn_suspicious;
+                assert_eq!(counted, if is_odd { 2 } else { 0 }, "{inner} in {outside}");
                 read_ipv4(&delivered[14..]);
                 // With an inner VLAN tag, where the kernel does nothing.
                 if config.inner_vlan {
