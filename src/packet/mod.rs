@@ -39,6 +39,38 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// The packet made of `header` and `frame`, written `start` bytes into `buffer`: a copy of a frame that goes to
+    /// several remotes, for who has a buffer for each.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use encap::{Packet, tunnel::{EncapMeta, vxlan}, wire::Vni};
+    ///
+    /// let here = vxlan::Endpoint::new("192.0.2.1".parse()?).build()?;
+    /// let remote = here.remote("192.0.2.2".parse()?, Vni::truncate(42))?;
+    /// let frame = [0xff; 64];
+    /// let header = here.header(&frame, &remote, &EncapMeta::new())?;
+    ///
+    /// let mut ring = [0; 2_048];
+    /// let packet = Packet::copy_of(&mut ring, 256, &header, &frame)?;
+    /// assert_eq!((packet.headroom(), packet.len()), (256, 36 + 64));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] where the buffer ends before the packet does.
+    pub fn copy_of(buffer: &'a mut [u8], start: usize, header: &Header, frame: &[u8]) -> Result<Self, Error> {
+        let mut packet = Self::new(buffer, start, header.len().saturating_add(frame.len()))?;
+        let (front, rest) = packet.as_mut_slice().split_at_mut_checked(header.len()).unwrap_or_default();
+        copy(front, header);
+        if rest.len() == frame.len() {
+            rest.copy_from_slice(frame);
+        }
+        Ok(packet)
+    }
+
     /// Bytes free before the packet.
     #[inline]
     pub fn headroom(&self) -> usize {

@@ -14,7 +14,8 @@ use crate::{
     wire::{Vni, ethernet},
 };
 
-/// A copy of a flooded frame: to be sent as `[header, frame]`, or to be handed over on this side.
+/// A copy of a flooded frame: to be sent as `[header, frame]`, written into a buffer of its own by
+/// [`Packet::copy_of`], or to be handed over on this side.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Replica {

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use encap::{
-    packet::Header,
+    Packet,
+    packet::{self, Header},
     table::Remote,
     tunnel::{Framing, Link},
     vtep::{Config, DropReason, Miss, Output, TooBig},
@@ -220,9 +221,16 @@ fn a_copy_in_place_is_the_copy_in_two_parts() {
     let headers: Vec<Header> =
         node.vtep.replicas(&mut node.worker, &flood, &frame).map(|copy| copy.header).collect();
     let mut buffer = [&[0; ROOM][..], &frame].concat();
-    let mut packet = encap::Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
+    let mut packet = Packet::new(&mut buffer, ROOM, frame.len()).unwrap();
     for header in headers {
         assert_eq!(packet.with_header(&header).unwrap(), [&header[..], &frame].concat());
+        // Or in a buffer of its own, which may be just as long, and not shorter.
+        let len = header.len() + frame.len();
+        let mut ring = vec![0xee; 7 + len];
+        let copy = Packet::copy_of(&mut ring, 7, &header, &frame).unwrap();
+        assert_eq!((copy.headroom(), copy.as_slice()), (7, packet.with_header(&header).unwrap()));
+        let error = packet::Error::OutOfBounds { start: 8, len, size: 7 + len };
+        assert_eq!(Packet::copy_of(&mut ring, 8, &header, &frame).unwrap_err(), error);
     }
     assert_eq!(packet.as_slice(), frame);
 }

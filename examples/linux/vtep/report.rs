@@ -82,6 +82,7 @@ fn counters(text: &mut String, vtep: &Engine, segments: &[Segment], shared: &Sha
         writeln!(text, "failed {what}: {error} {count}")?;
     }
     let others = [
+        ("suspicious ecn", counters.ecn_suspicious),
         ("unlearned", counters.unlearned),
         ("busy", counters.busy),
         ("misses lost", counters.misses_lost),
