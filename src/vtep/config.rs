@@ -152,7 +152,7 @@ pub struct Config {
     pub learning: bool,
     /// Whether that is so of IPv6 packets without a UDP checksum, too: nothing tells one of them that was damaged on
     /// its way from others, and damage must not stay (RFC 6936, section 5). Over IPv4 the checksum is seldom there. A
-    /// socket's packets ([`DecapMeta::outer`](tunnel::DecapMeta::outer)) count as verified.
+    /// socket's packets ([`DecapMeta::outer`](crate::tunnel::DecapMeta::outer)) count as verified.
     pub learn_unverified: bool,
     /// The most new addresses, and neighbours, that are learned from one sender, per second and worker; `u32::MAX` for
     /// no limit. Frames beyond it go on, and [`Counters::unlearned`](super::Counters::unlearned) counts each. A worker
