@@ -1,5 +1,7 @@
 //! Route short circuit: which frames to a router go to their destination at once, and what becomes of the others.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use encap::{
     table::{Destination, NeighborState, NewEntry, NewNeighbor},
     vtep::{Config, DropReason, Miss, Output, ShortCircuit},
@@ -17,13 +19,15 @@ fn both() -> [Config; 2] {
     ]
 }
 
-/// Host 9, 10.1.0.9, is behind VTEP 3; the router is behind VTEP 2.
+/// Host 9, 10.1.0.9 and fd01::9, is behind VTEP 3; the router is behind VTEP 2.
 fn node(config: Config) -> Node {
     let node = Node::new(1, config);
     let [router, host] = [2, 3].map(|last| node.vtep.remote(address(last)).unwrap());
     node.vtep.fdb().add(VNI, ROUTER, NewEntry::to(router).router()).unwrap();
     node.vtep.fdb().add(VNI, mac(9), host).unwrap();
-    node.vtep.neighbors().add(VNI, [10, 1, 0, 9].into(), mac(9)).unwrap();
+    for host in [IpAddr::from([10, 1, 0, 9]), v6(9).into()] {
+        node.vtep.neighbors().add(VNI, host, mac(9)).unwrap();
+    }
     node
 }
 
@@ -33,6 +37,13 @@ fn routed(host: u8, ttl: u8) -> Vec<u8> {
     (frame[33], frame[22]) = (host, ttl);
     let ip = fix_ipv4(frame.split_off(14));
     [frame, ip].concat()
+}
+
+/// A packet to this address by way of the router.
+fn routed6(to: Ipv6Addr, hop_limit: u8) -> Vec<u8> {
+    let mut packet = ip(v6(1).into(), to.into(), 59, 0, &[0x5a; 20]);
+    packet[7] = hop_limit;
+    frame(ROUTER, mac(1), 0x86dd, &packet)
 }
 
 #[test]
@@ -52,13 +63,24 @@ fn a8c_a_known_destination_is_reached_at_once() {
 }
 
 #[test]
+fn a8c_over_ipv6_a_known_destination_is_reached_at_once() {
+    for (config, hop_limit) in both().into_iter().zip([63, 64]) {
+        let packet = node(config).sends(&routed6(v6(9), 64), 3);
+        let expected = [&mac(9).0[..], &ROUTER.0, &routed6(v6(9), hop_limit)[12..]].concat();
+        assert_eq!(packet[36..], expected, "a router takes one, Linux none");
+    }
+}
+
+#[test]
 fn a8c_an_unknown_destination_goes_to_the_router_and_is_a_miss() {
     for config in both() {
-        let mut node = node(config);
-        let packet = node.sends(&routed(77, 64), 2);
-        assert_eq!(packet[36..], routed(77, 64), "unchanged");
-        let asked = [10, 1, 0, 77].into();
-        assert_eq!(node.worker.poll_miss(), Some(Miss::L3 { vni: VNI, address: asked }));
+        let asked = [([10, 1, 0, 77].into(), routed(77, 64)), (v6(77).into(), routed6(v6(77), 64))];
+        for (address, frame) in asked {
+            let mut node = node(config);
+            assert_eq!(node.sends(&frame, 2)[36..], frame, "unchanged");
+            assert_eq!(node.worker.poll_miss(), Some(Miss::L3 { vni: VNI, address }));
+            assert_eq!(node.worker.poll_miss(), None);
+        }
     }
 }
 
@@ -110,24 +132,33 @@ fn a7_6_a8c_only_without_tags() {
 fn a_packet_that_expires_goes_to_the_router() {
     let [ours, linux] = both();
     for ttl in [0, 1] {
-        node(ours).sends(&routed(9, ttl), 2);
-        node(linux).sends(&routed(9, ttl), 3);
+        for frame in [routed(9, ttl), routed6(v6(9), ttl)] {
+            node(ours).sends(&frame, 2);
+            node(linux).sends(&frame, 3);
+        }
     }
 }
 
-/// No router forwards it, and nobody asks where it is (RFC 3927, section 2.7; RFC 1812, section 5.3.4).
+/// No router forwards it, and nobody asks where it is (RFC 3927, section 2.7; RFC 1812, section 5.3.4; RFC 4291,
+/// sections 2.5.6 and 2.7).
 #[test]
 fn what_no_router_forwards_goes_to_the_router_and_is_no_miss() {
+    let v4 = [[169, 254, 0, 9], [239, 1, 1, 1], [255; 4]].map(|to| {
+        let mut frame = routed(9, 64);
+        frame[30..34].copy_from_slice(&to);
+        let ip = fix_ipv4(frame.split_off(14));
+        (IpAddr::from(to), [frame, ip].concat())
+    });
+    let v6 = ["fe80::9", "ff02::1", "ff0e::1:2"].map(|to| {
+        let to: Ipv6Addr = to.parse().unwrap();
+        (to.into(), routed6(to, 64))
+    });
     for config in both() {
-        for to in [[169, 254, 0, 9], [239, 1, 1, 1], [255; 4]] {
+        for (to, frame) in v4.iter().chain(&v6) {
             let mut node = node(config);
-            let _ = node.vtep.neighbors().add(VNI, to.into(), mac(9));
-            let mut frame = routed(9, 64);
-            frame[30..34].copy_from_slice(&to);
-            let ip = fix_ipv4(frame.split_off(14));
-            let frame = [frame, ip].concat();
-            assert_eq!(node.sends(&frame, 2)[36..], frame, "{to:?}");
-            assert_eq!(node.worker.poll_miss(), None, "{to:?}");
+            let _ = node.vtep.neighbors().add(VNI, *to, mac(9));
+            assert_eq!(node.sends(frame, 2)[36..], *frame, "{to}");
+            assert_eq!(node.worker.poll_miss(), None, "{to}");
         }
     }
 }
