@@ -1,11 +1,11 @@
 //! Multicast groups by their IP addresses, before their MAC addresses are looked at.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use encap::{
     table::{Capacity, Change, Destination, Error, HandleKind, Resource},
     vtep::{Config, DropReason, Vtep, Worker},
-    wire::{MacAddr, Vni},
+    wire::{MacAddr, Vni, ndp},
 };
 
 use crate::{common::*, frames::*};
@@ -23,6 +23,12 @@ fn node(config: Config) -> Node {
 
 const GROUP: [u8; 4] = [239, 1, 1, 1];
 const SOURCE: [u8; 4] = [10, 1, 0, 1];
+const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0, 1, 2);
+
+/// A packet from fd01::1 to this group.
+fn to6(group: Ipv6Addr) -> Vec<u8> {
+    frame(ndp::group_mac(group), mac(1), 0x86dd, &ip(v6(1).into(), group.into(), 59, 0, &[]))
+}
 
 /// A datagram from 10.1.0.1 to this group.
 fn to(group: [u8; 4]) -> Vec<u8> {
@@ -42,24 +48,43 @@ fn list(node: &Node, last: &[u8]) -> Destination {
     node.vtep.lists().add_list(&members).unwrap().into()
 }
 
-#[test]
-fn a7_4_source_and_group_then_group_then_all_groups() {
+/// Where the frame of a group goes, and that of another one, as entries come for all groups, for this one, and for this
+/// one from its source.
+fn source_and_group_then_group_then_all_groups<A: Copy + Into<IpAddr>>(
+    all: A,
+    (group, frame): (A, &[u8]),
+    other: &[u8],
+    source: A,
+) {
     for config in both() {
         let mut node = node(config);
-        let all = [2, 3, 4].map(address);
-        assert_eq!(reached(&mut node, &to(GROUP)), all, "no entry: the default destination");
-        let groups = [([0; 4], None, &[3, 4][..]), (GROUP, None, &[2, 3]), (GROUP, Some(SOURCE), &[4])];
-        for (group, source, members) in groups {
+        assert_eq!(reached(&mut node, frame), [2, 3, 4].map(address), "no entry: the default destination");
+        for (group, source, members) in
+            [(all, None, &[3, 4][..]), (group, None, &[2, 3]), (group, Some(source), &[4])]
+        {
             let list = list(&node, members);
-            node.vtep.groups().add(VNI, group.into(), source.map(IpAddr::from), list).unwrap();
+            node.vtep.groups().add(VNI, group.into(), source.map(A::into), list).unwrap();
             let expected: Vec<_> = members.iter().copied().map(address).collect();
-            assert_eq!(reached(&mut node, &to(GROUP)), expected);
+            assert_eq!(reached(&mut node, frame), expected);
         }
-        assert_eq!(reached(&mut node, &to([239, 1, 1, 2])), [3, 4].map(address), "all other groups");
+        assert_eq!(reached(&mut node, other), [3, 4].map(address), "all other groups");
         // From another source.
-        node.vtep.groups().delete(VNI, GROUP.into(), Some(SOURCE.into())).unwrap();
-        assert_eq!(reached(&mut node, &to(GROUP)), [2, 3].map(address));
+        node.vtep.groups().delete(VNI, group.into(), Some(source.into())).unwrap();
+        assert_eq!(reached(&mut node, frame), [2, 3].map(address));
     }
+}
+
+#[test]
+fn a7_4_source_and_group_then_group_then_all_groups() {
+    let other = to([239, 1, 1, 2]);
+    source_and_group_then_group_then_all_groups([0; 4], (GROUP, &to(GROUP)), &other, SOURCE);
+}
+
+#[test]
+fn a7_4_over_ipv6_source_and_group_then_group_then_all_groups() {
+    let other = to6(Ipv6Addr::new(0xff0e, 0, 0, 0, 0, 0, 1, 3));
+    let all = Ipv6Addr::UNSPECIFIED;
+    source_and_group_then_group_then_all_groups(all, (GROUP6, &to6(GROUP6)), &other, v6(1));
 }
 
 #[test]
@@ -107,13 +132,10 @@ fn a7_4_tagged_frames_go_by_their_mac_address() {
 fn a7_4_over_ipv6_too() {
     for config in both() {
         let mut node = node(config);
-        let group: IpAddr = "ff0e::1:2".parse().unwrap();
         let one = list(&node, &[2]);
-        node.vtep.groups().add(VNI, group, None, one).unwrap();
-        let packet = ip(v6(7).into(), group, 59, 0, &[]);
-        let frame = frame(MacAddr([0x33, 0x33, 0, 1, 0, 2]), mac(1), 0x86dd, &packet);
-        assert_eq!(reached(&mut node, &frame), [address(2)]);
-        let mut link = frame.clone();
+        node.vtep.groups().add(VNI, GROUP6.into(), None, one).unwrap();
+        assert_eq!(reached(&mut node, &to6(GROUP6)), [address(2)]);
+        let mut link = to6(GROUP6);
         link[14 + 25] = 2;
         assert_eq!(reached(&mut node, &link).len(), 3, "another group");
     }
