@@ -1,6 +1,9 @@
 //! ICMP errors about outer packets: only those about packets of ours count.
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use encap::{
     table::{Ageing, Event, Remote, RemoteId},
@@ -16,13 +19,19 @@ use encap::{
 
 use crate::{
     common::*,
-    frames::{ip, with},
+    frames::{fix_ipv4, ip, v6, with},
     stop::Stop,
 };
 
 /// The error that a router at 192.0.2.254 sends about `packet`.
 fn error(packet: &[u8], problem: Problem) -> Vec<u8> {
     let headers = icmp_error::ipv4(packet, problem, [192, 0, 2, 254].into(), 64).unwrap();
+    [&headers.bytes[..], &packet[..headers.quote_len]].concat()
+}
+
+/// The same over IPv6, by this router: that the path carries this much.
+fn error6(packet: &[u8], router: Ipv6Addr, mtu: u32) -> Vec<u8> {
+    let headers = icmp_error::ipv6(packet, icmpv6::Problem::PacketTooBig { mtu }, router, 64).unwrap();
     [&headers.bytes[..], &packet[..headers.quote_len]].concat()
 }
 
@@ -217,11 +226,7 @@ fn over_ipv6_packet_too_big_is_taken() {
     let remote = node.vtep.remote(there.into()).unwrap();
     node.vtep.fdb().add(VNI, mac(2), remote).unwrap();
     let packet = sent(&mut node);
-    let told = |mtu| {
-        let headers = icmp_error::ipv6(&packet, icmpv6::Problem::PacketTooBig { mtu }, router, 64).unwrap();
-        let report = [&headers.bytes[..], &packet[..headers.quote_len]].concat();
-        node.vtep.handle_underlay_icmp(NOW, 0, &report)
-    };
+    let told = |mtu| node.vtep.handle_underlay_icmp(NOW, 0, &error6(&packet, router, mtu));
     assert_eq!(told(1_400), PathReport::Mtu { remote, mtu: 1_400 });
     // RFC 8201, section 4: what says less than any link has is discarded. A jumbogram's is no less than what holds.
     assert_eq!([told(600), told(0), told(1_279), told(70_000)], [PathReport::Ignored; 4]);
@@ -243,9 +248,7 @@ fn errors_about_link_local_remotes_are_taken_from_their_link() {
     ]
     .map(|remote| node.vtep.add_remote(&remote).unwrap());
     let told = |node: &Node, ingress, packet: &[u8], mtu| {
-        let headers = icmp_error::ipv6(packet, icmpv6::Problem::PacketTooBig { mtu }, there, 64).unwrap();
-        let report = [&headers.bytes[..], &packet[..headers.quote_len]].concat();
-        node.vtep.handle_underlay_icmp(NOW, ingress, &report)
+        node.vtep.handle_underlay_icmp(NOW, ingress, &error6(packet, there, mtu))
     };
     node.vtep.fdb().add(VNI, mac(2), third).unwrap();
     let packet = sent(&mut node);
@@ -274,21 +277,43 @@ fn other_errors_are_told() {
     );
 }
 
-/// Each byte of the quote that a forger would have to guess.
+/// Each byte of the quote that a forger would have to guess, over both families.
 #[test]
 fn forged_quotes_mean_nothing() {
-    let mut node = Node::new(1, Config::new()).peers(&[2]);
-    let packet = sent(&mut node);
-    // Another source, another destination, a source port out of range, another destination port, no VNI flag,
-    // an unknown VNI.
-    for (at, value) in [(15, 9), (19, 9), (20, 0), (23, 0), (28, 0), (34, 9)] {
-        let mut forged = packet.clone();
-        forged[at] = value;
-        let about = encap::wire::ipv4::Header::parse(&forged).unwrap().0.with_checksum().fixed_bytes();
-        forged[..20].copy_from_slice(&about);
-        assert_eq!(too_big(&node, NOW, &forged, 600), PathReport::NotOurs, "byte {at}");
+    for config in [Config::new(), Config::linux()] {
+        // Where the last bytes of source and destination are, and the UDP header.
+        for (peer, source, destination, udp) in [(address(2), 15, 19, 20), (v6(2).into(), 23, 39, 40)] {
+            let mut node = Node::new(1, config.local(v6(1).into()));
+            let remote = node.vtep.remote(peer).unwrap();
+            node.vtep.fdb().add(VNI, mac(2), remote).unwrap();
+            let packet = sent(&mut node);
+            let told = |about: &[u8]| match peer {
+                IpAddr::V4(_) => too_big(&node, NOW, &fix_ipv4(about.to_vec()), 1_300),
+                IpAddr::V6(router) => node.vtep.handle_underlay_icmp(NOW, 0, &error6(about, router, 1_300)),
+            };
+            let with = |at: usize, bytes: &[u8]| {
+                let mut packet = packet.clone();
+                packet[at..][..bytes.len()].copy_from_slice(bytes);
+                packet
+            };
+            let (least, most) = config.srcport;
+            for (what, at, bytes) in [
+                ("another source", source, &[9][..]),
+                ("another destination", destination, &[9]),
+                ("a source port below the range", udp, &(least - 1).to_be_bytes()),
+                ("a source port above the range", udp, &most.wrapping_add(1).to_be_bytes()),
+                ("another destination port", udp + 3, &[0]),
+                ("no VNI flag", udp + 8, &[0]),
+                ("an unknown VNI", udp + 14, &[9]),
+            ] {
+                assert_eq!(told(&with(at, bytes)), PathReport::NotOurs, "{peer}: {what}");
+            }
+            assert_eq!(node.vtep.handle_underlay_icmp(NOW, 0, &packet), PathReport::NotOurs);
+            assert_eq!(mtu(&node, remote), 0);
+            for port in [least, most] {
+                let ours = with(udp, &port.to_be_bytes());
+                assert_eq!(told(&ours), PathReport::Mtu { remote, mtu: 1_300 }, "{peer}");
+            }
+        }
     }
-    assert_eq!(node.vtep.handle_underlay_icmp(NOW, 0, &packet), PathReport::NotOurs);
-    let remote = node.vtep.remote(address(2)).unwrap();
-    assert_eq!(node.vtep.remotes().get(remote).unwrap().mtu, 0);
 }
