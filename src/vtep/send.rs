@@ -143,7 +143,8 @@ impl Engine<'_> {
         }
         vlan.and_then(Tag::of).map_or(Ok(()), |tag| tag.put(packet))?;
         self.count_delivered(worker, vni, len);
-        Ok(Output::Deliver { vni, source: None, port: Some(meta.port), policy: meta.policy, vlan })
+        let policy = meta.policy.filter(|_| self.config.gbp);
+        Ok(Output::Deliver { vni, source: None, port: Some(meta.port), policy, vlan })
     }
 
     pub(super) fn count_sent(&self, worker: &mut Worker, vni: Vni, bytes: u64) {

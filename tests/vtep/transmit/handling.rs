@@ -232,3 +232,22 @@ fn a7_h_the_policy_is_sent_where_gbp_is_on() {
     assert_eq!(bytes(true, None), hex("0800000000002a00"));
     assert_eq!(bytes(false, policy(5, true, true)), hex("0800000000002a00"));
 }
+
+/// A frame that needs no tunnel has the policy that one would have carried.
+#[test]
+fn a7_f_a7_h_the_policy_is_handed_over_where_gbp_is_on() {
+    for config in both() {
+        for gbp in [true, false] {
+            let mut node = Node::new(1, with(config, |c| c.gbp = gbp));
+            let other = Vni::truncate(77);
+            node.vtep.fdb().add_vni(other).unwrap();
+            let us = node.vtep.add_remote(&Remote::new(address(1), config.dstport).vni(other)).unwrap();
+            node.vtep.fdb().add(VNI, mac(9), us).unwrap();
+            let mut meta = OverlayMeta::new(VNI);
+            meta.policy = Some(GroupPolicy { id: 5, dont_learn: true, applied: true });
+            let (output, _) = node.send_with(NOW, &meta, &datagram(mac(9), mac(1), 10));
+            let Output::Deliver { policy, .. } = output else { panic!("{output:?}") };
+            assert_eq!(policy, meta.policy.filter(|_| gbp));
+        }
+    }
+}
