@@ -53,7 +53,7 @@ use crate::{
 /// | `dev` | [`Remote::egress`](table::Remote::egress), and the MTU |
 /// | `net.ipv4.route.mtu_expires` | [`mtu_expires`](table::Settings::mtu_expires) |
 /// | `maxaddress` | [`vni_limit`](table::Settings::vni_limit) |
-/// | `external` | [`OverlayMeta::remote`](super::OverlayMeta::remote) |
+/// | `external` | for VNI, remote and policy: see below |
 /// | `gpe` | [`vxlan::Endpoint`] alone |
 /// | `REMCSUM_NOPARTIAL` | always on: checksums that `remcsumrx` leaves to us are finished |
 /// | `remcsumtx`, `mcroute` | absent |
@@ -64,6 +64,16 @@ use crate::{
 /// tags hide neither congestion marks nor DF, and count towards the MTU; an address that moves to another remote does
 /// not take port and VNI of the one before along; copies of a flooded frame go out in the list's order, not the first
 /// one last; a range of one source port is one; `ageing` can be off.
+///
+/// Nor are these: an outer IPv4 header with DF has the identification 0 (RFC 6864, section 4.1), where Linux generates
+/// one; and where a VTEP sends both directions of a flow, each has a source port of its own, since the flow hash is not
+/// symmetric as Linux's is.
+///
+/// Of what `external` has as metadata of each packet there are its VNI, its remote and its policy:
+/// [`OverlayMeta`](super::OverlayMeta) says them of a frame to send, [`Output::Deliver`](super::Output::Deliver) of one
+/// that came out of a tunnel, but of a stranger, whom the tables do not know, no address. TTL, TOS, DF, flow label and
+/// UDP checksum of each packet there are not: to send, they are the settings here, and what received packets had is not
+/// told.
 ///
 /// In both, a packet from our own address to that of a remote, and to `dstport` or a port of its own, does not go into
 /// a tunnel ([`DropReason::Loop`](super::DropReason)): Linux finds loops by their routes, which we do not see.
