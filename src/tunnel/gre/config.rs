@@ -40,6 +40,22 @@ pub enum ChecksumRule {
 /// | key of a multicast tunnel over IPv4 | none | the group's address |
 ///
 /// Path MTU discovery is on for both, so that outer packets have DF set.
+///
+/// Options of `ip tunnel` and `ip link add … type gre`, and of its kin, that are elsewhere, or nowhere:
+///
+/// | option | here |
+/// |---|---|
+/// | `gre`, `gretap`, `ip6gre`, `ip6gretap` | [`payload`](Self::payload), and the family of the addresses |
+/// | `hoplimit`; `tclass`, `dsfield` | [`ttl`](Self::ttl); [`tos`](Self::tos) |
+/// | `dev` | [`Selector::link`](super::Selector::link) on receipt; by what a packet leaves is the caller's |
+/// | `external` | [`Tunnel::encap_to`](super::Tunnel::encap_to) for the remote alone; the rest is the tunnel's |
+/// | `encap fou`, `encap-sport`, `encap-dport` | [`UdpEndpoint`](super::UdpEndpoint), which has no state |
+/// | `encap-csum`, `encap-csum6` | [`Builder::udp_checksum`](crate::tunnel::Builder::udp_checksum) of that |
+/// | `encap gue`, `encap-remcsum` | absent |
+/// | `fwmark` | the caller's, as all routing is |
+/// | `dscp inherit` | absent: the outer DSCP is told by [`Inner::outer`](crate::tunnel::Inner::outer) |
+/// | `allow-localremote` | as if on: of our own addresses [`local`](super::Tunnel::local) alone is known, and refused |
+/// | `erspan`, `ip6erspan` | absent: [`wire::erspan`](crate::wire::erspan) has the headers |
 #[derive(Clone, Copy, Debug)]
 #[must_use = "settings do nothing until `build` makes a tunnel of them"]
 pub struct Config {
