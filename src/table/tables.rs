@@ -27,6 +27,11 @@ use crate::wire::Vni;
 ///
 /// Every method takes `&self`: one value serves all cores, in an `Arc` or a `static`. What the tables hand out
 /// is `Copy`; a worker keeps one of each for a burst of packets, rather than asking for it per packet.
+///
+/// A handler of interrupts or signals may look things up, whatever it has interrupted. One that can interrupt a call
+/// which adds, learns, changes, removes or sweeps must do none of that itself, nor receive packets by a
+/// [`Vtep`](crate::vtep::Vtep) that learns: the lock that it would wait for may be held by that very call, which cannot
+/// give it back meanwhile. It would not wait for ever, but in vain, until [`Error::Busy`].
 #[derive(Debug)]
 pub struct Tables<S> {
     storage: S,
