@@ -48,6 +48,10 @@ impl<'a> Worker<'a> {
     }
 
     /// The same, with memory of its own for so many misses.
+    ///
+    /// # Panics
+    ///
+    /// As `Vec` does: where so many would take more than `isize::MAX` bytes, or there is no memory for them.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn with_miss_capacity(mut self, misses: usize) -> Self {
@@ -73,6 +77,10 @@ impl<'a> Worker<'a> {
     }
 
     /// The same, with memory of its own for so many events.
+    ///
+    /// # Panics
+    ///
+    /// As for [`with_miss_capacity`](Self::with_miss_capacity).
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn with_event_capacity(mut self, events: usize) -> Self {
