@@ -61,6 +61,9 @@ drop_reasons! {
     /// A frame out of a tunnel from a MAC address that a static or sticky entry says is elsewhere, or an IP packet from
     /// an address whose route does not lead to the peer that sent it.
     SourceElsewhere "source-elsewhere";
+    /// An IP packet for our own router ([`Config::l3`](super::Config::l3)) that is a tunnel's itself, to our address
+    /// and port: a host's way into other segments.
+    Nested "nested";
     /// A frame to send that ends before its Ethernet header, or its IP header, does.
     FrameTruncated "frame-truncated";
     /// A frame to send with a VLAN tag (RFC 7348, section 6.1), where that was not configured.

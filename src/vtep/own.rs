@@ -1,7 +1,9 @@
-//! Packets of our own: those that would go into a tunnel again, and again, growing with every turn.
+//! Packets of our own: those that would go into a tunnel again, and again, growing with every turn. And packets to us
+//! inside of others, which would be opened once more.
 //!
-//! That happens where the way to a remote leads into the overlay; in Linux it ends where a route leads back into its
-//! own device, and at a limit of recursion.
+//! The first happens where the way to a remote leads into the overlay; in Linux it ends where a route leads back into
+//! its own device, and at a limit of recursion. The second is how a host gets frames into a segment that is not its
+//! own.
 
 use core::net::IpAddr;
 
@@ -40,8 +42,11 @@ impl Engine<'_> {
     /// remotes or one that a remote there has of its own. So a host behind a tunnel with an address of ours can send
     /// all else.
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
-        let Some((remote, datagram)) = self.own_datagram(ip) else { return false };
-        let Ok((udp, rest)) = udp::Header::parse(datagram) else { return false };
+        let Some(Datagram { source, destination: remote, bytes }) = Datagram::of(ip) else { return false };
+        let Ok((udp, rest)) = udp::Header::parse(bytes) else { return false };
+        if !self.is_ours(source) {
+            return false;
+        }
         // Whose a link-local address is, only the interface tells, which nobody knows here: it counts as a remote's,
         // but not for a port of its own.
         let is_remote = || is_link_local(remote) || self.fdb.remotes.find_by_address(remote, 0).is_some();
@@ -52,23 +57,48 @@ impl Engine<'_> {
         self.remotes_at(remote, udp.destination_port, 0, vni).iter().any(Option::is_some)
     }
 
-    /// A datagram from our address, or the first fragment of one, and whom it is to.
-    fn own_datagram<'a>(&self, ip: &'a [u8]) -> Option<(IpAddr, &'a [u8])> {
+    /// Whether an IP packet out of a tunnel is a tunnel's itself, to us: handed to our own router it would come to our
+    /// port, and count as what its source has sent (CVE-2020-10136).
+    pub(super) fn is_nested(&self, ip: &[u8]) -> bool {
+        Datagram::of(ip).is_some_and(|Datagram { destination, bytes, .. }| {
+            let udp = udp::Header::parse(bytes);
+            self.is_ours(destination) && udp.is_ok_and(|(udp, _)| udp.destination_port == self.config.dstport)
+        })
+    }
+
+    fn is_ours(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => Some(address) == self.config.local,
+            IpAddr::V6(address) => Some(address) == self.config.local6,
+        }
+    }
+}
+
+/// A datagram of UDP, or the first fragment of one.
+struct Datagram<'a> {
+    source: IpAddr,
+    destination: IpAddr,
+    /// From the UDP header on.
+    bytes: &'a [u8],
+}
+
+impl<'a> Datagram<'a> {
+    fn of(ip: &'a [u8]) -> Option<Self> {
         match ip.first()? >> 4 {
             4 => {
-                let (ip, rest) = ipv4::Header::parse(ip).ok()?;
-                let ours = Some(ip.source) == self.config.local && ip.fragment_offset.value() == 0;
-                (ours && ip.protocol == IpProtocol::UDP).then_some((ip.destination.into(), rest))
+                let (ip, bytes) = ipv4::Header::parse(ip).ok()?;
+                let is_udp = ip.protocol == IpProtocol::UDP && ip.fragment_offset.value() == 0;
+                is_udp.then_some(Self { source: ip.source.into(), destination: ip.destination.into(), bytes })
             }
             6 => {
                 let (ip, rest) = ipv6::Header::parse(ip).ok()?;
-                if Some(ip.source) != self.config.local6 {
-                    return None;
-                }
                 let mut headers = ipv6::Extensions::new(ip.next_header, rest);
                 let begins = headers.by_ref().all(|header| header.is_ok()) && !headers.is_later_fragment();
-                (begins && headers.protocol() == IpProtocol::UDP)
-                    .then_some((ip.destination.into(), headers.rest()))
+                (begins && headers.protocol() == IpProtocol::UDP).then_some(Self {
+                    source: ip.source.into(),
+                    destination: ip.destination.into(),
+                    bytes: headers.rest(),
+                })
             }
             _ => None,
         }

@@ -137,6 +137,9 @@ impl Engine<'_> {
         let (len, vlan) = (packet.len() as u64, domain.vlan_id());
         let (link, _) = ethernet::Header::parse(packet.as_slice()).map_err(|_| DropReason::FrameTruncated)?;
         if self.is_routed(&link) {
+            if self.is_nested(packet.as_slice().get(ethernet::Header::LEN..).unwrap_or_default()) {
+                return Err(DropReason::Nested);
+            }
             packet.strip(ethernet::Header::LEN).map_err(|_| DropReason::FrameTruncated)?;
             self.count_delivered(worker, vni, len);
             return Ok(Output::DeliverIp { vni, source: None });

@@ -135,6 +135,9 @@ impl<'t> Engine<'t> {
         if self.config.accept == Accept::Configured && !is_configured() {
             return Err(DropReason::UnknownSender);
         }
+        if self.is_routed(&front.link) && self.is_nested(frame.get(front.l3..).unwrap_or_default()) {
+            return Err(DropReason::Nested);
+        }
         let offload = match inner.encapsulation {
             Encapsulation::Vxlan(header) | Encapsulation::VxlanGbp(header) if self.config.remcsumrx => {
                 Offload::of(&header, &front, frame)?

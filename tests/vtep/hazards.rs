@@ -197,6 +197,48 @@ fn e_a7_e_our_own_packets_do_not_go_into_a_tunnel_again() {
     }
 }
 
+/// CVE-2020-10136 and its like: what a host of one segment puts into a packet to our port must not come out as what a
+/// remote has sent into another one.
+#[test]
+fn e_a_tunnel_inside_of_the_tunnel_does_not_get_to_ourselves() {
+    for config in both() {
+        for l3 in [false, true] {
+            let config = with(config.local(v6(2).into()), |c| (c.l3, c.address) = (l3, mac(0x22)));
+            let mut node = node(config);
+            let inner = |outer: Outer| {
+                let packet = outer.bytes();
+                frame(mac(0x22), mac(1), if packet[0] >> 4 == 4 { 0x0800 } else { 0x86dd }, &packet)
+            };
+            let hop = outer(&node, &FRAME).vni(Vni::truncate(7));
+            let over_v6 =
+                Outer { source: v6(1).into(), destination: v6(2).into(), checksum: true, ..hop.clone() };
+            for nested in [hop.clone(), over_v6] {
+                let packet = outer(&node, &inner(nested.clone())).bytes();
+                if l3 {
+                    node.refuses(&packet, DropReason::Nested);
+                    assert_eq!(where_is(&node, mac(1)), None, "nothing is learned from it");
+                } else {
+                    // In a segment our address may be anybody's.
+                    node.delivers(&packet);
+                }
+                // Another port and another address are no business of ours.
+                for other in [
+                    Outer { port: nested.port ^ 1, ..nested.clone() },
+                    Outer {
+                        destination: if nested.destination.is_ipv4() { address(9) } else { v6(9).into() },
+                        ..nested
+                    },
+                ] {
+                    let packet = outer(&node, &inner(other)).bytes();
+                    let output = node.receive(NOW, &packet).0;
+                    assert_eq!(matches!(output, Output::DeliverIp { .. }), l3, "{output:?}");
+                }
+                let _ = node.vtep.fdb().flush_learned(VNI);
+            }
+        }
+    }
+}
+
 /// Whatever is told apart from others at its address by a port, a VNI or an egress.
 #[test]
 fn e_a7_e_nor_do_those_to_remotes_with_a_port_of_their_own() {
