@@ -71,6 +71,12 @@ fn vxlan_and_its_generic_protocol_extension() {
     let ours = builder().gpe(Payload::Ethernet).build().unwrap();
     let remote = ours.remote(THEIRS.into(), vni).unwrap();
     talk(&ovs, 63, ours.inner_mtu(1_500).unwrap(), of_endpoint(true, ours, remote, EncapMeta::new(), own));
+    ovs.vsctl("del-br b63");
+
+    ovs.bridge(64, "vxlan", "options:key=60 options:remote_ip=fd99::1 options:local_ip=fd99::2", 1_430);
+    let ours = vxlan::Endpoint::new("fd99::1".parse().unwrap()).mtu(1_500).build().unwrap();
+    let remote = ours.remote("fd99::2".parse().unwrap(), vni).unwrap();
+    talk(&ovs, 64, ours.inner_mtu(1_500).unwrap(), of_endpoint(true, ours, remote, EncapMeta::new(), own));
 }
 
 #[test]
