@@ -231,6 +231,9 @@ fn a11_nobody_is_told_in_the_name_of_many_nor_many_about_anything() {
             untold(&mut node, &sized6(mac(9), group, 1_500));
         }
         untold(&mut node, &sized(mac(9), MacAddr::ZERO, 1_500, true));
+        // Nor in the name of nobody: who learns from frames takes none from there.
+        untold(&mut node, &sized(MacAddr::ZERO, mac(1), 1_500, true));
+        untold(&mut node, &sized6(MacAddr::ZERO, mac(1), 1_500));
         // Destinations and sources by IP, in frames to one host.
         for (at, first) in [(16, 224), (16, 255), (16, 127), (12, 0), (12, 127), (12, 224), (12, 255)] {
             let whole = if first == 255 { 255 } else { 1 };
