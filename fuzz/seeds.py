@@ -237,6 +237,80 @@ VTEP = {
     "unknown-vni": b("12") + HEAR + SAY,
 }
 
+# The first byte chooses who handles packets: flannel's backend 0, a GRE tunnel 1, a reorder buffer 2, VTEPs one by one
+# and in bursts 3, a VTEP 5, codecs and rewrites 7. Then come settings, and what happens.
+def frame(at, changes="00"):
+    """The number of a frame in samples.rs; how many bytes are changed, whether it is cut (4) and set right (8)."""
+    return bytes([at]) + b(changes)
+
+
+def send(frame, meta="00", room="00", burst=0):
+    return bytes([3 + 8 * burst]) + (b(meta) + frame + b(room)) * (1 + burst)
+
+
+def route(frame, meta="00"):
+    return b("02") + b(meta) + frame + b("00" "00")
+
+
+def arrive(frame, choice=6, sender=0, burst=0):
+    return bytes([6 + 8 * burst]) + (b("00") + bytes([choice, sender]) + frame + b("00" "00")) * (1 + burst)
+
+
+def report(frame, kind=0, mtu=1000, remote=0):
+    return b("01") + bytes([remote]) + frame + b("00" "00") + struct.pack(">BH", kind, mtu) + b("00")
+
+
+# Of the frames, 4 + 7 n are for host n + 1: ARP and ND, a datagram, those of 1,500, 900 and 1,400 bytes; from 53 on
+# they are for groups and routers, and from 64 on there are tags.
+HOSTS = [frame(4 + 7 * host + 3) for host in range(7)]
+FRAMES = [frame(at) for at in (0, 1, 5, 6, 7, 8, 9, 10, 53, 55)]
+ROUTERS = [frame(at) for at in (57, 58, 59, 60)]
+TAGGED = [frame(at) for at in (64, 65, 66, 67, 69, 117)]
+# Bits: linux, l3, gbp, inner VLANs, learning, snooping, remote checksums, UDP checksums. Router's address, accept,
+# localbypass off, fragment, inherit, rates, any destination, no checksums. Framing, proxy, short circuit, too big; trunk.
+PLAIN = b("05" "10 00" "00 00 00 00" "00")
+
+ENGINE = {
+    "hosts": PLAIN + b"".join(map(send, HOSTS)),
+    "frames": PLAIN + b"".join(map(send, FRAMES)),
+    "proxy": b("05" "30 00" "00 01 00 00" "00") + b"".join(map(send, FRAMES[1:])) + arrive(frame(61)) + arrive(frame(62)),
+    "kernel-proxy": b("05" "11 04" "00 02 00 00" "00") + b"".join(map(send, FRAMES)),
+    "changed": PLAIN + send(frame(14, "09 16 01")) + send(frame(15, "0d 17 02 0200")) + send(frame(18, "04 0030")),
+    "too-long-to-nobody": PLAIN + send(frame(15, "02 0000 0500"), "01"),
+    "trunk": b("05" "18 00" "00 00 00 00" "01") + b"".join(send(it, "04") for it in TAGGED) + arrive(frame(7)),
+    "trunk-little-room": b("05" "18 00" "00 00 00 00" "01") + send(frame(84), "04", "98") + send(frame(84), "04", "9c"),
+    "routed": b("05" "12 01" "00 00 00 00" "00") + b"".join(map(route, HOSTS + ROUTERS)) + route(frame(15)),
+    "short-circuit": b("05" "12 00" "00 00 01 00" "00") + b"".join(map(send, ROUTERS)),
+    "known-of": PLAIN + send(HOSTS[0], "20 00 00") + send(HOSTS[1], "60 00 00 01 0007 0008") + send(frame(15), "80 2a 0200"),
+    "arrivals": PLAIN + arrive(FRAMES[0]) + arrive(FRAMES[4], 7, 3) + arrive(FRAMES[8], 4, 6) + arrive(TAGGED[0], 7),
+    "arrivals-routed": b("05" "12 40" "00 00 00 00" "01") + arrive(frame(59)) + arrive(frame(59), 7, 3),
+    "arrivals-payload": b("05" "10 00" "01 00 00 00" "00") + b("06" "00 00" "06 00" "00 00" "00 00"),
+    "extensions": b("05" "54 00" "00 00 00 00" "00") + b("06" "00" "0e 00" "00 00" "8040" "00 00") + b("06" "00" "0f 00" "00 00" "91" "00 00"),
+    "next-hops": b("05" "10 00" "02 00 00 00" "00") + send(frame(53)) + b("06" "00" "02 01" "00 00") + send(HOSTS[1]) + b("06" "00" "03 00" "00 00"),
+    "path-mtu": PLAIN + send(frame(15)) + report(frame(7)) + send(frame(50)) + report(frame(7), 0, 1300, 4) + b("00 ff 00 ff 00 ff") + send(frame(50)),
+    "unreachable": PLAIN + report(frame(7), 2 + 8) + report(frame(7), 3, 0, 3) + report(frame(2)),
+    "bursts": b("03" "30 00" "00 01 00 00" "00") + send(HOSTS[0], burst=3) + arrive(HOSTS[1], burst=3) + send(frame(53), burst=1),
+    "bursts-routed": b("03" "12 00" "02 00 00 00" "00") + b("12") + (b("00") + HOSTS[1] + b("00" "00")) * 3,
+    "flannel": b("00" "00 00") + b"".join(b("00") + it + b("00" "00" "00") for it in HOSTS + [frame(8)]),
+    "flannel-narrow": b("00" "09 01") + b"".join(b("00") + it + b("00" "00" "00") for it in (frame(8), frame(10), frame(58))),
+    "flannel-arrivals": b("00" "00 01") + b"".join(b("01" "00") + it + b("00" "01" "00" "00") for it in HOSTS),
+    "gre": b("01" "00 00") + b("01") + HOSTS[0] + b("00" "00") + b("03" "00 00") + HOSTS[0] + b("00" "00" "00"),
+    "gre-all-fields": b("01" "1f 02") + b("01") + HOSTS[0] + b("00") + (b("03" "00 00") + HOSTS[0] + b("00" "00")) * 2,
+    "gre-keepalive": b("01" "44 00") + b("03" "00 01") + HOSTS[0] + b("00" "00" "00"),
+    "gre-path-mtu": b("01" "00 00") + b("06") + HOSTS[0] + b("00" "00" "00 03e8" "00") + b("00 0300") + b("06") + HOSTS[0] + b("00" "00" "0a 0000" "00"),
+    "rewrites-udp": b("07" "02") + HOSTS[1] + b("00" "01 0000 00" "04 0000 01" "06 1234 00" "08 0007 00"),
+    "rewrites-tcp": b("07" "02") + frame(63) + b("00" "02 002e 00" "05 0000 02" "07 1234 00" "03 0003 00"),
+    "rewrites-ipv6": b("07" "02") + frame(10) + b("00" "00 0001 00" "01 0000 00" "04 0000 03" "05 0000 04"),
+    "rewrites-icmpv6": b("07" "02") + frame(5) + b("00" "04 0000 03" "05 0000 04" "02 002e 00" "06 0000 00"),
+    "quote": b("07" "00" "10 00 00 00 00 00 00") + report(frame(7))[1:] + b("0003 01 0020"),
+    "quote-ipv6": b("07" "00" "10 00 00 00 00 00 00") + report(frame(7), 0, 1300, 3)[1:] + b("0009 07 0040"),
+    "solicitation": b("07" "01") + frame(5) + b("00"),
+    "solicitation-forwarded": b("07" "01") + frame(5, "01 15 40") + b("00"),
+    "advertisement": b("07" "01") + frame(62) + b("00"),
+    "in-order": b("02" "00") + b("00 02" "00 01" "00 00" "00 04" "01 03" "04 32 07" "02" "08 8000 01"),
+    "in-order-full": b("02" "01") + b("00 00" "00 02" "00 04" "00 06" "00 08" "00 0a" "01 0c" "04 ff 0f"),
+}
+
 TARGETS = {
     "wire": WIRE,
     "decap": DECAP,
@@ -244,6 +318,7 @@ TARGETS = {
     "geneve_option": GENEVE_OPTION,
     "tables": TABLES,
     "vtep": VTEP,
+    "engine": ENGINE,
 }
 
 

@@ -6,6 +6,14 @@
     reason = "a test that goes wrong should panic"
 )]
 
+#[path = "vtep/anything/mod.rs"]
+mod anything;
+#[allow(dead_code, reason = "the tests of the VTEP use more of it")]
+#[path = "vtep/common.rs"]
+mod common;
+#[allow(dead_code, reason = "the tests of the VTEP use more of it")]
+#[path = "vtep/frames.rs"]
+mod frames;
 #[allow(dead_code, reason = "the tests of the laws use more of it")]
 #[path = "suite/laws/mod.rs"]
 mod laws;
@@ -52,6 +60,11 @@ fn geneve_option() {
 #[test]
 fn vtep() {
     replay("vtep", vtep_model::vtep);
+}
+
+#[test]
+fn engine() {
+    replay("engine", anything::engine);
 }
 
 #[test]

@@ -7,6 +7,7 @@
     reason = "a test that fails panics"
 )]
 
+mod anything;
 mod arp;
 mod arrivals;
 mod common;
