@@ -34,7 +34,7 @@ impl Display for Line<'_> {
             write!(f, "  DROP {reason}")?;
         }
         if found.is_truncated() {
-            f.write_str("  (cut by the capture)")?;
+            f.write_str("  (cut before its headers end)")?;
         }
         Ok(())
     }

@@ -8,7 +8,8 @@ use super::{
     ecn,
     inner::{Plain, goes_back},
     protocol::Opened,
-    underlay::{self, View},
+    underlay,
+    view::View,
 };
 use crate::{
     packet::Packet,

@@ -140,7 +140,10 @@ impl fmt::Display for Encapsulation {
             }
             Self::Nvgre(header) => write!(f, "NVGRE vsid {} flow {}", header.vsid, header.flow_id),
             Self::Gre1(header) => write!(f, "enhanced GRE call {}", header.call_id),
-            Self::Erspan(header) => write!(f, "ERSPAN session {} vlan {}", header.session, header.vlan),
+            Self::Erspan(header) => {
+                let cut = if header.truncated { " cut" } else { "" };
+                write!(f, "ERSPAN session {} vlan {}{cut}", header.session, header.vlan)
+            }
             Self::Gre { header, checksum } => {
                 write!(f, "GRE protocol {}", header.protocol)?;
                 if let Some(key) = header.key {

@@ -3,10 +3,7 @@
 
 use super::{
     Anomalies, DropReason, Encapsulation, OuterFacts, Policy, Profile, Start, geneve, gre, ip_udp,
-    profile::UdpPayload,
-    protocol::Opened,
-    underlay::{self, View},
-    vxlan,
+    profile::UdpPayload, protocol::Opened, underlay, view::View, vxlan,
 };
 use crate::wire::{self, Error, EtherType, IpProtocol, erspan, gre1, nvgre};
 

@@ -6,7 +6,7 @@ use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Inner, Layer, Payload, Policy,
     Remote, inner,
     protocol::{Opened, OverUdp, Rules},
-    underlay::View,
+    view::View,
 };
 use crate::{
     packet::Packet,

@@ -1,7 +1,7 @@
 //! Inspection: every tunnel header of a packet, from the outside in, for analysers.
 //!
 //! The same reading as decapsulation, except that nothing is dropped: what is odd is collected, and captures
-//! that are cut short are read as far as they go.
+//! that are cut short are read as far as they go, as are frames that ERSPAN's sender has cut.
 
 use core::{fmt, ops::Range};
 
@@ -11,7 +11,7 @@ use super::{
     find::{Found, find},
     inner::goes_back,
     protocol::Opened,
-    underlay::View,
+    view::View,
 };
 use crate::{packet::Packet, wire::EtherType};
 
@@ -30,7 +30,8 @@ pub struct Layer {
     pub protocol: EtherType,
     /// Where in the inspected bytes the carried packet is; it ends early where they were cut.
     pub payload: Range<usize>,
-    /// Length that the carried packet had before a capture cut it, in bytes.
+    /// Length that the carried packet had before a capture cut it, in bytes. How much the sender of ERSPAN has cut off
+    /// nobody says: that is not counted.
     pub wire_len: usize,
     /// What is odd about it: the headers around it, its own, and those of what it carries as far as whoever strips it
     /// must read them.
@@ -83,7 +84,8 @@ impl Inspection {
     }
 
     /// Whether a capture cut the packet before all headers could be read that say whether there is a tunnel, or
-    /// another one, and those of the tunnels themselves: then there may have been more.
+    /// another one, and those of the tunnels themselves: then there may have been more. What ERSPAN's sender says that
+    /// it has cut ([`erspan::Header::truncated`](crate::wire::erspan::Header::truncated)) is read in the same way.
     pub const fn is_truncated(&self) -> bool {
         self.truncated
     }
@@ -141,22 +143,24 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
             }
         };
         let Opened { encapsulation, protocol, payload } = opened;
-        let range = payload.start.min(packet.len())..payload.end.min(packet.len());
+        let there = payload.there();
         if let Encapsulation::Gre { .. } = encapsulation {
             seen.insert_if(goes_back(protocol, payload.bytes(), outer.source), DropReason::InnerLoop);
         }
         let marked = ecn.unwrap_or(outer.ecn());
-        let carried = Carried::new(opened, marked, &profile.policy, &mut seen);
-        let anomalies = found.add(payload, seen, carried.err());
+        let carried = Carried::new(Opened { payload: there, ..opened }, marked, &profile.policy, &mut seen);
+        let is_cut = matches!(encapsulation, Encapsulation::Erspan(header) if header.truncated);
+        let inside = if is_cut { payload.cut() } else { payload };
+        let anomalies = found.add(inside, seen, carried.err());
         if let Some(slot) = found.layers.get_mut(usize::from(depth)) {
-            let wire_len = payload.len();
-            *slot = Some(Layer { encapsulation, outer, protocol, payload: range, wire_len, anomalies });
+            let (payload, wire_len) = (there.start..there.end, payload.wire_len());
+            *slot = Some(Layer { encapsulation, outer, protocol, payload, wire_len, anomalies });
         }
         let Ok(carried) = carried else { break };
         found.innermost = Some(carried);
         // ERSPAN's header has no ECN field: the mark is still for what is behind.
         ecn = carried.ecn.or(Some(marked));
-        (view, around, start) = (payload, Some(outer), Start::EtherType(protocol));
+        (view, around, start) = (inside, Some(outer), Start::EtherType(protocol));
     }
     found
 }
@@ -167,11 +171,15 @@ pub fn inspect_capture(packet: &[u8], wire_len: usize, profile: &Profile) -> Ins
 /// # Errors
 ///
 /// The first [`DropReason`] of any of them, [`DropReason::TooDeep`] where more are inside each other than the
-/// profile follows; the packet is left as it was.
+/// profile follows, [`DropReason::InnerTruncated`] where ERSPAN's sender has cut a frame so short that there may have
+/// been more; the packet is left as it was.
 pub fn strip(packet: &mut Packet<'_>, profile: &Profile) -> Result<usize, DropReason> {
     let found = inspect(packet.as_slice(), profile);
     if let Some(reason) = found.drop_reason() {
         return Err(reason);
+    }
+    if found.truncated {
+        return Err(DropReason::InnerTruncated);
     }
     if let Some(carried) = found.innermost {
         carried.strip_from(packet);

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use super::{
     Anomalies, Builder, ConfigError, DropReason, Encapsulation, Payload, Policy, Remote,
     protocol::{Opened, OverUdp, Rules},
-    underlay::View,
+    view::View,
 };
 use crate::wire::{EtherType, IpProtocol, ipv4, ipv6, udp};
 

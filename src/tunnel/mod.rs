@@ -42,6 +42,7 @@ mod straight;
 mod two_ways;
 mod underlay;
 mod usual;
+mod view;
 pub mod vxlan;
 
 pub(crate) use counts::{Counts, Reason};

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote, gre,
     protocol::{Opened, Rules},
-    underlay::View,
+    view::View,
 };
 use crate::wire::{IpProtocol, Vni, ipv4, ipv6, nvgre};
 

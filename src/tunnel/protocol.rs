@@ -2,7 +2,7 @@
 
 use super::{
     Anomalies, ConfigError, DropReason, EncapError, EncapMeta, Encapsulation, Payload, Policy, inner::Peek,
-    patch::Flow, underlay::View,
+    patch::Flow, view::View,
 };
 use crate::wire::{EtherType, IpProtocol};
 

@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Anomalies, DropReason, Policy, extensions};
+use super::{Anomalies, DropReason, Policy, extensions, view::View};
 use crate::wire::{
     Ecn, Error, EtherType, IpProtocol, LengthSource, VlanId,
     checksum::{State, Sum},
@@ -75,64 +75,6 @@ pub enum Start {
     Ip,
     /// What this EtherType says, as in Linux cooked captures: [`EtherType::TEB`] is Ethernet.
     EtherType(EtherType),
-}
-
-/// A part of a received packet. Its end is where headers say that it is: in a capture that was cut, behind
-/// the last byte that there is.
-#[derive(Clone, Copy, Debug)]
-#[expect(unnameable_types, reason = "in a signature of the sealed `Protocol`")]
-pub struct View<'a> {
-    packet: &'a [u8],
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-impl<'a> View<'a> {
-    /// A packet that is all there.
-    pub(crate) const fn whole(packet: &'a [u8]) -> Self {
-        Self { packet, start: 0, end: packet.len() }
-    }
-
-    /// The first bytes of a packet that had `wire_len`, or all of it.
-    pub(crate) const fn captured(packet: &'a [u8], wire_len: usize) -> Self {
-        Self { end: if wire_len > packet.len() { wire_len } else { packet.len() }, ..Self::whole(packet) }
-    }
-
-    /// The bytes that are there.
-    #[inline]
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.packet.get(self.start..self.end.min(self.packet.len())).unwrap_or_default()
-    }
-
-    /// Length that the part has, or had before the packet was cut.
-    #[inline]
-    pub(crate) const fn len(&self) -> usize {
-        self.end.saturating_sub(self.start)
-    }
-
-    /// Whether all of it is there.
-    #[inline]
-    pub(crate) const fn is_complete(&self) -> bool {
-        self.end <= self.packet.len()
-    }
-
-    /// The part behind its first `n` bytes.
-    #[inline]
-    pub(crate) const fn skip(self, n: usize) -> Self {
-        Self { start: self.start.saturating_add(n), ..self }
-    }
-
-    /// The first `n` bytes of the part, which has as many.
-    #[inline]
-    pub(crate) const fn take(self, n: usize) -> Self {
-        Self { end: self.start.saturating_add(n), ..self }
-    }
-
-    /// The part that `rest`, a tail of its bytes, begins.
-    #[inline]
-    pub(crate) fn skip_to(self, rest: &[u8]) -> Self {
-        self.skip(self.bytes().len().saturating_sub(rest.len()))
-    }
 }
 
 /// An outer packet down to its IP header, or to what is behind the extensions of that.

@@ -8,7 +8,7 @@ use super::{
     inner::Plain,
     patch::Flow,
     protocol::{Opened, OverUdp, Rules},
-    underlay::View,
+    view::View,
 };
 use crate::wire::{
     EtherType, IpProtocol, Vni, ipv4, ipv6, udp, vxlan,

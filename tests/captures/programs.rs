@@ -7,6 +7,8 @@ use std::{
     sync::LazyLock,
 };
 
+use encap::wire::ipv4;
+
 use crate::{built_in::BUILT_IN, decap, temporary, tshark};
 
 /// An example, built as a user would.
@@ -61,8 +63,8 @@ fn decap_prints_what_is_in_its_own_capture() {
     for line in [
         "     1  no tunnel",
         "     3  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 51 bytes",
-        "    19  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 40 bytes  (cut by the capture)",
-        "    20  headers that cannot be read  (cut by the capture)",
+        "    19  192.0.2.1 > 192.0.2.2 ttl 64: VXLAN vni 42, 40 bytes  (cut before its headers end)",
+        "    20  headers that cannot be read  (cut before its headers end)",
         "    26  a tunnel's header that cannot be read  DROP gre-version",
         "tunnel                     headers  bytes inside",
         "ip-udp                           2           209",
@@ -71,6 +73,32 @@ fn decap_prints_what_is_in_its_own_capture() {
         "28 packets, 23 with tunnels, 7 to drop, 2 cut before their headers end",
     ] {
         assert!(stdout.lines().any(|printed| printed == line), "{line:?} is not in\n{stdout}");
+    }
+}
+
+/// A VXLAN packet of 84 bytes, mirrored and cut to its first 40.
+#[test]
+fn decap_takes_what_erspan_says_is_cut_for_cut() {
+    let ip = |len, protocol| {
+        let header = [0x45, 0, 0, len, 0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+        ipv4::Header::from_bytes(&header).unwrap().with_checksum().fixed_bytes()
+    };
+    let ethernet = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+    let vxlan = [0xc0, 0, 0x12, 0xb5, 0, 64, 0, 0, 8, 0, 0, 0, 0, 0, 42, 0, 2, 0, 0, 0];
+    for (flags, ends) in [
+        (4, [" cut, 54 bytes | ", "VXLAN vni 42, 4 bytes  (cut before its headers end)"]),
+        (0, [", 54 bytes | ", "VXLAN vni 42, 4 bytes  DROP ipv4-total-length"]),
+    ] {
+        let erspan = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 100, flags, 7, 0, 0, 0, 1];
+        let packet = [&ip(90, 47)[..], &erspan, &ethernet, &ip(84, 17), &vxlan].concat();
+        let file = [0xa1b2_c3d4, 0x0002_0004, 0, 0, 0xffff, 101, 0, 0, 90, 90].map(u32::to_be_bytes).concat();
+        let path = temporary(&format!("erspan{flags}.pcap"));
+        fs::write(&path, [file, packet].concat()).unwrap();
+        let printed = run("decap", &[text(&path)]).1;
+        let line = printed.lines().next().unwrap();
+        let [mirrored, inside] = ends;
+        assert!(line.contains(&format!("ERSPAN session 7 vlan 100{mirrored}")), "{line}");
+        assert!(line.ends_with(inside), "{line}");
     }
 }
 

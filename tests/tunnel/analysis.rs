@@ -3,13 +3,15 @@
 
 use encap::{
     tunnel::{
-        DropReason, EncapMeta, Encapsulation, Inspection, Payload, Policy, Profile, Start, gre, inspect,
-        inspect_capture, nvgre, vxlan,
+        Anomalies, DropReason, EncapMeta, Encapsulation, Inspection, Payload, Policy, Profile, Start,
+        UdpChecksum, gre, inspect, inspect_capture, nvgre, strip, vxlan,
     },
     wire::{Ecn, EtherType, Vni, erspan, gre::Key, vxlan_gbp::GroupPolicy},
 };
 
-use crate::common::{any_frame, decap, encap, ends, fix_ipv4, frame, ipv4_packet, ipv6_packet, vxlan_pair};
+use crate::common::{
+    any_frame, decap, edit, encap, ends, fix_ipv4, frame, ipv4_packet, ipv6_packet, vxlan_pair,
+};
 
 fn profile() -> Profile {
     let mut profile = Profile::ANALYSIS;
@@ -87,7 +89,62 @@ fn erspan_says_whether_the_frame_was_cut() {
         panic!("ERSPAN was in there")
     };
     assert!(header.truncated);
+    assert_eq!(names(&found), ["GRE protocol 0x88be seq 5", "ERSPAN session 123 vlan 100 cut"]);
     assert!(matches!(header.kind, erspan::Kind::II { index } if index.value() == 1));
+}
+
+/// Draft, sections 4.2 and 4.3: what its sender says that it has cut (T) is read as what a capture has cut. Without
+/// that flag lengths that reach beyond the frame are wrong.
+#[test]
+fn erspan_s4_a_frame_that_its_sender_has_cut_is_not_broken() {
+    let (tunnel, remote, _) = vxlan_pair(false, |b| b.udp_checksum(UdpChecksum::Full), |b| b);
+    let mirrored = frame(&[], &encap(&tunnel, &remote, &EncapMeta::new(), &any_frame()).unwrap());
+    let vxlan = mirrored.len() - any_frame().len();
+    let mut from_ethernet = profile();
+    from_ethernet.start = Start::Ethernet;
+    for (len, is_iii, is_cut) in (0..=mirrored.len())
+        .flat_map(|len| [(len, false, false), (len, false, true), (len, true, false), (len, true, true)])
+    {
+        let flags = if is_cut { 0x1c } else { 0x18 };
+        let header = if is_iii {
+            [&[0x10, 0, 0x22, 0xeb, 0, 0, 0, 5, 0x20, 0x64, flags, 0x7b][..], &[0; 8]].concat()
+        } else {
+            vec![0x10, 0, 0x88, 0xbe, 0, 0, 0, 5, 0x10, 0x64, flags, 0x7b, 0, 0, 0, 1]
+        };
+        let mut packet = over_ip(&[&header[..], &mirrored[..len]].concat());
+        let (start, end) = (20 + header.len(), packet.len());
+        packet.extend([0x55; 6]); // what a link adds
+        let found = inspect(&packet, &profile());
+        let stripped = edit(&packet, |packet| strip(packet, &profile()));
+        let erspan = found.layers().nth(1).unwrap();
+        assert_eq!((erspan.payload.clone(), erspan.wire_len), (start..end, len));
+        if !is_cut {
+            assert!(!found.is_truncated());
+            // Without UDP's header nobody knows that there is a tunnel.
+            let is_broken = len < 34 || (42..mirrored.len()).contains(&len);
+            assert_eq!(
+                (found.drop_reason().is_some(), stripped.is_err()),
+                (is_broken, is_broken),
+                "{len} bytes"
+            );
+            continue;
+        }
+        let captured = inspect_capture(&mirrored[..len], mirrored.len(), &from_ethernet);
+        assert_eq!((found.drop_reason(), found.anomalies()), (None, Anomalies::NONE), "{len} bytes");
+        assert_eq!(found.is_truncated(), captured.is_truncated(), "{len} bytes");
+        assert_eq!(found.layers().count(), 2 + captured.layers().count(), "{len} bytes");
+        for (layer, other) in found.layers().skip(2).zip(captured.layers()) {
+            let there = other.payload.start + start..other.payload.end + start;
+            assert_eq!((layer.payload.clone(), layer.wire_len), (there, other.wire_len), "{len} bytes");
+            assert_eq!(layer.outer, other.outer);
+        }
+        let expected = if found.is_truncated() {
+            Err(DropReason::InnerTruncated)
+        } else {
+            Ok((3, mirrored[vxlan..len].to_vec()))
+        };
+        assert_eq!(stripped, expected, "{len} bytes");
+    }
 }
 
 /// Of which version an IP packet in type III is, only the packet says; other types of frames are Ethernet's.

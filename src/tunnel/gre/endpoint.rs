@@ -11,7 +11,7 @@ use crate::{
         offload,
         patch::Flow,
         protocol::{Opened, OverUdp, Rules},
-        underlay::View,
+        view::View,
     },
     wire::{
         Error, EtherType, IpProtocol,

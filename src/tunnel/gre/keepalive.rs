@@ -12,10 +12,7 @@ use core::net::IpAddr;
 
 use crate::{
     packet::Header,
-    tunnel::{
-        Anomalies, Start,
-        underlay::{self, View},
-    },
+    tunnel::{Anomalies, Start, underlay, view::View},
     wire::{Ecn, EtherType, IpProtocol, gre, ipv4, ipv6},
 };
 

@@ -6,7 +6,8 @@ use crate::{
     tunnel::{
         Anomalies, Payload, Start,
         inner::{IpVersion, Peek},
-        underlay::{self, View},
+        underlay,
+        view::View,
     },
     wire::{
         EtherType, IpProtocol,

@@ -11,7 +11,7 @@ use crate::{
         carried::{Carried, ecn_of},
         inner::goes_back,
         protocol::Opened,
-        underlay::View,
+        view::View,
     },
     wire::{gre, is_unicast, rewrite},
 };

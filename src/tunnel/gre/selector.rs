@@ -4,10 +4,7 @@ use core::net::IpAddr;
 
 use super::endpoint::reason;
 use crate::{
-    tunnel::{
-        Anomalies, DropReason, Payload, Start,
-        underlay::{self, View},
-    },
+    tunnel::{Anomalies, DropReason, Payload, Start, underlay, view::View},
     wire::{
         EtherType, IpProtocol, Vni, erspan,
         gre::{self, Key},
