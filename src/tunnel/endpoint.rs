@@ -313,7 +313,15 @@ impl<P: OverUdp> Builder<P> {
         self.udp_checksum = Some(udp_checksum);
         self
     }
+
+    /// What all of Linux's tunnels over UDP do where the RFCs say something else.
+    pub(super) fn linux_over_udp(mut self) -> Self {
+        self.ecn = ecn::Mode::Linux;
+        self.dont_fragment = self.local.is_ipv4().then_some(DontFragment::Unset);
+        self.policy = Policy::LINUX;
+        self
+    }
 }
 
 /// RFC 6335, section 6: the dynamic ports.
-const EPHEMERAL: (u16, u16) = (49152, 65535);
+pub(crate) const EPHEMERAL: (u16, u16) = (49152, 65535);

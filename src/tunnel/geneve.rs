@@ -165,6 +165,19 @@ impl Endpoint {
 }
 
 impl Builder<Geneve> {
+    /// As Linux's driver sends and receives. What is set afterwards holds.
+    ///
+    /// | setting | default | `linux` |
+    /// |---|---|---|
+    /// | [`dont_fragment`](Self::dont_fragment), over IPv4 | set | unset |
+    /// | [`ecn`](Self::ecn) | RFC 6040 normal mode: CE is copied | CE becomes ECT(0) |
+    /// | [`source_ports`](Self::source_ports) | 49152..=65535 | 1..=65535 |
+    /// | [`udp_checksum`](Self::udp_checksum) | none over IPv4, in full over IPv6 | the same |
+    /// | [`policy`](Self::policy) | [`Policy::RFC`] | [`Policy::LINUX`] |
+    pub fn linux(self) -> Self {
+        self.linux_over_udp().source_ports(1..=u16::MAX)
+    }
+
     /// What the tunnel carries. Ethernet by default.
     pub const fn payload(mut self, payload: Payload) -> Self {
         self.protocol.payload = payload;

@@ -49,6 +49,7 @@ pub(crate) use counts::{Counts, Reason};
 pub use decap::Inner;
 pub use drop_reason::{Anomalies, DropReason, Iter as AnomaliesIter};
 pub use encapsulation::Encapsulation;
+pub(crate) use endpoint::EPHEMERAL;
 pub use endpoint::{Builder, Endpoint};
 pub use error::{ConfigError, EncapError};
 pub use inner::Payload;

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use super::{
     Anomalies, Builder, ConfigError, DropReason, EncapMeta, Encapsulation, Payload, Policy, Remote,
+    UdpChecksum,
     inner::Plain,
     patch::Flow,
     protocol::{Opened, OverUdp, Rules},
@@ -114,6 +115,25 @@ impl Endpoint {
 }
 
 impl Builder<Vxlan> {
+    /// As Linux's driver sends and receives: as [`vtep::Config::linux`](crate::vtep::Config::linux) has it, where that
+    /// says something of a single packet. What is set afterwards holds.
+    ///
+    /// | setting | default | `linux` |
+    /// |---|---|---|
+    /// | [`port`](Self::port) | 4789 | 8472, but with [`gpe`](Self::gpe) 4790 |
+    /// | [`dont_fragment`](Self::dont_fragment), over IPv4 | set | unset |
+    /// | [`ecn`](Self::ecn) | RFC 6040 normal mode: CE is copied | CE becomes ECT(0) |
+    /// | [`source_ports`](Self::source_ports) | 49152..=65535 | 32768..=60999 |
+    /// | [`udp_checksum`](Self::udp_checksum) | none over IPv4, in full over IPv6 | by offload over both |
+    /// | [`inner_vlan`](Self::inner_vlan) | off | on |
+    /// | [`policy`](Self::policy) | [`Policy::RFC`] | [`Policy::LINUX`] |
+    pub fn linux(self) -> Self {
+        let port = if self.protocol.gpe.is_some() { vxlan_gpe::PORT } else { vxlan::LINUX_PORT };
+        let (first, last) = LINUX_SOURCE_PORTS;
+        let as_all = self.linux_over_udp().udp_checksum(UdpChecksum::Offload).inner_vlan(true);
+        as_all.port(port).source_ports(first..=last)
+    }
+
     /// Whether the tunnel speaks Group Based Policy: [`EncapMeta::group_policy`](super::EncapMeta::group_policy) is
     /// sent along, and what is received is found in [`Encapsulation::group_policy`]. Off by default.
     pub const fn group_policy(mut self, on: bool) -> Self {
@@ -140,6 +160,9 @@ impl Builder<Vxlan> {
 }
 
 impl OverUdp for Vxlan {}
+
+/// The source ports of Linux's `vxlan` devices: those that it has for sockets, unless somebody changed them.
+pub(crate) const LINUX_SOURCE_PORTS: (u16, u16) = (32_768, 60_999);
 
 impl Rules for Vxlan {
     const PROTOCOL: IpProtocol = IpProtocol::UDP;

@@ -1,14 +1,13 @@
 //! What a VTEP is told, by the names that `ip link add … type vxlan` has for it.
 
-use core::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::RangeInclusive,
-};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{ConfigError, remote_checksum};
 use crate::{
     table,
-    tunnel::{DontFragment, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan},
+    tunnel::{
+        DontFragment, EPHEMERAL, Framing, OuterDscp, OuterFlowLabel, Policy, Ttl, UdpChecksum, ecn, vxlan,
+    },
     wire::MacAddr,
 };
 
@@ -262,7 +261,6 @@ pub enum TooBig {
 impl Config {
     /// The defaults, with no address yet.
     pub fn new() -> Self {
-        let (first, last) = srcport(49_152..=65_535);
         Self {
             local: None,
             local6: None,
@@ -284,7 +282,7 @@ impl Config {
             udp6zerocsumtx: false,
             udp6zerocsumrx: false,
             udp6zerolen: false,
-            srcport: (first, last),
+            srcport: EPHEMERAL,
             reserved_bits: 0,
             any_destination: false,
             l3: false,
@@ -311,19 +309,18 @@ impl Config {
     /// What Linux does where it does something else, as the table above says. Whoever sends is learned from, and takes
     /// the room of a remote: where remotes are added later, `tables.unconfigured_remotes` is to leave room for them.
     pub fn linux() -> Self {
-        let (first, last) = srcport(32_768..=60_999);
         let tables = table::Settings {
             learn_from: table::LearnFrom::Any,
             unconfigured_remotes: u32::MAX,
             ..table::Settings::default()
         };
         Self {
-            dstport: 8_472,
+            dstport: crate::wire::vxlan::LINUX_PORT,
             ecn: ecn::Mode::Linux,
             df: DontFragment::Unset,
             udpcsum: true,
             udp6zerolen: true,
-            srcport: (first, last),
+            srcport: vxlan::LINUX_SOURCE_PORTS,
             reserved_bits: Policy::LINUX.vxlan_reserved_bits,
             any_destination: true,
             inner_vlan: true,
@@ -387,8 +384,4 @@ impl Default for Config {
     fn default() -> Self {
         Self::new()
     }
-}
-
-const fn srcport(ports: RangeInclusive<u16>) -> (u16, u16) {
-    (*ports.start(), *ports.end())
 }

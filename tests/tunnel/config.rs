@@ -3,13 +3,13 @@
 use encap::{
     Packet, packet,
     tunnel::{
-        Builder, ConfigError, DontFragment, EncapError, EncapMeta, Framing, Link, OuterFlowLabel, Ttl, gre,
-        ip_udp, nvgre, vxlan,
+        Builder, ConfigError, DontFragment, DropReason, EncapError, EncapMeta, Framing, Link, OuterFlowLabel,
+        Payload, Policy, Ttl, UdpChecksum, ecn, geneve, gre, ip_udp, nvgre, vxlan,
     },
-    wire::{MacAddr, Pcp, VlanId, Vni},
+    wire::{Ecn, MacAddr, Pcp, VlanId, Vni},
 };
 
-use crate::common::{any_frame, encap, ends, ip, vxlan_pair};
+use crate::common::{any_frame, decap, encap, ends, frame, ip, ipv4_packet, vxlan_pair};
 
 fn refused(set: impl FnOnce(Builder<vxlan::Vxlan>) -> Builder<vxlan::Vxlan>, v6: bool) -> ConfigError {
     set(vxlan::Endpoint::new(ends(v6).0)).build().unwrap_err()
@@ -34,6 +34,45 @@ fn source_ports_upside_down_or_zero() {
     );
     assert_eq!(refused(|b| b.source_ports(0..=5000), false), ConfigError::SourcePorts { min: 0, max: 5000 });
     assert!(vxlan::Endpoint::new(ends(false).0).source_ports(5000..=5000).build().is_ok());
+}
+
+/// The table in the documentation of `linux`, as far as packets show it.
+#[test]
+fn geneve_as_linux_has_it() {
+    let marked = frame(&[], &ipv4_packet(Ecn::Ce, true, 64, b"x"));
+    for v6 in [false, true] {
+        let (local, remote) = ends(v6);
+        let send = |builder: Builder<geneve::Geneve>, frame: &[u8]| {
+            let tunnel = builder.build().unwrap();
+            encap(&tunnel, &tunnel.remote(remote, Vni::truncate(42)).unwrap(), &EncapMeta::new(), frame)
+                .unwrap()
+        };
+        let new = || geneve::Endpoint::new(local);
+        let by_hand = || {
+            let both = new().ecn(ecn::Mode::Linux).source_ports(1..=65_535).policy(Policy::LINUX);
+            if v6 { both } else { both.dont_fragment(DontFragment::Unset) }
+        };
+        let udp = if v6 { 40 } else { 20 };
+        let sent = send(new().linux(), &marked);
+        assert_eq!(sent, send(by_hand(), &marked));
+        assert_eq!((&sent[udp + 2..udp + 4], sent[udp + 6..udp + 8] == [0, 0]), (&[0x17, 0xc1][..], !v6));
+        let ecn = if v6 { sent[1] >> 4 & 3 } else { sent[1] & 3 };
+        assert_eq!((ecn, v6 || sent[6] == 0), (0b10, true));
+        let there = geneve::Endpoint::new(remote).linux().build().unwrap();
+        let mut control = send(new().linux().udp_checksum(UdpChecksum::Zero), &marked);
+        control[udp + 9] |= 0x80;
+        let expected = if v6 { Some(DropReason::UdpChecksumMissing) } else { None };
+        assert_eq!(decap(&there, &control).err(), expected);
+    }
+}
+
+/// With GPE, too, the port is the kernel's, whatever comes first.
+#[test]
+fn linux_has_another_port_for_gpe() {
+    let port = |builder: Builder<vxlan::Vxlan>| builder.build().unwrap().port();
+    let new = || vxlan::Endpoint::new(ends(false).0);
+    assert_eq!((port(new()), port(new().linux()), port(new().linux().port(7))), (4_789, 8_472, 7));
+    assert_eq!([new().linux().gpe(Payload::Ip), new().gpe(Payload::Ip).linux()].map(port), [4_790; 2]);
 }
 
 /// Broadcast is no host's: tunnels to many have a multicast group.

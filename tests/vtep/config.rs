@@ -3,9 +3,16 @@
 use std::{net::IpAddr, time::Duration};
 
 use encap::{
+    Packet,
     table::{Ageing, BuildError, Capacity, Error, LearnFrom, Line, Remote, Snooping, Underlay},
-    tunnel::{self, DontFragment, Framing, Link, OuterDscp, OuterFlowLabel, Ttl, ecn},
-    vtep::{Accept, Config, ConfigError, Proxy, ShortCircuit, TooBig, Vtep, ip_udp},
+    tunnel::{
+        self, DontFragment, EncapMeta, Framing, InnerChecksum, Link, OuterDscp, OuterFlowLabel, Ttl,
+        UdpChecksum, ecn, vxlan,
+    },
+    vtep::{
+        Accept, Config, ConfigError, DropReason, Output, OverlayMeta, Proxy, ShortCircuit, TooBig, Vtep,
+        Worker, ip_udp,
+    },
     wire::{FlowLabel, MacAddr},
 };
 
@@ -60,6 +67,69 @@ fn the_defaults_and_linux() {
     assert_eq!((new.inner_vlan, linux.inner_vlan), (false, true));
     assert_eq!((new.any_destination, linux.any_destination), (false, true));
     assert_eq!(Config::default(), new);
+}
+
+/// An endpoint alone makes the bytes that the VTEP makes, and takes the same packets.
+#[test]
+fn linux_is_the_same_for_an_endpoint_alone() {
+    let v6: IpAddr = "2001:db8::1".parse().unwrap();
+    for (local, there) in [(address(1), address(2)), (v6, "2001:db8::2".parse().unwrap())] {
+        let config = Config::linux().local(local);
+        let vtep = build(config, CAPACITY).unwrap();
+        let to = vtep.remote(there).unwrap();
+        vtep.fdb().add(VNI, mac(2), to).unwrap();
+        let mut node = Node { vtep, worker: Worker::new(1) };
+        let endpoint = vxlan::Endpoint::new(local).linux().seed(!1).build().unwrap();
+        let remote = endpoint.remote(there, VNI).unwrap();
+
+        let mut ports = Vec::new();
+        for host in 0..=255 {
+            let mut frame = datagram(mac(2), mac(host), usize::from(host));
+            match host % 4 {
+                0 => {}
+                1 => frame[15] = host % 3 + 1, // ECN
+                2 => drop(frame.splice(12..12, [0x81, 0, 0, 7])),
+                _ => frame[13] = 6, // ARP of sorts
+            }
+            let checksum = if host % 8 == 0 { InnerChecksum::Good } else { InnerChecksum::Unknown };
+            let mut meta = OverlayMeta::new(VNI);
+            meta.inner_checksum = checksum;
+            let (_, sent) = node.send_with(NOW, &meta, &frame);
+            // Without DF, packets have numbers, which the caller of an endpoint gives them.
+            let identification = u16::from_be_bytes([sent[4], sent[5]]);
+            let meta = EncapMeta::new().inner_checksum(checksum).identification(identification);
+            let header = endpoint.header(&frame, &remote, &meta).unwrap();
+            assert_eq!(sent, [&header[..], &frame].concat(), "{host}");
+            let udp = header.len() - 16;
+            ports.push(u16::from_be_bytes([header[udp], header[udp + 1]]));
+            assert_eq!(header[udp + 2..udp + 4], 8_472u16.to_be_bytes());
+        }
+        assert!(ports.iter().all(|port| (32_768..61_000).contains(port)), "{ports:?}");
+
+        // The same packets come in, with any bit turned.
+        let checksum = if local.is_ipv4() { UdpChecksum::Zero } else { UdpChecksum::Full };
+        let back = vxlan::Endpoint::new(there).linux().udp_checksum(checksum).build().unwrap();
+        let frame = datagram(mac(2), mac(3), 4);
+        let header = back.header(&frame, &back.remote(local, VNI).unwrap(), &EncapMeta::new()).unwrap();
+        let packet = [&header[..], &frame].concat();
+        let mut taken = 0;
+        for bit in 0..8 * header.len() {
+            let mut packet = packet.clone();
+            packet[bit / 8] ^= 1 << (bit % 8);
+            let mut buffer = packet.clone();
+            let mut opened = Packet::new(&mut buffer, 0, packet.len()).unwrap();
+            let refused = endpoint.decap(&mut opened).err();
+            match node.receive(NOW, &packet).0 {
+                Output::Pass => assert!(refused.is_some(), "bit {bit}: {refused:?}"),
+                Output::Drop(DropReason::Decap(reason)) => assert_eq!(refused, Some(reason), "bit {bit}"),
+                _ => {
+                    taken += 1;
+                    assert_eq!(refused, None, "bit {bit}");
+                }
+            }
+        }
+        assert!(taken > 0);
+    }
 }
 
 #[test]
