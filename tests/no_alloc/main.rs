@@ -1,9 +1,10 @@
 //! Nothing on a packet's path allocates: every codec, every tunnel, every table, every VTEP, whether it takes the
-//! packet or not.
+//! packet or not, one by one and in bursts.
 //!
-//! What is new on that path belongs into [`codecs`], [`tunnels`], [`tables`] or [`vteps`].
+//! What is new on that path belongs into [`codecs`], [`tunnels`], [`tables`], [`vteps`] or [`bursts`].
 #![allow(clippy::unwrap_used, reason = "a test that goes wrong should panic")]
 
+mod bursts;
 mod codecs;
 mod tables;
 mod tunnels;

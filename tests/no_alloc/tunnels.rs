@@ -3,12 +3,16 @@
 use std::{
     hint::black_box,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
 };
 
 use encap::{
     Packet,
     time::Instant,
-    tunnel::{self, EncapMeta, Endpoint, InnerChecksum, Payload, Profile, Protocol, Remote, UdpChecksum},
+    tunnel::{
+        self, EncapMeta, Endpoint, InnerChecksum, Payload, Profile, Protocol, Remote, UdpChecksum,
+        gre::{Pushed, Reorder, SequenceFilter, SequenceRule, Slot},
+    },
     wire::{
         Dscp, Ecn, FlowLabel, IpProtocol, Vni,
         geneve_option::{OptionClass, OptionType, Writer},
@@ -150,6 +154,47 @@ fn gre_tunnel(here: &mut tunnel::gre::Tunnel, there: &mut tunnel::gre::Tunnel, i
     }
     assert!(told(tunnel::gre::Tunnels::new(&[there.selector(1), there.selector(2)])).is_err());
     assert!(told(tunnel::gre::Tunnel::new(here.local(), here.local()).build()).is_err());
+}
+
+/// Packets of a flow come in the order 1, 3, 0, 0, keepalive 2, and so on; then one too many waits, and one too long.
+#[test]
+fn reordering_allocates_nothing() {
+    const TIMER: Duration = Duration::from_millis(50);
+    let mut slots = [const { Slot::EMPTY }; 4];
+    let rule = SequenceFilter::new(SequenceRule::Rfc2890, Some(Duration::from_secs(10)));
+    let mut buffer = Reorder::new(&mut slots, rule, TIMER);
+    let rounds = 10_000;
+    let (mut held, mut delivered, mut late) = (0, 0, 0);
+    let work = || {
+        let mut count = |pushed: Pushed<u32>| match pushed {
+            Pushed::Held => held += 1,
+            Pushed::Late(_) => late += 1,
+            _ => delivered += 1,
+        };
+        for round in 0..rounds {
+            let (now, first) = (Instant::from_millis(round.into()), 4 * round);
+            for number in [first + 1, first + 3, first] {
+                count(buffer.push(now, Some(number), number));
+            }
+            assert_eq!((buffer.poll(now), buffer.poll(now)), (Some(first + 1), None));
+            count(buffer.push(now, Some(first), first));
+            assert_eq!(buffer.skip(now, Some(first + 2)), Some(first + 3));
+            assert!(buffer.is_empty());
+        }
+        let (now, next) = (Instant::from_millis(rounds.into()), 4 * rounds);
+        let due = now.saturating_add(TIMER);
+        for number in next + 1..=next + 5 {
+            count(buffer.push(now, Some(number), number));
+        }
+        for number in next + 2..=next + 5 {
+            assert_eq!(buffer.poll(now), Some(number));
+        }
+        count(buffer.push(now, Some(next + 7), next + 7));
+        assert_eq!((buffer.poll(now), buffer.poll_timeout()), (None, Some(due)));
+        assert_eq!(buffer.poll(due), Some(next + 7));
+    };
+    assert_eq!(allocations(work), 0);
+    assert_eq!((held, delivered, late), (2 * rounds + 5, rounds + 1, rounds));
 }
 
 /// Sends `inner` to an end that does not take it.

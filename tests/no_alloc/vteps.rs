@@ -74,46 +74,14 @@ fn exchange(here: &mut VtepWithWorker, there: &mut VtepWithWorker, frames: u32) 
     let mut buffer = [0; 1_600];
     let mut copy = [0; 1_700];
     let mut unknown = FRAME;
-    let arp = arp::Header {
-        operation: arp::Operation::REQUEST,
-        sender_mac: MacAddr([2, 0, 0, 0, 0, 1]),
-        sender_ip: Ipv4Addr::new(10, 1, 0, 1),
-        target_mac: MacAddr::ZERO,
-        target_ip: Ipv4Addr::new(10, 1, 0, 2),
-    };
     for round in 0..frames {
         let now = Instant::from_millis(round.into());
         let (here, there) =
             if round % 2 == 0 { (&mut *here, &mut *there) } else { (&mut *there, &mut *here) };
+        let meta = OverlayMeta::new(SEGMENT);
+        let (_, room) = buffer.split_at_mut(HEADROOM);
         // More hosts than there is room for.
-        let [.., h0, h1] = (round / 7 % 200).to_be_bytes();
-        let (_, frame) = buffer.split_at_mut(HEADROOM);
-        for (to, from) in frame.iter_mut().zip(FRAME) {
-            *to = from;
-        }
-        let (front, payload) = frame.split_first_chunk_mut::<14>().unwrap();
-        let [d0, d1, d2, d3, d4, d5, _, _, _, _, s4, s5, t0, t1] = front;
-        (*s4, *s5) = (h0, h1);
-        let (meta, mut len) = (OverlayMeta::new(SEGMENT), FRAME.len());
-        match round % 7 {
-            // To a host that is known, or was.
-            0 | 1 => (*d4, *d5) = (h0, h1),
-            2 => [*d0, *d1, *d2, *d3, *d4, *d5] = [0xff; 6],
-            3 => {
-                [*d0, *d1, *d2, *d3, *d4, *d5] = [0xff; 6];
-                [*t0, *t1] = [8, 6];
-                payload.first_chunk_mut().into_iter().for_each(|to| *to = arp.to_bytes());
-            }
-            4 => {
-                // Too long, and with DF, for a way that was found to be narrow.
-                let header = [0x45, 0, 5, 0xaa, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2];
-                let header = ipv4::Header::from_bytes(&header).unwrap().with_checksum();
-                payload.first_chunk_mut().into_iter().for_each(|to| *to = header.fixed_bytes());
-                len = 1_500;
-            }
-            5 => len = 10,
-            _ => {}
-        }
+        let len = write_frame(round % 7, round / 7 % 200, room);
         let mut packet = Packet::new(&mut buffer, HEADROOM, len).unwrap();
         let output = here.vtep.handle_overlay(&mut here.worker, now, &meta, &mut packet);
         if let Output::Replicate(flood) = output {
@@ -148,6 +116,44 @@ fn exchange(here: &mut VtepWithWorker, there: &mut VtepWithWorker, frames: u32) 
         black_box(here.worker.counters().drops().count());
     }
     done
+}
+
+/// A frame of one of seven kinds, from the host with this number; its length.
+pub(super) fn write_frame(kind: u32, host: u32, room: &mut [u8]) -> usize {
+    let [.., h0, h1] = host.to_be_bytes();
+    for (to, from) in room.iter_mut().zip(FRAME) {
+        *to = from;
+    }
+    let (front, payload) = room.split_first_chunk_mut::<14>().unwrap();
+    let [d0, d1, d2, d3, d4, d5, _, _, _, _, s4, s5, t0, t1] = front;
+    (*s4, *s5) = (h0, h1);
+    match kind {
+        // To a host that is known, or was.
+        0 | 1 => (*d4, *d5) = (h0, h1),
+        2 => [*d0, *d1, *d2, *d3, *d4, *d5] = [0xff; 6],
+        3 => {
+            let arp = arp::Header {
+                operation: arp::Operation::REQUEST,
+                sender_mac: MacAddr([2, 0, 0, 0, 0, 1]),
+                sender_ip: Ipv4Addr::new(10, 1, 0, 1),
+                target_mac: MacAddr::ZERO,
+                target_ip: Ipv4Addr::new(10, 1, 0, 2),
+            };
+            [*d0, *d1, *d2, *d3, *d4, *d5] = [0xff; 6];
+            [*t0, *t1] = [8, 6];
+            payload.first_chunk_mut().into_iter().for_each(|to| *to = arp.to_bytes());
+        }
+        4 => {
+            // Too long, and with DF, for a way that was found to be narrow.
+            let header = [0x45, 0, 5, 0xaa, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2];
+            let header = ipv4::Header::from_bytes(&header).unwrap().with_checksum();
+            payload.first_chunk_mut().into_iter().for_each(|to| *to = header.fixed_bytes());
+            return 1_500;
+        }
+        5 => return 10,
+        _ => {}
+    }
+    FRAME.len()
 }
 
 /// A packet arrives, once at its VTEP and once at one that it is not for.
