@@ -18,7 +18,11 @@
 //! | UDP | etherparse: length 0 is all there is | refuse | the same; only jumbograms have it (RFC 2675, 4) |
 //! | GRE | pdu ignores the R bit | refuse | RFC 2784, 2.3; fields would be read from wrong places |
 //! | GRE | pdu compares checksums as numbers | as one's complement | RFC 1624, 3: 0x0000 and 0xffff are both zero |
+//! | ICMP | etherparse takes timestamps of 20 bytes alone | any | RFC 792: who reads them is to say |
+//! | ICMP, ICMPv6 | etherparse drops what is unused or reserved from headers and sums | keep it | RFC 4443, 2.3: over all |
+//! | ND options | etherparse: fixed lengths of prefixes, redirects, MTUs | any | RFC 4861, 4.6: only addresses are read |
 
+mod icmp;
 mod ip;
 
 use core::fmt::Debug;
