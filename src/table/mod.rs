@@ -50,7 +50,7 @@
 //! - A table built for N entries takes N entries of any keys, and then refuses; in one for some tens, one may be
 //!   refused before by a chance of 10^-9. Of keys longer than 64 bits, which those of the forwarding database are not,
 //!   the second of two with the same fingerprint is refused: a chance of 2^-64 for each pair. An entry of the
-//!   forwarding database takes 25.6 bytes that lookups read and 8 that they do not, in tables of thousands; 51 in all
+//!   forwarding database takes 25.6 bytes that lookups read and 8 that they do not, in tables of thousands; 48 in all
 //!   in one of twenty.
 //! - An entry that is there during a whole call is found by it, also while others are moved about.
 //! - Places are chosen by a keyed hash: without the seed nobody can make entries meet.

@@ -127,3 +127,23 @@ regions! { capacity:
     /// How many routes of each length there are.
     route_lengths = if capacity.routes == 0 { 0 } else { Words::lines(route::LENGTH_WORDS) },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What README promises of each entry of the forwarding database, whatever the number of entries: at most 32 bytes
+    /// that lookups read, and at most 8 others, in whole lines.
+    #[test]
+    fn an_entry_takes_32_bytes_hot_and_8_cold_at_most() {
+        let sizes = (10..=23).flat_map(|power| [1 << power, (1 << power) + 1, 3 << (power - 1)]);
+        for entries in sizes.filter(|&entries| entries <= 8 << 20) {
+            let layout = Layout::of(&Capacity { entries, ..Capacity::NONE });
+            let bytes = |part: Part| (part.lines * size_of::<Line>()) as u64;
+            let (hot, cold) = (bytes(layout.fdb), bytes(layout.fdb_cold));
+            let most = |each: u64| (u64::from(entries) * each).next_multiple_of(size_of::<Line>() as u64);
+            assert!(hot > 0 && hot <= most(32), "{hot} bytes for {entries} entries");
+            assert!(cold > 0 && cold <= most(8), "{cold} bytes for {entries} entries");
+        }
+    }
+}

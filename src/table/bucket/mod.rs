@@ -129,24 +129,21 @@ impl<'t> Map<'t> {
     /// Buckets for a table that promises `entries`: three quarters full then, where relocation never fails in
     /// practice; small tables, in which chance is larger, get some more.
     pub(crate) const fn buckets(entries: usize) -> usize {
-        Self::enough(entries, entries.div_ceil(3))
-    }
-
-    /// The same for a table that is looked up in for every packet: five eighths full. One entry in twelve is not in its
-    /// first bucket then, and not one in eight; and fewer misses look for it in the second.
-    pub(crate) const fn roomy(entries: usize) -> usize {
-        Self::enough(entries, entries.saturating_mul(2).div_ceil(5))
-    }
-
-    const fn enough(entries: usize, tight: usize) -> usize {
         // As many as two buckets hold always fit, also where all have the same two. Of more, nine may have the same two
         // buckets, and one of those is refused: with four buckets more that is a chance of 10^-9.
         match entries {
             0 => 0,
             1..=3 => 2,
             4..=ALWAYS_FIT => entries.div_ceil(2),
-            _ => tight.saturating_add(4),
+            _ => entries.div_ceil(3).saturating_add(4),
         }
+    }
+
+    /// The same for a table that is looked up in for every packet: five eighths full. One entry in twelve is not in its
+    /// first bucket then, and not one in eight; and fewer misses look for it in the second.
+    pub(crate) const fn roomy(entries: usize) -> usize {
+        let (least, roomy) = (Self::buckets(entries), entries.saturating_mul(2) / 5);
+        if roomy > least { roomy } else { least }
     }
 
     /// Lines of cold words for so many buckets.
