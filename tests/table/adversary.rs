@@ -1,7 +1,11 @@
 //! Whoever floods the tables: with source MACs from one remote, and with outer sources that do not exist.
 //!
-//! Memory cannot grow, for there is no allocation; what is tested is that nobody else pays. Each packet's work is
-//! bounded by design: a learned source costs at most one other entry, and the places looked at are counted.
+//! Memory cannot grow, for there is no allocation; what is tested is that nobody else pays, and that a learned source
+//! costs at most one other entry, in tables of any size. How many places a call looks at is bounded by design, and not
+//! counted here: the buckets on the ways to a free slot are an array (`src/table/bucket/relocate.rs`), and all that is
+//! tried again is tried a constant number of times.
+
+use std::collections::BTreeMap;
 
 use encap::{
     table::{
@@ -116,6 +120,51 @@ fn flood_of_sources_from_one_remote() {
         });
     }
     town.check("others came");
+}
+
+/// At most one entry goes, one of the sender's own, and at most one comes: those that the answer tells. That is so of
+/// nearly every packet, however large the table is.
+#[test]
+fn a_forged_source_changes_one_entry_in_tables_of_all_sizes() {
+    const PACKETS: u32 = 100;
+    for entries in [64, 512, 4_096] {
+        let mut settings = Settings::default();
+        settings.learn_from = LearnFrom::Any;
+        let tables = tables(Capacity { remotes: 16, ..Capacity::fdb(entries) }, settings);
+        let [quiet, attacker] = [1, 2].map(|last| {
+            let remote = Remote::new([192, 0, 2, last].into(), 4789).quota(Quota::Own);
+            tables.remotes().find_or_add(&remote).unwrap()
+        });
+        let fdb = tables.fdb();
+        fdb.add_vni(VNI).unwrap();
+        for number in 0..entries / 4 {
+            assert_eq!(fdb.learn(NOW, VNI, mac(number), quiet), Learned::New { evicted: None });
+        }
+        let mut state = 4;
+        for _ in 0..8 * entries {
+            let _ = fdb.learn(NOW, VNI, forged(&mut state), attacker);
+        }
+        let known = || fdb.dump(NOW).map(|entry| (entry.mac, entry.destination)).collect::<BTreeMap<_, _>>();
+        let (mut before, mut evictions) = (known(), 0);
+        assert_eq!(before.len(), entries as usize);
+        for _ in 0..PACKETS {
+            let mac = forged(&mut state);
+            let (gone, come) = match fdb.learn(NOW, VNI, mac, attacker) {
+                Learned::New { evicted: Some(gone) } => (Some(gone.mac), Some(mac)),
+                Learned::Evicted(gone) => (Some(gone.mac), None),
+                Learned::Refused(Refusal::TableFull) => (None, None),
+                Learned::New { evicted: None } => (None, Some(mac)),
+                other => panic!("{other:?}"),
+            };
+            evictions += u32::from(gone.is_some());
+            if let Some(gone) = gone {
+                assert_eq!(before.remove(&gone), Some(Destination::Remote(attacker)));
+            }
+            before.extend(come.map(|come| (come, Destination::Remote(attacker))));
+            assert_eq!(known(), before, "{entries} entries");
+        }
+        assert!(evictions > PACKETS * 9 / 10, "{evictions} evictions in a table of {entries}");
+    }
 }
 
 #[test]
