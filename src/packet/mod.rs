@@ -266,7 +266,11 @@ pub enum Error {
 }
 
 /// Runs `edit` on the packet of `len` bytes that starts `start` bytes into `buffer`, and freezes what it
-/// makes of it: the `Bytes` share the buffer's memory, nothing is copied.
+/// makes of it: the `Bytes` share the buffer's memory, no byte of the packet is copied.
+///
+/// Freezing allocates some words, to count who owns that memory, where something is left behind the packet: capacity of
+/// the buffer, or bytes that are not the packet's. Of a buffer that was split off another one the owners are counted
+/// already.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -300,9 +304,11 @@ pub fn edit<T, E: From<Error>>(
     match edited {
         Ok((done, (start, len))) => {
             let mut bytes = buffer.freeze();
-            // `Packet` keeps its range inside the buffer, so nothing is ever cut here.
-            bytes.truncate(start.saturating_add(len));
-            Ok((done, bytes.split_off(start.min(bytes.len()))))
+            // `Packet` keeps its range inside the buffer.
+            let start = start.min(bytes.len());
+            bytes::Buf::advance(&mut bytes, start);
+            bytes.truncate(len);
+            Ok((done, bytes))
         }
         Err(error) => Err((error, buffer)),
     }

@@ -156,6 +156,36 @@ fn gre_tunnel(here: &mut tunnel::gre::Tunnel, there: &mut tunnel::gre::Tunnel, i
     assert!(told(tunnel::gre::Tunnel::new(here.local(), here.local()).build()).is_err());
 }
 
+/// Buffers that end where the packet does, whatever is free before it, or that were split off others. Where something is
+/// free behind the packet, there is a count of owners then: no memory for the packet itself.
+#[cfg(feature = "bytes")]
+#[test]
+fn freezing_allocates_no_packet() {
+    use bytes::BytesMut;
+    use encap::packet;
+
+    let [(local, remote), _] = ends();
+    let here = tunnel::vxlan::Endpoint::new(local).build().unwrap();
+    let to = here.remote(remote, Vni::truncate(42)).unwrap();
+    for (headroom, behind, is_split, expected) in
+        [(36, 0, false, 0), (64, 0, false, 0), (36, 100, true, 0), (64, 100, true, 0), (36, 1, false, 1)]
+    {
+        let mut buffer = BytesMut::with_capacity(headroom + FRAME.len() + behind);
+        buffer.resize(headroom, 0);
+        buffer.extend_from_slice(&FRAME);
+        let place = buffer.as_ptr() as usize + headroom - 36;
+        let buffer = if is_split { buffer.split() } else { buffer };
+        let mut made = None;
+        let measured = allocation_counter::measure(|| {
+            made = packet::edit(buffer, headroom, FRAME.len(), |packet| here.encap(packet, &to)).ok();
+        });
+        let ((), made) = made.unwrap();
+        assert_eq!((made.as_ptr() as usize, made.len()), (place, 36 + FRAME.len()));
+        assert_eq!(measured.count_total, expected, "{headroom} + {behind}, split: {is_split}");
+        assert!(measured.bytes_total < 36, "less than any header");
+    }
+}
+
 /// Packets of a flow come in the order 1, 3, 0, 0, keepalive 2, and so on; then one too many waits, and one too long.
 #[test]
 fn reordering_allocates_nothing() {
