@@ -2,7 +2,7 @@
 //! packet or not, one by one and in bursts.
 //!
 //! What is new on that path belongs into [`codecs`], [`tunnels`], [`tables`], [`vteps`] or [`bursts`].
-#![allow(clippy::unwrap_used, reason = "a test that goes wrong should panic")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that goes wrong should panic")]
 
 mod bursts;
 mod codecs;
