@@ -9,8 +9,9 @@ use encap::{
     wire::{Ecn, EtherType, Vni, erspan, gre::Key, vxlan_gbp::GroupPolicy},
 };
 
-use crate::common::{
-    any_frame, decap, edit, encap, ends, fix_ipv4, frame, ipv4_packet, ipv6_packet, vxlan_pair,
+use crate::{
+    common::{any_frame, decap, edit, encap, ends, fix_ipv4, frame, ipv4_packet, ipv6_packet, vxlan_pair},
+    laws,
 };
 
 fn profile() -> Profile {
@@ -114,6 +115,7 @@ fn erspan_s4_a_frame_that_its_sender_has_cut_is_not_broken() {
         let mut packet = over_ip(&[&header[..], &mirrored[..len]].concat());
         let (start, end) = (20 + header.len(), packet.len());
         packet.extend([0x55; 6]); // what a link adds
+        laws::decap(&[&[0b1010][..], &packet].concat());
         let found = inspect(&packet, &profile());
         let stripped = edit(&packet, |packet| strip(packet, &profile()));
         let erspan = found.layers().nth(1).unwrap();
