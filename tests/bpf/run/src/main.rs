@@ -101,7 +101,7 @@ impl Programs {
             let frame: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
             let mut packet = [&work::outer(len as u16)[..], &frame].concat();
             check("encap", &frame, execute(encap, &frame)?, (PASS, &packet))?;
-            if number % 4 == 0 {
+            if number.is_multiple_of(4) {
                 packet[random.below(OUTER)] ^= 1 << random.below(8);
             }
             let ours = work::is_inner(packet.first_chunk().ok_or("short")?);
@@ -118,7 +118,7 @@ impl Programs {
 
 /// Makes headers likely that are not refused at once, half of the time.
 fn likely(name: &str, packet: &mut [u8; 64], number: u32) {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         return;
     }
     let fixed: &[(usize, u8)] = match name {
