@@ -55,7 +55,8 @@
 //! let clock = || Instant::ZERO.saturating_add(start.elapsed());
 //! // Registered only because it counts by VNI.
 //! let id = vtep.register()?;
-//! let mut worker = Worker::new(1).counting_as(&id);
+//! let mut events = [None; 64];
+//! let mut worker = Worker::new(1).counting_as(&id).with_events(&mut events);
 //! while !stopped() {
 //!     // Wait for frames and packets, but not for longer than this; then handle those that are there.
 //!     let _wait = vtep.poll_timeout(clock()).saturating_since(clock());
@@ -65,6 +66,9 @@
 //!     if vtep.poll_timeout(now) <= now {
 //!         // Not all lines at once, which would keep the next burst waiting.
 //!         let _ = vtep.handle_timeout(now, 1_000, |event| println!("{event:?}"));
+//!     }
+//!     while let Some(event) = worker.poll_event() {
+//!         println!("{event:?}"); // what was learned, for a control plane
 //!     }
 //!     vtep.quiesce(&id); // by whoever is registered: what was removed makes room again
 //! }
