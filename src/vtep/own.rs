@@ -42,11 +42,8 @@ impl Engine<'_> {
     /// remotes or one that a remote there has of its own. So a host behind a tunnel with an address of ours can send
     /// all else.
     pub(super) fn is_outer(&self, ip: &[u8]) -> bool {
-        let Some(Datagram { source, destination: remote, bytes }) = Datagram::of(ip) else { return false };
+        let Some((remote, bytes)) = datagram(ip, |source, _| self.is_ours(source)) else { return false };
         let Ok((udp, rest)) = udp::Header::parse(bytes) else { return false };
-        if !self.is_ours(source) {
-            return false;
-        }
         // Whose a link-local address is, only the interface tells, which nobody knows here: it counts as a remote's,
         // but not for a port of its own.
         let is_remote = || is_link_local(remote) || self.fdb.remotes.find_by_address(remote, 0).is_some();
@@ -60,10 +57,9 @@ impl Engine<'_> {
     /// Whether an IP packet out of a tunnel is a tunnel's itself, to us: handed to our own router it would come to our
     /// port, and count as what its source has sent (CVE-2020-10136).
     pub(super) fn is_nested(&self, ip: &[u8]) -> bool {
-        Datagram::of(ip).is_some_and(|Datagram { destination, bytes, .. }| {
-            let udp = udp::Header::parse(bytes);
-            self.is_ours(destination) && udp.is_ok_and(|(udp, _)| udp.destination_port == self.config.dstport)
-        })
+        let found = datagram(ip, |_, destination| self.is_ours(destination));
+        let udp = found.and_then(|(_, bytes)| udp::Header::parse(bytes).ok());
+        udp.is_some_and(|(udp, _)| udp.destination_port == self.config.dstport)
     }
 
     fn is_ours(&self, address: IpAddr) -> bool {
@@ -74,33 +70,26 @@ impl Engine<'_> {
     }
 }
 
-/// A datagram of UDP, or the first fragment of one.
-struct Datagram<'a> {
-    source: IpAddr,
-    destination: IpAddr,
-    /// From the UDP header on.
-    bytes: &'a [u8],
-}
-
-impl<'a> Datagram<'a> {
-    fn of(ip: &'a [u8]) -> Option<Self> {
-        match ip.first()? >> 4 {
-            4 => {
-                let (ip, bytes) = ipv4::Header::parse(ip).ok()?;
-                let is_udp = ip.protocol == IpProtocol::UDP && ip.fragment_offset.value() == 0;
-                is_udp.then_some(Self { source: ip.source.into(), destination: ip.destination.into(), bytes })
-            }
-            6 => {
-                let (ip, rest) = ipv6::Header::parse(ip).ok()?;
-                let mut headers = ipv6::Extensions::new(ip.next_header, rest);
-                let begins = headers.by_ref().all(|header| header.is_ok()) && !headers.is_later_fragment();
-                (begins && headers.protocol() == IpProtocol::UDP).then_some(Self {
-                    source: ip.source.into(),
-                    destination: ip.destination.into(),
-                    bytes: headers.rest(),
-                })
-            }
-            _ => None,
+/// A datagram of UDP, or the first fragment of one, from its UDP header on, and whom it is to; if it is `between` the
+/// right two, which is asked before headers are walked over.
+fn datagram(ip: &[u8], between: impl Fn(IpAddr, IpAddr) -> bool) -> Option<(IpAddr, &[u8])> {
+    match ip.first()? >> 4 {
+        4 => {
+            let (ip, rest) = ipv4::Header::parse(ip).ok()?;
+            let (source, destination) = (ip.source.into(), ip.destination.into());
+            let is_udp = ip.protocol == IpProtocol::UDP && ip.fragment_offset.value() == 0;
+            (is_udp && between(source, destination)).then_some((destination, rest))
         }
+        6 => {
+            let (ip, rest) = ipv6::Header::parse(ip).ok()?;
+            let (source, destination) = (ip.source.into(), ip.destination.into());
+            if !between(source, destination) {
+                return None;
+            }
+            let mut headers = ipv6::Extensions::new(ip.next_header, rest);
+            let begins = headers.by_ref().all(|header| header.is_ok()) && !headers.is_later_fragment();
+            (begins && headers.protocol() == IpProtocol::UDP).then_some((destination, headers.rest()))
+        }
+        _ => None,
     }
 }

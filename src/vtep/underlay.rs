@@ -135,7 +135,8 @@ impl<'t> Engine<'t> {
         if self.config.accept == Accept::Configured && !is_configured() {
             return Err(DropReason::UnknownSender);
         }
-        if self.is_routed(&front.link) && self.is_nested(frame.get(front.l3..).unwrap_or_default()) {
+        let is_routed = self.is_routed(&front.link);
+        if is_routed && self.is_nested(frame.get(front.l3..).unwrap_or_default()) {
             return Err(DropReason::Nested);
         }
         let offload = match inner.encapsulation {
@@ -162,7 +163,7 @@ impl<'t> Engine<'t> {
         }
         self.count_delivered(worker, vni, packet.len() as u64);
         worker.counters.count_ecn(carried.is_suspicious);
-        if self.is_routed(&front.link) {
+        if is_routed {
             // The Ethernet header is there, so this cannot fail.
             let _ = packet.strip(front.l3);
             return Ok(Output::DeliverIp { vni, source: remote });
