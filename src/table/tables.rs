@@ -214,8 +214,9 @@ impl<S: AsRef<[Line]>> Tables<S> {
 
     /// How many entries and neighbours have gone, counted around, of which no [`Event`](super::Event) and no answer
     /// tells: what had expired and made room before a sweep came by, and what was learned and made room for what
-    /// somebody [added](Fdb::add). Both happen only where there is little room left. Who keeps a copy of the tables
-    /// makes it anew when this has changed, by [`Fdb::dump`] and [`Neighbors::dump`].
+    /// somebody [added](Fdb::add); and neighbours of VNIs that were removed. All that happens only where there is
+    /// little room left. Who keeps a copy of the tables makes it anew when this has changed, by [`Fdb::dump`] and
+    /// [`Neighbors::dump`].
     pub fn untold(&self) -> u32 {
         self.set().meta.untold().load(Relaxed)
     }

@@ -273,8 +273,9 @@ impl<'t> Fdb<'t> {
         }
         let mut locked = self.map.lock(key)?;
         let Some((place, slot)) = locked.find(key) else { return Ok(None) };
-        if self.is_dead(self.now(new), &slot) {
-            self.note_untold(self.now(new), &slot);
+        let now = self.now(new);
+        if self.is_dead(now, &slot) {
+            self.note_untold(now, &slot);
             self.remove_from(&mut locked, place, &slot);
             return Ok(None);
         }
