@@ -140,14 +140,14 @@ fn events_wait_in_order_on_the_callers_memory_and_what_is_lost_is_counted() {
 }
 
 /// What somebody elsewhere knows of the forwarding database.
-type Copy = BTreeMap<(Vni, MacAddr), Destination>;
+type Known = BTreeMap<(Vni, MacAddr), Destination>;
 
-fn all(node: &Node, now: Instant) -> Copy {
+fn all(node: &Node, now: Instant) -> Known {
     let entries = node.vtep.fdb().dump(now);
     entries.map(|entry| ((entry.vni, entry.mac), entry.destination)).collect()
 }
 
-fn follow(copy: &mut Copy, event: Event) {
+fn follow(copy: &mut Known, event: Event) {
     match event {
         Event::Learned { vni, mac, remote } => _ = copy.insert((vni, mac), remote.into()),
         Event::Moved { vni, mac, from, to } => {
@@ -160,7 +160,7 @@ fn follow(copy: &mut Copy, event: Event) {
     }
 }
 
-fn follow_sweep(copy: &mut Copy, event: table::Event) {
+fn follow_sweep(copy: &mut Known, event: table::Event) {
     match event {
         table::Event::Expired(gone) | table::Event::Removed(gone) => {
             // A copy that was made after it had expired does not have it.
