@@ -28,8 +28,8 @@ impl Engine<'_> {
         }
         let front = Front::of(packet.as_slice()).ok_or(DropReason::TooBig)?;
         let Front { link, l3, .. } = front;
-        // About what goes to many nobody is told (RFC 1122, section 3.2.2), nor many about anything; and an answer comes
-        // from the frame's destination, so that must be a host's.
+        // About what goes to many nobody is told (RFC 1122, section 3.2.2), nor many about anything; and an answer
+        // comes from the frame's destination, so that must be a host's.
         if !link.destination.is_unicast() || !link.source.is_unicast() {
             return Err(DropReason::TooBig);
         }
