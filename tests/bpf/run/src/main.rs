@@ -10,6 +10,12 @@ use aya::{
     programs::{TestRun as _, TestRunOptions, Xdp},
 };
 
+use encap::{
+    Packet,
+    tunnel::{Framing, Link, vxlan},
+    wire::{MacAddr, Vni},
+};
+
 #[path = "../../src/work.rs"]
 mod work;
 
@@ -95,6 +101,7 @@ impl Programs {
         let [encap, decap] = ["encap", "decap"].map(|name| self.0.program(name));
         let encap: &Xdp = encap.ok_or("no encap")?.try_into()?;
         let decap: &Xdp = decap.ok_or("no decap")?.try_into()?;
+        is_what_endpoints_take()?;
         let (mut out, mut refused) = (0, 0);
         for number in 0..FRAMES {
             let len = 14 + random.below(1_400);
@@ -114,6 +121,19 @@ impl Programs {
         );
         if out == 0 || refused == 0 { Err("one of both never happened".into()) } else { Ok(()) }
     }
+}
+
+/// The outer headers that are compared are right: an endpoint, with all its checks, takes a frame out of them.
+fn is_what_endpoints_take() -> Outcome {
+    let frame = [&[2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5][..], &[0x5a; 50]].concat();
+    let mut bytes = [&work::outer(frame.len() as u16)[..], &frame].concat();
+    let link = Link::resolving(MacAddr([2, 0, 0, 0, 0, 2]));
+    let there = vxlan::Endpoint::new([192, 0, 2, 2].into()).framing(Framing::Ethernet(link)).build()?;
+    let len = bytes.len();
+    let mut packet = Packet::new(&mut bytes, 0, len)?;
+    let inner = there.decap(&mut packet)?;
+    let is_right = packet.as_slice() == frame && inner.encapsulation.vni() == Vni::new(42);
+    if is_right { Ok(()) } else { Err(format!("an endpoint makes {inner:?} of it").into()) }
 }
 
 /// Makes headers likely that are not refused at once, half of the time.
